@@ -1,0 +1,1 @@
+"""Where the confidence of a signal comes from."""

@@ -1,0 +1,19 @@
+"""Confidence read from a column of the strategy's frame."""
+
+import pandas as pd
+
+
+def confidences(frame: pd.DataFrame, column: str) -> pd.Series:
+    """Return the confidence [0..1] of each row.
+
+    Args:
+        frame: The strategy's analysed frame.
+        column: The column a strategy writes its confidence to.
+
+    Returns:
+        NaN where the column is missing, unreadable, or outside [0, 1]: no confidence, no exception.
+    """
+    if column not in frame.columns:
+        return pd.Series(float("nan"), index=frame.index)
+    values = pd.to_numeric(frame[column], errors="coerce").astype(float)
+    return values.where(values.between(0.0, 1.0))

@@ -1,0 +1,100 @@
+"""The entry rules, asked with what Freqtrade knows; what cannot be judged is refused."""
+
+import logging
+from datetime import UTC, datetime
+
+import pandas as pd
+from freqtrade.data.dataprovider import DataProvider
+
+from qt_protections.announcer import Announcer
+from qt_protections.confidence.column import confidences
+from qt_protections.market import LIVE_MODES, LOCAL_DISTANCE, REGIME
+from qt_protections.rules.regime import Regime
+from qt_protections.rules.short_gate import ShortGate
+from qt_protections.rules.stacking import StackingLimit
+from qt_protections.rules.verdict import Denial, DenyCode
+from qt_protections.settings import Settings
+from qt_protections.snapshots import Signal, base_of, entries_held, last_signal
+
+logger = logging.getLogger(__name__)
+
+#: Added to the enter tag of a short that earned the exception.
+RARE_SHORT_TAG = "rare_short"
+
+
+class Gates:
+    """The short gate and the stacking limit, for one entry or for a whole frame of signals."""
+
+    def __init__(
+        self, settings: Settings, dp: DataProvider, timeframe: str, announcer: Announcer
+    ) -> None:
+        self._short_gate = ShortGate(settings.uptrend_short_exception_conf)
+        self._limit = StackingLimit(settings.max_positions_per_symbol)
+        self._column = settings.confidence_column
+        self._dp = dp
+        self._timeframe = timeframe
+        self._announcer = announcer
+
+    def entry(self, pair: str, *, is_short: bool) -> Denial | None:
+        """Judge one more entry on a pair; announce the refusal, or the rare short that passes."""
+        signal = Signal.unknown()
+        try:
+            signal = self._signal(pair)
+            denial = self._limit.check(entries_held(base_of(pair)))
+            if denial is None and is_short:
+                denial = self._short(signal)
+        except Exception:
+            logger.exception("The entry gate failed for %s.", pair)
+            denial = Denial(DenyCode.GATE_FAILED, "the gate failed, so the entry is refused")
+        if denial is not None:
+            self._announcer.refusal(pair, denial, signal.confidence)
+        elif is_short and signal.regime is Regime.UPTREND and self._short_gate.exception_conf > 0:
+            self._announcer.rare_short(pair, signal)
+        return denial
+
+    def short_passes(self, pair: str) -> bool:
+        """Whether the pair's newest signal may go short."""
+        return self._short(self._signal(pair)) is None
+
+    def signals(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
+        """Take the refused shorts out of a frame of signals, and tag the exceptions."""
+        if "enter_short" not in frame.columns:
+            return frame
+        try:
+            return self._gated(frame, pair)
+        except Exception:
+            logger.exception("The short gate failed for %s: all its shorts are refused.", pair)
+            return frame.assign(enter_short=0)
+
+    def _gated(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
+        wanted = frame["enter_short"] == 1
+        if not wanted.any():
+            return frame
+        facts = frame[REGIME], frame[LOCAL_DISTANCE], confidences(frame, self._column)
+        refused = wanted & ~self._short_gate.allowed(*facts)
+        rare = wanted & self._short_gate.exceptions(*facts)
+        # Freqtrade drops a candle that signals both ways; without its short it would go long.
+        frame.loc[refused, [c for c in ("enter_short", "enter_long") if c in frame.columns]] = 0
+        tags = frame["enter_tag"].fillna("").astype(str)
+        frame["enter_tag"] = tags.where(~rare, (tags + f" {RARE_SHORT_TAG}").str.strip())
+        if refused.iloc[-1] and self._is_live:
+            self._announce_refused_short(frame, pair)
+        return frame
+
+    def _announce_refused_short(self, frame: pd.DataFrame, pair: str) -> None:
+        signal = last_signal(frame, self._column, self._timeframe)
+        denial = self._short(signal)
+        if denial is not None:
+            self._announcer.refusal(pair, denial, signal.confidence)
+
+    def _short(self, signal: Signal) -> Denial | None:
+        return self._short_gate.check(signal.regime, signal.local_distance, signal.confidence)
+
+    def _signal(self, pair: str) -> Signal:
+        frame, _ = self._dp.get_analyzed_dataframe(pair, self._timeframe)
+        now = datetime.now(UTC) if self._is_live else None
+        return last_signal(frame, self._column, self._timeframe, now)
+
+    @property
+    def _is_live(self) -> bool:
+        return self._dp.runmode in LIVE_MODES

@@ -1,0 +1,226 @@
+"""QTGuard: the mixin that puts the rules and the stops between a strategy and the exchange.
+
+    class Mine(QTGuard, AnyStrategy):
+        pass
+
+Every callback of the wrapped strategy still runs. The guard only ever refuses or shrinks entries
+and never touches an exit. Whatever it cannot judge, it refuses.
+"""
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+from freqtrade.constants import Config
+from freqtrade.exceptions import OperationalException
+from freqtrade.exchange import timeframe_to_next_date, timeframe_to_prev_date
+from freqtrade.persistence import Trade
+from freqtrade.strategy.interface import IStrategy
+
+from qt_protections import locks
+from qt_protections.hooks import verify_hooks
+from qt_protections.market import LOCAL_DISTANCE, REGIME
+from qt_protections.post import Post
+from qt_protections.rules.regime import Regime, TrendRule
+from qt_protections.settings import CONFIG_BLOCK, SettingsError, load_settings
+from qt_protections.standing import require_in_front
+
+logger = logging.getLogger(__name__)
+
+
+class QTGuard(IStrategy):
+    """Guards the strategy that follows it in the class statement."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        require_in_front(cls, QTGuard)
+        # Freqtrade loads every informative pair as deep as the strategy's own candles.
+        cls.startup_candle_count = max(cls.startup_candle_count, TrendRule().settle_candles)
+
+    def __init__(self, config: Config) -> None:
+        verify_hooks()
+        try:
+            loaded = load_settings(config.get(CONFIG_BLOCK))
+        except SettingsError as error:
+            raise OperationalException(str(error)) from error
+        for warning in loaded.warnings:
+            logger.warning(warning)
+        self._qt_settings = loaded.settings
+        self._qt_post: Post | None = None
+        super().__init__(config)
+
+    def bot_start(self, **kwargs: Any) -> None:
+        """Take post; an error here stops the start, as it should with a bot left unguarded."""
+        super().bot_start(**kwargs)
+        self._qt_post = Post(self, self._qt_settings)
+        if self._qt_post.live and not self.use_custom_stoploss:
+            # Freqtrade calls `ft_stoploss_adjust` after a fill, where the trade adopts its stop,
+            # for custom stops only. Its default one would trail the price, so this one keeps still.
+            self.use_custom_stoploss = True
+            self.custom_stoploss = _keep_stop  # type: ignore[method-assign, assignment]
+
+    @property
+    def _qt(self) -> Post:
+        if self._qt_post is None:
+            raise OperationalException("QTGuard is not at its post: bot_start has not run.")
+        return self._qt_post
+
+    # Each loop
+
+    def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
+        """Withdraw stops whose entry came to nothing."""
+        if self._qt.waiting is not None:
+            self._qt.announcer.new_candle(timeframe_to_prev_date(self.timeframe, current_time))
+            self._qt.waiting.sweep()
+        super().bot_loop_start(current_time, **kwargs)
+
+    def analyze(self, pairs: list[str]) -> None:
+        """Ask the protections after every analysis, before Freqtrade looks for entries."""
+        super().analyze(pairs)
+        if self._qt.live:
+            self._qt.ask_protections(pairs, datetime.now(UTC))
+
+    # Signals
+
+    def informative_pairs(self) -> list[Any]:
+        """Add the candles the trends are read from."""
+        return [*super().informative_pairs(), *self._qt.market.informative_pairs()]
+
+    def advise_indicators(self, dataframe: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
+        """Add what is known of the trends to the strategy's indicators."""
+        frame = super().advise_indicators(dataframe, metadata)
+        try:
+            return self._qt.market.add_columns(frame, metadata["pair"])
+        except Exception:
+            logger.exception("No trend for %s: its shorts are refused.", metadata["pair"])
+            frame[REGIME], frame[LOCAL_DISTANCE] = Regime.UNKNOWN.value, float("nan")
+            return frame
+
+    def advise_entry(self, dataframe: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
+        """Gate the signals of `populate_entry_trend`, in whichever class a strategy defines it."""
+        frame = super().advise_entry(dataframe, metadata)
+        return self._qt.gates.signals(frame, metadata["pair"])
+
+    # Locks
+
+    @property
+    def protections(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The wrapped strategy's protections, and once at its post the guard's."""
+        wrapped = super().protections
+        if self._qt_post is None:
+            return wrapped
+        return [*wrapped, *locks.protection_list(self._qt_post.context)]
+
+    def is_pair_locked(
+        self, pair: str, *, candle_date: datetime | None = None, side: str = "*"
+    ) -> bool:
+        """Let the rare short past the regime's lock, and past no other."""
+        if not super().is_pair_locked(pair, candle_date=candle_date, side=side):
+            return False
+        now = datetime.now(UTC)
+        until = timeframe_to_next_date(self.timeframe, candle_date) if candle_date else now
+        return not (
+            side == "short"
+            and locks.only_regime_locks(pair, until, side)
+            and self._qt.gates.short_passes(pair)
+        )
+
+    # Entries. Freqtrade calls these by keyword, so what the guard does not read passes through.
+
+    def confirm_trade_entry(self, pair: str, *, side: str, **kwargs: Any) -> bool:  # type: ignore[override]
+        """Ask the gates for every new trade, forced ones included, then the wrapped strategy."""
+        if self._qt.gates.entry(pair, is_short=side == "short") is not None:
+            return False
+        try:
+            return super().confirm_trade_entry(pair=pair, side=side, **kwargs)
+        except Exception:
+            # Freqtrade takes an error here for a yes.
+            logger.exception("confirm_trade_entry of the strategy failed: %s is refused.", pair)
+            return False
+
+    def custom_stake_amount(  # type: ignore[override]
+        self,
+        pair: str,
+        *,
+        current_rate: float,
+        min_stake: float | None,
+        leverage: float,
+        side: str,
+        **kwargs: Any,
+    ) -> float:
+        """Return what the wrapped strategy stakes, at most what the risk allows."""
+        asked: dict[str, Any] = {
+            "pair": pair,
+            "current_rate": current_rate,
+            "min_stake": min_stake,
+            "leverage": leverage,
+        }
+        try:
+            wanted = super().custom_stake_amount(**asked, side=side, **kwargs)
+        except Exception:
+            # Freqtrade would take its default stake instead.
+            logger.exception("custom_stake_amount of the strategy failed: %s is refused.", pair)
+            return 0.0
+        return self._qt.capped_stake(
+            wanted, pair, current_rate, leverage, is_short=side == "short", min_stake=min_stake
+        )
+
+    def adjust_trade_position(  # type: ignore[override]
+        self, trade: Trade, *, current_entry_rate: float, min_stake: float | None, **kwargs: Any
+    ) -> float | tuple[float | None, str | None] | None:
+        """Ask the gates for every further entry and cap its stake; exits pass as they are."""
+        answer = super().adjust_trade_position(
+            trade=trade, current_entry_rate=current_entry_rate, min_stake=min_stake, **kwargs
+        )
+        stake, tag = answer if isinstance(answer, tuple) else (answer, None)
+        if stake is None or stake <= 0:
+            return answer
+        if self._qt.gates.entry(trade.pair, is_short=trade.is_short) is not None:
+            return None
+        stake = self._qt.capped_stake(
+            stake,
+            trade.pair,
+            current_entry_rate,
+            trade.leverage,
+            is_short=trade.is_short,
+            min_stake=min_stake,
+        )
+        return (stake, tag) if stake > 0 else None
+
+    # Stops
+
+    def ft_stoploss_adjust(
+        self,
+        current_rate: float,
+        trade: Trade,
+        current_time: datetime,
+        current_profit: float,
+        force_stoploss: float,
+        low: float | None = None,
+        high: float | None = None,
+        bound_profit: float | None = None,
+        after_fill: bool = False,
+    ) -> None:
+        """Hand a trade that just filled its live stop, before the strategy's own stop logic."""
+        if after_fill and self._qt.waiting is not None:
+            try:
+                self._qt.waiting.hand_over(trade)
+            except Exception:
+                # Freqtrade then places a stop of its own, and the sweep withdraws this one.
+                logger.exception("%s could not take over its stop.", trade)
+        super().ft_stoploss_adjust(
+            current_rate,
+            trade,
+            current_time,
+            current_profit,
+            force_stoploss,
+            low,
+            high,
+            bound_profit,
+            after_fill,
+        )
+
+
+def _keep_stop(**_: Any) -> None:
+    """Answer as a custom stop that leaves the stop where it is."""

@@ -1,0 +1,90 @@
+"""The Freqtrade hooks the guard stands on, and the check that they are still what it knows.
+
+Freqtrade's internals are not a stable interface. A changed one must stop the start with its name,
+not silently leave a gate unasked.
+"""
+
+import inspect
+from importlib import import_module
+
+from freqtrade import __version__ as freqtrade_version
+
+from qt_protections.errors import GuardNotInstalled
+
+#: module:attribute path -> parameter names, in order, as of Freqtrade 2026.9.
+KNOWN_HOOKS: dict[str, str] = {
+    "freqtrade.exchange.exchange:Exchange.create_order": (
+        "self pair ordertype side amount rate leverage time_in_force reduceOnly initial_order"
+    ),
+    "freqtrade.exchange.exchange:Exchange.create_stoploss": (
+        "self pair amount stop_price order_types side leverage"
+    ),
+    "freqtrade.exchange.exchange:Exchange.cancel_stoploss_order": "self order_id pair params",
+    "freqtrade.exchange.exchange:Exchange.fetch_stoploss_order": "self order_id pair params",
+    "freqtrade.exchange.exchange:Exchange.fetch_positions": "self pair params",
+    "freqtrade.freqtradebot:FreqtradeBot._update_trade_after_fill": "self trade order send_msg",
+    "freqtrade.freqtradebot:FreqtradeBot.cancel_stoploss_on_exchange": (
+        "self trade allow_nonblocking"
+    ),
+    "freqtrade.persistence.trade_model:Order.parse_from_ccxt_object": (
+        "order pair side amount price"
+    ),
+    "freqtrade.persistence.pairlock_middleware:PairLocks.get_pair_locks": "pair now side",
+    "freqtrade.plugins.protectionmanager:ProtectionManager.global_stop": (
+        "self now side starting_balance"
+    ),
+    "freqtrade.plugins.protectionmanager:ProtectionManager.stop_per_pair": (
+        "self pair now side starting_balance"
+    ),
+    "freqtrade.resolvers.iresolver:IResolver.build_search_paths": "config user_subdir extra_dirs",
+    "freqtrade.strategy.interface:IStrategy.adjust_trade_position": (
+        "self trade current_time current_rate current_profit min_stake max_stake "
+        "current_entry_rate current_exit_rate current_entry_profit current_exit_profit kwargs"
+    ),
+    "freqtrade.strategy.interface:IStrategy.advise_entry": "self dataframe metadata",
+    "freqtrade.strategy.interface:IStrategy.advise_indicators": "self dataframe metadata",
+    "freqtrade.strategy.interface:IStrategy.analyze": "self pairs",
+    "freqtrade.strategy.interface:IStrategy.bot_loop_start": "self current_time kwargs",
+    "freqtrade.strategy.interface:IStrategy.bot_start": "self kwargs",
+    "freqtrade.strategy.interface:IStrategy.confirm_trade_entry": (
+        "self pair order_type amount rate time_in_force current_time entry_tag side kwargs"
+    ),
+    "freqtrade.strategy.interface:IStrategy.custom_stake_amount": (
+        "self pair current_time current_rate proposed_stake min_stake max_stake leverage "
+        "entry_tag side kwargs"
+    ),
+    "freqtrade.strategy.interface:IStrategy.ft_stoploss_adjust": (
+        "self current_rate trade current_time current_profit force_stoploss low high "
+        "bound_profit after_fill"
+    ),
+    "freqtrade.strategy.interface:IStrategy.informative_pairs": "self",
+    "freqtrade.strategy.interface:IStrategy.is_pair_locked": "self pair candle_date side",
+}
+
+
+def verify_hooks(known: dict[str, str] | None = None) -> None:
+    """Compare Freqtrade's hooks with the ones the guard was written for.
+
+    Raises:
+        GuardNotInstalled: If one is missing or takes other parameters; names each.
+    """
+    expected = KNOWN_HOOKS if known is None else known
+    changed = [text for path, names in expected.items() if (text := _difference(path, names))]
+    if changed:
+        raise GuardNotInstalled(
+            f"Freqtrade {freqtrade_version} changed hooks the guard stands on: "
+            f"{'; '.join(changed)}. Install a qt-protections made for this Freqtrade, or "
+            "Freqtrade 2026.9."
+        )
+
+
+def _difference(path: str, expected: str) -> str | None:
+    module_name, attribute_path = path.split(":")
+    try:
+        hook = import_module(module_name)
+        for attribute in attribute_path.split("."):
+            hook = getattr(hook, attribute)
+    except (ImportError, AttributeError):
+        return f"{attribute_path} is gone"
+    found = " ".join(inspect.signature(hook).parameters)  # type: ignore[arg-type]
+    return None if found == expected else f"{attribute_path} takes ({found}), known is ({expected})"

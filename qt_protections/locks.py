@@ -1,0 +1,70 @@
+"""The guard's locks: asked for every candle, and told from everybody else's."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from freqtrade.constants import Config
+from freqtrade.persistence import PairLocks
+from freqtrade.plugins.protectionmanager import ProtectionManager
+from freqtrade.resolvers import ProtectionResolver
+
+from qt_protections.errors import GuardNotInstalled
+from qt_protections.protections import FOLDER
+from qt_protections.protections.context import KEY, ProtectionContext
+
+GLOBAL_REGIME = "QtGlobalRegime"
+SYMBOL_STACKING = "QtSymbolStacking"
+
+#: Config key Freqtrade's loader is told to read the folder from.
+FOLDER_KEY = "qt_protections_folder"
+
+
+def register(config: Config) -> None:
+    """Point Freqtrade's protection loader at the installed package.
+
+    `extra_path` is the loader's own extension point (strategies use it for `strategy_path`); it is
+    unset for protections.
+
+    Raises:
+        GuardNotInstalled: If another plugin has taken it.
+    """
+    if ProtectionResolver.extra_path not in (None, FOLDER_KEY):
+        raise GuardNotInstalled(
+            f"another plugin loads protections from {ProtectionResolver.extra_path!r}; "
+            "Freqtrade allows for one. Remove the other plugin."
+        )
+    ProtectionResolver.extra_path = FOLDER_KEY
+    config[FOLDER_KEY] = str(FOLDER)
+
+
+def protection_list(context: ProtectionContext) -> list[dict[str, object]]:
+    """Return the entries of the guard's protections for a strategy's `protections`."""
+    return [{"method": method, KEY: context} for method in (GLOBAL_REGIME, SYMBOL_STACKING)]
+
+
+def ask(manager: ProtectionManager, pairs: Iterable[str], now: datetime) -> None:
+    """Let the protections lock what they want locked now, not only when a trade closes."""
+    manager.global_stop(now=now, side="short")
+    for pair in pairs:
+        manager.stop_per_pair(pair, now=now)
+
+
+def release(now: datetime) -> None:
+    """Release the guard's locks of an earlier run, whose settings may have been others."""
+    reasons = {lock.reason or "" for lock in PairLocks.get_pair_locks(None, now)}
+    for reason in reasons:
+        if _is_ours(reason, (GLOBAL_REGIME, SYMBOL_STACKING)):
+            PairLocks.unlock_reason(reason, now)
+
+
+def only_regime_locks(pair: str, until: datetime, side: str) -> bool:
+    """Whether nothing but the global regime locks the pair's side at `until` (UTC)."""
+    locks = [
+        *PairLocks.get_pair_locks(pair, until, side),
+        *PairLocks.get_pair_locks("*", until, side),
+    ]
+    return all(_is_ours(lock.reason or "", (GLOBAL_REGIME,)) for lock in locks)
+
+
+def _is_ours(reason: str, names: tuple[str, ...]) -> bool:
+    return reason.startswith(tuple(f"{name}:" for name in names))

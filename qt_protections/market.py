@@ -1,0 +1,128 @@
+"""The market as the rules see it: trends from Freqtrade's candles, one computation a candle."""
+
+import logging
+from datetime import datetime
+
+import pandas as pd
+from freqtrade.constants import Config
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.data.history import load_pair_history
+from freqtrade.enums import CandleType, RunMode
+from freqtrade.exchange import timeframe_to_seconds
+
+from qt_protections.rules.regime import (
+    UNKNOWN_TREND,
+    Regime,
+    Trend,
+    TrendRule,
+    as_of,
+    resample,
+)
+from qt_protections.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+#: Columns the guard adds to every frame.
+REGIME = "qt_regime"
+LOCAL_DISTANCE = "qt_local_distance"
+
+LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
+
+
+class Market:
+    """Trends of the reference pair and of every symbol, from closed candles."""
+
+    def __init__(self, dp: DataProvider, config: Config, settings: Settings) -> None:
+        self._dp = dp
+        self._config = config
+        self._settings = settings
+        self._rule = TrendRule()
+        self._histories: dict[tuple[str, str], tuple[tuple[int, object], pd.DataFrame]] = {}
+        self._stored: dict[tuple[str, str], pd.DataFrame] = {}
+        self.regime_pair = settings.regime_pair_for(config["stake_currency"])
+
+    def informative_pairs(self) -> list[tuple[str, str]]:
+        """Return the (pair, interval) candles the trends need."""
+        whitelist = self._dp.current_whitelist()
+        local = [(pair, self._settings.local_interval) for pair in whitelist]
+        return [(self.regime_pair, self._settings.regime_timeframe), *local]
+
+    def add_columns(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
+        """Return the frame with what was known of both trends when each of its candles closed."""
+        closes = frame["date"] + length_of(self._config["timeframe"])
+        regime = self._known_at(closes, self.regime_pair, self._settings.regime_timeframe)
+        local = self._known_at(closes, pair, self._settings.local_interval)
+        return frame.assign(
+            **{
+                REGIME: regime["regime"].to_numpy(),
+                LOCAL_DISTANCE: local["distance"].to_numpy(),
+            }
+        )
+
+    def global_trend(self, now: datetime) -> Trend:
+        """Return the reference pair's trend as known at `now` (UTC)."""
+        interval = self._settings.regime_timeframe
+        history = self._history(self.regime_pair, interval)
+        moment = pd.Series([pd.Timestamp(now)])
+        known = as_of(history, moment, length_of(interval)).iloc[0]
+        if known["regime"] == Regime.UNKNOWN:
+            return UNKNOWN_TREND
+        closed = history["closed_at"]
+        closed_at = closed[closed <= now].iloc[-1].to_pydatetime()
+        return Trend(Regime(known["regime"]), float(known["distance"]), closed_at)
+
+    def _known_at(self, moments: pd.Series, pair: str, interval: str) -> pd.DataFrame:
+        return as_of(self._history(pair, interval), moments, length_of(interval))
+
+    def _history(self, pair: str, interval: str) -> pd.DataFrame:
+        candles = self._candles(pair, interval)
+        stamp = (len(candles), candles["date"].iloc[-1] if len(candles) else None)
+        cached = self._histories.get((pair, interval))
+        if cached is None or cached[0] != stamp:
+            cached = (stamp, self._rule.history(candles, length_of(interval)))
+            self._histories[(pair, interval)] = cached
+        return cached[1]
+
+    def _candles(self, pair: str, interval: str) -> pd.DataFrame:
+        if self._dp.runmode in LIVE_MODES:
+            return _dated(self._dp.ohlcv(pair, interval, copy=False))
+        if (pair, interval) not in self._stored:
+            self._stored[(pair, interval)] = self._load(pair, interval)
+        return self._stored[(pair, interval)]
+
+    def _load(self, pair: str, interval: str) -> pd.DataFrame:
+        """Read stored candles, whole: a trimmed start would move the average.
+
+        Where the interval was never downloaded it is built from the strategy's own, shorter one.
+        """
+        candles = self._stored_file(pair, interval)
+        own = self._config["timeframe"]
+        if len(candles) or length_of(own) >= length_of(interval):
+            return candles
+        logger.info("Building %s candles of %s from %s: none are stored.", interval, pair, own)
+        return resample(self._stored_file(pair, own), length_of(own), length_of(interval))
+
+    def _stored_file(self, pair: str, interval: str) -> pd.DataFrame:
+        return _dated(
+            load_pair_history(
+                pair=pair,
+                timeframe=interval,
+                datadir=self._config["datadir"],
+                data_format=self._config["dataformat_ohlcv"],
+                candle_type=self._config.get("candle_type_def", CandleType.FUTURES),
+            )
+        )
+
+
+def length_of(timeframe: str) -> pd.Timedelta:
+    """Return the length of one candle of Freqtrade's interval."""
+    return pd.Timedelta(seconds=timeframe_to_seconds(timeframe))
+
+
+def _dated(candles: pd.DataFrame) -> pd.DataFrame:
+    """Give an empty answer of Freqtrade the columns of a full one."""
+    if len(candles):
+        return candles
+    return pd.DataFrame(
+        {"date": pd.Series(dtype="datetime64[ms, UTC]"), "close": pd.Series(dtype=float)}
+    )

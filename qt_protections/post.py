@@ -1,0 +1,188 @@
+"""The guard's post: everything it keeps while a bot runs, wired to that bot once, at its start."""
+
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from freqtrade.exchange import Exchange
+from freqtrade.plugins.protectionmanager import ProtectionManager
+from freqtrade.strategy.interface import IStrategy
+from freqtrade.wallets import Wallets
+
+from qt_protections import locks
+from qt_protections.announcer import Announcer
+from qt_protections.errors import EntryRefused, GuardNotInstalled
+from qt_protections.gates import Gates
+from qt_protections.market import LIVE_MODES, Market
+from qt_protections.protections.context import ProtectionContext
+from qt_protections.rules.sizing import RiskSizing
+from qt_protections.rules.stop_price import check_stop, stop_distance, stop_price
+from qt_protections.rules.verdict import Denial, DenyCode
+from qt_protections.settings import Settings
+from qt_protections.snapshots import open_trade
+from qt_protections.stops.entry_door import EntryDoor, EntryOrder
+from qt_protections.stops.protective_stop import STOP_ORDER_TYPES, StopPlan
+from qt_protections.stops.waiting import WaitingStops
+
+logger = logging.getLogger(__name__)
+
+
+class Post:
+    """Rules, market and stops of one running strategy.
+
+    Attributes:
+        live: Whether orders reach an exchange, or a dry run's imitation of one.
+        context: What the protections may know.
+        waiting: Stops that no trade has taken over yet; None unless live.
+    """
+
+    def __init__(self, strategy: IStrategy, settings: Settings) -> None:
+        self._strategy = strategy
+        self._settings = settings
+        self._sizing = RiskSizing(settings.risk_ratio)
+        # Freqtrade sets both before bot_start, in every mode that trades or tests.
+        self._exchange: Exchange = strategy.dp._exchange  # type: ignore[assignment]
+        self._wallets: Wallets = strategy.wallets  # type: ignore[assignment]
+        self.live = strategy.dp.runmode in LIVE_MODES
+        self.announcer = Announcer()
+        self.market = Market(strategy.dp, strategy.config, settings)
+        self.gates = Gates(settings, strategy.dp, strategy.timeframe, self.announcer)
+        self.context = ProtectionContext(settings, self.market, live=self.live)
+        self.waiting: WaitingStops | None = None
+        # In a comparison of strategies the bot's configuration is not the strategy's own.
+        self._bot_config = strategy.dp._config
+        locks.register(self._bot_config)
+        logger.info("[OK] GlobalRegimeDetector initialized")
+        logger.info(
+            "[SAFETY] Per-symbol position limits: max %s", settings.max_positions_per_symbol
+        )
+        if self.live:
+            self._attach(self._exchange)
+
+    def _attach(self, exchange: Exchange) -> None:
+        """Put the entry door in front of the exchange object the bot trades with."""
+        strategy = self._strategy
+        if strategy.config["trading_mode"] != "futures":
+            raise GuardNotInstalled(
+                'QTGuard places its stops on futures: set "trading_mode": "futures" in the '
+                "configuration, or run the strategy without the guard."
+            )
+        strategy.order_types = {
+            **strategy.order_types,
+            **STOP_ORDER_TYPES,
+            "stoploss_on_exchange": True,
+        }
+        exchange.validate_ordertypes(strategy.order_types)
+        self.waiting = WaitingStops(exchange)
+        door = EntryDoor(exchange, self._plan_stop, self.waiting)
+        exchange.create_order = door  # type: ignore[method-assign]
+        locks.release(datetime.now(UTC))
+        self._protections = ProtectionManager(self._bot_config, locks.protection_list(self.context))
+
+    def ask_protections(self, pairs: list[str], now: datetime) -> None:
+        """Say the regime, and let the protections lock what they want locked at `now` (UTC)."""
+        try:
+            self.announcer.regime(
+                self.market.regime_pair,
+                self._settings.regime_timeframe,
+                self.market.global_trend(now),
+            )
+            locks.ask(self._protections, pairs, now)
+        except Exception:
+            # The gates still refuse what these locks would; a loop that ends here manages no exits.
+            logger.exception("Could not ask the guard's protections.")
+
+    def capped_stake(
+        self,
+        wanted: float,
+        pair: str,
+        rate: float,
+        leverage: float,
+        *,
+        is_short: bool,
+        min_stake: float | None,
+    ) -> float:
+        """Return the stake (stake currency) of an entry, at most what the risk allows; 0 refuses.
+
+        Args:
+            wanted: What the configuration or the wrapped strategy asks for.
+            pair: Freqtrade's pair.
+            rate: Entry price.
+            leverage: Notional over stake.
+            is_short: Side of the entry.
+            min_stake: The exchange's minimum.
+        """
+        try:
+            allowed = self._allowed_stake(pair, rate, leverage, is_short=is_short)
+            denial = self._sizing.check(allowed, min_stake)
+        except EntryRefused as refusal:
+            denial = refusal.denial
+        except Exception:
+            logger.exception("Sizing failed for %s.", pair)
+            denial = Denial(DenyCode.GATE_FAILED, "the sizing failed, so the entry is refused")
+        if denial is not None:
+            self.announcer.refusal(pair, denial)
+            return 0.0
+        return min(wanted, allowed)
+
+    def _allowed_stake(self, pair: str, rate: float, leverage: float, *, is_short: bool) -> float:
+        stop = self._stop_for(pair, rate, leverage, is_short=is_short)
+        return self._sizing.stake(
+            equity=self._wallets.get_total_stake_amount(),
+            stop_distance=stop_distance(rate, stop, is_short=is_short),
+            leverage=leverage,
+            fee_ratio=self._taker_fee(pair),
+        )
+
+    def _taker_fee(self, pair: str) -> float:
+        configured = self._strategy.config.get("fee")
+        if configured is not None:
+            return float(configured)
+        return float(self._exchange.get_fee(symbol=pair, taker_or_maker="taker"))
+
+    def _plan_stop(self, order: EntryOrder) -> StopPlan:
+        """Judge an entry at the door and say which stop it needs.
+
+        Raises:
+            EntryRefused: If a rule objects, or cannot be asked.
+        """
+        denial = self.gates.entry(order.pair, is_short=order.is_short)
+        if denial is not None:
+            raise EntryRefused(order.pair, denial)
+        try:
+            trade = open_trade(order.pair)
+            held = trade.amount if trade else 0.0
+            return StopPlan(
+                pair=order.pair,
+                held=held,
+                # Exact decimals: a float sum can fall one lot short once the exchange truncates it.
+                amount=float(Decimal(str(held)) + Decimal(str(order.amount))),
+                trigger=self._stop_for(
+                    order.pair, order.rate, order.leverage, is_short=order.is_short
+                ),
+                is_short=order.is_short,
+                leverage=order.leverage,
+            )
+        except EntryRefused as refusal:
+            self.announcer.refusal(order.pair, refusal.denial)
+            raise
+        except Exception as error:
+            logger.exception("No stop could be planned for %s.", order.pair)
+            text = f"no stop could be planned: {error}"
+            raise EntryRefused(order.pair, Denial(DenyCode.GATE_FAILED, text)) from error
+
+    def _stop_for(self, pair: str, rate: float, leverage: float, *, is_short: bool) -> float:
+        """Return the trigger of an entry's stop: the trade's own, or a new one from `stoploss`.
+
+        Raises:
+            EntryRefused: If it is not on the losing side of the entry.
+        """
+        trade = open_trade(pair)
+        if trade is not None and trade.amount:
+            stop = trade.stop_loss
+        else:
+            stop = stop_price(rate, self._strategy.stoploss, leverage, is_short=is_short)
+        denial = check_stop(rate, stop, is_short=is_short)
+        if denial is not None:
+            raise EntryRefused(pair, denial)
+        return stop

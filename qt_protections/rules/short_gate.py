@@ -1,0 +1,69 @@
+"""Shorts against a rising market: refused, but for one rare and explicit exception."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from qt_protections.rules.regime import Regime
+from qt_protections.rules.verdict import Denial, DenyCode
+
+
+@dataclass(frozen=True, slots=True)
+class ShortGate:
+    """Refuses shorts while the global regime is an uptrend, or unknown.
+
+    Attributes:
+        exception_conf: Least confidence [0..1] of a short that is allowed in an uptrend, provided
+            the symbol is below its own average. 0 switches the gate off.
+    """
+
+    exception_conf: float
+
+    def check(self, regime: Regime, local_distance: float, confidence: float) -> Denial | None:
+        """Judge one short.
+
+        Args:
+            regime: The global regime.
+            local_distance: The symbol's close over its own EMA200, minus one; NaN when unknown.
+            confidence: The signal's confidence [0..1]; NaN when there is none.
+        """
+        if self.exception_conf == 0 or regime in (Regime.SIDEWAYS, Regime.DOWNTREND):
+            return None
+        if regime is Regime.UNKNOWN:
+            return Denial(
+                DenyCode.SHORT_REGIME_UNKNOWN,
+                "global regime unknown: candles missing, stale or too few",
+            )
+        if self.is_exception(local_distance, confidence):
+            return None
+        return Denial(DenyCode.SHORT_IN_UPTREND, self._objection(local_distance, confidence))
+
+    def allowed(
+        self, regimes: pd.Series, local_distances: pd.Series, confidences: pd.Series
+    ) -> pd.Series:
+        """Judge a short on every row; the same verdicts as `check`, vectorised."""
+        if self.exception_conf == 0:
+            return pd.Series(True, index=regimes.index)
+        free = regimes.isin([Regime.SIDEWAYS.value, Regime.DOWNTREND.value])
+        return free | self.exceptions(regimes, local_distances, confidences)
+
+    def exceptions(
+        self, regimes: pd.Series, local_distances: pd.Series, confidences: pd.Series
+    ) -> pd.Series:
+        """Return which rows earn the exception: a short in an uptrend that may pass."""
+        # Comparisons with NaN are false: neither a missing average nor confidence earns it.
+        earned = (local_distances < 0) & confidences.between(self.exception_conf, 1.0)
+        return (regimes == Regime.UPTREND.value) & earned & (self.exception_conf > 0)
+
+    def is_exception(self, local_distance: float, confidence: float) -> bool:
+        """Whether a short in an uptrend earns the exception; NaN never does."""
+        return local_distance < 0 and self.exception_conf <= confidence <= 1
+
+    def _objection(self, local_distance: float, confidence: float) -> str:
+        if not local_distance < 0:
+            place = "unknown" if np.isnan(local_distance) else f"{local_distance:+.2%}"
+            return f"the symbol is not below its own EMA200 ({place})"
+        if np.isnan(confidence):
+            return "the signal carries no confidence"
+        return f"confidence {confidence:.0%} is below {self.exception_conf:.0%}"

@@ -1,0 +1,256 @@
+"""Every knob of the guard: type, unit, default, bounds, and where its value came from.
+
+Precedence: environment (`QT_...`) over the `"qt"` block of config.json over the default. A value
+that cannot be read or lies outside its bounds stops the start with one sentence. `trail_callback`
+alone is more lenient: a broken trailing stop must not keep the fixed stop from protecting.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ENV_PREFIX = "QT_"
+CONFIG_BLOCK = "qt"
+
+#: Freqtrade's candle intervals that can serve as a regime's; one month has no fixed length.
+Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
+
+
+class SettingsError(ValueError):
+    """A setting is unknown, unreadable or out of bounds; the text names it, its value, the fix."""
+
+
+class Origin(StrEnum):
+    """Where the value in force was found."""
+
+    ENVIRONMENT = "environment"
+    CONFIG = "config"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Annotation that carries a setting's unit to the people who read it."""
+
+    name: str
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number, not true or false")  # noqa: TRY004  pydantic's contract
+    return value
+
+
+def _none_if_invalid(value: object, parse: ValidatorFunctionWrapHandler) -> object:
+    """Disable trailing instead of the bot; `load_settings` says so to the operator."""
+    try:
+        return parse(value)
+    except ValidationError:
+        return None
+
+
+Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(_no_bool)]
+
+
+class Settings(BaseSettings):
+    """The values in force. Build it with `load_settings`, which explains what it refuses."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    trail_callback: Annotated[
+        Number | None, Field(ge=0.1, le=5.0), WrapValidator(_none_if_invalid), Unit("% of price")
+    ] = Field(1.5, description="native trailing stop's callback rate; 1.5 means 1.5 %")
+    risk_per_trade: Annotated[Number, Field(ge=0.1, le=2.0), Unit("% of equity")] = Field(
+        0.75, description="share of equity lost if the stop is hit, costs included"
+    )
+    max_positions_per_symbol: Annotated[Count, Field(ge=1, le=5), Unit("entries")] = Field(
+        2, description="entries one symbol (base currency) may hold at once"
+    )
+    uptrend_short_exception_conf: Annotated[Number, Field(ge=0.0, le=1.0), Unit("ratio")] = Field(
+        0.65, description="least confidence of the rare short; 0.0 switches short blocking off"
+    )
+    regime_pair: Annotated[str | None, Field(pattern=r"^[^/\s]+/[^/\s]+$"), Unit("pair")] = Field(
+        None, description="pair of the global regime; unset: BTC on the stake currency"
+    )
+    regime_timeframe: Annotated[Timeframe, Unit("interval")] = Field(
+        "4h", description="candles of the global regime"
+    )
+    local_timeframe: Annotated[Timeframe | None, Unit("interval")] = Field(
+        None, description="candles of a symbol's own EMA200; unset: the regime's"
+    )
+    confidence_column: Annotated[str, Field(min_length=1), Unit("column")] = Field(
+        "confidence", description="column of the strategy's frame with the signal's confidence"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the configuration, which comes as init arguments."""
+        return env_settings, init_settings
+
+    @property
+    def short_blocking(self) -> bool:
+        """Whether shorts are judged at all."""
+        return self.uptrend_short_exception_conf > 0
+
+    @property
+    def risk_ratio(self) -> float:
+        """`risk_per_trade` as a ratio of equity."""
+        return self.risk_per_trade / 100
+
+    @property
+    def local_interval(self) -> str:
+        """The interval of a symbol's own EMA200."""
+        return self.local_timeframe or self.regime_timeframe
+
+    def regime_pair_for(self, stake_currency: str) -> str:
+        """Return the regime's reference pair in Freqtrade's notation for futures."""
+        return self.regime_pair or f"BTC/{stake_currency}:{stake_currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings with their provenance, and the warnings the operator has to see."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One setting as `qt-guard settings` shows it."""
+
+    name: str
+    value: object
+    unit: str
+    bounds: str
+    default: object
+    origin: Origin
+    environment: str
+    meaning: str
+
+
+def load_settings(block: object = None) -> Loaded:
+    """Read the settings.
+
+    Args:
+        block: The `"qt"` block of config.json; None when there is none.
+
+    Raises:
+        SettingsError: If a key is unknown, or a value is unreadable or out of bounds.
+    """
+    given = _checked_block(block)
+    origins = {name: _origin(name, given) for name in Settings.model_fields}
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        raise SettingsError("; ".join(_sentence(e, origins) for e in error.errors())) from error
+    return Loaded(settings, origins, _warnings(settings, given, origins))
+
+
+def describe(loaded: Loaded) -> list[Described]:
+    """Return every setting with unit, bounds and origin, in the order of the model."""
+    return [
+        Described(
+            name=name,
+            value=getattr(loaded.settings, name),
+            unit=next(m.name for m in field.metadata if isinstance(m, Unit)),
+            bounds=_bounds(field),
+            default=field.default,
+            origin=loaded.origins[name],
+            environment=_env_name(name),
+            meaning=field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _checked_block(block: object) -> dict[str, Any]:
+    if block is None:
+        return {}
+    if not isinstance(block, Mapping):
+        raise SettingsError(
+            f'"{CONFIG_BLOCK}" in the configuration must be an object of settings, was {block!r}'
+        )
+    unknown = sorted(set(block) - set(Settings.model_fields))
+    if unknown:
+        raise SettingsError(
+            f'unknown setting {", ".join(map(repr, unknown))} in the "{CONFIG_BLOCK}" block of the '
+            f"configuration; known are: {', '.join(Settings.model_fields)}"
+        )
+    return dict(block)
+
+
+def _warnings(
+    settings: Settings, given: Mapping[str, Any], origins: Mapping[str, Origin]
+) -> tuple[str, ...]:
+    raw = os.environ.get(_env_name("trail_callback")) or given.get("trail_callback")
+    if settings.trail_callback is not None or raw is None:
+        return ()
+    field = Settings.model_fields["trail_callback"]
+    return (
+        f"{_named('trail_callback', origins)} must be a number in {_bounds(field)} %, was {raw!r}: "
+        "the native trailing stop is disabled, the stop stays.",
+    )
+
+
+def _sentence(error: ErrorDetails, origins: Mapping[str, Origin]) -> str:
+    name = str(error["loc"][0])
+    field = Settings.model_fields[name]
+    allowed = f" (allowed: {_bounds(field)}; default {field.default!r})"
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    return f"{_named(name, origins)} = {error['input']!r}: {message}{allowed}"
+
+
+def _named(name: str, origins: Mapping[str, Origin]) -> str:
+    """Return the name a person finds the setting under."""
+    if origins[name] is Origin.ENVIRONMENT:
+        return f"{_env_name(name)} (from the environment)"
+    return f'{name} (from the "{CONFIG_BLOCK}" block of the configuration)'
+
+
+def _origin(name: str, given: Mapping[str, Any]) -> Origin:
+    if os.environ.get(_env_name(name)):
+        return Origin.ENVIRONMENT
+    return Origin.CONFIG if name in given else Origin.DEFAULT
+
+
+def _env_name(name: str) -> str:
+    return f"{ENV_PREFIX}{name.upper()}"
+
+
+def _bounds(field: FieldInfo) -> str:
+    low = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
+    high = next((m.le for m in field.metadata if isinstance(m, Le)), None)
+    if low is None:
+        return (
+            "1m .. 1d"
+            if "interval" in {m.name for m in field.metadata if isinstance(m, Unit)}
+            else "text"
+        )
+    return f"{low} .. {high}"

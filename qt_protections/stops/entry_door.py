@@ -1,0 +1,127 @@
+"""The one door every order leaves by: an entry passes it only with its stop live in front.
+
+It stands in for `create_order` of the exchange object the bot trades with, so signals, forced
+entries, position adjustments and replaced orders all meet it. Reduce-only orders pass untouched.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from freqtrade.exceptions import FreqtradeException, InvalidOrderException
+from freqtrade.exchange import Exchange
+
+from qt_protections.errors import EntryRefused
+from qt_protections.snapshots import symbol_of
+from qt_protections.stops import protective_stop
+from qt_protections.stops.protective_stop import ProtectiveStop, StopPlan
+from qt_protections.stops.waiting import WaitingStops
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOrder:
+    """An entry on its way out; amount in base currency, rate in quote currency."""
+
+    pair: str
+    is_short: bool
+    amount: float
+    rate: float
+    leverage: float
+
+
+class EntryDoor:
+    """Callable with the signature of `Exchange.create_order`."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        plan_stop: Callable[[EntryOrder], StopPlan],
+        waiting: WaitingStops,
+    ) -> None:
+        self._exchange = exchange
+        self._create_order = exchange.create_order
+        self._plan_stop = plan_stop
+        self._waiting = waiting
+
+    def __call__(self, **order: Any) -> Any:
+        """Send an order; an entry only behind its stop.
+
+        Raises:
+            EntryRefused: If a rule objects or the stop was not accepted; no entry was sent then.
+        """
+        if order.get("reduceOnly"):
+            return self._create_order(**order)
+        plan = self._plan_stop(
+            EntryOrder(
+                pair=order["pair"],
+                is_short=order["side"] == "sell",
+                amount=order["amount"],
+                rate=order["rate"],
+                leverage=order["leverage"],
+            )
+        )
+        stop = protective_stop.place(self._exchange, plan)
+        try:
+            entry = self._create_order(**order)
+        except BaseException as error:
+            self._settle_failed_entry(stop, error)
+            raise
+        self._waiting.add(stop)
+        if entry.get("filled"):
+            self._replace_if_consumed(stop)
+        return entry
+
+    def _settle_failed_entry(self, stop: ProtectiveStop, error: BaseException) -> None:
+        """Withdraw the stop of an entry that certainly did not happen, keep any other."""
+        refused = isinstance(error, InvalidOrderException)
+        if (refused or self._did_not_fill(stop)) and protective_stop.withdraw(self._exchange, stop):
+            return
+        self._waiting.add(stop)
+        if not refused:
+            logger.error(
+                "[ALERT] Entry of %s ended unknown (%s): its stop %s stays until the exchange "
+                "shows no position.",
+                symbol_of(stop.plan.pair),
+                error,
+                stop.order_id,
+            )
+
+    def _did_not_fill(self, stop: ProtectiveStop) -> bool:
+        try:
+            return protective_stop.position_size(self._exchange, stop.plan.pair) <= stop.plan.held
+        except FreqtradeException:
+            return False
+
+    def _replace_if_consumed(self, stop: ProtectiveStop) -> None:
+        """Cover a position whose stop was triggered before the entry filled; else close it."""
+        plan = stop.plan
+        try:
+            if protective_stop.is_live(self._exchange, stop):
+                return
+            if protective_stop.position_size(self._exchange, plan.pair) == 0:
+                return  # triggered after the fill: it did its work, the trade will see it
+        except FreqtradeException as error:
+            logger.warning("Could not check stop %s of %s: %s", stop.order_id, plan.pair, error)
+            return
+        logger.warning("Stop %s of %s was gone before the fill.", stop.order_id, plan.pair)
+        self._waiting.discard(stop)
+        try:
+            self._waiting.add(protective_stop.place(self._exchange, plan))
+        except EntryRefused as refusal:
+            self._emergency_close(plan, str(refusal))
+
+    def _emergency_close(self, plan: StopPlan, why: str) -> None:
+        """Close at market; Freqtrade then finds the closing order on the exchange by itself."""
+        logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(plan.pair), why)
+        self._create_order(
+            pair=plan.pair,
+            ordertype="market",
+            side="buy" if plan.is_short else "sell",
+            amount=plan.amount,
+            rate=plan.trigger,
+            leverage=plan.leverage,
+            reduceOnly=True,
+        )

@@ -1,0 +1,112 @@
+"""One exchange-side stop: how it is placed, asked after, and withdrawn."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from freqtrade.exceptions import FreqtradeException
+from freqtrade.exchange import Exchange
+
+from qt_protections.errors import EntryRefused
+from qt_protections.rules.verdict import Denial, DenyCode
+from qt_protections.snapshots import symbol_of
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlan:
+    """The stop an entry needs before it may go out.
+
+    Attributes:
+        pair: Freqtrade's pair.
+        held: The position before the entry, in base currency.
+        amount: The whole position after the entry, in base currency, > `held`.
+        trigger: Trigger price, on the losing side of the entry.
+        is_short: Whether the position gains when the price falls.
+        leverage: Of the position; Freqtrade sets it along with every order.
+    """
+
+    pair: str
+    held: float
+    amount: float
+    trigger: float
+    is_short: bool
+    leverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectiveStop:
+    """A stop the exchange accepted; `order` is its answer as ccxt parsed it."""
+
+    plan: StopPlan
+    order: dict[str, Any]
+
+    @property
+    def order_id(self) -> str:
+        """The exchange's id of the stop."""
+        return str(self.order["id"])
+
+    @property
+    def trigger(self) -> float:
+        """The trigger price the exchange accepted, rounded to its tick."""
+        return float(self.order.get("stopPrice") or self.plan.trigger)
+
+
+#: Reduce-only, at market when hit: a limit child may never fill.
+STOP_ORDER_TYPES: dict[str, Any] = {"stoploss": "market"}
+
+
+def place(exchange: Exchange, plan: StopPlan) -> ProtectiveStop:
+    """Send the stop and return it once the exchange has accepted it.
+
+    Raises:
+        EntryRefused: If the exchange did not take it, or did not say so.
+    """
+    logger.info("[SHIELD] Placing IMMEDIATE SL for %s", symbol_of(plan.pair))
+    try:
+        order = exchange.create_stoploss(
+            pair=plan.pair,
+            amount=plan.amount,
+            stop_price=plan.trigger,
+            order_types=STOP_ORDER_TYPES,
+            side="buy" if plan.is_short else "sell",
+            leverage=plan.leverage,
+        )
+    except FreqtradeException as error:
+        denial = Denial(DenyCode.STOP_REFUSED, f"no stop, no entry: {error}")
+        raise EntryRefused(plan.pair, denial) from error
+    stop = ProtectiveStop(plan, dict(order))
+    logger.info("[OK] SL placed successfully: order ID %s", stop.order_id)
+    return stop
+
+
+def withdraw(exchange: Exchange, stop: ProtectiveStop) -> bool:
+    """Cancel a stop that protects nothing; return whether the exchange confirmed it."""
+    try:
+        exchange.cancel_stoploss_order(stop.order_id, stop.plan.pair)
+    except FreqtradeException as error:
+        logger.warning("Could not cancel stop %s of %s: %s", stop.order_id, stop.plan.pair, error)
+        return False
+    return True
+
+
+def is_live(exchange: Exchange, stop: ProtectiveStop) -> bool:
+    """Ask the exchange whether the stop still waits for its trigger.
+
+    Raises:
+        FreqtradeException: If the exchange does not answer.
+    """
+    found = exchange.fetch_stoploss_order(stop.order_id, stop.plan.pair)
+    return bool(found["status"] == "open")
+
+
+def position_size(exchange: Exchange, pair: str) -> float:
+    """Return the size of the account's position in base currency; 0 when flat.
+
+    Raises:
+        FreqtradeException: If the exchange does not answer.
+    """
+    positions = exchange.fetch_positions(pair)
+    size = sum(abs(p["contracts"] or 0.0) for p in positions if p["symbol"] == pair)
+    return exchange._contracts_to_amount(pair, size)

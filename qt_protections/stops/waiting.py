@@ -1,0 +1,87 @@
+"""Stops that are live on the exchange and not yet on a trade of Freqtrade's."""
+
+import logging
+
+from freqtrade.exceptions import FreqtradeException
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import LocalTrade, Trade
+
+from qt_protections.snapshots import open_trade
+from qt_protections.stops import protective_stop
+from qt_protections.stops.adoption import adopt
+from qt_protections.stops.protective_stop import ProtectiveStop
+
+logger = logging.getLogger(__name__)
+
+
+class WaitingStops:
+    """Keeps every pre-placed stop until its trade adopts it or nothing is left to protect."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._stops: list[ProtectiveStop] = []
+        self._unclaimed: set[str] = set()
+
+    def add(self, stop: ProtectiveStop) -> None:
+        """Remember a live stop."""
+        self._stops.append(stop)
+
+    def discard(self, stop: ProtectiveStop) -> None:
+        """Forget a stop that is no longer live."""
+        self._stops.remove(stop)
+
+    def hand_over(self, trade: Trade) -> None:
+        """Give the filled trade its newest stop, and withdraw the ones that one replaces."""
+        mine = [stop for stop in self._stops if stop.plan.pair == trade.pair]
+        if not mine:
+            return
+        *older, newest = mine
+        adopt(trade, newest)
+        self._stops.remove(newest)
+        for stop in older:
+            self._withdraw(stop)
+
+    def sweep(self) -> None:
+        """Withdraw stops whose entry came to nothing; call it once a loop.
+
+        An entry by remote control runs in a thread of its own and has no trade for a moment, so a
+        stop is given up only when two sweeps in a row find nothing that claims it.
+        """
+        for stop in list(self._stops):
+            if _is_claimed(open_trade(stop.plan.pair)):
+                self._unclaimed.discard(stop.order_id)
+            elif stop.order_id in self._unclaimed:
+                self._give_up(stop)
+            else:
+                self._unclaimed.add(stop.order_id)
+
+    def _give_up(self, stop: ProtectiveStop) -> None:
+        trade = open_trade(stop.plan.pair)
+        if trade is None and not self._is_flat(stop.plan.pair):
+            logger.error(
+                "[ALERT] %s has a position without a trade; its stop %s stays.",
+                stop.plan.pair,
+                stop.order_id,
+            )
+            return
+        self._withdraw(stop)
+
+    def _withdraw(self, stop: ProtectiveStop) -> None:
+        if protective_stop.withdraw(self._exchange, stop):
+            self._stops.remove(stop)
+            self._unclaimed.discard(stop.order_id)
+
+    def _is_flat(self, pair: str) -> bool:
+        try:
+            return protective_stop.position_size(self._exchange, pair) == 0
+        except FreqtradeException as error:
+            logger.warning("Could not read the position of %s: %s", pair, error)
+            return False
+
+
+def _is_claimed(trade: LocalTrade | None) -> bool:
+    """Whether an entry still waits to fill, or a position has no other stop."""
+    if trade is None:
+        return False
+    waits = any(order.ft_order_side == trade.entry_side for order in trade.open_orders)
+    return waits or not trade.has_open_sl_orders

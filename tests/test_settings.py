@@ -1,0 +1,112 @@
+"""Settings: precedence, bounds, and sentences that name setting, value and fix."""
+
+import pytest
+
+from qt_protections.settings import Origin, Settings, SettingsError, describe, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"QT_{name.upper()}", raising=False)
+
+
+def test_environment_over_config_over_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each value comes from the nearest place, and says which."""
+    monkeypatch.setenv("QT_RISK_PER_TRADE", "0.5")
+    loaded = load_settings({"risk_per_trade": 1.0, "max_positions_per_symbol": 3})
+    assert loaded.settings.risk_per_trade == 0.5
+    assert loaded.settings.max_positions_per_symbol == 3
+    assert loaded.settings.uptrend_short_exception_conf == 0.65
+    assert loaded.origins["risk_per_trade"] is Origin.ENVIRONMENT
+    assert loaded.origins["max_positions_per_symbol"] is Origin.CONFIG
+    assert loaded.origins["uptrend_short_exception_conf"] is Origin.DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("risk_per_trade", 2.01, "0.1 .. 2.0"),
+        ("risk_per_trade", 0.09, "0.1 .. 2.0"),
+        ("risk_per_trade", float("nan"), "finite"),
+        ("risk_per_trade", "much", "valid number"),
+        ("risk_per_trade", True, "not true or false"),
+        ("max_positions_per_symbol", 0, "1 .. 5"),
+        ("max_positions_per_symbol", 6, "1 .. 5"),
+        ("max_positions_per_symbol", 1.5, "integer"),
+        ("uptrend_short_exception_conf", -0.01, "0.0 .. 1.0"),
+        ("uptrend_short_exception_conf", 1.01, "0.0 .. 1.0"),
+        ("regime_timeframe", "7h", "'4h'"),
+        ("regime_pair", "BTC", "pattern"),
+    ],
+)
+def test_out_of_bounds_is_one_sentence(name: str, value: object, said: str) -> None:
+    """The error names the setting, its value, where it came from and what is allowed."""
+    with pytest.raises(SettingsError) as raised:
+        load_settings({name: value})
+    sentence = str(raised.value)
+    assert sentence.startswith(f'{name} (from the "qt" block')
+    assert repr(value) in sentence
+    assert said in sentence
+    assert "\n" not in sentence
+
+
+def test_a_broken_environment_value_is_named_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator is sent to the variable, not to the file."""
+    monkeypatch.setenv("QT_RISK_PER_TRADE", "7")
+    with pytest.raises(SettingsError, match=r"^QT_RISK_PER_TRADE \(from the environment\) = '7'"):
+        load_settings({"risk_per_trade": 1.0})
+
+
+@pytest.mark.parametrize("block", [[], "x", 3])
+def test_the_block_must_be_an_object(block: object) -> None:
+    """A block of another shape is refused, not read as empty."""
+    with pytest.raises(SettingsError, match="must be an object"):
+        load_settings(block)
+
+
+def test_unknown_keys_are_refused() -> None:
+    """A misspelt setting is never silently the default."""
+    with pytest.raises(SettingsError, match=r"'risk_pertrade'.*known are: trail_callback"):
+        load_settings({"risk_pertrade": 1.0})
+
+
+@pytest.mark.parametrize("value", [0.09, 5.01, "abc", float("nan"), True, -1, []])
+def test_bad_trailing_is_disabled_with_a_warning(value: object) -> None:
+    """A broken callback rate costs the trailing stop, not the start."""
+    loaded = load_settings({"trail_callback": value})
+    assert loaded.settings.trail_callback is None
+    (warning,) = loaded.warnings
+    assert "trail_callback" in warning
+    assert repr(value) in warning
+    assert "the stop stays" in warning
+
+
+def test_bad_trailing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is as forgiving as the file, and other settings stay as they are."""
+    monkeypatch.setenv("QT_TRAIL_CALLBACK", "0")
+    loaded = load_settings({"risk_per_trade": 1.0})
+    assert loaded.settings.trail_callback is None
+    assert loaded.settings.risk_per_trade == 1.0
+    assert "QT_TRAIL_CALLBACK (from the environment)" in loaded.warnings[0]
+
+
+def test_trailing_can_be_switched_off_quietly() -> None:
+    """Null says off, and is no mistake."""
+    loaded = load_settings({"trail_callback": None})
+    assert loaded.settings.trail_callback is None
+    assert loaded.warnings == ()
+
+
+def test_every_setting_is_described() -> None:
+    """What a person reads has a unit, bounds and a meaning for each setting."""
+    described = describe(load_settings())
+    assert [d.name for d in described] == list(Settings.model_fields)
+    assert all(d.unit and d.bounds and d.meaning for d in described)
+
+
+def test_regime_pair_follows_the_stake_currency() -> None:
+    """The default reference is BTC on the currency the bot trades in."""
+    assert load_settings().settings.regime_pair_for("USDC") == "BTC/USDC:USDC"
+    chosen = load_settings({"regime_pair": "ETH/USDT:USDT"}).settings
+    assert chosen.regime_pair_for("USDC") == "ETH/USDT:USDT"
