@@ -17,6 +17,7 @@ class Announcer:
     def __init__(self) -> None:
         self._candle: datetime | None = None
         self._said: set[tuple[str, str]] = set()
+        self._regime_said: str | None = None
 
     def new_candle(self, candle: datetime) -> None:
         """Forget what was said; `candle` is the open time (UTC) of the one that began."""
@@ -38,17 +39,16 @@ class Announcer:
         )
 
     def regime(self, pair: str, interval: str, trend: Trend) -> None:
-        """Say where the market stands; once for each of its candles."""
+        """Say where the market stands; once for each of its own candles."""
         place = (
-            f"{trend.distance:+.2%} vs EMA200"
+            f"{trend.distance:+.2%} vs EMA200 at {trend.closed_at:%Y-%m-%d %H:%M} UTC"
             if trend.closed_at
             else "candles missing, stale or too few: shorts are refused"
         )
-        self._once(
-            f"{pair} {trend.closed_at}",
-            "regime",
-            f"[GLOBE] Global Regime: {trend.regime} | {pair} {interval} | {place}",
-        )
+        line = f"[GLOBE] Global Regime: {trend.regime} | {pair} {interval} | {place}"
+        if line != self._regime_said:
+            self._regime_said = line
+            logger.info(line)
 
     def _once(self, subject: str, what: str, line: str) -> None:
         if (subject, what) not in self._said:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from qt_protections import __version__
+from qt_protections import __version__, demo
 from qt_protections.rehearsal import command as exchange_command
 from qt_protections.settings import CONFIG_BLOCK, Loaded, SettingsError, describe, load_settings
 
@@ -20,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
-    except SettingsError as error:
+    except (SettingsError, demo.DemoFailed) as error:
         print(f"qt-guard: {error}", file=sys.stderr)
         return 2
 
@@ -38,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(commands)
     _add_list(commands)
     exchange_command.add_parser(commands)
+    demo.add_parser(commands)
     return parser
 
 
@@ -99,6 +101,7 @@ def _config_block(files: list[str] | None) -> object:
 def _settings_table(loaded: Loaded) -> Table:
     table = Table(
         title="qt_protections settings",
+        box=box.SIMPLE_HEAD,
         caption="In the environment a setting is called QT_ and its name in capitals.",
     )
     for heading in ("setting", "value", "unit", "bounds", "from"):

@@ -126,65 +126,54 @@ class QTGuard(IStrategy):
             and self._qt.gates.short_passes(pair)
         )
 
-    # Entries. Freqtrade calls these by keyword, so what the guard does not read passes through.
+    # Entries. Freqtrade asks by keyword; what the guard does not read passes through untouched.
 
-    def confirm_trade_entry(self, pair: str, *, side: str, **kwargs: Any) -> bool:  # type: ignore[override]
+    def confirm_trade_entry(self, *args: Any, **asked: Any) -> bool:
         """Ask the gates for every new trade, forced ones included, then the wrapped strategy."""
-        if self._qt.gates.entry(pair, is_short=side == "short") is not None:
+        pair = asked["pair"]
+        if self._qt.gates.entry(pair, is_short=asked["side"] == "short") is not None:
             return False
         try:
-            return super().confirm_trade_entry(pair=pair, side=side, **kwargs)
+            return super().confirm_trade_entry(*args, **asked)
         except Exception:
             # Freqtrade takes an error here for a yes.
             logger.exception("confirm_trade_entry of the strategy failed: %s is refused.", pair)
             return False
 
-    def custom_stake_amount(  # type: ignore[override]
-        self,
-        pair: str,
-        *,
-        current_rate: float,
-        min_stake: float | None,
-        leverage: float,
-        side: str,
-        **kwargs: Any,
-    ) -> float:
+    def custom_stake_amount(self, *args: Any, **asked: Any) -> float:
         """Return what the wrapped strategy stakes, at most what the risk allows."""
-        asked: dict[str, Any] = {
-            "pair": pair,
-            "current_rate": current_rate,
-            "min_stake": min_stake,
-            "leverage": leverage,
-        }
+        pair = asked["pair"]
         try:
-            wanted = super().custom_stake_amount(**asked, side=side, **kwargs)
+            wanted = super().custom_stake_amount(*args, **asked)
         except Exception:
             # Freqtrade would take its default stake instead.
             logger.exception("custom_stake_amount of the strategy failed: %s is refused.", pair)
             return 0.0
         return self._qt.capped_stake(
-            wanted, pair, current_rate, leverage, is_short=side == "short", min_stake=min_stake
+            wanted,
+            pair,
+            asked["current_rate"],
+            asked["leverage"],
+            is_short=asked["side"] == "short",
+            min_stake=asked["min_stake"],
         )
 
-    def adjust_trade_position(  # type: ignore[override]
-        self, trade: Trade, *, current_entry_rate: float, min_stake: float | None, **kwargs: Any
-    ) -> float | tuple[float | None, str | None] | None:
+    def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""
-        answer = super().adjust_trade_position(
-            trade=trade, current_entry_rate=current_entry_rate, min_stake=min_stake, **kwargs
-        )
+        answer = super().adjust_trade_position(*args, **asked)
         stake, tag = answer if isinstance(answer, tuple) else (answer, None)
         if stake is None or stake <= 0:
             return answer
+        trade = asked["trade"]
         if self._qt.gates.entry(trade.pair, is_short=trade.is_short) is not None:
             return None
         stake = self._qt.capped_stake(
             stake,
             trade.pair,
-            current_entry_rate,
+            asked["current_entry_rate"],
             trade.leverage,
             is_short=trade.is_short,
-            min_stake=min_stake,
+            min_stake=asked["min_stake"],
         )
         return (stake, tag) if stake > 0 else None
 

@@ -9,8 +9,7 @@ from freqtrade.resolvers import ProtectionResolver, StrategyResolver
 from qt_protections import locks
 from qt_protections.guard import QTGuard
 from qt_protections.protections import FOLDER
-
-_PACKAGE = Path(__file__).parent
+from qt_protections.shipped import strategies_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +19,6 @@ class Part:
     kind: str
     name: str
     folder: str
-
-
-def strategies_folder() -> Path:
-    """Return where the strategies are: in the installed package, or in the checkout beside it."""
-    installed = _PACKAGE / "strategies"
-    return installed if installed.is_dir() else _PACKAGE.parent / "user_data" / "strategies"
 
 
 def parts() -> list[Part]:

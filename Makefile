@@ -1,0 +1,42 @@
+# `make` lists the targets. Each one creates the environment it needs in .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench constraints clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## a live bot under the guard on the rehearsal exchange, offline, about 90 s
+	$(BIN)/qt-guard demo
+
+test: $(READY) ## all tests, with the real freqtrade commands as processes
+	$(BIN)/python -m pytest
+
+check: $(READY) ## formatting, lint, types and spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/codespell
+
+format: $(READY) ## format the code and mend what lint can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## speed, as ratios measured in one run; prints JSON
+	$(BIN)/python -m benchmarks.backtest_cost
+
+constraints: $(READY) ## pin the versions of the environment as it is
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+
+clean: ## remove the environment and everything that was built
+	rm -rf $(VENV) dist build out .pytest_cache .mypy_cache .ruff_cache .hypothesis

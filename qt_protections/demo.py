@@ -1,0 +1,191 @@
+"""The demonstration: the real `freqtrade trade`, in live mode, against the rehearsal exchange."""
+
+import argparse
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from qt_protections.rehearsal.overlay import config_overlay
+from qt_protections.reports.rehearsed import Rehearsed, as_report, as_table, rehearsed
+from qt_protections.shipped import base_config, strategies_folder
+
+SCENARIO = "violent"
+STRATEGY = "QTDemo"
+
+_PYTHON = [sys.executable, "-W", "ignore::Warning:urllib3", "-m"]
+
+#: The run goes on this much longer than asked if something it has to show has not come yet.
+PATIENCE = 1.0
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Register `qt-guard demo`."""
+    parser = commands.add_parser(
+        "demo",
+        help="watch a live bot under the guard, offline, for about 90 seconds",
+        description="Start the rehearsal exchange in a violent market, run the real `freqtrade "
+        "trade` against it in live mode, and report what both saw. Exits with 1 if a position was "
+        "ever naked, or something the demonstration has to show did not happen.",
+    )
+    parser.add_argument("--seconds", type=int, default=90, help="how long the bot trades (90)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the market (7)")
+    parser.add_argument("--latency-ms", type=int, default=50, help="round trip time (50)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/demo"), help="folder of logs and report (out/demo)"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demonstration; 0 when it showed everything and no position was naked."""
+    out: Path = arguments.out
+    shutil.rmtree(out, ignore_errors=True)
+    (out / "user_data").mkdir(parents=True)
+    console = Console(stderr=arguments.json)
+    port = _free_port()
+    with (
+        _process(_exchange_command(arguments, port), out / "exchange.log") as exchange,
+        httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=False) as client,  # noqa: S501  self-signed, loopback
+    ):
+        _wait_until_open(client, exchange, out / "exchange.log")
+        with _process(_bot_command(out, port), out / "freqtrade.console.log") as bot:
+            _watch(client, bot, out, arguments.seconds, console)
+        figures, report = _read(client, out)
+    (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    return _conclude(figures, report, out, console, as_json=arguments.json)
+
+
+def _exchange_command(arguments: argparse.Namespace, port: int) -> list[str]:
+    return [
+        *_PYTHON,
+        "qt_protections.rehearsal",
+        "exchange",
+        f"--scenario={SCENARIO}",
+        f"--port={port}",
+        f"--seed={arguments.seed}",
+        f"--latency-ms={arguments.latency_ms}",
+    ]
+
+
+def _bot_command(out: Path, port: int) -> list[str]:
+    overlay = out / "rehearsal.json"
+    database = {"db_url": f"sqlite:///{(out / 'trades.sqlite').resolve()}"}
+    overlay.write_text(json.dumps({**config_overlay(port), **database}, indent=2))
+    return [
+        *_PYTHON,
+        "freqtrade",
+        "trade",
+        f"--config={base_config()}",
+        f"--config={overlay}",
+        f"--strategy={STRATEGY}",
+        f"--strategy-path={strategies_folder()}",
+        f"--userdir={out / 'user_data'}",
+        f"--logfile={out / 'freqtrade.log'}",
+    ]
+
+
+@contextmanager
+def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command with its output in a file; end it as Ctrl-C would."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)  # noqa: S603
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT)
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_open(client: httpx.Client, exchange: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        if exchange.poll() is not None:
+            break
+        try:
+            client.get("/_rehearsal/health").raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.25)
+        else:
+            return
+    raise DemoFailed(f"the rehearsal exchange did not open; see {log}")
+
+
+def _watch(
+    client: httpx.Client,
+    bot: subprocess.Popen[bytes],
+    out: Path,
+    seconds: int,
+    console: Console,
+) -> None:
+    """Show the run as it goes, until its time is over and it has shown everything."""
+    text = TextColumn("{task.description}")
+    with Progress(text, BarColumn(), TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task("freqtrade is starting", total=seconds)
+        started = time.monotonic()
+        while (passed := time.monotonic() - started) < seconds * (1 + PATIENCE):
+            if bot.poll() is not None:
+                raise DemoFailed(f"freqtrade ended by itself; see {out / 'freqtrade.console.log'}")
+            figures, _ = _read(client, out)
+            progress.update(task, completed=min(passed, seconds), description=_headline(figures))
+            if passed >= seconds and not figures.missing():
+                return
+            time.sleep(1)
+
+
+def _headline(run: Rehearsed) -> str:
+    return (
+        f"{run.entries} entries, {run.stops_hit} stops hit, {run.shorts_blocked} shorts blocked, "
+        f"naked {run.naked_max_s:.3f} s"
+    )
+
+
+def _read(client: httpx.Client, out: Path) -> tuple[Rehearsed, dict[str, Any]]:
+    exchange_report = client.get("/_rehearsal/report").raise_for_status().json()
+    log = out / "freqtrade.log"
+    said = log.read_text() if log.exists() else ""
+    figures = rehearsed(exchange_report, said)
+    return figures, as_report(figures, exchange_report, said)
+
+
+def _conclude(
+    figures: Rehearsed, report: dict[str, Any], out: Path, console: Console, *, as_json: bool
+) -> int:
+    if as_json:
+        print(json.dumps(report, indent=2))
+    else:
+        console.print(as_table(figures))
+    wrong = figures.verdict()
+    if wrong is None:
+        console.print(
+            f"Every rule was seen at work and no position was ever naked. {out}/report.json"
+        )
+        return 0
+    console.print(f"[bold red]Failed:[/] {wrong}. See {out}/report.json and {out}/freqtrade.log")
+    return 1
+
+
+class DemoFailed(RuntimeError):  # noqa: N818  states what happened
+    """The demonstration could not run; the text says where to look."""
