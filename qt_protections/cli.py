@@ -138,3 +138,7 @@ def _show_parts(arguments: argparse.Namespace) -> int:
         table.add_row(part.kind, part.name, part.folder)
     Console().print(table)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,8 +53,12 @@ class Gates:
         return denial
 
     def short_passes(self, pair: str) -> bool:
-        """Whether the pair's newest signal may go short."""
-        return self._short(self._signal(pair)) is None
+        """Whether the pair's newest signal may go short; not when it cannot be judged."""
+        try:
+            return self._short(self._signal(pair)) is None
+        except Exception:
+            logger.exception("The short gate failed for %s.", pair)
+            return False
 
     def signals(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
         """Take the refused shorts out of a frame of signals, and tag the exceptions."""

@@ -1,0 +1,1 @@
+"""The local Binance USD-M futures exchange: a Binance to fall down on, over loopback only."""

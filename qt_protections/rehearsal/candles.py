@@ -1,0 +1,139 @@
+"""One-minute candles that grow, and their aggregation to every interval."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+INTERVALS_MS: dict[str, int] = {
+    "1m": MINUTE_MS,
+    "3m": 3 * MINUTE_MS,
+    "5m": 5 * MINUTE_MS,
+    "15m": 15 * MINUTE_MS,
+    "30m": 30 * MINUTE_MS,
+    "1h": 60 * MINUTE_MS,
+    "2h": 120 * MINUTE_MS,
+    "4h": 240 * MINUTE_MS,
+    "6h": 360 * MINUTE_MS,
+    "8h": 480 * MINUTE_MS,
+    "12h": 720 * MINUTE_MS,
+    "1d": DAY_MS,
+}
+OPEN, HIGH, LOW, CLOSE, VOLUME = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which candles are asked for, by the rules of Binance's klines.
+
+    Attributes:
+        start_ms: Earliest opening time; if given, the first `limit` candles from there are meant,
+            otherwise the latest `limit`.
+        end_ms: Latest opening time; None includes the growing candle.
+        limit: Most candles.
+    """
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+    limit: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Candles of one interval, oldest first; the last one may still be growing.
+
+    Attributes:
+        open_ms: Opening times, epoch milliseconds.
+        columns: Rows open, high, low, close (USDT) and volume (base units).
+    """
+
+    open_ms: NDArray[np.int64]
+    columns: Floats
+
+    def __len__(self) -> int:
+        """Return the number of candles."""
+        return len(self.open_ms)
+
+
+class CandleSeries:
+    """The 1m candles of one price, without gaps, history first and live ticks after it."""
+
+    def __init__(self, start_ms: int, columns: Floats) -> None:
+        """Start from history.
+
+        Args:
+            start_ms: Opening time of the first candle, a UTC midnight.
+            columns: History; rows open, high, low, close, volume.
+        """
+        if start_ms % DAY_MS:
+            raise ValueError(f"history must start at a UTC midnight, was {start_ms}")
+        self.start_ms = start_ms
+        self._columns = np.pad(columns, ((0, 0), (0, 1440)))
+        self._count: int = columns.shape[1]
+
+    def __len__(self) -> int:
+        """Return the number of 1m candles, the growing one included."""
+        return self._count
+
+    @property
+    def last_close(self) -> float:
+        """Price of the latest candle, in USDT."""
+        return float(self._columns[CLOSE, self._count - 1])
+
+    def add_tick(self, ms: int, price: float, volume: float) -> None:
+        """Grow the series by one trade; minutes without trades repeat the last close.
+
+        Args:
+            ms: Time of the trade, epoch milliseconds, not before the latest candle.
+            price: Price in USDT.
+            volume: Size in base units.
+        """
+        index = (ms - self.start_ms) // MINUTE_MS
+        while self._count <= index:
+            self._open_candle()
+        row = self._columns[:, index]
+        row[HIGH] = max(row[HIGH], price)
+        row[LOW] = min(row[LOW], price)
+        row[CLOSE] = price
+        row[VOLUME] += volume
+
+    def _open_candle(self) -> None:
+        if self._count == self._columns.shape[1]:
+            self._columns = np.pad(self._columns, ((0, 0), (0, 1440)))
+        self._columns[:VOLUME, self._count] = self.last_close
+        self._count += 1
+
+    def aggregate(self, interval: str, window: Window) -> Bars:
+        """Return candles of `interval`, a key of `INTERVALS_MS`."""
+        width_ms = INTERVALS_MS[interval]
+        minutes = width_ms // MINUTE_MS
+        last = (self._count - 1) // minutes
+        if window.end_ms is not None:
+            last = min(last, (window.end_ms - self.start_ms) // width_ms)
+        first = max(0, last - window.limit + 1)
+        if window.start_ms is not None:
+            first = max(0, -((self.start_ms - window.start_ms) // width_ms))
+            last = min(last, first + window.limit - 1)
+        return self._buckets(first, last, minutes)
+
+    def _buckets(self, first: int, last: int, minutes: int) -> Bars:
+        if last < first:
+            return Bars(np.empty(0, dtype=np.int64), np.empty((5, 0)))
+        ones = self._columns[:, first * minutes : min((last + 1) * minutes, self._count)]
+        starts = np.arange(0, ones.shape[1], minutes)
+        ends = np.minimum(starts + minutes, ones.shape[1]) - 1
+        columns = np.stack(
+            [
+                ones[OPEN, starts],
+                np.maximum.reduceat(ones[HIGH], starts),
+                np.minimum.reduceat(ones[LOW], starts),
+                ones[CLOSE, ends],
+                np.add.reduceat(ones[VOLUME], starts),
+            ]
+        )
+        open_ms = self.start_ms + (first * minutes + starts.astype(np.int64)) * MINUTE_MS
+        return Bars(open_ms, columns)

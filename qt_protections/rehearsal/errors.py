@@ -1,0 +1,93 @@
+"""What the exchange refuses, as Binance's codes."""
+
+MESSAGES: dict[int, str] = {
+    -1000: "An unknown error occurred while processing the request.",
+    -1021: "Timestamp for this request is outside of the recvWindow.",
+    -1022: "Signature for this request is not valid.",
+    -1102: "Mandatory parameter was not sent, was empty/null, or malformed.",
+    -1111: "Precision is over the maximum defined for this asset.",
+    -1115: "Invalid timeInForce.",
+    -1116: "Invalid orderType.",
+    -1117: "Invalid side.",
+    -1120: "Invalid interval.",
+    -1121: "Invalid symbol.",
+    -1130: "Data sent for parameter is not valid.",
+    -2007: "Invalid callBack rate",
+    -2011: "Unknown order sent.",
+    -2013: "Order does not exist.",
+    -2014: "API-key format invalid.",
+    -2015: "Invalid API-key, IP, or permissions for action.",
+    -2019: "Margin is insufficient.",
+    -2021: "Order would immediately trigger.",
+    -2022: "ReduceOnly Order is rejected.",
+    -2027: "Exceeded the maximum allowable position at current leverage.",
+    -4003: "Quantity less than or equal to zero.",
+    -4004: "Quantity less than min quantity.",
+    -4005: "Quantity greater than max quantity.",
+    -4006: "Price less than or equal to zero.",
+    -4014: "Price not increased by tick size.",
+    -4015: "Client order id is not valid.",
+    -4028: "Leverage is not valid.",
+    -4045: "Reach max stop order limit.",
+    -4046: "No need to change margin type.",
+    -4047: "Margin type cannot be changed if there exists open orders.",
+    -4048: "Margin type cannot be changed if there exists position.",
+    -4059: "No need to change position side.",
+    -4061: "Order's position side does not match user's setting.",
+    -4116: "ClientOrderId is duplicated.",
+    -4117: "Stop order is in triggering process. Please wait.",
+    -4120: (
+        "Order type not supported for this endpoint. "
+        "Please use the Algo Order API endpoints instead."
+    ),
+    -4130: (
+        "An open stop or take profit order with GTE and closePosition in the direction is existing."
+    ),
+    -4136: "Target strategy invalid for orderType TRAILING_STOP_MARKET,closePosition true",
+    -4137: "Quantity must be zero with closePosition equals true.",
+    -4161: ("Leverage reduction is not supported in Isolated Margin Mode with open positions."),
+    -4164: "Order's notional is too small (unless you choose reduce only).",
+    -4509: (
+        "Time in Force (TIF) GTE can only be used with open positions. "
+        "Please ensure that positions are available."
+    ),
+    -5000: "Path is invalid.",
+    -5021: (
+        "Due to the order could not be filled immediately, the FOK order has been rejected. "
+        "The order will not be recorded in the order history."
+    ),
+    -5022: (
+        "Due to the order could not be executed as maker, the Post Only order will be rejected. "
+        "The order will not be recorded in the order history."
+    ),
+}
+
+
+class VenueError(Exception):
+    """A request the exchange refuses.
+
+    Attributes:
+        code: Binance's error code, negative.
+        msg: Binance's wording, or a close rendering of it.
+        http_status: The HTTP status the answer carries.
+    """
+
+    def __init__(self, code: int, msg: str | None = None, http_status: int = 400) -> None:
+        """Make a refusal.
+
+        Args:
+            code: Binance's error code.
+            msg: Text of the answer; the code's usual text if None.
+            http_status: HTTP status of the answer.
+        """
+        self.code = code
+        self.msg = MESSAGES[code] if msg is None else msg
+        self.http_status = http_status
+        super().__init__(f"{code}: {self.msg}")
+
+
+def missing(name: str) -> VenueError:
+    """Return the refusal for a mandatory parameter that is absent or malformed."""
+    return VenueError(
+        -1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+    )

@@ -1,0 +1,176 @@
+"""The contracts on offer: price and size steps, leverage brackets, and how they tend to move."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from qt_protections.rehearsal.errors import VenueError
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """One row of a leverage table.
+
+    Attributes:
+        leverage: Highest leverage allowed in the bracket.
+        floor: Notional at which the bracket starts, in USDT.
+        cap: Notional at which it ends, in USDT.
+        maintenance_ratio: Maintenance margin as a ratio of notional.
+        cum: Maintenance amount subtracted so that brackets join without a step, in USDT.
+    """
+
+    leverage: int
+    floor: Decimal
+    cap: Decimal
+    maintenance_ratio: Decimal
+    cum: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One USDT-margined perpetual.
+
+    Attributes:
+        symbol: Exchange name, such as BTCUSDT.
+        base: Base asset.
+        tick: Price step in USDT, a power of ten.
+        step: Quantity step in base units, a power of ten.
+        min_notional: Least order value in USDT.
+        max_qty: Most base units of one order.
+        reference_price: Where the price stands when the live market starts, in USDT.
+        daily_volatility: Standard deviation of a day's return in history, as a ratio.
+        depth: Value resting on one level of the order book, in USDT.
+        minute_volume: Typical value traded a minute, in USDT.
+        brackets: Leverage table, smallest notional first.
+    """
+
+    symbol: str
+    base: str
+    tick: Decimal
+    step: Decimal
+    min_notional: Decimal
+    max_qty: Decimal
+    reference_price: float
+    daily_volatility: float
+    depth: float
+    minute_volume: float
+    brackets: tuple[Bracket, ...]
+
+    @property
+    def price_decimals(self) -> int:
+        """Digits after the point of a price."""
+        return max(0, -int(self.tick.normalize().as_tuple().exponent))
+
+    @property
+    def qty_decimals(self) -> int:
+        """Digits after the point of a quantity."""
+        return max(0, -int(self.step.normalize().as_tuple().exponent))
+
+    def bracket_at(self, notional: Decimal) -> Bracket:
+        """Return the leverage bracket a position of `notional` USDT falls into."""
+        for bracket in self.brackets:
+            if notional < bracket.cap:
+                return bracket
+        return self.brackets[-1]
+
+    def largest_notional(self, leverage: int) -> Decimal:
+        """Return the most USDT a position may be worth at `leverage`."""
+        return max((b.cap for b in self.brackets if b.leverage >= leverage), default=Decimal(0))
+
+    def check_price(self, price: Decimal) -> None:
+        """Refuse a price that is not positive (-4006) or off the tick (-4014)."""
+        if price <= 0:
+            raise VenueError(-4006)
+        if price % self.tick:
+            raise VenueError(-4014)
+
+    def check_quantity(self, quantity: Decimal) -> None:
+        """Refuse a size out of bounds (-4003, -4004, -4005) or off the step (-1111)."""
+        if quantity <= 0:
+            raise VenueError(-4003)
+        if quantity % self.step:
+            raise VenueError(-1111)
+        if quantity < self.step:
+            raise VenueError(-4004)
+        if quantity > self.max_qty:
+            raise VenueError(-4005)
+
+    def check_notional(self, quantity: Decimal, price: Decimal) -> None:
+        """Refuse an order worth less than the minimum (-4164)."""
+        if quantity * price < self.min_notional:
+            text = f"{self.min_notional.normalize():f}"
+            raise VenueError(
+                -4164,
+                f"Order's notional must be no smaller than {text} (unless you choose reduce only).",
+            )
+
+
+def _brackets(rows: Sequence[tuple[int, int, str]]) -> tuple[Bracket, ...]:
+    floors = [0, *(cap for _, cap, _ in rows)]
+    ratios = [Decimal(ratio) for *_, ratio in rows]
+    steps = [after - before for before, after in pairwise([Decimal(0), *ratios])]
+    cum = Decimal(0)
+    table = []
+    for (leverage, cap, _), floor, ratio, step in zip(rows, floors, ratios, steps, strict=False):
+        cum += floor * step
+        table.append(Bracket(leverage, Decimal(floor), Decimal(cap), ratio, cum))
+    return tuple(table)
+
+
+MAJOR_BRACKETS = _brackets(
+    [
+        (125, 300_000, "0.004"),
+        (100, 800_000, "0.005"),
+        (75, 3_000_000, "0.0065"),
+        (50, 12_000_000, "0.01"),
+        (25, 70_000_000, "0.02"),
+        (20, 100_000_000, "0.025"),
+        (10, 230_000_000, "0.05"),
+        (5, 480_000_000, "0.1"),
+        (2, 800_000_000, "0.25"),
+        (1, 1_800_000_000, "0.5"),
+    ]
+)
+ALT_BRACKETS = _brackets(
+    [
+        (75, 50_000, "0.0065"),
+        (50, 200_000, "0.01"),
+        (25, 1_000_000, "0.02"),
+        (20, 2_000_000, "0.025"),
+        (10, 5_000_000, "0.05"),
+        (5, 10_000_000, "0.1"),
+        (2, 20_000_000, "0.25"),
+        (1, 50_000_000, "0.5"),
+    ]
+)
+
+
+def _perpetual(
+    base: str, steps: tuple[str, str], minimum: int, price: float, market: tuple[float, float]
+) -> Instrument:
+    volatility, depth = market
+    return Instrument(
+        symbol=f"{base}USDT",
+        base=base,
+        tick=Decimal(steps[0]),
+        step=Decimal(steps[1]),
+        min_notional=Decimal(minimum),
+        max_qty=Decimal(int(2e7 / price)),
+        reference_price=price,
+        daily_volatility=volatility,
+        depth=depth,
+        minute_volume=depth * 200,
+        brackets=MAJOR_BRACKETS if base in {"BTC", "ETH"} else ALT_BRACKETS,
+    )
+
+
+INSTRUMENTS: tuple[Instrument, ...] = (
+    _perpetual("BTC", ("0.1", "0.001"), 100, 95_000.0, (0.030, 20_000)),
+    _perpetual("ETH", ("0.01", "0.001"), 20, 3_300.0, (0.038, 14_000)),
+    _perpetual("SOL", ("0.01", "0.01"), 5, 190.0, (0.050, 8_000)),
+    _perpetual("XRP", ("0.0001", "0.1"), 5, 2.2, (0.048, 8_000)),
+    _perpetual("ZEN", ("0.001", "0.1"), 5, 14.0, (0.060, 3_000)),
+    _perpetual("DOGE", ("0.00001", "1"), 5, 0.32, (0.055, 6_000)),
+    _perpetual("BNB", ("0.01", "0.01"), 5, 650.0, (0.035, 8_000)),
+)

@@ -1,0 +1,128 @@
+"""The exchange's own log: every event, in order, with its millisecond."""
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypedDict, Unpack
+
+from qt_protections.rehearsal.book import Side
+
+JsonObject = dict[str, object]
+
+
+class EventKind(StrEnum):
+    """What may happen."""
+
+    ORDER_ACCEPTED = "order_accepted"
+    ORDER_REJECTED = "order_rejected"
+    ORDER_FILLED = "order_filled"
+    ORDER_CANCELED = "order_canceled"
+    ORDER_EXPIRED = "order_expired"
+    STOP_ACCEPTED = "stop_accepted"
+    STOP_REJECTED = "stop_rejected"
+    STOP_TRIGGERED = "stop_triggered"
+    STOP_RELEASED = "stop_released"
+    STOP_FINISHED = "stop_finished"
+    STOP_REFUSED_AT_TRIGGER = "stop_refused_at_trigger"
+    STOP_CANCELED = "stop_canceled"
+    STOP_EXPIRED = "stop_expired"
+    STOP_WITHDRAWN = "stop_withdrawn"
+    FUNDING = "funding"
+
+
+class Facts(TypedDict, total=False):
+    """The optional fields of `Event`."""
+
+    side: Side
+    type: str
+    order_id: int
+    algo_id: int
+    client_id: str
+    quantity: Decimal | None
+    price: Decimal | None
+    reduce_only: bool
+    cause: str
+    fee: Decimal
+    realized: Decimal
+    margin: Decimal
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event; fields that do not apply stay None.
+
+    Attributes:
+        seq: Running number.
+        ms: Exchange time, epoch milliseconds.
+        kind: What happened. `stop_*` tells of conditional orders of every type.
+        symbol: Exchange name, as sent by the client.
+        side: BUY or SELL.
+        type: Order type.
+        order_id: Plain order.
+        algo_id: Conditional order.
+        client_id: The client's name for the order.
+        quantity: Base units; None for a stop that closes the whole position.
+        price: USDT: fill price, limit price, or trigger price.
+        reduce_only: Whether the order can only shrink a position (true for closePosition too).
+        cause: Why a fill happened.
+        fee: USDT.
+        realized: Profit of the fill in USDT, without fees.
+        margin: Isolated margin of the position after the fill, in USDT.
+        code: Binance's error code of a refusal.
+        reason: Text of a refusal or expiry.
+    """
+
+    seq: int
+    ms: int
+    kind: EventKind
+    symbol: str
+    side: Side | None = None
+    type: str | None = None
+    order_id: int | None = None
+    algo_id: int | None = None
+    client_id: str | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+    reduce_only: bool | None = None
+    cause: str | None = None
+    fee: Decimal | None = None
+    realized: Decimal | None = None
+    margin: Decimal | None = None
+    code: int | None = None
+    reason: str | None = None
+
+    def as_json(self) -> JsonObject:
+        """Return the event without its empty fields; numbers as strings, as on the exchange."""
+        return {
+            name: format(value, "f") if isinstance(value, Decimal) else value
+            for name, value in asdict(self).items()
+            if value is not None
+        }
+
+
+class Journal:
+    """The events so far, and the exchange's time they are stamped with.
+
+    Attributes:
+        now_ms: Exchange time, epoch milliseconds; the venue moves it.
+    """
+
+    def __init__(self, now_ms: int = 0) -> None:
+        """Start empty at `now_ms`."""
+        self.now_ms = now_ms
+        self._events: list[Event] = []
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events, oldest first."""
+        return tuple(self._events)
+
+    def since(self, seq: int) -> list[Event]:
+        """Return the events numbered `seq` or higher, oldest first."""
+        return self._events[max(0, seq) :]
+
+    def add(self, kind: EventKind, symbol: str, **facts: Unpack[Facts]) -> None:
+        """Append an event at the present time; see `Event` for the fields."""
+        self._events.append(Event(len(self._events), self.now_ms, kind, symbol, **facts))

@@ -1,0 +1,82 @@
+"""The second config file that points Freqtrade at the rehearsal exchange."""
+
+from qt_protections.rehearsal.auth import API_KEY, API_SECRET
+from qt_protections.rehearsal.instruments import INSTRUMENTS
+from qt_protections.rehearsal.journal import JsonObject
+
+# ccxt chooses its table of futures errors by the beginning of the URL
+# (binance.py, get_exceptions_by_url); on a bare loopback address -2021, -2022 and others would
+# come out as plain ExchangeError. A user name in the address makes it begin as ccxt expects.
+_PREFIXES = {"fapi": "demo-fapi:x@", "dapi": "demo-dapi:x@", "api": "demo-api:x@"}
+_PATHS = {
+    "fapiPublic": "fapi/v1",
+    "fapiPublicV2": "fapi/v2",
+    "fapiPublicV3": "fapi/v3",
+    "fapiPrivate": "fapi/v1",
+    "fapiPrivateV2": "fapi/v2",
+    "fapiPrivateV3": "fapi/v3",
+    "fapiData": "futures/data",
+    "dapiPublic": "dapi/v1",
+    "dapiPrivate": "dapi/v1",
+    "dapiPrivateV2": "dapi/v2",
+    "dapiData": "futures/data",
+    "eapiPublic": "eapi/v1",
+    "eapiPrivate": "eapi/v1",
+    "papi": "papi/v1",
+    "papiV2": "papi/v2",
+    "sapi": "sapi/v1",
+    "sapiV2": "sapi/v2",
+    "sapiV3": "sapi/v3",
+    "sapiV4": "sapi/v4",
+    "public": "api/v3",
+    "private": "api/v3",
+    "v1": "api/v1",
+}
+
+
+def api_urls(port: int) -> dict[str, str]:
+    """Return every base URL ccxt knows for Binance, all on loopback at `port`."""
+    return {
+        name: f"https://{_PREFIXES.get(path.split('/')[0], '')}127.0.0.1:{port}/{path}"
+        for name, path in _PATHS.items()
+    }
+
+
+def ccxt_config(port: int) -> JsonObject:
+    """Return the ccxt options for the exchange at `port`, keys left out."""
+    return {
+        "enableRateLimit": False,
+        # The certificate is made anew at each start of the exchange and signed by nobody.
+        "verify": False,
+        "options": {
+            "fetchMarkets": {"types": ["linear"]},
+            "fetchCurrencies": False,
+            "fetchMargins": False,
+        },
+        "urls": {"api": api_urls(port)},
+    }
+
+
+def config_overlay(port: int) -> JsonObject:
+    """Return the config to pass to `freqtrade` as its last `-c`."""
+    return {
+        "bot_name": "rehearsal",
+        "dry_run": False,
+        "db_url": "sqlite:///rehearsal.sqlite",
+        "trading_mode": "futures",
+        "margin_mode": "isolated",
+        "stake_currency": "USDT",
+        "exchange": {
+            "name": "binance",
+            "key": API_KEY,
+            "secret": API_SECRET,
+            "enable_ws": False,
+            "only_from_ccxt": True,
+            "ccxt_config": ccxt_config(port),
+            "ccxt_sync_config": {},
+            "ccxt_async_config": {},
+            "pair_whitelist": [f"{item.base}/USDT:USDT" for item in INSTRUMENTS],
+            "pair_blacklist": [],
+        },
+        "pairlists": [{"method": "StaticPairList"}],
+    }

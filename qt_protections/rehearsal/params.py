@@ -1,0 +1,173 @@
+"""Request parameters to typed requests; malformed ones are refused as Binance does."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import TypeVar
+
+from qt_protections.rehearsal.book import Side
+from qt_protections.rehearsal.errors import VenueError, missing
+from qt_protections.rehearsal.orders import (
+    ZERO,
+    AlgoRequest,
+    AlgoType,
+    Cause,
+    OrderRequest,
+    OrderType,
+    TimeInForce,
+    WorkingType,
+)
+
+CLIENT_ID = re.compile(r"^[\.A-Z\:/a-z0-9_-]{1,36}$")
+MAX_DIGITS = 20
+
+E = TypeVar("E", bound=StrEnum)
+
+
+class Params:
+    """The parameters of one request."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        """Hold the decoded names and values."""
+        self._values = values
+
+    def has(self, name: str) -> bool:
+        """Say whether `name` was sent with a value."""
+        return bool(self._values.get(name))
+
+    def text(self, name: str) -> str:
+        """Return a mandatory text; refuse (-1102) if absent."""
+        if not self.has(name):
+            raise missing(name)
+        return self._values[name]
+
+    def maybe_text(self, name: str) -> str | None:
+        """Return a text, or None if absent."""
+        return self._values.get(name) or None
+
+    def integer(self, name: str) -> int:
+        """Return a mandatory integer; refuse (-1102) if absent or malformed."""
+        try:
+            return int(self.text(name))
+        except ValueError:
+            raise missing(name) from None
+
+    def maybe_integer(self, name: str) -> int | None:
+        """Return an integer, or None if absent; refuse (-1102) if malformed."""
+        return self.integer(name) if self.has(name) else None
+
+    def decimal(self, name: str) -> Decimal:
+        """Return a mandatory number; refuse (-1102) if absent or malformed."""
+        try:
+            value = Decimal(self.text(name))
+        except InvalidOperation:
+            raise missing(name) from None
+        if not value.is_finite() or (value and abs(value.adjusted()) > MAX_DIGITS):
+            raise missing(name)
+        return value
+
+    def maybe_decimal(self, name: str) -> Decimal | None:
+        """Return a number, or None if absent; refuse (-1102) if malformed."""
+        return self.decimal(name) if self.has(name) else None
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean, false if absent; refuse (-1102) if malformed."""
+        value = self._values.get(name, "false").lower()
+        if value not in {"true", "false"}:
+            raise missing(name)
+        return value == "true"
+
+    def choice(self, name: str, kind: type[E], default: E | None, code: int) -> E:
+        """Return one of an enumeration's values; refuse with `code` if it is none of them."""
+        if default is not None and not self.has(name):
+            return default
+        try:
+            return kind(self.text(name).upper())
+        except ValueError:
+            raise VenueError(code) from None
+
+
+def order_request(params: Params) -> OrderRequest:
+    """Read a plain order.
+
+    Raises:
+        VenueError: -1102, -1115, -1116, -1117, -1106, -4015, -4061 or -4120.
+    """
+    symbol = params.text("symbol")
+    side = params.choice("side", Side, None, -1117)
+    if params.text("type").upper() in set(AlgoType):
+        raise VenueError(-4120)
+    type_ = params.choice("type", OrderType, None, -1116)
+    _check_position_side(params)
+    is_limit = type_ is OrderType.LIMIT
+    if is_limit and not params.has("timeInForce"):
+        raise missing("timeInForce")
+    if params.has("closePosition"):
+        raise _superfluous("closePosition")
+    return OrderRequest(
+        symbol=symbol,
+        side=side,
+        type=type_,
+        quantity=params.decimal("quantity"),
+        client_id=_client_id(params, "newClientOrderId"),
+        price=params.decimal("price") if is_limit else ZERO,
+        tif=_time_in_force(params) if is_limit else TimeInForce.GTC,
+        reduce_only=params.flag("reduceOnly"),
+        cause=Cause.LIMIT if is_limit else Cause.MARKET,
+    )
+
+
+def algo_request(params: Params) -> AlgoRequest:
+    """Read a conditional order.
+
+    Raises:
+        VenueError: -1102, -1106, -1115, -1116, -1117, -4015, -4061 or -4137.
+    """
+    if params.text("algoType") != "CONDITIONAL":
+        raise missing("algoType")
+    type_ = params.choice("type", AlgoType, None, -1116)
+    _check_position_side(params)
+    closes = params.flag("closePosition")
+    if closes and params.has("quantity"):
+        raise VenueError(-4137)
+    if closes and params.has("reduceOnly"):
+        raise _superfluous("reduceOnly")
+    return AlgoRequest(
+        symbol=params.text("symbol"),
+        side=params.choice("side", Side, None, -1117),
+        type=type_,
+        quantity=None if closes else params.decimal("quantity"),
+        client_id=_client_id(params, "clientAlgoId"),
+        trigger_price=None if type_.is_trailing else params.decimal("triggerPrice"),
+        price=params.decimal("price") if type_.is_limit else None,
+        tif=_time_in_force(params) if type_.is_limit else TimeInForce.GTC,
+        working_type=params.choice("workingType", WorkingType, WorkingType.CONTRACT_PRICE, -1130),
+        price_protect=params.flag("priceProtect"),
+        reduce_only=params.flag("reduceOnly"),
+        close_position=closes,
+        callback_ratio=params.decimal("callbackRate") / 100 if type_.is_trailing else None,
+        activate_price=params.maybe_decimal("activatePrice") if type_.is_trailing else None,
+    )
+
+
+def _time_in_force(params: Params) -> TimeInForce:
+    return params.choice("timeInForce", TimeInForce, TimeInForce.GTC, -1115)
+
+
+def _client_id(params: Params, name: str) -> str:
+    given = params.maybe_text(name)
+    if given is None:
+        return ""
+    if not CLIENT_ID.match(given):
+        raise VenueError(-4015)
+    return given
+
+
+def _check_position_side(params: Params) -> None:
+    if params.maybe_text("positionSide") not in {None, "BOTH"}:
+        raise VenueError(-4061)
+
+
+def _superfluous(name: str) -> VenueError:
+    return VenueError(-1106, f"Parameter '{name}' sent when not required.")

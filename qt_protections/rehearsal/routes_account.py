@@ -1,0 +1,102 @@
+"""The signed endpoints about the account: balances, positions, leverage and margin type."""
+
+from collections.abc import Callable
+
+from qt_protections.rehearsal import wire, wire_account
+from qt_protections.rehearsal.errors import VenueError, missing
+from qt_protections.rehearsal.params import Params
+from qt_protections.rehearsal.routes_market import Route
+from qt_protections.rehearsal.routes_trade import asked_symbol, known_symbol
+from qt_protections.rehearsal.venue import Venue
+from qt_protections.rehearsal.wire_contracts import brackets_json
+
+
+def account_config(_venue: Venue, _params: Params) -> object:
+    """Answer accountConfig."""
+    return {
+        "feeTier": 0,
+        "canTrade": True,
+        "canDeposit": False,
+        "canWithdraw": False,
+        "dualSidePosition": False,
+        "multiAssetsMargin": False,
+        "updateTime": 0,
+        "tradeGroupId": -1,
+    }
+
+
+def post_leverage(venue: Venue, params: Params) -> object:
+    """Choose the leverage of a symbol."""
+    symbol, leverage = known_symbol(venue, params), params.integer("leverage")
+    limit = venue.set_leverage(symbol, leverage)
+    return {"symbol": symbol, "leverage": leverage, "maxNotionalValue": wire.number(limit)}
+
+
+def post_margin_type(venue: Venue, params: Params) -> object:
+    """Choose the margin type of a symbol."""
+    kind = params.text("marginType")
+    if kind not in {"ISOLATED", "CROSSED"}:
+        raise missing("marginType")
+    venue.set_isolated(known_symbol(venue, params), kind == "ISOLATED")
+    return {"code": 200, "msg": "success"}
+
+
+def post_dual(_venue: Venue, params: Params) -> object:
+    """Refuse hedge mode: only one-way positions exist here."""
+    if params.flag("dualSidePosition"):
+        raise VenueError(-4084, "Method is not allowed currently. Coming soon.")
+    raise VenueError(-4059)
+
+
+def leverage_brackets(venue: Venue, params: Params) -> object:
+    """List the leverage tables."""
+    symbol = asked_symbol(venue, params)
+    names = venue.tape.symbols if symbol is None else (symbol,)
+    return [brackets_json(venue.tape.instrument(name)) for name in names]
+
+
+def symbol_config(venue: Venue, params: Params) -> object:
+    """List leverage and margin type of each symbol."""
+    symbol = asked_symbol(venue, params)
+    names = venue.tape.symbols if symbol is None else (symbol,)
+    rows = []
+    for name in names:
+        leverage = venue.account.leverage_of(name)
+        limit = venue.tape.instrument(name).largest_notional(leverage)
+        rows.append(
+            {
+                "symbol": name,
+                "marginType": "ISOLATED" if name in venue.account.isolated else "CROSSED",
+                "isAutoAddMargin": False,
+                "leverage": leverage,
+                "maxNotionalValue": wire.number(limit),
+            }
+        )
+    return rows
+
+
+def _positions(*, v2: bool) -> Callable[[Venue, Params], object]:
+    return lambda venue, params: wire_account.positions_json(
+        venue, asked_symbol(venue, params), v2=v2
+    )
+
+
+ACCOUNT_ROUTES: dict[tuple[str, str], Route] = {
+    ("GET", "v1/accountConfig"): Route(account_config),
+    ("POST", "v1/leverage"): Route(post_leverage),
+    ("POST", "v1/marginType"): Route(post_margin_type),
+    ("GET", "v1/positionSide/dual"): Route(lambda _v, _p: {"dualSidePosition": False}),
+    ("POST", "v1/positionSide/dual"): Route(post_dual),
+    ("GET", "v1/multiAssetsMargin"): Route(lambda _v, _p: {"multiAssetsMargin": False}),
+    ("GET", "v1/leverageBracket"): Route(leverage_brackets),
+    ("GET", "v1/symbolConfig"): Route(symbol_config),
+    ("GET", "v1/commissionRate"): Route(
+        lambda venue, params: wire_account.commission_json(known_symbol(venue, params))
+    ),
+    ("GET", "v2/balance"): Route(lambda venue, _p: [wire_account.asset_json(venue)]),
+    ("GET", "v3/balance"): Route(lambda venue, _p: [wire_account.asset_json(venue)]),
+    ("GET", "v2/account"): Route(lambda v, _p: wire_account.account_json(v, v2=True)),
+    ("GET", "v3/account"): Route(lambda v, _p: wire_account.account_json(v, v2=False)),
+    ("GET", "v2/positionRisk"): Route(_positions(v2=True)),
+    ("GET", "v3/positionRisk"): Route(_positions(v2=False)),
+}

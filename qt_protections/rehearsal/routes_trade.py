@@ -1,0 +1,195 @@
+"""The signed endpoints."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from qt_protections.rehearsal import wire
+from qt_protections.rehearsal.errors import VenueError, missing
+from qt_protections.rehearsal.ledger import Income
+from qt_protections.rehearsal.orders import AlgoOrder, Order, Trade
+from qt_protections.rehearsal.params import Params, algo_request, order_request
+from qt_protections.rehearsal.routes_market import Route
+from qt_protections.rehearsal.venue import Venue
+
+T = TypeVar("T", Order, AlgoOrder, Trade, Income)
+MAX_ROWS = 1000
+
+
+def post_order(venue: Venue, params: Params) -> object:
+    """Place a plain order."""
+    request = order_request(params)
+    if not request.client_id:
+        request = replace(request, client_id=f"web_{venue.now_ms}_{len(venue.desk.orders)}")
+    return wire.order_json(venue.place_order(request))
+
+
+def get_order(venue: Venue, params: Params) -> object:
+    """Look up a plain order."""
+    symbol, order_id, client_id = _order_key(venue, params)
+    order = venue.desk.find(symbol, order_id, client_id)
+    if order is None:
+        raise VenueError(-2013)
+    return wire.order_json(order)
+
+
+def delete_order(venue: Venue, params: Params) -> object:
+    """Cancel a plain order."""
+    return wire.order_json(venue.desk.cancel(*_order_key(venue, params)))
+
+
+def open_order(venue: Venue, params: Params) -> object:
+    """Look up a plain order that rests."""
+    order = venue.desk.find(*_order_key(venue, params))
+    if order is None or not order.is_open:
+        raise VenueError(-2013)
+    return wire.order_json(order)
+
+
+def open_orders(venue: Venue, params: Params) -> object:
+    """List the resting orders."""
+    return [wire.order_json(order) for order in venue.desk.open_orders(asked_symbol(venue, params))]
+
+
+def all_orders(venue: Venue, params: Params) -> object:
+    """List plain orders of every status."""
+    symbol = asked_symbol(venue, params)
+    found = [o for o in venue.desk.orders.values() if symbol in {None, o.request.symbol}]
+    first = params.maybe_integer("orderId") or 0
+    return [
+        wire.order_json(order)
+        for order in _window(params, found, lambda order: order.created_ms)
+        if order.order_id >= first
+    ]
+
+
+def delete_all_orders(venue: Venue, params: Params) -> object:
+    """Cancel the resting orders of a symbol."""
+    venue.desk.cancel_all(known_symbol(venue, params))
+    return {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+
+def post_algo(venue: Venue, params: Params) -> object:
+    """Place a conditional order."""
+    request = algo_request(params)
+    if not request.client_id:
+        count = len(venue.conditional.algos)
+        request = replace(request, client_id=f"web_{venue.now_ms}_{count}")
+    return wire.algo_json(venue.place_algo(request))
+
+
+def get_algo(venue: Venue, params: Params) -> object:
+    """Look up a conditional order."""
+    algo = venue.conditional.find(*_algo_key(params))
+    if algo is None:
+        raise VenueError(-2013)
+    return wire.algo_query_json(algo)
+
+
+def delete_algo(venue: Venue, params: Params) -> object:
+    """Cancel a conditional order."""
+    algo = venue.conditional.cancel(*_algo_key(params))
+    return {
+        "algoId": algo.algo_id,
+        "clientAlgoId": algo.request.client_id,
+        "code": "200",
+        "msg": "success",
+    }
+
+
+def open_algos(venue: Venue, params: Params) -> object:
+    """List the conditional orders that wait for their trigger."""
+    live = venue.conditional.live(asked_symbol(venue, params))
+    return [wire.algo_query_json(algo) for algo in live]
+
+
+def all_algos(venue: Venue, params: Params) -> object:
+    """List conditional orders of every status."""
+    symbol = known_symbol(venue, params)
+    found = [a for a in venue.conditional.algos.values() if a.request.symbol == symbol]
+    return [
+        wire.algo_query_json(algo) for algo in _window(params, found, lambda algo: algo.created_ms)
+    ]
+
+
+def delete_all_algos(venue: Venue, params: Params) -> object:
+    """Cancel the conditional orders of a symbol."""
+    venue.conditional.cancel_all(known_symbol(venue, params))
+    return {"code": 200, "msg": "The operation of cancel all open order is done."}
+
+
+def user_trades(venue: Venue, params: Params) -> object:
+    """List our fills in a symbol."""
+    symbol, order_id = known_symbol(venue, params), params.maybe_integer("orderId")
+    found = [
+        trade
+        for trade in venue.ledger.trades
+        if trade.symbol == symbol and order_id in {None, trade.order_id}
+    ]
+    return [wire.trade_json(trade) for trade in _window(params, found, lambda trade: trade.ms)]
+
+
+def income(venue: Venue, params: Params) -> object:
+    """List the income history."""
+    symbol, kind = asked_symbol(venue, params), params.maybe_text("incomeType")
+    found = [
+        line
+        for line in venue.ledger.incomes
+        if symbol in {None, line.symbol} and kind in {None, line.kind}
+    ]
+    return [wire.income_json(line) for line in _window(params, found, lambda line: line.ms)]
+
+
+def known_symbol(venue: Venue, params: Params) -> str:
+    """Return the mandatory symbol; refuse (-1102, -1121) if absent or unknown."""
+    return venue.tape.instrument(params.text("symbol")).symbol
+
+
+def asked_symbol(venue: Venue, params: Params) -> str | None:
+    """Return the symbol if one was sent; refuse (-1121) an unknown one."""
+    return known_symbol(venue, params) if params.has("symbol") else None
+
+
+def _order_key(venue: Venue, params: Params) -> tuple[str, int | None, str | None]:
+    order_id, client_id = params.maybe_integer("orderId"), params.maybe_text("origClientOrderId")
+    if order_id is None and client_id is None:
+        raise missing("orderId")
+    return known_symbol(venue, params), order_id, client_id
+
+
+def _algo_key(params: Params) -> tuple[int | None, str | None]:
+    algo_id, client_id = params.maybe_integer("algoId"), params.maybe_text("clientAlgoId")
+    if algo_id is None and client_id is None:
+        raise missing("algoId")
+    return algo_id, client_id
+
+
+def _window(params: Params, found: Iterable[T], time_of: Callable[[T], int]) -> list[T]:
+    start_ms, end_ms = params.maybe_integer("startTime"), params.maybe_integer("endTime")
+    limit = min(params.maybe_integer("limit") or 500, MAX_ROWS)
+    rows = [
+        row
+        for row in found
+        if (start_ms is None or time_of(row) >= start_ms)
+        and (end_ms is None or time_of(row) <= end_ms)
+    ]
+    return rows[:limit] if start_ms is not None else rows[-limit:]
+
+
+TRADE_ROUTES: dict[tuple[str, str], Route] = {
+    ("POST", "v1/order"): Route(post_order),
+    ("GET", "v1/order"): Route(get_order),
+    ("DELETE", "v1/order"): Route(delete_order),
+    ("GET", "v1/openOrder"): Route(open_order),
+    ("GET", "v1/openOrders"): Route(open_orders),
+    ("GET", "v1/allOrders"): Route(all_orders),
+    ("DELETE", "v1/allOpenOrders"): Route(delete_all_orders),
+    ("POST", "v1/algoOrder"): Route(post_algo),
+    ("GET", "v1/algoOrder"): Route(get_algo),
+    ("DELETE", "v1/algoOrder"): Route(delete_algo),
+    ("GET", "v1/openAlgoOrders"): Route(open_algos),
+    ("GET", "v1/allAlgoOrders"): Route(all_algos),
+    ("DELETE", "v1/algoOpenOrders"): Route(delete_all_algos),
+    ("GET", "v1/userTrades"): Route(user_trades),
+    ("GET", "v1/income"): Route(income),
+}

@@ -1,0 +1,158 @@
+"""What the market has printed: last and mark prices, candles and recent trades per symbol."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import numpy as np
+
+from qt_protections.rehearsal.candles import Bars, CandleSeries, Floats, Window
+from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rehearsal.feed import RandomFeed, Tick
+from qt_protections.rehearsal.history import (
+    history_columns,
+    history_start_ms,
+    mark_columns,
+    market_noise,
+)
+from qt_protections.rehearsal.instruments import INSTRUMENTS, Instrument
+from qt_protections.rehearsal.scenarios import Scenario
+
+HISTORY_DAYS = 181
+# The mark price follows the last price with this share of the gap a tick: about 1 s of memory.
+MARK_PACE = 0.1
+RECENT_TRADES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Print:
+    """One trade on the tape.
+
+    Attributes:
+        number: Running number of the trade.
+        ms: Time, epoch milliseconds.
+        price: Price in USDT.
+        volume: Size in base units.
+        rising: Whether the price did not fall against the print before.
+    """
+
+    number: int
+    ms: int
+    price: float
+    volume: float
+    rising: bool
+
+
+@dataclass(slots=True)
+class SymbolTape:
+    """Prices of one symbol.
+
+    Attributes:
+        instrument: The symbol's contract.
+        candles: Last-price candles.
+        mark_candles: Mark-price candles.
+        last: Last price in USDT.
+        mark: Mark price in USDT.
+        prints: The latest trades, oldest first.
+    """
+
+    instrument: Instrument
+    candles: CandleSeries
+    mark_candles: CandleSeries
+    last: float
+    mark: float
+    prints: deque[Print] = field(default_factory=lambda: deque(maxlen=RECENT_TRADES))
+    count: int = 0
+
+    def record(self, ms: int, price: float, volume: float) -> None:
+        """Take in one tick (milliseconds, USDT, base units)."""
+        rising = price >= self.last
+        self.last = price
+        self.mark += (price - self.mark) * MARK_PACE
+        self.candles.add_tick(ms, price, volume)
+        self.mark_candles.add_tick(ms, self.mark, 0.0)
+        self.count += 1
+        self.prints.append(Print(self.count, ms, price, volume, rising))
+
+
+class Tape:
+    """Prices of every symbol."""
+
+    def __init__(self, tapes: Iterable[SymbolTape]) -> None:
+        """Hold the tapes; ticks name prices in this order."""
+        self._tapes = {tape.instrument.symbol: tape for tape in tapes}
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The symbols on offer."""
+        return tuple(self._tapes)
+
+    def __getitem__(self, symbol: str) -> SymbolTape:
+        """Return the tape of `symbol`; refuse an unknown one (-1121)."""
+        if symbol not in self._tapes:
+            raise VenueError(-1121)
+        return self._tapes[symbol]
+
+    def instrument(self, symbol: str) -> Instrument:
+        """Return the contract of `symbol`; refuse an unknown one (-1121)."""
+        return self[symbol].instrument
+
+    def last(self, symbol: str) -> Decimal:
+        """Return the last price in USDT, on the tick."""
+        tape = self[symbol]
+        return Decimal(f"{tape.last:.{tape.instrument.price_decimals}f}")
+
+    def mark(self, symbol: str) -> Decimal:
+        """Return the mark price in USDT."""
+        return Decimal(f"{self[symbol].mark:.8f}")
+
+    def record(self, tick: Tick) -> None:
+        """Take in one tick of every symbol."""
+        for tape, price, volume in zip(
+            self._tapes.values(), tick.prices, tick.volumes, strict=True
+        ):
+            tape.record(tick.ms, price, volume)
+
+    def bars(self, symbol: str, interval: str, window: Window, *, mark: bool = False) -> Bars:
+        """Return candles of `symbol`, of the mark price if `mark`."""
+        tape = self[symbol]
+        series = tape.mark_candles if mark else tape.candles
+        return series.aggregate(interval, window)
+
+
+def symbol_tape(instrument: Instrument, start_ms: int, columns: Floats) -> SymbolTape:
+    """Return a tape that goes on from 1m history opening at `start_ms`, a UTC midnight."""
+    candles = CandleSeries(start_ms, columns)
+    marks = CandleSeries(start_ms, mark_columns(columns))
+    return SymbolTape(instrument, candles, marks, candles.last_close, marks.last_close)
+
+
+def build_market(
+    scenario: Scenario,
+    seed: int,
+    start_ms: int,
+    instruments: Sequence[Instrument] = INSTRUMENTS,
+    days: int = HISTORY_DAYS,
+) -> tuple[Tape, RandomFeed]:
+    """Return a market: its history until the minute of `start_ms`, and its future.
+
+    Args:
+        scenario: What kind of market.
+        seed: Same seed, scenario and start: same market.
+        start_ms: When the live market starts, epoch milliseconds; rounded down to the minute.
+        instruments: The symbols.
+        days: Least days of history.
+    """
+    minute = start_ms // 60_000
+    rng = np.random.default_rng([seed, scenario.number, minute])
+    opens_ms = history_start_ms(start_ms, days)
+    common = market_noise(rng, minute - opens_ms // 60_000)
+    tapes = [
+        symbol_tape(
+            item, opens_ms, history_columns(item, scenario.trend_of(item.symbol), rng, common)
+        )
+        for item in instruments
+    ]
+    prices = [tape.last for tape in tapes]
+    return Tape(tapes), RandomFeed(instruments, scenario, rng, minute * 60_000, prices)

@@ -1,0 +1,110 @@
+"""The contracts as Binance JSON: filters, order types, leverage tables."""
+
+from decimal import Decimal
+
+from qt_protections.rehearsal.instruments import Instrument
+from qt_protections.rehearsal.journal import JsonObject
+from qt_protections.rehearsal.orders import AlgoType, OrderType, TimeInForce
+from qt_protections.rehearsal.venue import Venue
+from qt_protections.rehearsal.wire import number
+
+PERPETUAL_DELIVERY_MS = 4_133_404_800_000
+
+
+def exchange_info_json(venue: Venue) -> JsonObject:
+    """Return the contracts on offer and the rate limits (stated, not enforced)."""
+    return {
+        "timezone": "UTC",
+        "serverTime": venue.now_ms,
+        "futuresType": "U_MARGINED",
+        "rateLimits": [
+            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 2400),
+            _rate_limit("ORDERS", "MINUTE", 1, 1200),
+            _rate_limit("ORDERS", "SECOND", 10, 300),
+        ],
+        "exchangeFilters": [],
+        "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
+        "symbols": [_symbol_json(venue.tape.instrument(name)) for name in venue.tape.symbols],
+    }
+
+
+def _rate_limit(kind: str, interval: str, count: int, limit: int) -> JsonObject:
+    return {
+        "rateLimitType": kind,
+        "interval": interval,
+        "intervalNum": count,
+        "limit": limit,
+    }
+
+
+def _symbol_json(item: Instrument) -> JsonObject:
+    return {
+        "symbol": item.symbol,
+        "pair": item.symbol,
+        "contractType": "PERPETUAL",
+        "deliveryDate": PERPETUAL_DELIVERY_MS,
+        "onboardDate": 1_569_398_400_000,
+        "status": "TRADING",
+        "maintMarginPercent": "2.5000",
+        "requiredMarginPercent": "5.0000",
+        "baseAsset": item.base,
+        "quoteAsset": "USDT",
+        "marginAsset": "USDT",
+        "pricePrecision": item.price_decimals,
+        "quantityPrecision": item.qty_decimals,
+        "baseAssetPrecision": 8,
+        "quotePrecision": 8,
+        "underlyingType": "COIN",
+        "underlyingSubType": [],
+        "triggerProtect": "0.0500",
+        "liquidationFee": "0.012500",
+        "marketTakeBound": "0.05",
+        "filters": _filters_json(item),
+        "orderTypes": [*OrderType, *AlgoType],
+        "timeInForce": [*TimeInForce],
+    }
+
+
+def _filters_json(item: Instrument) -> list[JsonObject]:
+    size = {
+        "minQty": number(item.step),
+        "maxQty": number(item.max_qty),
+        "stepSize": number(item.step),
+    }
+    return [
+        {
+            "filterType": "PRICE_FILTER",
+            "minPrice": number(item.tick),
+            "maxPrice": number(Decimal(item.reference_price * 50).quantize(item.tick)),
+            "tickSize": number(item.tick),
+        },
+        {"filterType": "LOT_SIZE", **size},
+        {"filterType": "MARKET_LOT_SIZE", **size},
+        {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+        {"filterType": "MIN_NOTIONAL", "notional": number(item.min_notional)},
+        {
+            "filterType": "PERCENT_PRICE",
+            "multiplierUp": "1.0500",
+            "multiplierDown": "0.9500",
+            "multiplierDecimal": "4",
+        },
+    ]
+
+
+def brackets_json(item: Instrument) -> JsonObject:
+    """Return the leverage table; its numbers are plain JSON numbers, as on Binance."""
+    return {
+        "symbol": item.symbol,
+        "notionalCoef": 1.0,
+        "brackets": [
+            {
+                "bracket": position,
+                "initialLeverage": bracket.leverage,
+                "notionalCap": int(bracket.cap),
+                "notionalFloor": int(bracket.floor),
+                "maintMarginRatio": float(bracket.maintenance_ratio),
+                "cum": float(bracket.cum),
+            }
+            for position, bracket in enumerate(item.brackets, start=1)
+        ],
+    }

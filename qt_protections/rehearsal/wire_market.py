@@ -1,0 +1,170 @@
+"""The market side as Binance JSON."""
+
+from itertools import islice
+
+from qt_protections.rehearsal.book import Side, ladder
+from qt_protections.rehearsal.candles import CLOSE, HIGH, INTERVALS_MS, LOW, OPEN, VOLUME, Window
+from qt_protections.rehearsal.instruments import Instrument
+from qt_protections.rehearsal.journal import JsonObject
+from qt_protections.rehearsal.tape import Print
+from qt_protections.rehearsal.venue import FUNDING_INTERVAL_MS, FUNDING_RATE, Venue
+from qt_protections.rehearsal.wire import number
+
+DAY_MINUTES = 1440
+
+
+def klines_json(
+    venue: Venue, symbol: str, interval: str, window: Window, *, mark: bool = False
+) -> list[list[object]]:
+    """Return candles; the arguments are those of `Tape.bars`."""
+    item = venue.tape.instrument(symbol)
+    bars = venue.tape.bars(symbol, interval, window, mark=mark)
+    decimals = 8 if mark else item.price_decimals
+    rows: list[list[object]] = []
+    for open_ms, column in zip(bars.open_ms.tolist(), bars.columns.T.tolist(), strict=True):
+        value = column[VOLUME] * (column[OPEN] + column[CLOSE]) / 2
+        rows.append(
+            [
+                open_ms,
+                *(f"{column[part]:.{decimals}f}" for part in (OPEN, HIGH, LOW, CLOSE)),
+                f"{column[VOLUME]:.{item.qty_decimals}f}",
+                open_ms + INTERVALS_MS[interval] - 1,
+                f"{value:.4f}",
+                max(1, int(value / 500)),
+                f"{column[VOLUME] / 2:.{item.qty_decimals}f}",
+                f"{value / 2:.4f}",
+                "0",
+            ]
+        )
+    return rows
+
+
+def depth_json(venue: Venue, symbol: str, limit: int) -> JsonObject:
+    """Return the order book, best levels first."""
+    item, last = venue.tape.instrument(symbol), venue.tape.last(symbol)
+
+    def levels(taker: Side) -> list[list[str]]:
+        book = ladder(item, last, taker, venue.depth_ratio)
+        return [[number(level.price), number(level.quantity)] for level in islice(book, limit)]
+
+    return {
+        "lastUpdateId": venue.now_ms,
+        "E": venue.now_ms,
+        "T": venue.now_ms,
+        "bids": levels(Side.SELL),
+        "asks": levels(Side.BUY),
+    }
+
+
+def day_ticker_json(venue: Venue, symbol: str) -> JsonObject:
+    """Return the statistics of the last 24 hours."""
+    tape = venue.tape[symbol]
+    item, last = tape.instrument, tape.last
+    bars = venue.tape.bars(symbol, "1m", Window(limit=DAY_MINUTES))
+    open_, volume = float(bars.columns[OPEN, 0]), bars.columns[VOLUME]
+    quote = float(volume @ bars.columns[CLOSE])
+    total = float(volume.sum())
+
+    def price(value: float) -> str:
+        return f"{value:.{item.price_decimals}f}"
+
+    return {
+        "symbol": symbol,
+        "priceChange": price(last - open_),
+        "priceChangePercent": f"{(last / open_ - 1) * 100:.3f}",
+        "weightedAvgPrice": price(quote / total if total else last),
+        "lastPrice": price(last),
+        "lastQty": f"{bars.columns[VOLUME, -1]:.{item.qty_decimals}f}",
+        "openPrice": price(open_),
+        "highPrice": price(float(bars.columns[HIGH].max())),
+        "lowPrice": price(float(bars.columns[LOW].min())),
+        "volume": f"{total:.{item.qty_decimals}f}",
+        "quoteVolume": f"{quote:.2f}",
+        "openTime": int(bars.open_ms[0]),
+        "closeTime": venue.now_ms,
+        "firstId": 1,
+        "lastId": tape.count,
+        "count": tape.count,
+    }
+
+
+def book_ticker_json(venue: Venue, symbol: str) -> JsonObject:
+    """Return the best bid and ask."""
+    item, last = venue.tape.instrument(symbol), venue.tape.last(symbol)
+    bid = next(ladder(item, last, Side.SELL, venue.depth_ratio))
+    ask = next(ladder(item, last, Side.BUY, venue.depth_ratio))
+    return {
+        "symbol": symbol,
+        "bidPrice": number(bid.price),
+        "bidQty": number(bid.quantity),
+        "askPrice": number(ask.price),
+        "askQty": number(ask.quantity),
+        "time": venue.now_ms,
+    }
+
+
+def price_json(venue: Venue, symbol: str) -> JsonObject:
+    """Return the last price."""
+    return {"symbol": symbol, "price": number(venue.tape.last(symbol)), "time": venue.now_ms}
+
+
+def premium_json(venue: Venue, symbol: str) -> JsonObject:
+    """Return mark price, index price (the same here) and funding."""
+    mark = number(venue.tape.mark(symbol))
+    return {
+        "symbol": symbol,
+        "markPrice": mark,
+        "indexPrice": mark,
+        "estimatedSettlePrice": mark,
+        "lastFundingRate": f"{FUNDING_RATE:.8f}",
+        "interestRate": "0.00010000",
+        "nextFundingTime": venue.next_funding_ms,
+        "time": venue.now_ms,
+    }
+
+
+def funding_json(venue: Venue, symbol: str, window: Window) -> list[JsonObject]:
+    """Return past funding rates, oldest first: a constant, every 8 hours."""
+    start_ms, limit = window.start_ms, window.limit
+    end_ms = venue.now_ms if window.end_ms is None else min(window.end_ms, venue.now_ms)
+    first_ms = venue.tape[symbol].candles.start_ms
+    if start_ms is not None:
+        first_ms = max(first_ms, -(-start_ms // FUNDING_INTERVAL_MS) * FUNDING_INTERVAL_MS)
+    times = range(first_ms, end_ms + 1, FUNDING_INTERVAL_MS)
+    chosen = times[:limit] if start_ms is not None else times[-limit:]
+    rows: list[JsonObject] = []
+    for time_ms in chosen:
+        marks = venue.tape.bars(symbol, "1m", Window(time_ms, limit=1), mark=True).columns
+        price = f"{marks[OPEN, 0]:.8f}" if marks.shape[1] else ""
+        rows.append(
+            {
+                "symbol": symbol,
+                "fundingTime": time_ms,
+                "fundingRate": f"{FUNDING_RATE:.8f}",
+                "markPrice": price,
+            }
+        )
+    return rows
+
+
+def print_json(item: Instrument, trade: Print, *, aggregate: bool) -> JsonObject:
+    """Return a public trade, in the aggregate form or the plain one."""
+    price, size = f"{trade.price:.{item.price_decimals}f}", f"{trade.volume:.{item.qty_decimals}f}"
+    if aggregate:
+        return {
+            "a": trade.number,
+            "p": price,
+            "q": size,
+            "f": trade.number,
+            "l": trade.number,
+            "T": trade.ms,
+            "m": not trade.rising,
+        }
+    return {
+        "id": trade.number,
+        "price": price,
+        "qty": size,
+        "quoteQty": f"{trade.price * trade.volume:.4f}",
+        "time": trade.ms,
+        "isBuyerMaker": not trade.rising,
+    }

@@ -1,0 +1,72 @@
+"""The real commands, as processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+REAL_CANDLES = ROOT.parent / "shared" / "data" / "binance"
+_QUIET = {"PYTHONWARNINGS": "ignore"}
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    code: int
+    output: str
+
+
+def run(*command: str | Path, cwd: Path = ROOT, timeout: int = 240, **environment: str) -> Ended:
+    """Run a command to its end; its output is standard output and error as they came."""
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, **_QUIET, "COLUMNS": "200", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout)
+
+
+def freqtrade(*arguments: str | Path, timeout: int = 240, **environment: str) -> Ended:
+    """Run a freqtrade command."""
+    return run(sys.executable, "-m", "freqtrade", *arguments, timeout=timeout, **environment)
+
+
+def qt_guard(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> Ended:
+    """Run a qt-guard command."""
+    return run(sys.executable, "-m", "qt_protections.cli", *arguments, cwd=cwd, **environment)
+
+
+@contextmanager
+def exchange(*arguments: str) -> Iterator[int]:
+    """Serve the rehearsal exchange on a free port, as a process; yield the port."""
+    command = [sys.executable, "-u", "-m", "qt_protections.cli", "exchange", "--port=0", *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield _port(process)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+
+
+def _port(process: subprocess.Popen[str]) -> int:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "https://127.0.0.1:" in line:
+            port = int(line.rsplit(":", 1)[1])
+            url = f"https://127.0.0.1:{port}/_rehearsal/health"
+            httpx.get(url, verify=False).raise_for_status()  # noqa: S501  self-signed
+            return port
+    raise AssertionError("the rehearsal exchange ended before it opened")

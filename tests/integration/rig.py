@@ -1,0 +1,159 @@
+"""A real FreqtradeBot in live mode on a rehearsal exchange whose prices a test moves by hand.
+
+Loops are driven one by one with `bot.process()`, so no test waits for a clock.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+from freqtrade.configuration import Configuration
+from freqtrade.enums import RunMode, SignalDirection, State
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import Trade
+from freqtrade.rpc.rpc import RPC
+
+from qt_protections.rehearsal.command import wall_clock_ms
+from qt_protections.rehearsal.conditional import FlatStops
+from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rehearsal.feed import Tick
+from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
+from qt_protections.rehearsal.overlay import config_overlay
+from qt_protections.rehearsal.scenarios import SCENARIOS
+from qt_protections.rehearsal.server import RehearsalServer
+from qt_protections.rehearsal.tape import Tape, build_market
+from qt_protections.rehearsal.venue import Venue
+from qt_protections.shipped import base_config
+
+HERE = Path(__file__).parent
+
+
+class HeldFeed:
+    """Prices that stand still, tick by tick, until a test moves them."""
+
+    def __init__(self, tape: Tape, start_ms: int) -> None:
+        self._prices = {symbol: float(tape.last(symbol)) for symbol in tape.symbols}
+        self._ms = start_ms
+        self._moved = False
+
+    def move(self, symbol: str, ratio: float) -> None:
+        """Multiply a price; the exchange sees it with its next request."""
+        self._prices[symbol] *= ratio
+        self._moved = True
+
+    def until(self, now_ms: int) -> Iterator[Tick]:
+        """Yield a tick a second, and one at once after a move."""
+        while self._ms + 1000 <= now_ms:
+            self._ms += 1000
+            yield self._tick(self._ms)
+        if self._moved:
+            self._moved = False
+            self._ms = now_ms
+            yield self._tick(now_ms)
+
+    def _tick(self, ms: int) -> Tick:
+        return Tick(ms, tuple(self._prices.values()), (1.0,) * len(self._prices))
+
+
+class ScriptedVenue(Venue):
+    """An exchange that refuses what a test tells it to, and can be met at an entry's arrival."""
+
+    def script(self) -> Self:
+        """Begin with nothing up its sleeve."""
+        self.refuse_orders: deque[VenueError] = deque()
+        self.refuse_stops: deque[VenueError] = deque()
+        self.on_order: Callable[[], None] = lambda: None
+        return self
+
+    def place_order(self, request: OrderRequest) -> Order:
+        """Take an order, unless a refusal is due."""
+        if self.refuse_orders:
+            raise self.refuse_orders.popleft()
+        self.on_order()
+        return super().place_order(request)
+
+    def place_algo(self, request: AlgoRequest) -> AlgoOrder:
+        """Take a conditional order, unless a refusal is due."""
+        if self.refuse_stops:
+            raise self.refuse_stops.popleft()
+        return super().place_algo(request)
+
+
+class Rig:
+    """The exchange, and the bots that trade on it one after the other."""
+
+    def __init__(self, folder: Path, scenario: str, flat_stops: FlatStops) -> None:
+        start_ms = wall_clock_ms()
+        tape, _ = build_market(SCENARIOS[scenario], 7, start_ms)
+        self.feed = HeldFeed(tape, start_ms)
+        self.venue = ScriptedVenue(tape, self.feed, wall_clock_ms, flat_stops=flat_stops).script()
+        self._server = RehearsalServer(self.venue)
+        self._folder = folder
+        self._bots: list[FreqtradeBot] = []
+
+    def __enter__(self) -> Self:
+        self._server.__enter__()
+        self.http = httpx.Client(base_url=self._server.url, verify=False)  # noqa: S501  self-signed
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for bot in self._bots:
+            bot.cleanup()
+        self.http.close()
+        self._server.__exit__(*exc)
+
+    def config(self, strategy: str, **changes: Any) -> dict[str, Any]:
+        """Return Freqtrade's whole configuration for a strategy of the tests."""
+        overlay = self._folder / "overlay.json"
+        overlay.write_text(
+            json.dumps({**config_overlay(self._server.port), "force_entry_enable": True, **changes})
+        )
+        arguments = {
+            "config": [str(base_config()), str(overlay)],
+            "strategy": strategy,
+            "strategy_path": str(HERE),
+            "user_data_dir": str(self._folder),
+            "db_url": "sqlite://",
+        }
+        return Configuration(arguments, RunMode.LIVE).get_config()
+
+    def bot(self, strategy: str = "GuardedQuiet", **changes: Any) -> FreqtradeBot:
+        """Start a bot as `freqtrade trade` does, up to its first loop, and run that one."""
+        bot = FreqtradeBot(self.config(strategy, **changes))
+        self._bots.append(bot)
+        bot.state = State.RUNNING
+        bot.startup()
+        bot.process()
+        return bot
+
+    def report(self) -> dict[str, Any]:
+        """Return the exchange's report; also makes it see a moved price."""
+        answer: dict[str, Any] = self.http.get("/_rehearsal/report").raise_for_status().json()
+        return answer
+
+    def events(self, *kinds: str) -> list[dict[str, Any]]:
+        """Return the exchange's events of some kinds, in order."""
+        events = self.http.get("/_rehearsal/events").raise_for_status().json()
+        return [event for event in events if event["kind"] in kinds]
+
+    def move(self, symbol: str, ratio: float) -> None:
+        """Move a price, and let triggered orders reach the engine."""
+        self.feed.move(symbol, ratio)
+        seen = self.report()
+        assert seen
+
+    def live_stops(self, symbol: str) -> list[AlgoOrder]:
+        """Return the conditional orders that wait for their trigger."""
+        return self.venue.conditional.live(symbol)
+
+    def position(self, symbol: str) -> float:
+        """Return the signed size of the account's position."""
+        return float(self.venue.account.position(symbol).amount)
+
+
+def force_entry(bot: FreqtradeBot, pair: str, side: str = "long") -> Trade | None:
+    """Enter as `/forcelong` and `/forceshort` do."""
+    return RPC(bot)._rpc_force_entry(pair, None, order_side=SignalDirection(side))

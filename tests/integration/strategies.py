@@ -1,0 +1,118 @@
+"""Strategies of the integration tests; Freqtrade loads them from this folder."""
+
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+from freqtrade.strategy import IStrategy
+
+from qt_protections.guard import QTGuard
+
+
+class Quiet(IStrategy):
+    """No signals of its own: entries come by remote control."""
+
+    timeframe = "1m"
+    can_short = True
+    position_adjustment_enable = True
+    minimal_roi = {"0": 10}
+    stoploss = -0.6
+    order_types = {
+        "entry": "market",
+        "exit": "market",
+        "stoploss": "limit",
+        "stoploss_on_exchange": False,
+    }
+    protections = [{"method": "CooldownPeriod", "stop_duration_candles": 1}]
+
+    def leverage(self, **kwargs: Any) -> float:  # type: ignore[override]
+        """Return 30: the stop stands 2 % away."""
+        return 30.0
+
+    def populate_indicators(
+        self, dataframe: pd.DataFrame, metadata: dict[str, Any]
+    ) -> pd.DataFrame:
+        """Give every signal a good confidence."""
+        dataframe["confidence"] = 0.9
+        return dataframe
+
+    def populate_entry_trend(
+        self, dataframe: pd.DataFrame, metadata: dict[str, Any]
+    ) -> pd.DataFrame:
+        """Never enter."""
+        return dataframe
+
+    def populate_exit_trend(
+        self, dataframe: pd.DataFrame, metadata: dict[str, Any]
+    ) -> pd.DataFrame:
+        """Never leave."""
+        return dataframe
+
+
+class GuardedQuiet(QTGuard, Quiet):
+    """Quiet, guarded."""
+
+
+class Confirming(Quiet):
+    """A strategy with opinions: every callback it has must still be heard."""
+
+    def confirm_trade_entry(self, pair: str, **kwargs: Any) -> bool:  # type: ignore[override]
+        """Refuse SOL."""
+        return not pair.startswith("SOL")
+
+    def custom_stake_amount(self, **kwargs: Any) -> float:  # type: ignore[override]
+        """Stake 20."""
+        return 20.0
+
+
+class GuardedConfirming(QTGuard, Confirming):
+    """Confirming, guarded."""
+
+
+class FailsAtStart(Quiet):
+    """Its own bot_start fails."""
+
+    def bot_start(self, **kwargs: Any) -> None:
+        """Fail."""
+        raise RuntimeError("forced by a test")
+
+
+class GuardedFailsAtStart(QTGuard, FailsAtStart):
+    """FailsAtStart, guarded."""
+
+
+class Always(Quiet):
+    """Both sides on every candle, by turns."""
+
+    def populate_entry_trend(
+        self, dataframe: pd.DataFrame, metadata: dict[str, Any]
+    ) -> pd.DataFrame:
+        """Enter short where the symbol is weak, else long."""
+        weak = dataframe["qt_local_distance"] < 0
+        dataframe["enter_short"] = weak.astype(int)
+        dataframe["enter_long"] = (~weak).astype(int)
+        return dataframe
+
+
+class GuardedAlways(QTGuard, Always):
+    """Always, guarded."""
+
+
+class NeverFills(Always):
+    """Limit entries far from the market, which time out unfilled."""
+
+    order_types = {**Quiet.order_types, "entry": "limit"}
+
+    def custom_entry_price(  # type: ignore[override]
+        self, proposed_rate: float, side: str, current_time: datetime, **kwargs: Any
+    ) -> float:
+        """Ask for a price 1.5 % better than the market's."""
+        return proposed_rate * (1.015 if side == "short" else 0.985)
+
+    def check_entry_timeout(self, **kwargs: Any) -> bool:  # type: ignore[override]
+        """Give up at the first look."""
+        return True
+
+
+class GuardedNeverFills(QTGuard, NeverFills):
+    """NeverFills, guarded."""

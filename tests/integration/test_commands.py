@@ -1,0 +1,186 @@
+"""The commands a user types, run for real."""
+
+import json
+import sqlite3
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from qt_protections.gates import RARE_SHORT_TAG
+from qt_protections.rehearsal.overlay import config_overlay
+from tests.integration.commands import REAL_CANDLES, ROOT, exchange, freqtrade, qt_guard
+
+needs_real_candles = pytest.mark.skipif(
+    not REAL_CANDLES.is_dir(), reason="the folder of real candles is not beside the project"
+)
+pytestmark = pytest.mark.freqtrade
+
+PAIRS = ["BTC/USDT:USDT", "ETH/USDT:USDT", "XRP/USDT:USDT", "SOL/USDT:USDT"]
+
+
+def overlay(folder: Path, port: int, **changes: Any) -> Path:
+    """Write the config that leads to the rehearsal exchange, changed as given."""
+    config: dict[str, Any] = {**config_overlay(port), **changes}
+    config["exchange"] = {**config["exchange"], "pair_whitelist": PAIRS}
+    path = folder / "overlay.json"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def test_the_demonstration(tmp_path: Path) -> None:
+    """`make demo`, shorter: every rule is seen at work, and no position is ever naked."""
+    ended = qt_guard("demo", "--seconds=45", "--out", tmp_path / "demo")
+    assert ended.code == 0, ended.output
+    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    assert report["summary"]["naked_s"]["max"] == 0
+    assert report["run"]["stops_live_before_entry"] == report["run"]["positions"] > 0
+    with sqlite3.connect(tmp_path / "demo" / "trades.sqlite") as database:
+        locks = database.execute("select side, reason from pairlocks").fetchall()
+        held = database.execute("select pair from trades where is_open = 1").fetchall()
+    assert any(side == "short" and "in UPTREND" in reason for side, reason in locks)
+    open_on_exchange = {p["symbol"] for p in report["positions"] if p["closed_ms"] is None}
+    assert {pair.split(":")[0].replace("/", "") for (pair,) in held} >= open_on_exchange
+
+
+@pytest.mark.parametrize(
+    ("block", "environment", "said"),
+    [
+        ({"risk_per_trade": 5}, {}, "risk_per_trade (from the"),
+        ({"risk_pertrade": 1}, {}, "unknown setting 'risk_pertrade'"),
+        ({}, {"QT_MAX_POSITIONS_PER_SYMBOL": "9"}, "QT_MAX_POSITIONS_PER_SYMBOL (from the env"),
+    ],
+    ids=["out-of-bounds", "unknown", "environment"],
+)
+def test_a_wrong_setting_stops_the_start(
+    tmp_path: Path, block: dict[str, Any], environment: dict[str, str], said: str
+) -> None:
+    """One clear sentence, and no bot."""
+    with exchange() as port:
+        config = overlay(tmp_path, port, qt=block)
+        ended = freqtrade(
+            "trade", "-c", ROOT / "config.json", "-c", config, "--userdir", tmp_path,
+            "--strategy-path", ROOT / "user_data/strategies", "--db-url", "sqlite://",
+            timeout=60, **environment,
+        )  # fmt: skip
+    assert ended.code != 0
+    assert said in " ".join(ended.output.split())
+    assert "Traceback" not in ended.output.split(said, maxsplit=1)[0]
+
+
+def test_downloaded_candles_backtest(tmp_path: Path) -> None:
+    """`download-data` and `backtesting` work against the rehearsal exchange, protections on."""
+    with exchange("--scenario=uptrend") as port:
+        config = overlay(tmp_path, port)
+        common = ("-c", ROOT / "config.json", "-c", config, "--userdir", tmp_path)
+        loaded = freqtrade("download-data", *common, "--days=120", "-t", "1h", "4h")
+        assert loaded.code == 0, loaded.output
+        tested = freqtrade(
+            "backtesting", *common, "--strategy-path", ROOT / "user_data/strategies",
+            "-s", "QTStrategy", "--enable-protections", "--cache=none",
+        )  # fmt: skip
+    assert tested.code == 0, tested.output
+    assert "ENTER TAG STATS" in tested.output
+    assert "Building 4h candles" not in tested.output
+
+
+def backtest(folder: Path, strategy: str, timeframe: str, timerange: str, **changes: Any) -> Any:
+    """Backtest on the real candles and return the trades."""
+    with exchange() as port:
+        config = overlay(folder, port, futures_funding_rate=0.0, **changes)
+        ended = freqtrade(
+            "backtesting", "-c", ROOT / "config.json", "-c", config, "--userdir", folder,
+            "--strategy-path", ROOT / "user_data/strategies", "-s", strategy, "-i", timeframe,
+            "--timerange", timerange, "--datadir", REAL_CANDLES, "--enable-protections",
+            "--cache=none",
+        )  # fmt: skip
+    assert ended.code == 0, ended.output
+    (archive,) = (folder / "backtest_results").glob("*.zip")
+    with zipfile.ZipFile(archive) as results:
+        result = json.loads(results.read(f"{archive.stem}.json"))
+    assert result["strategy"][strategy]["locks"] == [], "a backtest must not add a lock a candle"
+    return pd.DataFrame(result["strategy"][strategy]["trades"])
+
+
+def regimes(own: str, regime: str, pair: str = "BTC_USDT_USDT") -> pd.Series:
+    """Tell the regime at each close independently: EMA200 by its definition, in a plain loop."""
+    candles = pd.read_feather(REAL_CANDLES / "futures" / f"{pair}-{own}-futures.feather")
+    closes = candles.set_index("date")["close"].resample(regime, label="right", closed="left")
+    whole = closes.count() == closes.count().max()
+    average, verdicts = 0.0, {}
+    for number, (moment, close) in enumerate(closes.last()[whole].items()):
+        average = close if number == 0 else average + (close - average) * 2 / 201
+        distance = close / average - 1
+        verdicts[moment] = (
+            "UNKNOWN" if number < 599
+            else "UPTREND" if distance > 0.02
+            else "DOWNTREND" if distance < -0.02
+            else "SIDEWAYS"
+        )  # fmt: skip
+    return pd.Series(verdicts)
+
+
+@needs_real_candles
+@pytest.mark.parametrize(
+    ("strategy", "timeframe", "regime", "timerange"),
+    [
+        ("QTStrategy", "1h", "4h", "20230101-20240401"),
+        ("QTStrategy", "5m", "1h", "20250810-20250930"),
+        ("GuardedSample", "5m", "1h", "20250810-20250930"),
+        ("GuardedSample", "1h", "4h", "20230101-20240401"),
+    ],
+)
+def test_no_short_in_an_uptrend_but_the_tagged(
+    tmp_path: Path, strategy: str, timeframe: str, regime: str, timerange: str
+) -> None:
+    """On real candles: each short stands in a regime that allows it, or is tagged the exception."""
+    trades = backtest(tmp_path, strategy, timeframe, timerange, qt={"regime_timeframe": regime})
+    shorts = trades[trades["is_short"]]
+    opened = pd.to_datetime(shorts["open_date"], utc=True)
+    known = regimes(timeframe, regime)
+    at_entry = [known[known.index <= moment].iloc[-1] for moment in opened]
+    tagged = shorts["enter_tag"].fillna("").str.contains(RARE_SHORT_TAG).tolist()
+    verdicts = list(zip(at_entry, tagged, strict=True))
+    assert len(verdicts) > 10, "too few shorts to say anything"
+    assert ("UPTREND", False) not in verdicts
+    assert "UNKNOWN" not in at_entry
+    assert {regime for regime, rare in verdicts if rare} <= {"UPTREND"}
+
+
+@needs_real_candles
+def test_no_look_ahead(tmp_path: Path) -> None:
+    """Freqtrade's own analyses find neither bias nor drift in the reference strategy."""
+    with exchange() as port:
+        config = overlay(tmp_path, port, futures_funding_rate=0.0)
+        common = (
+            "-c", ROOT / "config.json", "-c", config, "--userdir", tmp_path,
+            "--strategy-path", ROOT / "user_data/strategies", "-s", "QTStrategy",
+            "--datadir", REAL_CANDLES,
+        )  # fmt: skip
+        csv = tmp_path / "lookahead.csv"
+        look = freqtrade(
+            "lookahead-analysis", *common, "--timerange", "20230601-20230901", "--cache=none",
+            "--targeted-trade-amount=20", "--lookahead-analysis-exportfilename", csv,
+        )  # fmt: skip
+        assert look.code == 0, look.output
+        recursive = freqtrade(
+            "recursive-analysis", *common, "--timerange", "20230601-20230901",
+            "--startup-candle", "1000",
+        )  # fmt: skip
+        assert recursive.code == 0, recursive.output
+    (found,) = pd.read_csv(csv).to_dict("records")
+    assert found["has_bias"] in (False, "False")
+    assert found["total_signals"] >= 10
+    assert found["biased_indicators"] != found["biased_indicators"], found  # NaN: none
+    assert "No lookahead bias on indicators found" in recursive.output
+    assert drifts(recursive.output), recursive.output
+    assert max(drifts(recursive.output)) < 0.1
+
+
+def drifts(output: str) -> list[float]:
+    """Return the drift of the averages in per cent, from recursive-analysis' table."""
+    rows = [line for line in output.splitlines() if "│" in line and "ema_slow" in line]
+    cells = [cell.strip() for row in rows for cell in row.split("│")[2:]]
+    return [abs(float(cell.rstrip("%"))) for cell in cells if cell.endswith("%")]

@@ -1,0 +1,277 @@
+"""The guard in a live bot, loop by loop, on the rehearsal exchange."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from freqtrade.exceptions import DependencyException, StrategyError
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import PairLocks, Trade
+from freqtrade.rpc.rpc import RPC, RPCException
+
+from qt_protections.errors import EntryRefused, GuardNotInstalled
+from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rules.verdict import DenyCode
+from tests.integration.rig import Rig, force_entry
+
+BTC, ETH, ZEN = "BTC/USDT:USDT", "ETH/USDT:USDT", "ZEN/USDT:USDT"
+
+
+def naked_max(rig: Rig) -> float:
+    """The longest time any position stood without cover, by the exchange's own log."""
+    return float(rig.report()["summary"]["naked_s"]["max"])
+
+
+@pytest.mark.parametrize(("pair", "side"), [(BTC, "long"), (ZEN, "short")])
+def test_the_stop_is_live_before_the_entry(rig: Rig, pair: str, side: str) -> None:
+    """One stop is accepted, then the entry goes out, and the trade takes that very stop over."""
+    bot = rig.bot()
+    trade = force_entry(bot, pair, side)
+    first, second = rig.events("stop_accepted", "order_accepted")[:2]
+    assert (first["kind"], second["kind"]) == ("stop_accepted", "order_accepted")
+    assert trade is not None
+    (stop,) = trade.open_sl_orders
+    assert stop.order_id == str(first["algo_id"])
+    assert trade.stop_loss == trade.initial_stop_loss == float(first["price"])
+    assert not trade.is_stop_loss_trailing
+    for _ in range(3):
+        bot.process()
+    assert len(rig.events("stop_accepted")) == 1, "Freqtrade replaced a stop it should have kept"
+    assert naked_max(rig) == 0
+
+
+def test_a_stop_that_is_hit_closes_the_trade(rig: Rig) -> None:
+    """Freqtrade sees the adopted stop's fill as its own, and nothing is left behind."""
+    bot = rig.bot()
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    rig.move("BTCUSDT", 0.975)
+    bot.process()
+    assert not trade.is_open
+    assert trade.exit_reason == "stoploss_on_exchange"
+    report = rig.report()
+    realised = report["summary"]["realized_pnl"] - report["summary"]["fees"]
+    assert trade.close_profit_abs == pytest.approx(realised, abs=1e-6)
+    assert rig.live_stops("BTCUSDT") == []
+    assert naked_max(rig) == 0
+
+
+def test_a_second_entry_is_covered_and_a_third_refused(rig: Rig) -> None:
+    """The full-size stop stands before the second entry; the limit holds at the exchange's door."""
+    bot = rig.bot()
+    force_entry(bot, BTC)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert float(stop.request.quantity) == pytest.approx(rig.position("BTCUSDT"))
+    assert trade.stop_loss == float(stop.request.trigger_price)
+    with pytest.raises(EntryRefused) as refused:
+        force_entry(bot, BTC)
+    assert refused.value.denial.code is DenyCode.SYMBOL_FULL
+    for _ in range(3):
+        bot.process()
+    assert len(rig.live_stops("BTCUSDT")) == 1
+    assert naked_max(rig) == 0
+
+
+def test_an_exit_is_never_obstructed(rig: Rig) -> None:
+    """With every gate broken a forced exit still closes, and takes its stop along."""
+    bot = rig.bot()
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    break_gate(bot, "signal")
+    break_gate(bot, "plan")
+    RPC(bot)._rpc_force_exit(str(trade.id))
+    bot.process()
+    assert rig.position("BTCUSDT") == 0
+    assert rig.live_stops("BTCUSDT") == []
+
+
+def test_a_refused_stop_means_no_entry(rig: Rig) -> None:
+    """The exchange takes no stop: it never sees the entry."""
+    bot = rig.bot()
+    rig.venue.refuse_stops.append(VenueError(-2021))
+    with pytest.raises(EntryRefused) as refused:
+        force_entry(bot, BTC)
+    assert refused.value.denial.code is DenyCode.STOP_REFUSED
+    assert rig.events("order_accepted", "order_rejected") == []
+    assert Trade.get_open_trades() == []
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [VenueError(-2019), VenueError(-4164), VenueError(-1007, "Timeout waiting for response.")],
+    ids=["no-margin", "too-small", "unknown-but-flat"],
+)
+def test_a_failed_entry_takes_its_stop_along(rig: Rig, refusal: VenueError) -> None:
+    """No entry, no stop: refused for certain, or unknown while the exchange shows no position."""
+    bot = rig.bot()
+    rig.venue.refuse_orders.append(refusal)
+    with pytest.raises(DependencyException):
+        force_entry(bot, BTC)
+    assert len(rig.events("stop_accepted")) == 1
+    assert rig.live_stops("BTCUSDT") == []
+
+
+def test_an_entry_that_times_out_takes_its_stop_along(rig: Rig) -> None:
+    """A limit order that never fills is covered while it waits and leaves nothing behind."""
+    bot = rig.bot("GuardedNeverFills")
+    waiting = {stop.request.symbol for stop in rig.venue.conditional.live()}
+    assert waiting, "the entries should wait with their stops live"
+    bot.config["max_open_trades"] = 0
+    for _ in range(4):
+        bot.process()
+    assert rig.venue.desk.open_orders() == []
+    assert rig.venue.conditional.live() == []
+    assert Trade.get_open_trades() == []
+
+
+def test_a_stop_consumed_before_the_fill_is_replaced(rig: Rig) -> None:
+    """The price dips through the trigger and back while the entry is under way."""
+    bot = rig.bot()
+
+    def dip() -> None:
+        rig.venue.on_order = lambda: None
+        for ratio in (0.97, 1 / 0.97):
+            rig.feed.move("BTCUSDT", ratio)
+            rig.venue.advance()
+            rig.venue.advance(rig.venue.now_ms + 20)
+
+    rig.venue.on_order = dip
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    assert len(rig.events("stop_accepted")) == 2
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert [o.order_id for o in trade.open_sl_orders] == [str(stop.algo_id)]
+
+
+def test_a_position_that_cannot_be_covered_is_closed(rig: Rig) -> None:
+    """The price falls through the trigger for good: closed at market, and Freqtrade catches up."""
+    bot = rig.bot()
+
+    def fall() -> None:
+        rig.venue.on_order = lambda: None
+        rig.feed.move("BTCUSDT", 0.97)
+        rig.venue.advance()
+        rig.venue.advance(rig.venue.now_ms + 20)
+
+    rig.venue.on_order = fall
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    assert rig.position("BTCUSDT") == 0
+    for _ in range(2):
+        bot.process()
+    assert not trade.is_open
+    assert rig.live_stops("BTCUSDT") == []
+
+
+def test_shorts_are_refused_in_an_uptrend_but_for_the_exception(rig: Rig) -> None:
+    """`/forceshort` meets the same gate; ZEN is below its own EMA200 with confidence 90 %."""
+    bot = rig.bot()
+    with pytest.raises(RPCException, match="Failed to enter"):
+        force_entry(bot, BTC, "short")
+    assert rig.events("stop_accepted", "order_accepted") == []
+    assert force_entry(bot, ZEN, "short") is not None
+
+
+def test_the_short_side_is_locked_for_all_to_see(rig: Rig) -> None:
+    """One lock on all pairs' shorts, with a reason; only the exception is let past it."""
+    bot = rig.bot()
+    bot.process()
+    (lock,) = PairLocks.get_pair_locks("*", side="short")
+    assert lock.side == "short"
+    assert "BTC/USDT:USDT 4h is in UPTREND" in str(lock.reason)
+    assert bot.strategy.is_pair_locked(BTC, side="short")
+    assert not bot.strategy.is_pair_locked(BTC, side="long")
+    assert not bot.strategy.is_pair_locked(ZEN, side="short")
+    PairLocks.lock_pair(ZEN, lock.lock_end_time_utc, "by hand", side="short")
+    assert bot.strategy.is_pair_locked(ZEN, side="short"), "only the guard's own lock may be passed"
+
+
+def test_a_full_symbol_is_locked(rig: Rig) -> None:
+    """The stacking protection shows what it refuses in /locks."""
+    bot = rig.bot(qt={"max_positions_per_symbol": 1})
+    force_entry(bot, BTC)
+    bot.process()
+    reasons = [str(lock.reason) for lock in PairLocks.get_pair_locks(BTC)]
+    assert any(r.startswith("QtSymbolStacking: BTC holds 1 positions") for r in reasons)
+
+
+def test_protections_of_the_strategy_and_the_guard_stand_together(rig: Rig) -> None:
+    """The start-up message describes all of them."""
+    bot = rig.bot()
+    assert bot.protections.name_list == ["CooldownPeriod", "QtGlobalRegime", "QtSymbolStacking"]
+    described = " ".join(text for entry in bot.protections.short_desc() for text in entry.values())
+    assert "No shorts while BTC/USDT:USDT 4h is in an UPTREND" in described
+    assert "At most 2 positions per symbol" in described
+
+
+@pytest.mark.parametrize("rig", ["calm"], indirect=True)
+def test_no_lock_without_an_uptrend(rig: Rig) -> None:
+    """Sideways, shorts are free."""
+    bot = rig.bot()
+    assert PairLocks.get_pair_locks("*", side="short") == []
+    assert force_entry(bot, BTC, "short") is not None
+
+
+def test_the_strategy_is_still_heard(rig: Rig) -> None:
+    """Its refusal counts, and its smaller stake wins over the risk's."""
+    bot = rig.bot("GuardedConfirming")
+    with pytest.raises(RPCException, match="Failed to enter"):
+        force_entry(bot, "SOL/USDT:USDT")
+    trade = force_entry(bot, ETH)
+    assert trade is not None
+    assert trade.stake_amount == pytest.approx(20, rel=0.05)
+
+
+def test_the_stake_loses_the_risk_at_the_stop(rig: Rig) -> None:
+    """Size, leverage and stop agree: notional times distance and fees is 0.75 % of equity."""
+    bot = rig.bot(max_open_trades=1)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    notional = trade.amount * trade.open_rate
+    loss = trade.amount * (trade.open_rate - trade.stop_loss) + notional * 2 * 0.0005
+    assert loss == pytest.approx(0.0075 * 9_900, rel=0.02)
+
+
+def _broken(*_: object, **__: object) -> Any:
+    raise RuntimeError("forced by a test")
+
+
+def break_gate(bot: FreqtradeBot, gate: str) -> None:
+    """Force an exception inside one gate of a running bot."""
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    breaking: dict[str, Callable[[], None]] = {
+        "signal": lambda: setattr(post.gates, "_signal", _broken),
+        "rule": lambda: setattr(post.gates, "_limit", None),
+        "sizing": lambda: setattr(post, "_sizing", None),
+        "plan": lambda: setattr(post, "_stop_for", _broken),
+    }
+    breaking[gate]()
+
+
+@pytest.mark.parametrize("gate", ["signal", "rule", "sizing", "plan"])
+def test_an_error_inside_a_gate_refuses_the_entry(rig: Rig, gate: str) -> None:
+    """Whatever cannot be judged is refused, by signal and by force."""
+    bot = rig.bot("GuardedAlways", max_open_trades=0)
+    break_gate(bot, gate)
+    bot.config["max_open_trades"] = 5
+    bot.process()
+    with pytest.raises((DependencyException, RPCException)):
+        force_entry(bot, BTC)
+    assert rig.events("stop_accepted", "order_accepted") == []
+    assert Trade.get_open_trades() == []
+
+
+def test_an_error_in_bot_start_stops_the_start(rig: Rig) -> None:
+    """No guard, no bot."""
+    with pytest.raises(StrategyError, match="forced by a test"):
+        rig.bot("GuardedFailsAtStart")
+
+
+def test_spot_is_refused_with_the_fix(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mode the guard cannot cover stops the start, and says which setting to change."""
+    bot = rig.bot()
+    monkeypatch.setitem(bot.config, "trading_mode", "spot")
+    with pytest.raises(GuardNotInstalled, match='"trading_mode": "futures"'):
+        bot.strategy.bot_start()

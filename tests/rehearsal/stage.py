@@ -1,0 +1,113 @@
+"""A venue with a hand-moved clock and scripted prices, for the tests of its rules."""
+
+from collections import deque
+from collections.abc import Iterator
+from decimal import Decimal
+
+import numpy as np
+
+from qt_protections.rehearsal.conditional import FlatStops
+from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rehearsal.feed import Tick
+from qt_protections.rehearsal.instruments import INSTRUMENTS
+from qt_protections.rehearsal.orders import AlgoOrder, Order
+from qt_protections.rehearsal.params import Params, algo_request, order_request
+from qt_protections.rehearsal.tape import Tape, symbol_tape
+from qt_protections.rehearsal.venue import Venue
+
+MIDNIGHT_MS = 1_800_000_000_000 // 86_400_000 * 86_400_000
+BTC, ETH = "BTCUSDT", "ETHUSDT"
+
+
+class ScriptedFeed:
+    """Prices the test decides."""
+
+    def __init__(self) -> None:
+        """Start without prices."""
+        self.ticks: deque[Tick] = deque()
+
+    def until(self, now_ms: int) -> Iterator[Tick]:
+        """Yield the ticks that are due."""
+        while self.ticks and self.ticks[0].ms <= now_ms:
+            yield self.ticks.popleft()
+
+
+class Stage:
+    """A venue for BTCUSDT at 100,000 and ETHUSDT at 3,000, one day of flat history behind it."""
+
+    def __init__(self, flat_stops: FlatStops = FlatStops.ACCEPT, balance: int = 10_000) -> None:
+        """Open the venue at noon."""
+        self.now_ms = MIDNIGHT_MS + 12 * 3_600_000
+        self.prices = {BTC: 100_000.0, ETH: 3_000.0}
+        self.feed = ScriptedFeed()
+        items = [item for item in INSTRUMENTS if item.symbol in self.prices]
+        history = [np.full((5, 720), self.prices[item.symbol]) for item in items]
+        tapes = [
+            symbol_tape(item, MIDNIGHT_MS, columns)
+            for item, columns in zip(items, history, strict=True)
+        ]
+        self.venue = Venue(
+            Tape(tapes),
+            self.feed,
+            lambda: self.now_ms,
+            balance=Decimal(balance),
+            flat_stops=flat_stops,
+        )
+
+    def wait(self, ms: int) -> None:
+        """Let time pass without a new price."""
+        self.now_ms += ms
+        self.venue.advance()
+
+    def tick(self, price: float, symbol: str = BTC, after_ms: int = 1000) -> None:
+        """Print a price, some milliseconds later, and let a trigger's order reach the engine."""
+        self.prices[symbol] = price
+        self.now_ms += after_ms
+        self.feed.ticks.append(Tick(self.now_ms, tuple(self.prices.values()), (1.0, 1.0)))
+        self.venue.advance()
+        self.wait(20)
+
+    def drift(self, price: float, symbol: str = BTC) -> None:
+        """Hold a price until the mark price has followed."""
+        for _ in range(120):
+            self.tick(price, symbol, after_ms=100)
+
+    def order(self, **given: object) -> Order:
+        """Place a plain order: a market BUY of 0.01 BTC, except for what is given."""
+        values = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+        return self.venue.place_order(order_request(_params(values, given, "newClientOrderId")))
+
+    def algo(self, **given: object) -> AlgoOrder:
+        """Place a conditional order: a reduce-only stop SELL at 99,500, but for what is given."""
+        values = {
+            "algoType": "CONDITIONAL",
+            "symbol": BTC,
+            "side": "SELL",
+            "type": "STOP_MARKET",
+            "quantity": "0.01",
+            "triggerPrice": "99500",
+            "reduceOnly": "true",
+        }
+        return self.venue.place_algo(algo_request(_params(values, given, "clientAlgoId")))
+
+    def amount(self, symbol: str = BTC) -> Decimal:
+        """Return the position in base units."""
+        return self.venue.account.position(symbol).amount
+
+
+_names = iter(range(10**9))
+
+
+def _params(values: dict[str, str], given: dict[str, object], name: str) -> Params:
+    merged = values | {name: f"test-{next(_names)}"} | {k: str(v) for k, v in given.items()}
+    return Params({key: value for key, value in merged.items() if value != "None"})
+
+
+def code_of(action: object, *args: object, **kwargs: object) -> int:
+    """Return the code an action is refused with, 0 if it is not refused."""
+    assert callable(action)
+    try:
+        action(*args, **kwargs)
+    except VenueError as refusal:
+        return refusal.code
+    return 0

@@ -1,0 +1,80 @@
+"""The command line and the config it prints."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import ccxt
+import pytest
+
+from qt_protections.rehearsal.overlay import api_urls
+
+COMMAND = [sys.executable, "-m", "qt_protections.rehearsal", "exchange"]
+
+
+def run(*args: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command to its end."""
+    return subprocess.run(
+        [*COMMAND, *args], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_print_config() -> None:
+    """The overlay is JSON for the chosen port, live, isolated, with a database of its own."""
+    done = run("--print-config", "--port", "19001")
+    overlay = json.loads(done.stdout)
+    assert (done.returncode, overlay["dry_run"], overlay["margin_mode"]) == (0, False, "isolated")
+    assert overlay["db_url"] == "sqlite:///rehearsal.sqlite"
+    assert "127.0.0.1:19001" in overlay["exchange"]["ccxt_config"]["urls"]["api"]["fapiPublic"]
+    assert "BTC/USDT:USDT" in overlay["exchange"]["pair_whitelist"]
+
+
+def test_nothing_can_leave_the_machine() -> None:
+    """Every base URL ccxt knows for Binance is replaced by a loopback one."""
+    urls = api_urls(1)
+    assert set(ccxt.binance().urls["api"]) <= set(urls)
+    assert {urlsplit(url).hostname for url in urls.values()} == {"127.0.0.1"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
+def test_starts_and_ends(number: signal.Signals) -> None:
+    """The command says where it is, and a signal ends it with code 0."""
+    with subprocess.Popen(
+        [*COMMAND, "--port", "0", "--scenario", "violent"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        head = [process.stdout.readline() for _ in range(4)]
+        process.send_signal(number)
+        rest = process.stdout.read()
+        assert process.wait(timeout=30) == 0
+    assert "https://127.0.0.1:" in head[2]
+    assert "violent, seed 7, 50 ms" in head[3]
+    assert rest.endswith("Rehearsal exchange is closed.\n")
+
+
+def test_port_in_use() -> None:
+    """A taken port gives one sentence with the fix, and code 2."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("--port", str(port))
+    assert done.returncode == 2
+    assert f"Port {port} on 127.0.0.1 is in use" in done.stderr
+    assert f"--port {port + 1}" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--port", "99999"], ["--latency-ms", "-1"], ["--scenario", "boring"], ["--seed", "x"]],
+    ids=lambda args: args[0],
+)
+def test_bad_options(args: list[str]) -> None:
+    """Options out of bounds are refused with their name and bounds."""
+    done = run(*args)
+    assert done.returncode == 2
+    assert args[0] in done.stderr

@@ -1,0 +1,228 @@
+"""The arithmetic of naked seconds, on hand-written journals."""
+
+from decimal import Decimal
+
+import pytest
+
+from qt_protections.rehearsal.book import Side
+from qt_protections.rehearsal.coverage import Replay, replay
+from qt_protections.rehearsal.journal import Event, EventKind
+
+END_MS = 10_000
+
+
+def fill(ms: int, signed: str, cause: str = "market") -> Event:
+    """Return a fill of so many BTC at 100 USDT."""
+    quantity = Decimal(signed)
+    return Event(
+        seq=0,
+        ms=ms,
+        kind=EventKind.ORDER_FILLED,
+        symbol="BTCUSDT",
+        side=Side.BUY if quantity > 0 else Side.SELL,
+        order_id=ms,
+        quantity=abs(quantity),
+        price=Decimal(100),
+        cause=cause,
+        fee=Decimal("0.1"),
+        realized=Decimal(0),
+        margin=Decimal(10),
+    )
+
+
+def stop(
+    ms: int,
+    quantity: str | None,
+    side: Side = Side.SELL,
+    type_: str = "STOP_MARKET",
+    *,
+    number: int = 1,
+    reduce_only: bool = True,
+) -> Event:
+    """Return the acceptance of a conditional order; no quantity means closePosition."""
+    return Event(
+        seq=0,
+        ms=ms,
+        kind=EventKind.STOP_ACCEPTED,
+        symbol="BTCUSDT",
+        side=side,
+        type=type_,
+        algo_id=number,
+        client_id=f"stop-{number}",
+        quantity=None if quantity is None else Decimal(quantity),
+        reduce_only=reduce_only,
+    )
+
+
+def end(ms: int, kind: EventKind = EventKind.STOP_CANCELED, number: int = 1) -> Event:
+    """Return the end of a conditional order."""
+    return Event(seq=0, ms=ms, kind=kind, symbol="BTCUSDT", type="STOP_MARKET", algo_id=number)
+
+
+def numbered(events: list[Event]) -> list[Event]:
+    """Return the events with running numbers."""
+    fields = Event.__dataclass_fields__
+    return [
+        Event(**{name: getattr(event, name) for name in fields} | {"seq": seq})
+        for seq, event in enumerate(events)
+    ]
+
+
+TRIGGERED = EventKind.STOP_TRIGGERED
+FINISHED = EventKind.STOP_FINISHED
+
+
+@pytest.mark.parametrize(
+    ("events", "naked_s", "lead_ms", "before"),
+    [
+        ([fill(1000, "1")], [9.0], [None], [False]),
+        ([fill(1000, "1"), fill(3500, "-1")], [2.5], [None], [False]),
+        ([fill(1000, "1"), stop(3000, "1")], [2.0], [-2000], [False]),
+        ([stop(900, "1"), fill(1000, "1")], [0.0], [100], [True]),
+        ([stop(1000, "1"), fill(1000, "1")], [0.0], [0], [True]),
+        ([fill(1000, "1"), stop(1000, "1")], [0.0], [0], [False]),
+        ([fill(1000, "1"), stop(1000, None)], [0.0], [0], [False]),
+        ([stop(900, "0.999"), fill(1000, "1")], [9.0], [None], [False]),
+        ([stop(900, "0.4"), fill(1000, "1"), stop(2500, "0.6", number=2)], [1.5], [-1500], [False]),
+        ([stop(900, "1", Side.BUY), fill(1000, "1")], [9.0], [None], [False]),
+        ([stop(900, "1", Side.BUY), fill(1000, "-1")], [0.0], [100], [True]),
+        ([stop(900, "1", type_="TAKE_PROFIT_MARKET"), fill(1000, "1")], [9.0], [None], [False]),
+        ([stop(900, "1", type_="TRAILING_STOP_MARKET"), fill(1000, "1")], [9.0], [None], [False]),
+        ([stop(900, "1", reduce_only=False), fill(1000, "1")], [9.0], [None], [False]),
+        ([stop(900, "1"), fill(1000, "1"), fill(4000, "1")], [6.0], [100], [True]),
+        (
+            [stop(900, "1"), fill(1000, "1"), end(4000), stop(4250, "1", number=2)],
+            [0.25],
+            [100],
+            [True],
+        ),
+        (
+            [stop(900, "1"), fill(1000, "1"), stop(4000, "1", number=2), end(4250)],
+            [0.0],
+            [100],
+            [True],
+        ),
+        (
+            [
+                stop(900, "1"),
+                fill(1000, "1"),
+                end(4000, TRIGGERED),
+                fill(4010, "-1", "stop"),
+                end(4010, FINISHED),
+            ],
+            [0.0],
+            [100],
+            [True],
+        ),
+        (
+            [
+                stop(900, "1"),
+                end(950, EventKind.STOP_REFUSED_AT_TRIGGER),
+                fill(1000, "1"),
+                fill(2000, "-1"),
+            ],
+            [1.0],
+            [None],
+            [False],
+        ),
+        (
+            [stop(900, "2"), fill(1000, "2"), fill(2000, "-1"), fill(3000, "-1")],
+            [0.0],
+            [100],
+            [True],
+        ),
+        (
+            [fill(1000, "1"), fill(2000, "-1"), fill(2000, "-1")],
+            [1.0, 8.0],
+            [None, None],
+            [False, False],
+        ),
+        ([fill(1000, "1"), fill(1000, "-1")], [0.0], [None], [False]),
+        ([stop(900, "1"), fill(1000, "1"), fill(1000, "-1")], [0.0], [100], [True]),
+    ],
+    ids=[
+        "never",
+        "closed-naked",
+        "late-stop",
+        "stop-first",
+        "same-ms-stop-first",
+        "same-ms-fill-first",
+        "close-position",
+        "a-little-short",
+        "two-stops",
+        "wrong-side",
+        "short",
+        "take-profit-is-no-cover",
+        "trailing-is-no-cover",
+        "not-reducing",
+        "second-entry",
+        "break-before-make",
+        "make-before-break",
+        "executed-stop",
+        "consumed-before-fill",
+        "partial-exit",
+        "turned",
+        "instant-naked",
+        "instant-covered",
+    ],
+)
+def test_naked_seconds(
+    events: list[Event], naked_s: list[float], lead_ms: list[int | None], before: list[bool]
+) -> None:
+    """Every sequence gives exactly its naked seconds, lead and order of stop and fill."""
+    report = replay(numbered(events), END_MS)
+    assert [p.naked_s for p in report.positions] == naked_s
+    assert [p.stop_lead_ms for p in report.positions] == lead_ms
+    assert [p.stop_live_before_entry for p in report.positions] == before
+
+
+def test_summary_counts() -> None:
+    """The summary adds up what the positions say."""
+    events = numbered(
+        [
+            stop(0, "1"),
+            fill(1000, "1"),
+            fill(2000, "-1", "stop"),
+            end(2000, FINISHED),
+            fill(3000, "2"),
+        ]
+    )
+    summary = replay(events, END_MS).summary
+    assert (summary.closed, summary.open, summary.entries) == (1, 1, 2)
+    assert summary.exits == {"stop": 1}
+    assert (summary.naked_total_s, summary.naked_s.max) == (7.0, 7.0)
+    assert (summary.stops.requested, summary.stops.accepted) == (1, 1)
+    assert (summary.never_covered, summary.stops_live_before_entry) == (1, 1)
+    assert summary.fees == pytest.approx(0.3)
+    assert summary.orphan_s == 1.0
+
+
+@pytest.mark.parametrize(
+    ("events", "orphans", "orphan_s"),
+    [
+        ([stop(1000, "1")], [1], 9.0),
+        ([stop(1000, "1"), fill(3000, "1")], [], 2.0),
+        ([stop(1000, "1"), fill(3000, "-1")], [1], 9.0),
+        ([stop(1000, "1"), fill(3000, "1"), fill(4000, "-1")], [1], 8.0),
+        ([stop(1000, "1"), end(2000)], [], 1.0),
+    ],
+    ids=["no-position", "waiting", "wrong-side", "left-over", "cancelled"],
+)
+def test_orphans(events: list[Event], orphans: list[int], orphan_s: float) -> None:
+    """A live reducing order without a position it could reduce is an orphan."""
+    report = replay(numbered(events), END_MS)
+    assert [orphan.algo_id for orphan in report.orphans] == orphans
+    assert report.summary.orphan_s == orphan_s
+
+
+@pytest.mark.parametrize("cut", range(6))
+def test_reading_in_parts(cut: int) -> None:
+    """A replay fed in two parts says the same as one fed at once."""
+    events = numbered(
+        [stop(500, "1"), fill(1000, "1"), end(2000), stop(2500, "1", number=2), fill(4000, "-1")]
+    )
+    run = Replay()
+    run.read(events[:cut], events[cut - 1].ms if cut else 0)
+    run.report()
+    run.read(events[cut:], END_MS)
+    assert run.report() == replay(events, END_MS)
