@@ -26,8 +26,8 @@ STRATEGY = "QTDemo"
 
 _PYTHON = [sys.executable, "-W", "ignore::Warning:urllib3", "-m"]
 
-#: The run goes on this much longer than asked if something it has to show has not come yet.
-PATIENCE = 1.0
+#: A market made by chance may take longer to show everything: up to this many times as long.
+PATIENCE = 3
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -145,7 +145,7 @@ def _watch(
     with Progress(text, BarColumn(), TimeRemainingColumn(), console=console) as progress:
         task = progress.add_task("freqtrade is starting", total=seconds)
         started = time.monotonic()
-        while (passed := time.monotonic() - started) < seconds * (1 + PATIENCE):
+        while (passed := time.monotonic() - started) < seconds * PATIENCE:
             if bot.poll() is not None:
                 raise DemoFailed(f"freqtrade ended by itself; see {out / 'freqtrade.console.log'}")
             figures, _ = _read(client, out)

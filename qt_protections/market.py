@@ -93,14 +93,21 @@ class Market:
     def _load(self, pair: str, interval: str) -> pd.DataFrame:
         """Read stored candles, whole: a trimmed start would move the average.
 
-        Where the interval was never downloaded it is built from the strategy's own, shorter one.
+        Where they were never downloaded, or end too early, the strategy's own shorter candles
+        take their place.
         """
-        candles = self._stored_file(pair, interval)
-        own = self._config["timeframe"]
-        if len(candles) or length_of(own) >= length_of(interval):
-            return candles
-        logger.info("Building %s candles of %s from %s: none are stored.", interval, pair, own)
-        return resample(self._stored_file(pair, own), length_of(own), length_of(interval))
+        stored, own = self._stored_file(pair, interval), self._config["timeframe"]
+        if length_of(own) >= length_of(interval):
+            return stored
+        built = resample(self._stored_file(pair, own), length_of(own), length_of(interval))
+        later = built[built["date"] > stored["date"].max()] if len(stored) else built
+        if later.empty:
+            return stored
+        logger.info("Building %s candles of %s from its %s candles.", interval, pair, own)
+        joins = len(stored) > 0 and later["date"].iloc[0] - stored["date"].max() == length_of(
+            interval
+        )
+        return pd.concat([stored[["date", "close"]], later]) if joins else built
 
     def _stored_file(self, pair: str, interval: str) -> pd.DataFrame:
         return _dated(

