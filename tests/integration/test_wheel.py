@@ -1,0 +1,38 @@
+"""The wheel, in an environment that has never seen the checkout."""
+
+import json
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.integration.commands import ROOT, run
+
+pytestmark = pytest.mark.freqtrade
+
+
+def test_the_wheel_brings_strategies_and_protections(tmp_path: Path) -> None:
+    """Installed alone, it lists its parts, and Freqtrade lists its strategies from there."""
+    built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "dist")
+    assert built.code == 0, built.output
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    venv.create(tmp_path / "empty", with_pip=True)
+    python = tmp_path / "empty" / "bin" / "python"
+    constraints = ROOT / "constraints.txt"
+    pip = run(python, "-m", "pip", "install", "--quiet", "-c", constraints, wheel, timeout=400)
+    assert pip.code == 0, pip.output
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    listed = run(python.with_name("qt-guard"), "list", "--json", cwd=elsewhere)
+    parts = json.loads(listed.output)
+    assert all(str(tmp_path / "empty") in part["folder"] for part in parts)
+    assert {part["name"] for part in parts} >= {"QTStrategy", "QtGlobalRegime", "QtSymbolStacking"}
+    folder = next(part["folder"] for part in parts if part["kind"] == "strategy")
+    stock = run(
+        python.with_name("freqtrade"), "list-strategies", "--strategy-path", folder,
+        "--userdir", elsewhere, "-1", cwd=elsewhere,
+    )  # fmt: skip
+    assert stock.code == 0, stock.output
+    assert {"QTStrategy", "GuardedSample"} <= set(stock.output.split())

@@ -1,0 +1,91 @@
+"""What a person sees of `qt-guard`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from qt_protections.cli import main
+from qt_protections.settings import Settings
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration with a `"qt"` block."""
+    path = tmp_path / "config.json"
+    path.write_text('{"qt": {"risk_per_trade": 1.25}}')
+    return path
+
+
+def test_settings_as_a_table(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each setting is shown with its value and where it came from."""
+    assert main(["settings", "-c", str(config)]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in Settings.model_fields)
+    (line,) = [line for line in shown.splitlines() if "1.25" in line]
+    assert "risk_per_trade" in line
+    assert "config" in line
+
+
+def test_settings_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A script gets the same, complete."""
+    assert main(["settings", "--json", "-c", str(config)]) == 0
+    shown = {s["name"]: s for s in json.loads(capsys.readouterr().out)}
+    assert shown["risk_per_trade"]["value"] == 1.25
+    assert shown["risk_per_trade"]["origin"] == "config"
+    assert shown["trail_callback"]["origin"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"qt": {"risk_per_trade": 9}}', "risk_per_trade"),
+        ('{"qt": {', "config"),
+    ],
+    ids=["out-of-bounds", "not-json"],
+)
+def test_a_mistake_is_one_sentence(
+    config: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The exit code is 2 and the text names what is wrong."""
+    config.write_text(text)
+    assert main(["settings", "-c", str(config)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    """So is a configuration that is not there."""
+    assert main(["settings", "-c", "nowhere.json"]) == 2
+    assert "nowhere.json" in capsys.readouterr().err
+
+
+def test_bad_trailing_is_a_warning(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said, and costs nothing else."""
+    monkeypatch.setenv("QT_TRAIL_CALLBACK", "12")
+    assert main(["settings", "-c", str(config)]) == 0
+    assert "warning: QT_TRAIL_CALLBACK" in capsys.readouterr().err
+
+
+def test_list_names_what_the_package_brings(capsys: pytest.CaptureFixture[str]) -> None:
+    """Strategies and protections, as Freqtrade's own loaders find them."""
+    assert main(["list", "--json"]) == 0
+    parts = {(p["kind"], p["name"]) for p in json.loads(capsys.readouterr().out)}
+    assert parts == {
+        ("strategy", "QTStrategy"),
+        ("strategy", "GuardedSample"),
+        ("strategy", "QTDemo"),
+        ("protection", "QtGlobalRegime"),
+        ("protection", "QtSymbolStacking"),
+    }
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["exchange", "--port", "99999"]])
+def test_wrong_arguments_end_with_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt command is told how it is spelt."""
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "usage: qt-guard" in capsys.readouterr().err

@@ -1,0 +1,149 @@
+"""Trends from stored candles, and what the gate makes of a frame of signals."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.data.history import get_datahandler
+from freqtrade.enums import CandleType, RunMode
+
+from qt_protections.announcer import Announcer
+from qt_protections.gates import RARE_SHORT_TAG, Gates
+from qt_protections.market import LOCAL_DISTANCE, REGIME, Market
+from qt_protections.rules.regime import Regime
+from qt_protections.settings import load_settings
+
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+START = pd.Timestamp("2024-01-01", tz="UTC")
+
+
+def store(folder: Path, pair: str, timeframe: str, closes: np.ndarray, start: Any = START) -> None:
+    """Write candles as `freqtrade download-data` does."""
+    length = pd.Timedelta(timeframe.replace("m", "min"))
+    frame = pd.DataFrame({"date": pd.date_range(start, periods=len(closes), freq=length)})
+    for column in ("open", "high", "low", "close"):
+        frame[column] = closes
+    frame["volume"] = 1.0
+    get_datahandler(folder, "feather").ohlcv_store(pair, timeframe, frame, CandleType.FUTURES)
+
+
+def market(folder: Path, **qt: object) -> Market:
+    """Return the market of a backtest on a folder of candles."""
+    config: Any = {
+        "datadir": folder,
+        "dataformat_ohlcv": "feather",
+        "candle_type_def": CandleType.FUTURES,
+        "timeframe": "1h",
+        "stake_currency": "USDT",
+        "runmode": RunMode.BACKTEST,
+    }
+    return Market(DataProvider(config, None), config, load_settings(qt).settings)
+
+
+def hours(start: pd.Timestamp, count: int) -> pd.DataFrame:
+    """Return a strategy's frame of 1h candles."""
+    return pd.DataFrame({"date": pd.date_range(start, periods=count, freq="1h")})
+
+
+RISING = 100 * 1.0005 ** np.arange(4000)
+FALLING = 100 * 0.9995 ** np.arange(4000)
+
+
+def test_longer_candles_are_built_from_the_strategys_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without stored 4h candles the 1h ones do, and both give the same columns."""
+    caplog.set_level(logging.INFO)
+    store(tmp_path, BTC, "1h", RISING)
+    store(tmp_path, ETH, "1h", FALLING)
+    built = market(tmp_path).add_columns(hours(START, 4000), ETH)
+    assert "Building 4h candles of BTC/USDT:USDT from its 1h candles" in caplog.text
+    store(tmp_path, BTC, "4h", RISING[3::4])
+    store(tmp_path, ETH, "4h", FALLING[3::4])
+    pd.testing.assert_frame_equal(built, market(tmp_path).add_columns(hours(START, 4000), ETH))
+    assert set(built[REGIME].iloc[:2398]) == {Regime.UNKNOWN}
+    assert set(built[REGIME].iloc[2400:]) == {Regime.UPTREND}
+    assert (built[LOCAL_DISTANCE].iloc[2400:] < -0.02).all()
+
+
+def test_stored_candles_that_end_too_early_are_continued(tmp_path: Path) -> None:
+    """A forgotten download of the longer candles does not make the regime unknown."""
+    store(tmp_path, BTC, "1h", RISING)
+    complete = market(tmp_path).add_columns(hours(START, 4000), BTC)
+    store(tmp_path, BTC, "4h", RISING[3:3200:4])
+    pd.testing.assert_frame_equal(complete, market(tmp_path).add_columns(hours(START, 4000), BTC))
+
+
+def test_stored_candles_of_another_time_are_left_alone(tmp_path: Path) -> None:
+    """An average never runs across a hole of months."""
+    store(tmp_path, BTC, "4h", RISING[3::4] * 50, START - pd.Timedelta("900D"))
+    store(tmp_path, BTC, "1h", RISING)
+    columns = market(tmp_path).add_columns(hours(START, 4000), BTC)
+    assert set(columns[REGIME].iloc[:2398]) == {Regime.UNKNOWN}
+    assert set(columns[REGIME].iloc[2400:]) == {Regime.UPTREND}
+
+
+def test_no_candles_are_unknown(tmp_path: Path) -> None:
+    """A reference pair nobody downloaded refuses shorts, and breaks nothing."""
+    columns = market(tmp_path).add_columns(hours(START, 3), ETH)
+    assert set(columns[REGIME]) == {Regime.UNKNOWN}
+    assert columns[LOCAL_DISTANCE].isna().all()
+
+
+def gates() -> Gates:
+    """Return the gates of a backtest."""
+    dp = DataProvider({"runmode": RunMode.BACKTEST}, None)  # type: ignore[typeddict-item]
+    return Gates(load_settings().settings, dp, "1h", Announcer())
+
+
+def signals(**columns: object) -> pd.DataFrame:
+    """Return one row that asks for a short in an uptrend without any right to it."""
+    row = {
+        "date": START,
+        "enter_short": 1,
+        "enter_tag": "mine",
+        REGIME: Regime.UPTREND.value,
+        LOCAL_DISTANCE: 0.05,
+        "confidence": 0.9,
+        **columns,
+    }
+    return pd.DataFrame([row])
+
+
+@pytest.mark.parametrize(
+    ("columns", "short", "tag"),
+    [
+        ({}, 0, "mine"),
+        ({LOCAL_DISTANCE: -0.05}, 1, f"mine {RARE_SHORT_TAG}"),
+        ({LOCAL_DISTANCE: -0.05, "enter_tag": ""}, 1, RARE_SHORT_TAG),
+        ({LOCAL_DISTANCE: -0.05, "enter_tag": None}, 1, RARE_SHORT_TAG),
+        ({LOCAL_DISTANCE: -0.05, "confidence": None}, 0, "mine"),
+        ({LOCAL_DISTANCE: -0.05, "confidence": "high"}, 0, "mine"),
+        ({REGIME: Regime.SIDEWAYS.value}, 1, "mine"),
+        ({REGIME: Regime.UNKNOWN.value, LOCAL_DISTANCE: -0.05}, 0, "mine"),
+        ({"enter_short": 0}, 0, "mine"),
+        ({"enter_short": float("nan")}, None, "mine"),
+    ],
+)
+def test_signals_are_gated(columns: dict[str, object], short: int | None, tag: str) -> None:
+    """Refused shorts lose their signal, the exception gains a tag, the rest stays as it was."""
+    row = gates().signals(signals(**columns), ETH).iloc[0]
+    assert pd.isna(row["enter_short"]) if short is None else row["enter_short"] == short
+    assert row["enter_tag"] == tag
+
+
+def test_a_refused_short_does_not_turn_into_a_long() -> None:
+    """Freqtrade drops a candle that signals both ways; taking one away would let the other in."""
+    row = gates().signals(signals(enter_long=1), ETH).iloc[0]
+    assert (row["enter_short"], row["enter_long"]) == (0, 0)
+
+
+def test_a_frame_the_gate_cannot_read_loses_its_shorts() -> None:
+    """An error inside the gate refuses every short and leaves the longs alone."""
+    broken = signals(enter_long=1).drop(columns=REGIME)
+    row = gates().signals(broken, ETH).iloc[0]
+    assert (row["enter_short"], row["enter_long"]) == (0, 1)
