@@ -110,7 +110,7 @@ class QTGuard(IStrategy):
         wrapped = super().protections
         if self._qt_post is None:
             return wrapped
-        return [*wrapped, *locks.protection_list(self._qt_post.context)]
+        return [*wrapped, *self._qt_post.protections()]
 
     def is_pair_locked(
         self, pair: str, *, candle_date: datetime | None = None, side: str = "*"

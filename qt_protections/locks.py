@@ -19,6 +19,21 @@ SYMBOL_STACKING = "QtSymbolStacking"
 FOLDER_KEY = "qt_protections_folder"
 
 
+def protection_list(context: ProtectionContext, config: Config) -> list[dict[str, object]]:
+    """Return the guard's protections, for the `protections` of a strategy.
+
+    Args:
+        context: What they may know of the guard.
+        config: The bot's configuration. Whoever loads the list next finds the package through it,
+            in this process or in a worker of hyperopt's.
+
+    Raises:
+        GuardNotInstalled: If another plugin has taken the loader's extension point.
+    """
+    register(config)
+    return [{"method": method, KEY: context} for method in (GLOBAL_REGIME, SYMBOL_STACKING)]
+
+
 def register(config: Config) -> None:
     """Point Freqtrade's protection loader at the installed package.
 
@@ -35,11 +50,6 @@ def register(config: Config) -> None:
         )
     ProtectionResolver.extra_path = FOLDER_KEY
     config[FOLDER_KEY] = str(FOLDER)
-
-
-def protection_list(context: ProtectionContext) -> list[dict[str, object]]:
-    """Return the entries of the guard's protections for a strategy's `protections`."""
-    return [{"method": method, KEY: context} for method in (GLOBAL_REGIME, SYMBOL_STACKING)]
 
 
 def ask(manager: ProtectionManager, pairs: Iterable[str], now: datetime) -> None:

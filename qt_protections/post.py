@@ -21,7 +21,7 @@ from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.settings import Settings
 from qt_protections.snapshots import open_trade
 from qt_protections.stops.entry_door import EntryDoor, EntryOrder
-from qt_protections.stops.protective_stop import STOP_ORDER_TYPES, StopPlan
+from qt_protections.stops.protective_stop import StopPlan
 from qt_protections.stops.waiting import WaitingStops
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Post:
 
     Attributes:
         live: Whether orders reach an exchange, or a dry run's imitation of one.
-        context: What the protections may know.
+        context: What the guard's protections may know.
         waiting: Stops that no trade has taken over yet; None unless live.
     """
 
@@ -43,6 +43,7 @@ class Post:
         # Freqtrade sets both before bot_start, in every mode that trades or tests.
         self._exchange: Exchange = strategy.dp._exchange  # type: ignore[assignment]
         self._wallets: Wallets = strategy.wallets  # type: ignore[assignment]
+        self._fees: dict[str, float] = {}
         self.live = strategy.dp.runmode in LIVE_MODES
         self.announcer = Announcer()
         self.market = Market(strategy.dp, strategy.config, settings)
@@ -51,11 +52,12 @@ class Post:
         self.waiting: WaitingStops | None = None
         # In a comparison of strategies the bot's configuration is not the strategy's own.
         self._bot_config = strategy.dp._config
-        locks.register(self._bot_config)
         logger.info("[OK] GlobalRegimeDetector initialized")
         logger.info(
             "[SAFETY] Per-symbol position limits: max %s", settings.max_positions_per_symbol
         )
+        for pair in strategy.dp.current_whitelist():
+            self._taker_fee(pair)  # known before hyperopt sends its workers off without an exchange
         if self.live:
             self._attach(self._exchange)
 
@@ -69,15 +71,19 @@ class Post:
             )
         strategy.order_types = {
             **strategy.order_types,
-            **STOP_ORDER_TYPES,
+            "stoploss": "market",  # the child of a limit stop may never fill
             "stoploss_on_exchange": True,
         }
         exchange.validate_ordertypes(strategy.order_types)
         self.waiting = WaitingStops(exchange)
-        door = EntryDoor(exchange, self._plan_stop, self.waiting)
+        door = EntryDoor(exchange, self._plan_stop, self.waiting, strategy.order_types)
         exchange.create_order = door  # type: ignore[method-assign]
         locks.release(datetime.now(UTC))
-        self._protections = ProtectionManager(self._bot_config, locks.protection_list(self.context))
+        self._protections = ProtectionManager(self._bot_config, self.protections())
+
+    def protections(self) -> list[dict[str, object]]:
+        """Return the guard's entries of a strategy's `protections`."""
+        return locks.protection_list(self.context, self._bot_config)
 
     def ask_protections(self, pairs: list[str], now: datetime) -> None:
         """Say the regime, and let the protections lock what they want locked at `now` (UTC)."""
@@ -135,10 +141,9 @@ class Post:
         )
 
     def _taker_fee(self, pair: str) -> float:
-        configured = self._strategy.config.get("fee")
-        if configured is not None:
-            return float(configured)
-        return float(self._exchange.get_fee(symbol=pair, taker_or_maker="taker"))
+        if pair not in self._fees:
+            self._fees[pair] = self._exchange.get_fee(symbol=pair, taker_or_maker="taker")
+        return self._fees[pair]
 
     def _plan_stop(self, order: EntryOrder) -> StopPlan:
         """Judge an entry at the door and say which stop it needs.

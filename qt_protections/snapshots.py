@@ -35,15 +35,15 @@ def last_signal(
         frame: As Freqtrade analysed it, with the guard's columns; may be empty.
         column: The confidence column.
         timeframe: The strategy's interval.
-        now: Wall clock (UTC) in live modes: a candle that closed more than one interval ago is no
-            longer news. None in backtesting, where the last row is the signal's.
+        now: Wall clock (UTC) in live modes; a candle is news until two intervals after its close,
+            because the analysis of the next one takes its time. None in backtesting, where the
+            last row is the signal's.
     """
     if frame.empty or REGIME not in frame.columns:
         return Signal.unknown()
     row = frame.iloc[-1]
-    if now is not None and now - row["date"] > timedelta(
-        seconds=2 * timeframe_to_seconds(timeframe)
-    ):
+    news = timedelta(seconds=3 * timeframe_to_seconds(timeframe))
+    if now is not None and now - row["date"] > news:
         return Signal.unknown()
     confidence = float(confidences(frame.iloc[-1:], column).iloc[0])
     return Signal(Regime(row[REGIME]), float(row[LOCAL_DISTANCE]), confidence)

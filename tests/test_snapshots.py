@@ -31,8 +31,8 @@ def test_the_newest_row_is_the_signal() -> None:
 
 @pytest.mark.parametrize(
     ("minutes", "regime"),
-    [(5, Regime.UPTREND), (10, Regime.UPTREND), (11, Regime.UNKNOWN)],
-    ids=["just-closed", "one-candle-late", "later"],
+    [(5, Regime.UPTREND), (15, Regime.UPTREND), (16, Regime.UNKNOWN)],
+    ids=["just-closed", "two-candles-late", "later"],
 )
 def test_an_old_row_is_no_news(minutes: int, regime: Regime) -> None:
     """A pair that is no longer analysed says nothing."""

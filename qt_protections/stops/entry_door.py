@@ -40,11 +40,13 @@ class EntryDoor:
         exchange: Exchange,
         plan_stop: Callable[[EntryOrder], StopPlan],
         waiting: WaitingStops,
+        order_types: dict[str, Any],
     ) -> None:
         self._exchange = exchange
         self._create_order = exchange.create_order
         self._plan_stop = plan_stop
         self._waiting = waiting
+        self._order_types = order_types
 
     def __call__(self, **order: Any) -> Any:
         """Send an order; an entry only behind its stop.
@@ -63,7 +65,7 @@ class EntryDoor:
                 leverage=order["leverage"],
             )
         )
-        stop = protective_stop.place(self._exchange, plan)
+        stop = protective_stop.place(self._exchange, plan, self._order_types)
         try:
             entry = self._create_order(**order)
         except BaseException as error:
@@ -71,7 +73,7 @@ class EntryDoor:
             raise
         self._waiting.add(stop)
         if entry.get("filled"):
-            self._replace_if_consumed(stop)
+            self._make_sure(stop)
         return entry
 
     def _settle_failed_entry(self, stop: ProtectiveStop, error: BaseException) -> None:
@@ -95,23 +97,31 @@ class EntryDoor:
         except FreqtradeException:
             return False
 
-    def _replace_if_consumed(self, stop: ProtectiveStop) -> None:
-        """Cover a position whose stop was triggered before the entry filled; else close it."""
-        plan = stop.plan
+    def _make_sure(self, stop: ProtectiveStop) -> None:
+        """Replace a stop that was consumed before the fill; raise nothing, the entry happened."""
         try:
-            if protective_stop.is_live(self._exchange, stop):
+            if not self._was_consumed(stop):
                 return
-            if protective_stop.position_size(self._exchange, plan.pair) == 0:
-                return  # triggered after the fill: it did its work, the trade will see it
-        except FreqtradeException as error:
-            logger.warning("Could not check stop %s of %s: %s", stop.order_id, plan.pair, error)
-            return
-        logger.warning("Stop %s of %s was gone before the fill.", stop.order_id, plan.pair)
-        self._waiting.discard(stop)
+            logger.warning("Stop %s of %s was gone before the fill.", stop.order_id, stop.plan.pair)
+            self._waiting.discard(stop)
+            self._cover_or_close(stop.plan)
+        except Exception:
+            # Freqtrade looks after the stop in its next loop, as it does without the guard.
+            logger.exception("[ALERT] Could not make sure of the stop of %s.", stop.plan.pair)
+
+    def _was_consumed(self, stop: ProtectiveStop) -> bool:
+        if protective_stop.is_live(self._exchange, stop):
+            return False
+        # Triggered after the fill it did its work: the account is flat, and the trade will see it.
+        return protective_stop.position_size(self._exchange, stop.plan.pair) > 0
+
+    def _cover_or_close(self, plan: StopPlan) -> None:
         try:
-            self._waiting.add(protective_stop.place(self._exchange, plan))
+            stop = protective_stop.place(self._exchange, plan, self._order_types)
         except EntryRefused as refusal:
             self._emergency_close(plan, str(refusal))
+        else:
+            self._waiting.add(stop)
 
     def _emergency_close(self, plan: StopPlan, why: str) -> None:
         """Close at market; Freqtrade then finds the closing order on the exchange by itself."""

@@ -53,12 +53,13 @@ class ProtectiveStop:
         return float(self.order.get("stopPrice") or self.plan.trigger)
 
 
-#: Reduce-only, at market when hit: a limit child may never fill.
-STOP_ORDER_TYPES: dict[str, Any] = {"stoploss": "market"}
+def place(exchange: Exchange, plan: StopPlan, order_types: dict[str, Any]) -> ProtectiveStop:
+    """Send the stop, reduce-only, and return it once the exchange has accepted it.
 
-
-def place(exchange: Exchange, plan: StopPlan) -> ProtectiveStop:
-    """Send the stop and return it once the exchange has accepted it.
+    Args:
+        exchange: The bot's exchange.
+        plan: What to place.
+        order_types: The strategy's, which may choose mark price for the trigger.
 
     Raises:
         EntryRefused: If the exchange did not take it, or did not say so.
@@ -69,7 +70,7 @@ def place(exchange: Exchange, plan: StopPlan) -> ProtectiveStop:
             pair=plan.pair,
             amount=plan.amount,
             stop_price=plan.trigger,
-            order_types=STOP_ORDER_TYPES,
+            order_types=order_types,
             side="buy" if plan.is_short else "sell",
             leverage=plan.leverage,
         )

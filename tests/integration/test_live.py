@@ -7,6 +7,8 @@ import pytest
 from freqtrade.exceptions import DependencyException, StrategyError
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade
+from freqtrade.plugins.protectionmanager import ProtectionManager
+from freqtrade.resolvers import ProtectionResolver
 from freqtrade.rpc.rpc import RPC, RPCException
 
 from qt_protections.errors import EntryRefused, GuardNotInstalled
@@ -204,6 +206,14 @@ def test_protections_of_the_strategy_and_the_guard_stand_together(rig: Rig) -> N
     described = " ".join(text for entry in bot.protections.short_desc() for text in entry.values())
     assert "No shorts while BTC/USDT:USDT 4h is in an UPTREND" in described
     assert "At most 2 positions per symbol" in described
+
+
+def test_a_worker_finds_the_protections(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of hyperopt's has loaded no guard; reading the list tells the loader the way."""
+    bot = rig.bot()
+    monkeypatch.setattr(ProtectionResolver, "extra_path", None)
+    manager = ProtectionManager(bot.config, bot.strategy.protections)
+    assert "QtGlobalRegime" in manager.name_list
 
 
 @pytest.mark.parametrize("rig", ["calm"], indirect=True)
