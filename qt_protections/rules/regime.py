@@ -104,16 +104,17 @@ def as_of(history: pd.DataFrame, moments: pd.Series, interval: pd.Timedelta) -> 
     Returns:
         Columns `distance` and `regime`, one row a moment, in order.
     """
-    times = pd.DataFrame({"moment": moments.to_numpy()})
-    past = history.rename(columns={"closed_at": "moment"}).assign(closed_at=history["closed_at"])
-    past["moment"] = past["moment"].astype(times["moment"].dtype)
-    known = pd.merge_asof(times, past, on="moment", direction="backward")
-    closed_at = known["closed_at"].astype(times["moment"].dtype)
-    stale = closed_at.isna() | (known["moment"] - closed_at >= interval)
+    if history.empty:
+        verdicts = [Regime.UNKNOWN.value] * len(moments)
+        return pd.DataFrame({"distance": np.nan, "regime": pd.Series(verdicts, dtype=object)})
+    latest = history["closed_at"].searchsorted(moments, side="right") - 1
+    known = history.iloc[latest.clip(min=0)].reset_index(drop=True)
+    age = moments.reset_index(drop=True) - known["closed_at"]
+    lost = (latest < 0) | (age >= interval)
     return pd.DataFrame(
         {
-            "distance": known["distance"].mask(stale).to_numpy(dtype=float),
-            "regime": known["regime"].mask(stale, Regime.UNKNOWN.value).to_numpy(),
+            "distance": known["distance"].mask(lost),
+            "regime": known["regime"].mask(lost, Regime.UNKNOWN.value),
         }
     )
 

@@ -1,0 +1,1 @@
+"""Speed, as ratios measured in one run. Each module is a command and prints JSON."""
