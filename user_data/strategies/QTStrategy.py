@@ -13,9 +13,10 @@ from qt_protections.guard import QTGuard
 class QTSignals(IStrategy):
     """Pullbacks within a trend, told from TA-Lib indicators of closed candles.
 
-    Long: EMA50 is above EMA200, RSI fell under 45 within the last eight candles, and the MACD
-    histogram has just turned positive. Short is the mirror image. The column `confidence` says how
-    much the indicators agree; the guard asks for it before it lets a short into a rising market.
+    Long: price and EMA50 are above EMA200 and ADX says there is a trend, RSI fell under 45 within
+    the last eight candles, and the MACD histogram has just turned positive. Short is the mirror
+    image. The column `confidence` says how much the indicators agree; the guard asks for it before
+    it lets a short into a rising market.
     """
 
     INTERFACE_VERSION = 3
@@ -53,19 +54,20 @@ class QTSignals(IStrategy):
         self, dataframe: pd.DataFrame, metadata: dict[str, Any]
     ) -> pd.DataFrame:
         """Enter where a pullback ends in the direction of the trend."""
-        rising = dataframe["ema_fast"] > dataframe["ema_slow"]
-        falling = dataframe["ema_fast"] < dataframe["ema_slow"]
+        lower = dataframe[["ema_fast", "close"]].min(axis=1)
+        upper = dataframe[["ema_fast", "close"]].max(axis=1)
+        rising, falling = lower > dataframe["ema_slow"], upper < dataframe["ema_slow"]
         histogram = dataframe["macd_histogram"]
         turned_up = (histogram > 0) & (histogram.shift() <= 0)
         turned_down = (histogram < 0) & (histogram.shift() >= 0)
         dipped = dataframe["rsi"].rolling(8).min() < 45
         popped = dataframe["rsi"].rolling(8).max() > 55
-        traded = dataframe["volume"] > 0
-        dataframe.loc[rising & turned_up & dipped & traded, ["enter_long", "enter_tag"]] = (
+        trending = (dataframe["adx"] > 25) & (dataframe["volume"] > 0)
+        dataframe.loc[rising & turned_up & dipped & trending, ["enter_long", "enter_tag"]] = (
             1,
             "pullback_long",
         )
-        dataframe.loc[falling & turned_down & popped & traded, ["enter_short", "enter_tag"]] = (
+        dataframe.loc[falling & turned_down & popped & trending, ["enter_short", "enter_tag"]] = (
             1,
             "pullback_short",
         )
