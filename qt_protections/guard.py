@@ -70,10 +70,12 @@ class QTGuard(IStrategy):
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         """Withdraw stops whose entry came to nothing."""
-        if self._qt.waiting is not None:
-            self._qt.announcer.new_candle(timeframe_to_prev_date(self.timeframe, current_time))
-            self._qt.waiting.sweep()
-        super().bot_loop_start(current_time, **kwargs)
+        try:
+            super().bot_loop_start(current_time, **kwargs)
+        finally:
+            if self._qt.waiting is not None:
+                self._qt.announcer.new_candle(timeframe_to_prev_date(self.timeframe, current_time))
+                self._qt.waiting.sweep()
 
     def analyze(self, pairs: list[str]) -> None:
         """Ask the protections after every analysis, before Freqtrade looks for entries."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from freqtrade.constants import NON_OPEN_EXCHANGE_STATES
 from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 from freqtrade.exchange import Exchange
 
@@ -74,6 +75,8 @@ class EntryDoor:
         self._waiting.add(stop)
         if entry.get("filled"):
             self._make_sure(stop)
+        elif entry.get("status") in NON_OPEN_EXCHANGE_STATES:
+            self._waiting.give_up(stop)
         return entry
 
     def _settle_failed_entry(self, stop: ProtectiveStop, error: BaseException) -> None:

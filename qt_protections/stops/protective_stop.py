@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from freqtrade.exceptions import FreqtradeException
+from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 from freqtrade.exchange import Exchange
 
 from qt_protections.errors import EntryRefused
@@ -83,9 +83,11 @@ def place(exchange: Exchange, plan: StopPlan, order_types: dict[str, Any]) -> Pr
 
 
 def withdraw(exchange: Exchange, stop: ProtectiveStop) -> bool:
-    """Cancel a stop that protects nothing; return whether the exchange confirmed it."""
+    """Cancel a stop that protects nothing; return whether it is gone."""
     try:
         exchange.cancel_stoploss_order(stop.order_id, stop.plan.pair)
+    except InvalidOrderException as error:
+        logger.info("Stop %s of %s was gone already: %s", stop.order_id, stop.plan.pair, error)
     except FreqtradeException as error:
         logger.warning("Could not cancel stop %s of %s: %s", stop.order_id, stop.plan.pair, error)
         return False

@@ -39,7 +39,13 @@ class WaitingStops:
         adopt(trade, newest)
         self._stops.remove(newest)
         for stop in older:
-            self._withdraw(stop)
+            self.give_up(stop)
+
+    def give_up(self, stop: ProtectiveStop) -> None:
+        """Withdraw a stop that protects nothing; one the exchange keeps is tried again."""
+        if protective_stop.withdraw(self._exchange, stop):
+            self._stops.remove(stop)
+            self._unclaimed.discard(stop.order_id)
 
     def sweep(self) -> None:
         """Withdraw stops whose entry came to nothing; call it once a loop.
@@ -51,11 +57,11 @@ class WaitingStops:
             if _is_claimed(open_trade(stop.plan.pair)):
                 self._unclaimed.discard(stop.order_id)
             elif stop.order_id in self._unclaimed:
-                self._give_up(stop)
+                self._give_up_unless_needed(stop)
             else:
                 self._unclaimed.add(stop.order_id)
 
-    def _give_up(self, stop: ProtectiveStop) -> None:
+    def _give_up_unless_needed(self, stop: ProtectiveStop) -> None:
         trade = open_trade(stop.plan.pair)
         if trade is None and not self._is_flat(stop.plan.pair):
             logger.error(
@@ -64,12 +70,7 @@ class WaitingStops:
                 stop.order_id,
             )
             return
-        self._withdraw(stop)
-
-    def _withdraw(self, stop: ProtectiveStop) -> None:
-        if protective_stop.withdraw(self._exchange, stop):
-            self._stops.remove(stop)
-            self._unclaimed.discard(stop.order_id)
+        self.give_up(stop)
 
     def _is_flat(self, pair: str) -> bool:
         try:

@@ -128,18 +128,45 @@ def test_an_entry_that_times_out_takes_its_stop_along(rig: Rig) -> None:
     assert Trade.get_open_trades() == []
 
 
+def test_an_entry_that_expires_unfilled_takes_its_stop_along(rig: Rig) -> None:
+    """An immediate-or-cancel order that finds nobody: its stop is gone with the answer."""
+    rig.bot("GuardedNeverFills", order_time_in_force={"entry": "IOC", "exit": "GTC"})
+    assert len(rig.events("stop_accepted")) >= 1
+    assert len(rig.events("order_expired")) == len(rig.events("stop_accepted"))
+    assert rig.venue.conditional.live() == []
+
+
+def through_the_stop(rig: Rig, *ratios: float) -> None:
+    """Move BTC's price along while an order is under way, and let what it triggers run."""
+    rig.venue.on_order = lambda: None
+    for ratio in ratios:
+        rig.feed.move("BTCUSDT", ratio)
+        rig.venue.advance()
+        rig.venue.advance(rig.venue.now_ms + 20)
+
+
+def test_a_stop_that_is_gone_already_is_forgotten(rig: Rig) -> None:
+    """The price runs through the stop and the entry is refused: nothing is left to withdraw."""
+    bot = rig.bot()
+
+    def fall_and_refuse() -> None:
+        through_the_stop(rig, 0.97)
+        raise VenueError(-2019)
+
+    rig.venue.on_order = fall_and_refuse
+    with pytest.raises(DependencyException):
+        force_entry(bot, BTC)
+    assert rig.live_stops("BTCUSDT") == []
+    for _ in range(3):
+        bot.process()
+    assert len(rig.events("stop_accepted", "stop_canceled")) == 1
+
+
 def test_a_stop_consumed_before_the_fill_is_replaced(rig: Rig) -> None:
     """The price dips through the trigger and back while the entry is under way."""
     bot = rig.bot()
 
-    def dip() -> None:
-        rig.venue.on_order = lambda: None
-        for ratio in (0.97, 1 / 0.97):
-            rig.feed.move("BTCUSDT", ratio)
-            rig.venue.advance()
-            rig.venue.advance(rig.venue.now_ms + 20)
-
-    rig.venue.on_order = dip
+    rig.venue.on_order = lambda: through_the_stop(rig, 0.97, 1 / 0.97)
     trade = force_entry(bot, BTC)
     assert trade is not None
     assert len(rig.events("stop_accepted")) == 2
@@ -151,13 +178,7 @@ def test_a_position_that_cannot_be_covered_is_closed(rig: Rig) -> None:
     """The price falls through the trigger for good: closed at market, and Freqtrade catches up."""
     bot = rig.bot()
 
-    def fall() -> None:
-        rig.venue.on_order = lambda: None
-        rig.feed.move("BTCUSDT", 0.97)
-        rig.venue.advance()
-        rig.venue.advance(rig.venue.now_ms + 20)
-
-    rig.venue.on_order = fall
+    rig.venue.on_order = lambda: through_the_stop(rig, 0.97)
     trade = force_entry(bot, BTC)
     assert trade is not None
     assert rig.position("BTCUSDT") == 0
