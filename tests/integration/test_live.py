@@ -42,6 +42,16 @@ def test_the_stop_is_live_before_the_entry(rig: Rig, pair: str, side: str) -> No
     assert naked_max(rig) == 0
 
 
+def test_the_exchange_notices_a_naked_position(rig: Rig) -> None:
+    """The counter-check: the same strategy without the guard is naked, and the report says so."""
+    bot = rig.bot("Quiet")
+    force_entry(bot, BTC)
+    bot.process()
+    report = rig.report()
+    assert report["summary"]["naked_s"]["max"] > 0
+    assert report["summary"]["stops_live_before_entry"] == 0
+
+
 def test_a_stop_that_is_hit_closes_the_trade(rig: Rig) -> None:
     """Freqtrade sees the adopted stop's fill as its own, and nothing is left behind."""
     bot = rig.bot()
