@@ -24,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsError, demo.DemoFailed) as error:
         print(f"qt-guard: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("qt-guard: interrupted", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,6 +99,9 @@ def _config_block(files: list[str] | None) -> object:
         return load_from_files(chosen).get(CONFIG_BLOCK) if chosen else None
     except OperationalException as error:
         raise SettingsError(str(error)) from error
+    except (OSError, ValueError, AttributeError) as error:
+        names = ", ".join(chosen)
+        raise SettingsError(f"{names} is no configuration of Freqtrade's: {error}") from error
 
 
 def _settings_table(loaded: Loaded) -> Table:

@@ -23,6 +23,7 @@ from qt_protections.shipped import base_config, strategies_folder
 
 SCENARIO = "violent"
 STRATEGY = "QTDemo"
+OVERLAY = "rehearsal.json"
 
 _PYTHON = [sys.executable, "-W", "ignore::Warning:urllib3", "-m"]
 
@@ -39,9 +40,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "trade` against it in live mode, and report what both saw. Exits with 1 if a position was "
         "ever naked, or something the demonstration has to show did not happen.",
     )
-    parser.add_argument("--seconds", type=int, default=90, help="how long the bot trades (90)")
+    parser.add_argument(
+        "--seconds", type=_positive, default=90, help="how long the bot trades (90)"
+    )
     parser.add_argument("--seed", type=int, default=7, help="seed of the market (7)")
-    parser.add_argument("--latency-ms", type=int, default=50, help="round trip time (50)")
+    parser.add_argument("--latency-ms", type=_positive, default=50, help="round trip time (50)")
     parser.add_argument(
         "--out", type=Path, default=Path("out/demo"), help="folder of logs and report (out/demo)"
     )
@@ -52,8 +55,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration; 0 when it showed everything and no position was naked."""
     out: Path = arguments.out
-    shutil.rmtree(out, ignore_errors=True)
-    (out / "user_data").mkdir(parents=True)
+    _make_room(out)
     console = Console(stderr=arguments.json)
     port = _free_port()
     with (
@@ -66,6 +68,25 @@ def run(arguments: argparse.Namespace) -> int:
         figures, report = _read(client, out)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     return _conclude(figures, report, out, console, as_json=arguments.json)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, was {number}")
+    return number
+
+
+def _make_room(out: Path) -> None:
+    """Make the folder, or empty it of an earlier demonstration; never of anything else."""
+    try:
+        if out.exists() and any(out.iterdir()):
+            if not (out / OVERLAY).is_file():
+                raise DemoFailed(f"--out {out} holds other files; name an empty or a new folder")
+            shutil.rmtree(out)
+        (out / "user_data").mkdir(parents=True)
+    except OSError as error:
+        raise DemoFailed(f"--out {out} cannot be written: {error}") from error
 
 
 def _exchange_command(arguments: argparse.Namespace, port: int) -> list[str]:
@@ -81,7 +102,7 @@ def _exchange_command(arguments: argparse.Namespace, port: int) -> list[str]:
 
 
 def _bot_command(out: Path, port: int) -> list[str]:
-    overlay = out / "rehearsal.json"
+    overlay = out / OVERLAY
     database = {"db_url": f"sqlite:///{(out / 'trades.sqlite').resolve()}"}
     overlay.write_text(json.dumps({**config_overlay(port), **database}, indent=2))
     return [

@@ -68,7 +68,7 @@ class Gates:
             return self._gated(frame, pair)
         except Exception:
             logger.exception("The short gate failed for %s: all its shorts are refused.", pair)
-            return frame.assign(enter_short=0)
+            return _without(frame, frame["enter_short"] == 1)
 
     def _gated(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
         wanted = frame["enter_short"] == 1
@@ -77,9 +77,9 @@ class Gates:
         facts = frame[REGIME], frame[LOCAL_DISTANCE], confidences(frame, self._column)
         refused = wanted & ~self._short_gate.allowed(*facts)
         rare = wanted & self._short_gate.exceptions(*facts)
-        # Freqtrade drops a candle that signals both ways; without its short it would go long.
-        frame.loc[refused, [c for c in ("enter_short", "enter_long") if c in frame.columns]] = 0
-        tags = frame["enter_tag"].fillna("").astype(str)
+        frame = _without(frame, refused)
+        tags = frame["enter_tag"] if "enter_tag" in frame.columns else pd.Series("", frame.index)
+        tags = tags.fillna("").astype(str)
         frame["enter_tag"] = tags.where(~rare, (tags + f" {RARE_SHORT_TAG}").str.strip())
         if refused.iloc[-1] and self._is_live:
             self._announce_refused_short(frame, pair)
@@ -102,3 +102,15 @@ class Gates:
     @property
     def _is_live(self) -> bool:
         return self._dp.runmode in LIVE_MODES
+
+
+def _without(frame: pd.DataFrame, refused: pd.Series) -> pd.DataFrame:
+    """Take the refused rows' signals out, of whatever type the strategy wrote them.
+
+    Both sides go: Freqtrade drops a candle that signals both ways, and a guard that took only the
+    short away would turn it into a long.
+    """
+    for column in ("enter_short", "enter_long"):
+        if column in frame.columns:
+            frame[column] = ((frame[column] == 1) & ~refused).astype(int)
+    return frame

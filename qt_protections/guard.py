@@ -77,6 +77,12 @@ class QTGuard(IStrategy):
                 self._qt.announcer.new_candle(timeframe_to_prev_date(self.timeframe, current_time))
                 self._qt.waiting.sweep()
 
+    def ft_bot_cleanup(self) -> None:
+        """Leave no stop behind that protects nothing, whether the bot ends or reloads."""
+        if self._qt_post is not None and self._qt_post.waiting is not None:
+            self._qt_post.waiting.settle()
+        super().ft_bot_cleanup()
+
     def analyze(self, pairs: list[str]) -> None:
         """Ask the protections after every analysis, before Freqtrade looks for entries."""
         super().analyze(pairs)
@@ -107,12 +113,17 @@ class QTGuard(IStrategy):
     # Locks
 
     @property
-    def protections(self) -> list[dict[str, Any]]:  # type: ignore[override]
+    def protections(self) -> list[dict[str, Any]]:
         """The wrapped strategy's protections, and once at its post the guard's."""
-        wrapped = super().protections
+        own = super().protections
+        wrapped: list[dict[str, Any]] = vars(self).get("_qt_wrapped_protections", own)
         if self._qt_post is None:
             return wrapped
         return [*wrapped, *self._qt_post.protections()]
+
+    @protections.setter
+    def protections(self, wrapped: list[dict[str, Any]]) -> None:
+        self._qt_wrapped_protections = wrapped
 
     def is_pair_locked(
         self, pair: str, *, candle_date: datetime | None = None, side: str = "*"

@@ -20,7 +20,7 @@ KNOWN_HOOKS: dict[str, str] = {
         "self pair amount stop_price order_types side leverage"
     ),
     "freqtrade.exchange.exchange:Exchange.cancel_stoploss_order": "self order_id pair params",
-    "freqtrade.exchange.exchange:Exchange.fetch_stoploss_order": "self order_id pair params",
+    "freqtrade.exchange.exchange:Exchange.fetch_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_positions": "self pair params",
     "freqtrade.freqtradebot:FreqtradeBot._update_trade_after_fill": "self trade order send_msg",
     "freqtrade.freqtradebot:FreqtradeBot.cancel_stoploss_on_exchange": (
@@ -53,6 +53,7 @@ KNOWN_HOOKS: dict[str, str] = {
         "self pair current_time current_rate proposed_stake min_stake max_stake leverage "
         "entry_tag side kwargs"
     ),
+    "freqtrade.strategy.interface:IStrategy.ft_bot_cleanup": "self",
     "freqtrade.strategy.interface:IStrategy.ft_stoploss_adjust": (
         "self current_rate trade current_time current_profit force_stoploss low high "
         "bound_profit after_fill"

@@ -15,6 +15,7 @@ from qt_protections.errors import EntryRefused, GuardNotInstalled
 from qt_protections.gates import Gates
 from qt_protections.market import LIVE_MODES, Market
 from qt_protections.protections.context import ProtectionContext
+from qt_protections.rules.regime import TrendRule
 from qt_protections.rules.sizing import RiskSizing
 from qt_protections.rules.stop_price import check_stop, stop_distance, stop_price
 from qt_protections.rules.verdict import Denial, DenyCode
@@ -75,7 +76,15 @@ class Post:
             "stoploss_on_exchange": True,
         }
         exchange.validate_ordertypes(strategy.order_types)
+        needed = TrendRule().settle_candles
+        if strategy.startup_candle_count < needed:
+            raise GuardNotInstalled(
+                f"startup_candle_count is {strategy.startup_candle_count}, and an EMA200 needs "
+                f"{needed} candles to settle: take it out of the configuration and out of the "
+                "strategy's __init__, and QTGuard sets it."
+            )
         self.waiting = WaitingStops(exchange)
+        self.waiting.restore()
         door = EntryDoor(exchange, self._plan_stop, self.waiting, strategy.order_types)
         exchange.create_order = door  # type: ignore[method-assign]
         locks.release(datetime.now(UTC))
@@ -118,9 +127,11 @@ class Post:
             is_short: Side of the entry.
             min_stake: The exchange's minimum.
         """
+        stake = 0.0
         try:
             allowed = self._allowed_stake(pair, rate, leverage, is_short=is_short)
             denial = self._sizing.check(allowed, min_stake)
+            stake = min(float(wanted), allowed)  # a strategy may answer anything: None raises here
         except EntryRefused as refusal:
             denial = refusal.denial
         except Exception:
@@ -129,7 +140,7 @@ class Post:
         if denial is not None:
             self.announcer.refusal(pair, denial)
             return 0.0
-        return min(wanted, allowed)
+        return stake if stake > 0 else 0.0  # NaN is not
 
     def _allowed_stake(self, pair: str, rate: float, leverage: float, *, is_short: bool) -> float:
         stop = self._stop_for(pair, rate, leverage, is_short=is_short)

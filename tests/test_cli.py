@@ -41,8 +41,9 @@ def test_settings_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> N
     [
         ('{"qt": {"risk_per_trade": 9}}', "risk_per_trade"),
         ('{"qt": {', "config"),
+        ("[1, 2]", "config.json is no configuration"),
     ],
-    ids=["out-of-bounds", "not-json"],
+    ids=["out-of-bounds", "not-json", "a-list"],
 )
 def test_a_mistake_is_one_sentence(
     config: Path, text: str, said: str, capsys: pytest.CaptureFixture[str]
@@ -57,6 +58,16 @@ def test_a_missing_file_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     """So is a configuration that is not there."""
     assert main(["settings", "-c", "nowhere.json"]) == 2
     assert "nowhere.json" in capsys.readouterr().err
+
+
+def test_the_demonstration_spares_what_is_not_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder with other files in it is refused, and stays as it is."""
+    (tmp_path / "precious").write_text("keep")
+    assert main(["demo", "--out", str(tmp_path)]) == 2
+    assert "holds other files" in capsys.readouterr().err
+    assert (tmp_path / "precious").read_text() == "keep"
 
 
 def test_bad_trailing_is_a_warning(
@@ -81,7 +92,9 @@ def test_list_names_what_the_package_brings(capsys: pytest.CaptureFixture[str]) 
     }
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["exchange", "--port", "99999"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["nonsense"], ["exchange", "--port", "99999"], ["demo", "--seconds=0"]]
+)
 def test_wrong_arguments_end_with_the_usage(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -123,6 +123,7 @@ def signals(**columns: object) -> pd.DataFrame:
         ({LOCAL_DISTANCE: -0.05, "enter_tag": None}, 1, RARE_SHORT_TAG),
         ({LOCAL_DISTANCE: -0.05, "confidence": None}, 0, "mine"),
         ({LOCAL_DISTANCE: -0.05, "confidence": "high"}, 0, "mine"),
+        ({LOCAL_DISTANCE: -0.05, "confidence": True}, 0, "mine"),
         ({REGIME: Regime.SIDEWAYS.value}, 1, "mine"),
         ({REGIME: Regime.UNKNOWN.value, LOCAL_DISTANCE: -0.05}, 0, "mine"),
         ({"enter_short": 0}, 0, "mine"),
@@ -142,8 +143,26 @@ def test_a_refused_short_does_not_turn_into_a_long() -> None:
     assert (row["enter_short"], row["enter_long"]) == (0, 0)
 
 
+def test_signals_may_be_booleans() -> None:
+    """True is a signal to Freqtrade, so it is one to the gate, in both directions."""
+    both = pd.concat([signals(), signals(**{LOCAL_DISTANCE: -0.05})], ignore_index=True)
+    both["enter_short"] = True
+    both["enter_long"] = [True, False]
+    gated = gates().signals(both, ETH)
+    assert gated["enter_short"].tolist() == [0, 1]
+    assert gated["enter_long"].tolist() == [0, 0]
+
+
+def test_signals_may_have_no_tag() -> None:
+    """A strategy that drops the column still gets its exceptions."""
+    bare = signals(**{LOCAL_DISTANCE: -0.05}).drop(columns="enter_tag")
+    row = gates().signals(bare, ETH).iloc[0]
+    assert (row["enter_short"], row["enter_tag"]) == (1, RARE_SHORT_TAG)
+
+
 def test_a_frame_the_gate_cannot_read_loses_its_shorts() -> None:
-    """An error inside the gate refuses every short and leaves the longs alone."""
-    broken = signals(enter_long=1).drop(columns=REGIME)
-    row = gates().signals(broken, ETH).iloc[0]
-    assert (row["enter_short"], row["enter_long"]) == (0, 1)
+    """An error inside the gate refuses every short, and turns none into a long."""
+    rows = pd.concat([signals(enter_long=1), signals(enter_short=0, enter_long=1)])
+    gated = gates().signals(rows.drop(columns=REGIME), ETH)
+    assert gated["enter_short"].tolist() == [0, 0]
+    assert gated["enter_long"].tolist() == [0, 1]

@@ -1,5 +1,6 @@
 """Confidence read from a column of the strategy's frame."""
 
+import numpy as np
 import pandas as pd
 
 
@@ -15,5 +16,7 @@ def confidences(frame: pd.DataFrame, column: str) -> pd.Series:
     """
     if column not in frame.columns:
         return pd.Series(float("nan"), index=frame.index)
-    values = pd.to_numeric(frame[column], errors="coerce").astype(float)
+    given = frame[column].astype(object)
+    truths = given.map(lambda value: isinstance(value, bool | np.bool_))  # yes is not 100 %
+    values = pd.to_numeric(given.mask(truths), errors="coerce").astype(float)
     return values.where(values.between(0.0, 1.0))

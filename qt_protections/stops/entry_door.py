@@ -67,32 +67,30 @@ class EntryDoor:
             )
         )
         stop = protective_stop.place(self._exchange, plan, self._order_types)
-        try:
-            entry = self._create_order(**order)
-        except BaseException as error:
-            self._settle_failed_entry(stop, error)
-            raise
-        self._waiting.add(stop)
-        if entry.get("filled"):
-            self._make_sure(stop)
-        elif entry.get("status") in NON_OPEN_EXCHANGE_STATES:
-            self._waiting.give_up(stop)
+        with self._waiting.entry_in_flight(stop):
+            try:
+                entry = self._create_order(**order)
+            except BaseException as error:
+                self._settle_failed_entry(stop, error)
+                raise
+            if entry.get("filled"):
+                self._make_sure(stop)
+            elif entry.get("status") in NON_OPEN_EXCHANGE_STATES:
+                self._waiting.give_up(stop)
         return entry
 
     def _settle_failed_entry(self, stop: ProtectiveStop, error: BaseException) -> None:
         """Withdraw the stop of an entry that certainly did not happen, keep any other."""
-        refused = isinstance(error, InvalidOrderException)
-        if (refused or self._did_not_fill(stop)) and protective_stop.withdraw(self._exchange, stop):
+        if isinstance(error, InvalidOrderException) or self._did_not_fill(stop):
+            self._waiting.give_up(stop)
             return
-        self._waiting.add(stop)
-        if not refused:
-            logger.error(
-                "[ALERT] Entry of %s ended unknown (%s): its stop %s stays until the exchange "
-                "shows no position.",
-                symbol_of(stop.plan.pair),
-                error,
-                stop.order_id,
-            )
+        logger.error(
+            "[ALERT] Entry of %s ended unknown (%s): its stop %s stays until the exchange shows "
+            "no position.",
+            symbol_of(stop.plan.pair),
+            error,
+            stop.order_id,
+        )
 
     def _did_not_fill(self, stop: ProtectiveStop) -> bool:
         try:
@@ -106,7 +104,7 @@ class EntryDoor:
             if not self._was_consumed(stop):
                 return
             logger.warning("Stop %s of %s was gone before the fill.", stop.order_id, stop.plan.pair)
-            self._waiting.discard(stop)
+            self._waiting.forget(stop)
             self._cover_or_close(stop.plan)
         except Exception:
             # Freqtrade looks after the stop in its next loop, as it does without the guard.

@@ -1,8 +1,8 @@
 """One exchange-side stop: how it is placed, asked after, and withdrawn."""
 
 import logging
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 from freqtrade.exchange import Exchange
@@ -52,6 +52,22 @@ class ProtectiveStop:
         """The trigger price the exchange accepted, rounded to its tick."""
         return float(self.order.get("stopPrice") or self.plan.trigger)
 
+    def as_state(self) -> dict[str, Any]:
+        """Return what survives a restart, as JSON can hold it."""
+        return {"plan": asdict(self.plan), "order": {k: self.order.get(k) for k in _ORDER_FACTS}}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Return the stop that `as_state` described."""
+        return cls(StopPlan(**state["plan"]), state["order"])
+
+
+#: What Freqtrade's own order record is made from.
+_ORDER_FACTS = (
+    "id", "symbol", "type", "side", "status", "stopPrice", "price", "average",
+    "amount", "filled", "remaining", "cost", "timestamp",
+)  # fmt: skip
+
 
 def place(exchange: Exchange, plan: StopPlan, order_types: dict[str, Any]) -> ProtectiveStop:
     """Send the stop, reduce-only, and return it once the exchange has accepted it.
@@ -95,12 +111,20 @@ def withdraw(exchange: Exchange, stop: ProtectiveStop) -> bool:
 
 
 def is_live(exchange: Exchange, stop: ProtectiveStop) -> bool:
-    """Ask the exchange whether the stop still waits for its trigger.
+    """Ask the exchange, once, whether the stop still waits for its trigger.
+
+    Freqtrade's `fetch_stoploss_order` would repeat an unfindable order's query for 25 s.
 
     Raises:
-        FreqtradeException: If the exchange does not answer.
+        FreqtradeException: If the exchange does not answer, or does not find it.
     """
-    found = exchange.fetch_stoploss_order(stop.order_id, stop.plan.pair)
+    by_stop = exchange.get_option("stoploss_query_requires_stop_flag")
+    found = exchange.fetch_order(  # type: ignore[call-arg]
+        stop.order_id,
+        stop.plan.pair,
+        params={"stop": True} if by_stop else {},
+        count=0,  # taken by Freqtrade's retrier
+    )
     return bool(found["status"] == "open")
 
 

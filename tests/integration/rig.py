@@ -91,7 +91,7 @@ class Rig:
         self.feed = HeldFeed(tape, start_ms)
         self.venue = ScriptedVenue(tape, self.feed, wall_clock_ms, flat_stops=flat_stops).script()
         self._server = RehearsalServer(self.venue)
-        self._folder = folder
+        self.folder = folder
         self._bots: list[FreqtradeBot] = []
 
     def __enter__(self) -> Self:
@@ -107,7 +107,7 @@ class Rig:
 
     def config(self, strategy: str, **changes: Any) -> dict[str, Any]:
         """Return Freqtrade's whole configuration for a strategy of the tests."""
-        overlay = self._folder / "overlay.json"
+        overlay = self.folder / "overlay.json"
         overlay.write_text(
             json.dumps({**config_overlay(self._server.port), "force_entry_enable": True, **changes})
         )
@@ -115,8 +115,8 @@ class Rig:
             "config": [str(base_config()), str(overlay)],
             "strategy": strategy,
             "strategy_path": str(HERE),
-            "user_data_dir": str(self._folder),
-            "db_url": "sqlite://",
+            "user_data_dir": str(self.folder),
+            "db_url": changes.get("db_url", "sqlite://"),
         }
         return Configuration(arguments, RunMode.LIVE).get_config()
 

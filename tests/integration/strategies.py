@@ -69,6 +69,32 @@ class GuardedConfirming(QTGuard, Confirming):
     """Confirming, guarded."""
 
 
+class StakesNothing(Quiet):
+    """Its stake is no number."""
+
+    def custom_stake_amount(self, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Forget to return one."""
+        return None
+
+
+class GuardedStakesNothing(QTGuard, StakesNothing):
+    """StakesNothing, guarded."""
+
+
+class SetsItself(Quiet):
+    """Sets in __init__ what others set in the class."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        self.protections = [{"method": "CooldownPeriod"}]
+        if config["max_open_trades"] == 1:
+            self.startup_candle_count = 30
+
+
+class GuardedSetsItself(QTGuard, SetsItself):
+    """SetsItself, guarded."""
+
+
 class FailsAtStart(Quiet):
     """Its own bot_start fails."""
 
