@@ -166,19 +166,7 @@ class Post:
         if denial is not None:
             raise EntryRefused(order.pair, denial)
         try:
-            trade = open_trade(order.pair)
-            held = trade.amount if trade else 0.0
-            return StopPlan(
-                pair=order.pair,
-                held=held,
-                # Exact decimals: a float sum can fall one lot short once the exchange truncates it.
-                amount=float(Decimal(str(held)) + Decimal(str(order.amount))),
-                trigger=self._stop_for(
-                    order.pair, order.rate, order.leverage, is_short=order.is_short
-                ),
-                is_short=order.is_short,
-                leverage=order.leverage,
-            )
+            return self._plan(order)
         except EntryRefused as refusal:
             self.announcer.refusal(order.pair, refusal.denial)
             raise
@@ -186,6 +174,24 @@ class Post:
             logger.exception("No stop could be planned for %s.", order.pair)
             text = f"no stop could be planned: {error}"
             raise EntryRefused(order.pair, Denial(DenyCode.GATE_FAILED, text)) from error
+
+    def _plan(self, order: EntryOrder) -> StopPlan:
+        trade = open_trade(order.pair)
+        if trade is None and self.waiting is not None and self.waiting.holds(order.pair):
+            text = (
+                "an earlier entry is not settled: the exchange may hold a position without a trade"
+            )
+            raise EntryRefused(order.pair, Denial(DenyCode.ENTRY_UNSETTLED, text))
+        held = trade.amount if trade else 0.0
+        return StopPlan(
+            pair=order.pair,
+            held=held,
+            # Exact decimals: a float sum can fall one lot short once the exchange truncates it.
+            amount=float(Decimal(str(held)) + Decimal(str(order.amount))),
+            trigger=self._stop_for(order.pair, order.rate, order.leverage, is_short=order.is_short),
+            is_short=order.is_short,
+            leverage=order.leverage,
+        )
 
     def _stop_for(self, pair: str, rate: float, leverage: float, *, is_short: bool) -> float:
         """Return the trigger of an entry's stop: the trade's own, or a new one from `stoploss`.

@@ -13,6 +13,7 @@ class DenyCode(StrEnum):
     STAKE_TOO_SMALL = "stake_too_small"
     STOP_INVALID = "stop_invalid"
     STOP_REFUSED = "stop_refused"
+    ENTRY_UNSETTLED = "entry_unsettled"
     GATE_FAILED = "gate_failed"
 
 

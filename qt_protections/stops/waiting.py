@@ -48,6 +48,10 @@ class WaitingStops:
         """Drop a stop that is no longer live."""
         self._stops.remove(stop)
 
+    def holds(self, pair: str) -> bool:
+        """Whether a stop of the pair still waits for its entry, or for a position to be found."""
+        return bool(self._of(pair))
+
     def restore(self) -> None:
         """Take up the stops of open trades whose entries waited when the bot last ended."""
         for trade in Trade.get_open_trades():

@@ -66,14 +66,19 @@ class ScriptedVenue(Venue):
         self.refuse_orders: deque[VenueError] = deque()
         self.refuse_stops: deque[VenueError] = deque()
         self.on_order: Callable[[], None] = lambda: None
+        self.lose_answers = 0
         return self
 
     def place_order(self, request: OrderRequest) -> Order:
-        """Take an order, unless a refusal is due."""
+        """Take an order, unless a refusal is due; its answer may be lost on the way."""
         if self.refuse_orders:
             raise self.refuse_orders.popleft()
         self.on_order()
-        return super().place_order(request)
+        order = super().place_order(request)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise VenueError(-1007, "Timeout waiting for response from backend server.")
+        return order
 
     def place_algo(self, request: AlgoRequest) -> AlgoOrder:
         """Take a conditional order, unless a refusal is due."""

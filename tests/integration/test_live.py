@@ -125,6 +125,22 @@ def test_a_failed_entry_takes_its_stop_along(rig: Rig, refusal: VenueError) -> N
     assert rig.live_stops("BTCUSDT") == []
 
 
+def test_an_entry_whose_answer_is_lost_stays_covered(rig: Rig) -> None:
+    """It happened, and the bot was not told: the stop stays, and no second entry goes on top."""
+    bot = rig.bot()
+    rig.venue.lose_answers = 1
+    with pytest.raises(DependencyException):
+        force_entry(bot, BTC)
+    assert rig.position("BTCUSDT") > 0
+    for _ in range(4):
+        bot.process()
+    assert len(rig.live_stops("BTCUSDT")) == 1
+    with pytest.raises(EntryRefused) as refused:
+        force_entry(bot, BTC)
+    assert refused.value.denial.code is DenyCode.ENTRY_UNSETTLED
+    assert naked_max(rig) == 0
+
+
 def test_an_entry_that_times_out_takes_its_stop_along(rig: Rig) -> None:
     """A limit order that never fills is covered while it waits and leaves nothing behind."""
     bot = rig.bot("GuardedNeverFills")
