@@ -72,8 +72,7 @@ def _strategy(name: str, folder: Path) -> Any:
         "runmode": RunMode.BACKTEST,
     }
     strategy = StrategyResolver.load_strategy(config)
-    strategy.dp = DataProvider(config, None, pairlists=None)
-    strategy.dp.current_whitelist = list  # type: ignore[method-assign]
+    strategy.dp = DataProvider(config, None)
     strategy.ft_bot_start()
     return strategy
 

@@ -111,7 +111,7 @@ def _settings_table(loaded: Loaded) -> Table:
         caption="In the environment a setting is called QT_ and its name in capitals.",
     )
     for heading in ("setting", "value", "unit", "bounds", "from"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, overflow="fold")
     for setting in describe(loaded):
         table.add_row(
             f"[bold]{setting.name}",

@@ -184,7 +184,10 @@ def _headline(run: Rehearsed) -> str:
 
 
 def _read(client: httpx.Client, out: Path) -> tuple[Rehearsed, dict[str, Any]]:
-    exchange_report = client.get("/_rehearsal/report").raise_for_status().json()
+    try:
+        exchange_report = client.get("/_rehearsal/report").raise_for_status().json()
+    except httpx.HTTPError as error:
+        raise DemoFailed(f"the rehearsal exchange stopped answering: {error}") from error
     log = out / "freqtrade.log"
     said = log.read_text() if log.exists() else ""
     figures = rehearsed(exchange_report, said)

@@ -48,7 +48,7 @@ class Gates:
             denial = Denial(DenyCode.GATE_FAILED, "the gate failed, so the entry is refused")
         if denial is not None:
             self._announcer.refusal(pair, denial, signal.confidence)
-        elif is_short and signal.regime is Regime.UPTREND and self._short_gate.exception_conf > 0:
+        elif is_short and signal.regime is Regime.UPTREND and not self._short_gate.is_off:
             self._announcer.rare_short(pair, signal)
         return denial
 

@@ -13,6 +13,19 @@ from qt_protections.errors import GuardNotInstalled
 
 #: module:attribute path -> parameter names, in order, as of Freqtrade 2026.9.
 KNOWN_HOOKS: dict[str, str] = {
+    "freqtrade.data.dataprovider:DataProvider.current_whitelist": "self",
+    "freqtrade.data.dataprovider:DataProvider.get_analyzed_dataframe": "self pair timeframe",
+    "freqtrade.data.dataprovider:DataProvider.ohlcv": "self pair timeframe copy candle_type",
+    "freqtrade.data.history:load_pair_history": (
+        "pair timeframe datadir timerange fill_up_missing drop_incomplete startup_candles "
+        "data_format data_handler candle_type"
+    ),
+    "freqtrade.exchange.exchange:Exchange._contracts_to_amount": "self pair num_contracts",
+    "freqtrade.exchange.exchange:Exchange.get_fee": (
+        "self symbol order_type side amount price taker_or_maker"
+    ),
+    "freqtrade.exchange.exchange:Exchange.get_option": "self param default",
+    "freqtrade.exchange.exchange:Exchange.validate_ordertypes": "self order_types",
     "freqtrade.exchange.exchange:Exchange.create_order": (
         "self pair ordertype side amount rate leverage time_in_force reduceOnly initial_order"
     ),
@@ -21,6 +34,7 @@ KNOWN_HOOKS: dict[str, str] = {
     ),
     "freqtrade.exchange.exchange:Exchange.cancel_stoploss_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_order": "self order_id pair params",
+    "freqtrade.exchange.exchange:Exchange.fetch_orders": "self pair since params",
     "freqtrade.exchange.exchange:Exchange.fetch_positions": "self pair params",
     "freqtrade.freqtradebot:FreqtradeBot._update_trade_after_fill": "self trade order send_msg",
     "freqtrade.freqtradebot:FreqtradeBot.cancel_stoploss_on_exchange": (
@@ -29,7 +43,14 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.trade_model:Order.parse_from_ccxt_object": (
         "order pair side amount price"
     ),
+    "freqtrade.persistence.trade_model:Trade.get_custom_data": "self key default",
+    "freqtrade.persistence.trade_model:Trade.get_trades_proxy": (
+        "pair is_open open_date close_date"
+    ),
+    "freqtrade.persistence.trade_model:Trade.set_custom_data": "self key value",
     "freqtrade.persistence.pairlock_middleware:PairLocks.get_pair_locks": "pair now side",
+    "freqtrade.persistence.pairlock_middleware:PairLocks.unlock_reason": "reason now",
+    "freqtrade.plugins.protectionmanager:ProtectionManager": "config protections",
     "freqtrade.plugins.protectionmanager:ProtectionManager.global_stop": (
         "self now side starting_balance"
     ),
@@ -60,6 +81,7 @@ KNOWN_HOOKS: dict[str, str] = {
     ),
     "freqtrade.strategy.interface:IStrategy.informative_pairs": "self",
     "freqtrade.strategy.interface:IStrategy.is_pair_locked": "self pair candle_date side",
+    "freqtrade.wallets:Wallets.get_total_stake_amount": "self",
 }
 
 

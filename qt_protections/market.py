@@ -43,8 +43,7 @@ class Market:
 
     def informative_pairs(self) -> list[tuple[str, str]]:
         """Return the (pair, interval) candles the trends need."""
-        whitelist = self._dp.current_whitelist()
-        local = [(pair, self._settings.local_interval) for pair in whitelist]
+        local = [(pair, self._settings.local_interval) for pair in whitelist(self._dp)]
         return [(self.regime_pair, self._settings.regime_timeframe), *local]
 
     def add_columns(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
@@ -72,7 +71,11 @@ class Market:
         return Trend(Regime(known["regime"]), float(known["distance"]), closed_at)
 
     def _known_at(self, moments: pd.Series, pair: str, interval: str) -> pd.DataFrame:
-        return as_of(self._history(pair, interval), moments, length_of(interval))
+        history = self._history(pair, interval)
+        # Stored candles reach beyond a frame that a bias analysis has cut short. With them gone, a
+        # look ahead would change the frame, and the analysis would see it.
+        known = history[history["closed_at"] <= moments.iloc[-1]] if len(moments) else history
+        return as_of(known, moments, length_of(interval))
 
     def _history(self, pair: str, interval: str) -> pd.DataFrame:
         candles = self._candles(pair, interval)
@@ -97,7 +100,7 @@ class Market:
         take their place.
         """
         stored, own = self._stored_file(pair, interval), self._config["timeframe"]
-        if length_of(own) >= length_of(interval):
+        if length_of(own) >= length_of(interval) or length_of(interval) % length_of(own):
             return stored
         built = resample(self._stored_file(pair, own), length_of(own), length_of(interval))
         later = built[built["date"] > stored["date"].max()] if len(stored) else built
@@ -119,6 +122,13 @@ class Market:
                 candle_type=self._config.get("candle_type_def", CandleType.FUTURES),
             )
         )
+
+
+def whitelist(dp: DataProvider) -> list[str]:
+    """Return the pairs to trade; where Freqtrade runs no pairlist (plots), the configured ones."""
+    if dp._pairlists is not None:
+        return dp.current_whitelist()
+    return list(dp._config.get("exchange", {}).get("pair_whitelist", []))
 
 
 def length_of(timeframe: str) -> pd.Timedelta:

@@ -13,7 +13,7 @@ from qt_protections import locks
 from qt_protections.announcer import Announcer
 from qt_protections.errors import EntryRefused, GuardNotInstalled
 from qt_protections.gates import Gates
-from qt_protections.market import LIVE_MODES, Market
+from qt_protections.market import LIVE_MODES, Market, whitelist
 from qt_protections.protections.context import ProtectionContext
 from qt_protections.rules.regime import TrendRule
 from qt_protections.rules.sizing import RiskSizing
@@ -57,8 +57,9 @@ class Post:
         logger.info(
             "[SAFETY] Per-symbol position limits: max %s", settings.max_positions_per_symbol
         )
-        for pair in strategy.dp.current_whitelist():
-            self._taker_fee(pair)  # known before hyperopt sends its workers off without an exchange
+        if self._exchange is not None:
+            for pair in whitelist(strategy.dp):
+                self._taker_fee(pair)  # before hyperopt's workers go off without an exchange
         if self.live:
             self._attach(self._exchange)
 

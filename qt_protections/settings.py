@@ -112,11 +112,6 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
     @property
-    def short_blocking(self) -> bool:
-        """Whether shorts are judged at all."""
-        return self.uptrend_short_exception_conf > 0
-
-    @property
     def risk_ratio(self) -> float:
         """`risk_per_trade` as a ratio of equity."""
         return self.risk_per_trade / 100
@@ -208,7 +203,7 @@ def _checked_block(block: object) -> dict[str, Any]:
 def _warnings(
     settings: Settings, given: Mapping[str, Any], origins: Mapping[str, Origin]
 ) -> tuple[str, ...]:
-    raw = os.environ.get(_env_name("trail_callback")) or given.get("trail_callback")
+    raw = _environment().get(_env_name("trail_callback")) or given.get("trail_callback")
     if settings.trail_callback is not None or raw is None:
         return ()
     field = Settings.model_fields["trail_callback"]
@@ -235,9 +230,14 @@ def _named(name: str, origins: Mapping[str, Origin]) -> str:
 
 
 def _origin(name: str, given: Mapping[str, Any]) -> Origin:
-    if os.environ.get(_env_name(name)):
+    if _environment().get(_env_name(name)):
         return Origin.ENVIRONMENT
     return Origin.CONFIG if name in given else Origin.DEFAULT
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment as pydantic-settings reads it: whatever the case of the names."""
+    return {name.upper(): value for name, value in os.environ.items()}
 
 
 def _env_name(name: str) -> str:

@@ -3,6 +3,7 @@
 import inspect
 
 import pytest
+from freqtrade.exchange.common import retrier
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
@@ -58,6 +59,11 @@ def test_the_analysis_comes_between_the_sweep_and_the_entries() -> None:
     """The protections are asked after it, on the newest candle."""
     places = order_of(FreqtradeBot.process, "bot_loop_start", "strategy.analyze", "enter_positions")
     assert places == sorted(places)
+
+
+def test_a_query_can_be_asked_once() -> None:
+    """Freqtrade's retrier takes the number of repeats along with the call."""
+    assert 'kwargs.pop("count"' in inspect.getsource(retrier)
 
 
 def test_freqtrade_takes_an_error_in_the_confirmation_for_a_yes() -> None:

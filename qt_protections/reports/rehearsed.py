@@ -10,7 +10,9 @@ from rich.table import Table
 
 #: The operator's lines and what each counts; Freqtrade wraps its log file nowhere inside them.
 _SAID = {
-    "shorts_blocked": re.compile(r"\[SAFETY\] SHORT BLOCKED .*?symbol=(\w+)"),
+    "shorts_blocked": re.compile(
+        r"\[SAFETY\] SHORT BLOCKED by global uptrend rule .*?symbol=(\w+)"
+    ),
     "rare_shorts_allowed": re.compile(r"\[SAFETY\] RARE SHORT ALLOWED .*?symbol=(\w+)"),
     "stacking_refused": re.compile(r"\[SAFETY\] Skipping (\w+): Already at max"),
     "emergency_closes": re.compile(r"\[ALERT\] EMERGENCY CLOSE (\w+)"),

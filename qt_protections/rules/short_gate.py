@@ -20,6 +20,11 @@ class ShortGate:
 
     exception_conf: float
 
+    @property
+    def is_off(self) -> bool:
+        """Whether every short passes, as without the guard."""
+        return self.exception_conf == 0
+
     def check(self, regime: Regime, local_distance: float, confidence: float) -> Denial | None:
         """Judge one short.
 
@@ -28,7 +33,7 @@ class ShortGate:
             local_distance: The symbol's close over its own EMA200, minus one; NaN when unknown.
             confidence: The signal's confidence [0..1]; NaN when there is none.
         """
-        if self.exception_conf == 0 or regime in (Regime.SIDEWAYS, Regime.DOWNTREND):
+        if self.is_off or regime in (Regime.SIDEWAYS, Regime.DOWNTREND):
             return None
         if regime is Regime.UNKNOWN:
             return Denial(
@@ -43,7 +48,7 @@ class ShortGate:
         self, regimes: pd.Series, local_distances: pd.Series, confidences: pd.Series
     ) -> pd.Series:
         """Judge a short on every row; the same verdicts as `check`, vectorised."""
-        if self.exception_conf == 0:
+        if self.is_off:
             return pd.Series(True, index=regimes.index)
         free = regimes.isin([Regime.SIDEWAYS.value, Regime.DOWNTREND.value])
         return free | self.exceptions(regimes, local_distances, confidences)
@@ -54,7 +59,7 @@ class ShortGate:
         """Return which rows earn the exception: a short in an uptrend that may pass."""
         # Comparisons with NaN are false: neither a missing average nor confidence earns it.
         earned = (local_distances < 0) & confidences.between(self.exception_conf, 1.0)
-        return (regimes == Regime.UPTREND.value) & earned & (self.exception_conf > 0)
+        return (regimes == Regime.UPTREND.value) & earned & (not self.is_off)
 
     def is_exception(self, local_distance: float, confidence: float) -> bool:
         """Whether a short in an uptrend earns the exception; NaN never does."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from freqtrade.constants import NON_OPEN_EXCHANGE_STATES
-from freqtrade.exceptions import FreqtradeException, InvalidOrderException
+from freqtrade.exceptions import InvalidOrderException
 from freqtrade.exchange import Exchange
 
 from qt_protections.errors import EntryRefused
@@ -80,23 +80,21 @@ class EntryDoor:
         return entry
 
     def _settle_failed_entry(self, stop: ProtectiveStop, error: BaseException) -> None:
-        """Withdraw the stop of an entry that certainly did not happen, keep any other."""
-        if isinstance(error, InvalidOrderException) or self._did_not_fill(stop):
+        """Withdraw the stop of an entry that was certainly refused; keep any other.
+
+        A flat account proves nothing right after a lost answer: the order may rest, or the position
+        lag behind. The sweep gives the stop up once nothing of the kind is left.
+        """
+        if isinstance(error, InvalidOrderException):
             self._waiting.give_up(stop)
             return
         logger.error(
             "[ALERT] Entry of %s ended unknown (%s): its stop %s stays until the exchange shows "
-            "no position.",
+            "neither a position nor an open order.",
             symbol_of(stop.plan.pair),
             error,
             stop.order_id,
         )
-
-    def _did_not_fill(self, stop: ProtectiveStop) -> bool:
-        try:
-            return protective_stop.position_size(self._exchange, stop.plan.pair) <= stop.plan.held
-        except FreqtradeException:
-            return False
 
     def _make_sure(self, stop: ProtectiveStop) -> None:
         """Replace a stop that was consumed before the fill; raise nothing, the entry happened."""

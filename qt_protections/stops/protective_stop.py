@@ -2,10 +2,12 @@
 
 import logging
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Self
 
 from freqtrade.exceptions import FreqtradeException, InvalidOrderException
 from freqtrade.exchange import Exchange
+from freqtrade.util import dt_now
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.verdict import Denial, DenyCode
@@ -137,3 +139,16 @@ def position_size(exchange: Exchange, pair: str) -> float:
     positions = exchange.fetch_positions(pair)
     size = sum(abs(p["contracts"] or 0.0) for p in positions if p["symbol"] == pair)
     return exchange._contracts_to_amount(pair, size)
+
+
+def may_be_needed(exchange: Exchange, stop: ProtectiveStop) -> bool:
+    """Ask the exchange whether the stop protects a position, or an entry that is still open.
+
+    Raises:
+        FreqtradeException: If the exchange does not answer.
+    """
+    if position_size(exchange, stop.plan.pair) > 0:
+        return True
+    entry_side = "sell" if stop.plan.is_short else "buy"
+    orders = exchange.fetch_orders(stop.plan.pair, dt_now() - timedelta(days=1))
+    return any(order["status"] == "open" and order["side"] == entry_side for order in orders)

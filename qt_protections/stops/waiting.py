@@ -8,7 +8,7 @@ from freqtrade.exceptions import FreqtradeException
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import LocalTrade, Trade
 
-from qt_protections.snapshots import open_trade
+from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops import protective_stop
 from qt_protections.stops.adoption import adopt
 from qt_protections.stops.protective_stop import ProtectiveStop
@@ -28,6 +28,7 @@ class WaitingStops:
         self._stops: list[ProtectiveStop] = []
         self._in_flight: set[str] = set()
         self._unclaimed: set[str] = set()
+        self._alerted: set[str] = set()
         self._remembered: dict[int, list[str]] = {}
 
     @contextmanager
@@ -55,8 +56,11 @@ class WaitingStops:
     def restore(self) -> None:
         """Take up the stops of open trades whose entries waited when the bot last ended."""
         for trade in Trade.get_open_trades():
-            for state in trade.get_custom_data(STATE, default=[]):
-                self._stops.append(ProtectiveStop.from_state(state))
+            adopted = {order.order_id for order in trade.open_sl_orders}
+            waiting = map(ProtectiveStop.from_state, trade.get_custom_data(STATE, default=[]))
+            stops = [stop for stop in waiting if stop.order_id not in adopted]
+            self._remembered[trade.id] = [stop.order_id for stop in stops]
+            self._stops += stops
 
     def hand_over(self, trade: Trade) -> None:
         """Give the filled trade its newest stop, and withdraw the ones that one replaces."""
@@ -115,22 +119,25 @@ class WaitingStops:
             self._remembered[trade.id] = ids
 
     def _give_up_unless_needed(self, stop: ProtectiveStop) -> None:
-        trade = open_trade(stop.plan.pair)
-        if trade is None and not self._is_flat(stop.plan.pair):
-            logger.error(
-                "[ALERT] %s has a position without a trade; its stop %s stays.",
-                stop.plan.pair,
-                stop.order_id,
-            )
+        if open_trade(stop.plan.pair) is None and self._may_be_needed(stop):
+            if stop.order_id not in self._alerted:
+                self._alerted.add(stop.order_id)
+                logger.error(
+                    "[ALERT] %s may have a position, or an entry order, without a trade; its stop "
+                    "%s stays. Look at the exchange.",
+                    symbol_of(stop.plan.pair),
+                    stop.order_id,
+                )
             return
         self.give_up(stop)
 
-    def _is_flat(self, pair: str) -> bool:
+    def _may_be_needed(self, stop: ProtectiveStop) -> bool:
+        """Whether the account has a position in the pair, or an order that may become one."""
         try:
-            return protective_stop.position_size(self._exchange, pair) == 0
+            return protective_stop.may_be_needed(self._exchange, stop)
         except FreqtradeException as error:
-            logger.warning("Could not read the position of %s: %s", pair, error)
-            return False
+            logger.warning("Could not read the position of %s: %s", stop.plan.pair, error)
+            return True
 
 
 def _is_claimed(trade: LocalTrade | None) -> bool:

@@ -113,9 +113,8 @@ class Rig:
     def config(self, strategy: str, **changes: Any) -> dict[str, Any]:
         """Return Freqtrade's whole configuration for a strategy of the tests."""
         overlay = self.folder / "overlay.json"
-        overlay.write_text(
-            json.dumps({**config_overlay(self._server.port), "force_entry_enable": True, **changes})
-        )
+        live = {**config_overlay(self._server.port), "force_entry_enable": True}
+        overlay.write_text(json.dumps({**live, **changes}))
         arguments = {
             "config": [str(base_config()), str(overlay)],
             "strategy": strategy,
@@ -123,7 +122,8 @@ class Rig:
             "user_data_dir": str(self.folder),
             "db_url": changes.get("db_url", "sqlite://"),
         }
-        return Configuration(arguments, RunMode.LIVE).get_config()
+        mode = RunMode.DRY_RUN if changes.get("dry_run") else RunMode.LIVE
+        return Configuration(arguments, mode).get_config()
 
     def bot(self, strategy: str = "GuardedQuiet", **changes: Any) -> FreqtradeBot:
         """Start a bot as `freqtrade trade` does, up to its first loop, and run that one."""

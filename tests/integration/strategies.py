@@ -81,6 +81,38 @@ class GuardedStakesNothing(QTGuard, StakesNothing):
     """StakesNothing, guarded."""
 
 
+class Raising(Quiet):
+    """Its callbacks fail, one or the other."""
+
+    def confirm_trade_entry(self, pair: str, **kwargs: Any) -> bool:  # type: ignore[override]
+        """Fail for BTC."""
+        if pair.startswith("BTC"):
+            raise RuntimeError("forced by a test")
+        return True
+
+    def custom_stake_amount(self, pair: str, proposed_stake: float, **kwargs: Any) -> float:  # type: ignore[override]
+        """Fail for ETH."""
+        if pair.startswith("ETH"):
+            raise RuntimeError("forced by a test")
+        return proposed_stake
+
+
+class GuardedRaising(QTGuard, Raising):
+    """Raising, guarded."""
+
+
+class Adjusting(Quiet):
+    """Asks for a second entry far too large, in each loop."""
+
+    def adjust_trade_position(self, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Ask for 2,000."""
+        return 2000.0, "more"
+
+
+class GuardedAdjusting(QTGuard, Adjusting):
+    """Adjusting, guarded."""
+
+
 class SetsItself(Quiet):
     """Sets in __init__ what others set in the class."""
 

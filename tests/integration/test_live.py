@@ -110,19 +110,50 @@ def test_a_refused_stop_means_no_entry(rig: Rig) -> None:
     assert Trade.get_open_trades() == []
 
 
-@pytest.mark.parametrize(
-    "refusal",
-    [VenueError(-2019), VenueError(-4164), VenueError(-1007, "Timeout waiting for response.")],
-    ids=["no-margin", "too-small", "unknown-but-flat"],
-)
-def test_a_failed_entry_takes_its_stop_along(rig: Rig, refusal: VenueError) -> None:
-    """No entry, no stop: refused for certain, or unknown while the exchange shows no position."""
+@pytest.mark.parametrize("code", [-2019, -4164], ids=["no-margin", "too-small"])
+def test_a_refused_entry_takes_its_stop_along(rig: Rig, code: int) -> None:
+    """No entry, no stop."""
     bot = rig.bot()
-    rig.venue.refuse_orders.append(refusal)
+    rig.venue.refuse_orders.append(VenueError(code))
     with pytest.raises(DependencyException):
         force_entry(bot, BTC)
     assert len(rig.events("stop_accepted")) == 1
     assert rig.live_stops("BTCUSDT") == []
+
+
+LOST = VenueError(-1007, "Timeout waiting for response from backend server.")
+
+
+def test_an_entry_that_may_have_happened_keeps_its_stop(rig: Rig) -> None:
+    """It did not: with neither position nor order left, the sweep withdraws the stop."""
+    bot = rig.bot()
+    rig.venue.refuse_orders.append(LOST)
+    with pytest.raises(DependencyException):
+        force_entry(bot, BTC)
+    assert len(rig.live_stops("BTCUSDT")) == 1
+    for _ in range(2):
+        bot.process()
+    assert rig.live_stops("BTCUSDT") == []
+    assert force_entry(bot, BTC) is not None
+
+
+def test_a_resting_entry_whose_answer_is_lost_keeps_its_stop(rig: Rig) -> None:
+    """Flat proves nothing while the order rests; when it fills, the stop is there."""
+    bot = rig.bot(max_open_trades=1)
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    rig.venue.lose_answers = 1
+    with pytest.raises(DependencyException):
+        force_entry(bot, BTC)
+    for _ in range(3):
+        bot.process()
+    assert len(rig.live_stops("BTCUSDT")) == len(rig.venue.desk.open_orders()) == 1
+    rig.move("BTCUSDT", 0.985)
+    assert rig.position("BTCUSDT") > 0
+    for _ in range(3):
+        bot.process()
+    assert len(rig.live_stops("BTCUSDT")) == 1
+    assert naked_max(rig) == 0
 
 
 def test_an_entry_whose_answer_is_lost_stays_covered(rig: Rig) -> None:
@@ -251,6 +282,24 @@ def test_a_reloaded_bot_knows_the_stops_of_waiting_entries(rig: Rig) -> None:
         second.process()
     assert rig.venue.desk.open_orders() == []
     assert rig.venue.conditional.live() == []
+
+
+def test_an_adopted_stop_survives_the_next_restarts(rig: Rig) -> None:
+    """The entry fills while the bot is down: the stop is the trade's, and nobody's to withdraw."""
+    config = {"db_url": f"sqlite:///{rig.folder / 'trades.sqlite'}", "max_open_trades": 1}
+    first = rig.bot("GuardedNeverFills", **config)
+    (symbol,) = {order.request.symbol for order in rig.venue.desk.open_orders()}
+    first.cleanup()
+    rig.move(symbol, 0.984 if rig.live_stops(symbol)[0].request.side == "SELL" else 1.016)
+    assert rig.position(symbol) != 0
+    for _ in range(2):
+        bot = rig.bot("GuardedNeverFills", **config)
+        for _ in range(3):
+            bot.process()
+        bot.cleanup()
+    assert len(rig.live_stops(symbol)) == 1
+    assert rig.events("stop_canceled") == []
+    assert naked_max(rig) == 0
 
 
 def test_a_bot_that_ends_leaves_no_stop_without_a_purpose(rig: Rig) -> None:
@@ -398,6 +447,70 @@ def test_an_error_inside_a_gate_refuses_the_entry(rig: Rig, gate: str) -> None:
         force_entry(bot, BTC)
     assert rig.events("stop_accepted", "order_accepted") == []
     assert Trade.get_open_trades() == []
+
+
+@pytest.mark.parametrize("gate", ["signal", "rule", "plan"])
+def test_an_error_at_the_door_refuses_the_entry(rig: Rig, gate: str) -> None:
+    """A second entry asks neither for confirmation nor for a stake: the door refuses it alone."""
+    bot = rig.bot()
+    force_entry(bot, BTC)
+    held = rig.position("BTCUSDT")
+    break_gate(bot, gate)
+    with pytest.raises(EntryRefused) as refused:
+        force_entry(bot, BTC)
+    assert refused.value.denial.code is DenyCode.GATE_FAILED
+    assert rig.position("BTCUSDT") == held
+    assert len(rig.live_stops("BTCUSDT")) == 1
+
+
+@pytest.mark.parametrize("pair", [BTC, ETH], ids=["confirm_trade_entry", "custom_stake_amount"])
+def test_an_error_in_the_strategys_own_callback_refuses_the_entry(rig: Rig, pair: str) -> None:
+    """Freqtrade would take either for a yes."""
+    bot = rig.bot("GuardedRaising")
+    with pytest.raises(RPCException, match="Failed to enter"):
+        force_entry(bot, pair)
+    assert force_entry(bot, "SOL/USDT:USDT") is not None
+
+
+def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
+    """The strategy asks for 2,000 again and again: it gets the risk's share once, then nothing."""
+    bot = rig.bot("GuardedAdjusting", max_open_trades=1)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    first = rig.position("BTCUSDT")
+    for _ in range(3):
+        bot.process()
+    assert trade.nr_of_successful_entries == 2
+    assert rig.position("BTCUSDT") == pytest.approx(2 * first, rel=0.05)
+    assert float(rig.live_stops("BTCUSDT")[0].request.quantity) == rig.position("BTCUSDT")
+    assert naked_max(rig) == 0
+
+
+def test_without_a_trend_shorts_are_refused(rig: Rig) -> None:
+    """An error in the trends leaves the frame standing, with the regime unknown."""
+    bot = rig.bot("GuardedAlways", max_open_trades=1)
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    post.market._history = _broken
+    frame = bot.dataprovider.ohlcv(ZEN, "1m")
+    analysed = bot.strategy.advise_indicators(frame, {"pair": ZEN})
+    assert set(analysed["qt_regime"]) == {"UNKNOWN"}
+    bot.process()
+    assert bot.last_process is not None, "the protections' error must not end the loop"
+
+
+def test_a_dry_run_trades_under_the_guard_too(rig: Rig) -> None:
+    """The default of config.json: a simulated stop before a simulated entry, nothing sent."""
+    bot = rig.bot(dry_run=True)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    (stop,) = trade.open_sl_orders
+    assert stop.ft_price == trade.stop_loss
+    assert rig.events("order_accepted", "stop_accepted") == []
+    rig.move("BTCUSDT", 0.975)
+    for _ in range(2):
+        bot.process()
+    assert not trade.is_open
+    assert trade.exit_reason == "stoploss_on_exchange"
 
 
 def test_an_error_in_bot_start_stops_the_start(rig: Rig) -> None:

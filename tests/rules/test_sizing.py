@@ -10,7 +10,7 @@ from qt_protections.rules.sizing import RiskSizing
 from qt_protections.rules.verdict import DenyCode
 
 
-def test_the_founders_example() -> None:
+def test_a_worked_example() -> None:
     """10,000 at 0.75 %, 30x, stop 0.5 % away, 0.05 % a fill: 416.67 loses 75."""
     stake = RiskSizing(0.0075).stake(
         equity=10_000, stop_distance=0.005, leverage=30, fee_ratio=0.0005
