@@ -1,4 +1,4 @@
-"""Arrows between the packages run one way."""
+"""Arrows between the modules run one way."""
 
 import ast
 from pathlib import Path
@@ -7,52 +7,67 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "qt_protections"
 
-
-def imported(folder: str) -> dict[str, set[str]]:
-    """Return what each module below a folder imports, as dotted names."""
-    found: dict[str, set[str]] = {}
-    for path in (PACKAGE / folder).rglob("*.py"):
-        names: set[str] = set()
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names.add(node.module)
-        found[path.name] = names
-    assert found
-    return found
-
-
-@pytest.mark.parametrize("foreign", ["freqtrade", "ccxt", "logging", "datetime.datetime.now"])
-def test_rules_are_pure(foreign: str) -> None:
-    """Rules know no host, no exchange and no log."""
-    for module, names in imported("rules").items():
-        assert not any(name.split(".")[0] == foreign for name in names), module
+#: Where each module of the package may reach within it; the order is the architecture's.
+ALLOWED = {
+    "settings": set(),
+    "rules": set(),
+    "confidence": set(),
+    "market": {"rules", "settings"},
+    "snapshots": {"confidence", "market", "rules"},
+    "errors": {"rules"},
+    "hooks": {"errors"},
+    "standing": {"errors"},
+    "announcer": {"rules", "snapshots"},
+    "gates": {"announcer", "confidence", "market", "rules", "settings", "snapshots"},
+    "stops": {"errors", "rules", "snapshots"},
+    "protections": {"market", "rules", "settings", "snapshots"},
+    "locks": {"errors", "protections"},
+    "rehearsal": set(),
+    "reports": set(),
+    "shipped": set(),
+}
 
 
-def test_rules_import_nothing_of_the_project_but_rules() -> None:
-    """A rule can be lifted out and tested alone."""
-    for module, names in imported("rules").items():
-        own = {name for name in names if name.startswith("qt_protections")}
-        assert all(name.startswith("qt_protections.rules") for name in own), module
+def imports(path: Path) -> set[str]:
+    """Return what a file imports, as dotted names; `from a import b` is both a and a.b."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
-def test_the_rehearsal_exchange_knows_neither_guard_nor_freqtrade() -> None:
-    """They meet over HTTP only."""
-    for module, names in imported("rehearsal").items():
-        strangers = {
-            name
-            for name in names
-            if name.startswith(("freqtrade", "qt_protections"))
-            and not name.startswith("qt_protections.rehearsal")
+def files(module: str) -> list[Path]:
+    """Return a module's file, or a package's."""
+    found = [PACKAGE / f"{module}.py", *(PACKAGE / module).rglob("*.py")]
+    return [path for path in found if path.is_file()]
+
+
+@pytest.mark.parametrize("module", ALLOWED)
+def test_arrows_run_one_way(module: str) -> None:
+    """A module reaches only for those it may."""
+    paths = files(module)
+    assert paths
+    for path in paths:
+        own = {name.split(".")[1] for name in imports(path) if name.startswith("qt_protections.")}
+        assert own - {module} <= ALLOWED[module], path
+
+
+@pytest.mark.parametrize("module", ["rules", "rehearsal", "settings", "confidence"])
+def test_what_knows_no_host(module: str) -> None:
+    """Rules and exchange run without Freqtrade."""
+    for path in files(module):
+        assert not any(name.split(".")[0] == "freqtrade" for name in imports(path)), path
+
+
+def test_rules_have_neither_clock_nor_log_nor_exchange() -> None:
+    """Time, chance and answers are arguments."""
+    for path in files("rules"):
+        roots = {name.split(".")[0] for name in imports(path)}
+        assert not roots & {"ccxt", "logging", "random", "time"}, path
+        calls = {
+            n.attr for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Attribute)
         }
-        assert not strangers, module
-
-
-def test_the_guard_knows_no_rehearsal() -> None:
-    """Only commands and the demonstration bring the two together."""
-    meeting = {"cli.py", "demo.py", "command.py", "__main__.py"}
-    for module, names in imported(".").items():
-        if module in meeting or any((PACKAGE / "rehearsal").rglob(module)):
-            continue
-        assert not any(name.startswith("qt_protections.rehearsal") for name in names), module
+        assert not calls & {"now", "utcnow", "today"}, path

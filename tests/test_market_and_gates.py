@@ -10,10 +10,14 @@ import pytest
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType, RunMode
+from freqtrade.exceptions import ConfigurationError
 
+import qt_protections.market
 from qt_protections.announcer import Announcer
 from qt_protections.gates import RARE_SHORT_TAG, Gates
-from qt_protections.market import LOCAL_DISTANCE, REGIME, Market
+from qt_protections.market import LOCAL_DISTANCE, REGIME, Market, whitelist
+from qt_protections.protections.context import ProtectionContext
+from qt_protections.protections.qt_global_regime import QtGlobalRegime
 from qt_protections.rules.regime import Regime
 from qt_protections.settings import load_settings
 
@@ -166,3 +170,65 @@ def test_a_frame_the_gate_cannot_read_loses_its_shorts() -> None:
     gated = gates().signals(rows.drop(columns=REGIME), ETH)
     assert gated["enter_short"].tolist() == [0, 0]
     assert gated["enter_long"].tolist() == [0, 1]
+
+
+def test_a_look_ahead_would_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Freqtrade's analyses compare a cut frame with the whole one; a peek must make them differ."""
+    closes = 100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.01, 4000)))
+    store(tmp_path, BTC, "1h", closes)
+
+    def differ() -> bool:
+        whole, cut = (
+            market(tmp_path).add_columns(hours(START, count), BTC)[LOCAL_DISTANCE].iloc[:3000]
+            for count in (4000, 3000)
+        )
+        return not whole.equals(cut)
+
+    assert not differ()
+    honest = qt_protections.market.as_of
+    monkeypatch.setattr(
+        qt_protections.market,
+        "as_of",
+        lambda history, moments, length: honest(history, moments + pd.Timedelta("20h"), length),
+    )
+    assert differ()
+
+
+def test_without_a_pairlist_the_configured_pairs_count() -> None:
+    """Plots and the web server build Freqtrade's data provider without one."""
+    config: Any = {"runmode": RunMode.PLOT, "exchange": {"pair_whitelist": [BTC, ETH]}}
+    assert whitelist(DataProvider(config, None)) == [BTC, ETH]
+
+
+@pytest.mark.parametrize(
+    ("closes", "said", "until"),
+    [
+        (RISING, "is in UPTREND (", pd.Timestamp("2024-06-15 16:00", tz="UTC")),
+        (RISING[:100], "is in UNKNOWN (candles missing, stale or too few); no shorts until", None),
+        (np.full(4000, 100.0), None, None),
+    ],
+    ids=["uptrend", "unknown", "sideways"],
+)
+def test_the_lock_says_what_it_does(
+    tmp_path: Path, closes: np.ndarray, said: str | None, until: Any
+) -> None:
+    """To the end of the regime's candle in an uptrend; to the next candle while unknown."""
+    store(tmp_path, BTC, "1h", closes)
+    now = pd.Timestamp("2024-06-15 15:00", tz="UTC").to_pydatetime()
+    settings = load_settings().settings
+    context = ProtectionContext(settings, market(tmp_path), live=True)
+    entry = {"method": "QtGlobalRegime", "context": context}
+    lock = QtGlobalRegime({"timeframe": "1h"}, entry).global_stop(now, "long", 0.0)  # type: ignore[typeddict-item]
+    if said is None:
+        assert lock is None
+        return
+    assert lock is not None
+    assert said in str(lock.reason)
+    assert lock.lock_side == "short"
+    assert lock.until == (now if until is None else until - pd.Timedelta("1s"))
+
+
+def test_a_protection_listed_by_hand_says_how_to_get_it() -> None:
+    """Without the guard it cannot work, and names the line that brings it."""
+    with pytest.raises(ConfigurationError, match="QTGuard only"):
+        QtGlobalRegime({"timeframe": "1h"}, {"method": "QtGlobalRegime"})  # type: ignore[typeddict-item]

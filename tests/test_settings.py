@@ -58,6 +58,14 @@ def test_a_broken_environment_value_is_named_as_such(monkeypatch: pytest.MonkeyP
         load_settings({"risk_per_trade": 1.0})
 
 
+def test_the_case_of_a_variable_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read is also what is named as the origin."""
+    monkeypatch.setenv("qt_risk_per_trade", "0.5")
+    loaded = load_settings({"risk_per_trade": 1.0})
+    assert loaded.settings.risk_per_trade == 0.5
+    assert loaded.origins["risk_per_trade"] is Origin.ENVIRONMENT
+
+
 @pytest.mark.parametrize("block", [[], "x", 3])
 def test_the_block_must_be_an_object(block: object) -> None:
     """A block of another shape is refused, not read as empty."""

@@ -158,6 +158,36 @@ def test_no_short_in_an_uptrend_but_the_tagged(
 
 
 @needs_real_candles
+def test_the_exception_is_tagged(tmp_path: Path) -> None:
+    """With a lower threshold some shorts do pass in the uptrend, and each says so."""
+    verdicts = shorts_by_regime(
+        tmp_path, "QTStrategy", "1h", "20230101-20240401",
+        regime_timeframe="4h", uptrend_short_exception_conf=0.3,
+    )  # fmt: skip
+    assert ("UPTREND", True) in verdicts
+    assert ("UPTREND", False) not in verdicts
+
+
+@needs_real_candles
+def test_hyperopt_trades_under_the_guard(tmp_path: Path) -> None:
+    """Its workers have neither loaded the guard nor an exchange to ask."""
+    with exchange() as port:
+        config = overlay(tmp_path, port, futures_funding_rate=0.0)
+        ended = freqtrade(
+            "hyperopt", "-c", ROOT / "config.json", "-c", config, "--userdir", tmp_path,
+            "--strategy-path", ROOT / "user_data/strategies", "-s", "QTStrategy", "-i", "1h",
+            "--timerange", "20230101-20230601", "--datadir", REAL_CANDLES, "--epochs", "2",
+            "--spaces", "stoploss", "--hyperopt-loss", "SharpeHyperOptLoss", "--job-workers", "2",
+            "--enable-protections", "--disable-param-export", "--print-all", "--no-color",
+        )  # fmt: skip
+    assert ended.code == 0, ended.output
+    assert "Sizing failed" not in ended.output
+    (results,) = (tmp_path / "hyperopt_results").glob("*.fthypt")
+    epochs = [json.loads(line) for line in results.read_text().splitlines()]
+    assert all(epoch["results_metrics"]["total_trades"] > 0 for epoch in epochs)
+
+
+@needs_real_candles
 def test_with_the_gate_off_there_are_shorts_in_the_uptrend(tmp_path: Path) -> None:
     """The counter-check: what the gate keeps out is there to be kept out."""
     verdicts = shorts_by_regime(
