@@ -148,8 +148,10 @@ def _add_market_options(parser: argparse.ArgumentParser) -> None:
         "--scenario",
         choices=sorted(SCENARIOS),
         default="calm",
-        help="market: calm (sideways), uptrend (BTC above its EMA200, ZEN and DOGE below), "
-        "violent (uptrend with large moves and jumps)",
+        help="market: "
+        + ", ".join(
+            f"{name} ({item.summary.replace('%', '%%')})" for name, item in SCENARIOS.items()
+        ),
     )
     parser.add_argument(
         "--port", type=_bounded(0, 65_535), default=DEFAULT_PORT, help="0 picks a free one"

@@ -140,7 +140,8 @@ def build_market(
     Args:
         scenario: What kind of market.
         seed: Same seed, scenario and start: same market.
-        start_ms: When the live market starts, epoch milliseconds; rounded down to the minute.
+        start_ms: When the exchange opens, epoch milliseconds. The live market starts with that
+            minute; a shock counts from the moment itself.
         instruments: The symbols.
         days: Least days of history.
     """
@@ -155,4 +156,5 @@ def build_market(
         for item in instruments
     ]
     prices = [tape.last for tape in tapes]
-    return Tape(tapes), RandomFeed(instruments, scenario, rng, minute * 60_000, prices)
+    feed = RandomFeed(instruments, scenario, rng, minute * 60_000, prices, start_ms)
+    return Tape(tapes), feed
