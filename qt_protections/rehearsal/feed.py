@@ -21,11 +21,14 @@ class Tick(NamedTuple):
         ms: Time, epoch milliseconds.
         prices: Last price of each symbol in USDT, in the order of the instruments.
         volumes: Base units traded since the tick before.
+        half_spreads: Distance of the best bid and ask from the price, as a ratio of it; empty for
+            the usual distance.
     """
 
     ms: int
     prices: tuple[float, ...]
     volumes: tuple[float, ...]
+    half_spreads: tuple[float, ...] = ()
 
 
 class PriceFeed(Protocol):
