@@ -43,7 +43,11 @@ class Level(NamedTuple):
 
 
 def ladder(
-    instrument: Instrument, last: Decimal, taker: Side, depth_ratio: float = 1.0
+    instrument: Instrument,
+    last: Decimal,
+    taker: Side,
+    depth_ratio: float = 1.0,
+    half_spread_ratio: float = 0.0,
 ) -> Iterator[Level]:
     """Yield the levels a taker would meet, best price first.
 
@@ -52,9 +56,11 @@ def ladder(
         last: Last price in USDT.
         taker: BUY walks the asks, SELL the bids.
         depth_ratio: Depth as a ratio of the instrument's usual depth.
+        half_spread_ratio: Distance of the best price from `last` as a ratio of it; never less
+            than the usual distance.
     """
     tick, sign = instrument.tick, taker.sign
-    half = max(tick / 2, last * HALF_SPREAD_RATIO)
+    half = max(tick / 2, last * max(HALF_SPREAD_RATIO, Decimal(str(half_spread_ratio))))
     rounding = ROUND_CEILING if taker is Side.BUY else ROUND_FLOOR
     best = _on_step(last + sign * half, tick, rounding)
     spacing = max(tick, _on_step(last * LEVEL_SPACING_RATIO, tick, ROUND_CEILING))

@@ -62,16 +62,21 @@ class Bars:
 class CandleSeries:
     """The 1m candles of one price, without gaps, history first and live ticks after it."""
 
-    def __init__(self, start_ms: int, columns: Floats) -> None:
+    def __init__(self, start_ms: int, columns: Floats, *, opens_with_trade: bool = False) -> None:
         """Start from history.
 
         Args:
-            start_ms: Opening time of the first candle, a UTC midnight.
+            start_ms: Opening time of the first candle, a whole minute. Longer candles begin at
+                their usual UTC times; the first one is short where history begins inside it.
             columns: History; rows open, high, low, close, volume.
+            opens_with_trade: Whether a new candle opens at its first trade, rather than at the
+                last close.
         """
-        if start_ms % DAY_MS:
-            raise ValueError(f"history must start at a UTC midnight, was {start_ms}")
+        if start_ms % MINUTE_MS:
+            raise ValueError(f"history must start at a whole minute, was {start_ms}")
         self.start_ms = start_ms
+        self._lead = start_ms % DAY_MS // MINUTE_MS  # minutes between midnight and history
+        self._opens_with_trade = opens_with_trade
         self._columns = np.pad(columns, ((0, 0), (0, 1440)))
         self._count: int = columns.shape[1]
 
@@ -93,9 +98,12 @@ class CandleSeries:
             volume: Size in base units.
         """
         index = (ms - self.start_ms) // MINUTE_MS
+        is_first = self._count <= index
         while self._count <= index:
             self._open_candle()
         row = self._columns[:, index]
+        if is_first and self._opens_with_trade:
+            row[:VOLUME] = price
         row[HIGH] = max(row[HIGH], price)
         row[LOW] = min(row[LOW], price)
         row[CLOSE] = price
@@ -111,21 +119,24 @@ class CandleSeries:
         """Return candles of `interval`, a key of `INTERVALS_MS`."""
         width_ms = INTERVALS_MS[interval]
         minutes = width_ms // MINUTE_MS
-        last = (self._count - 1) // minutes
+        midnight_ms = self.start_ms - self._lead * MINUTE_MS
+        earliest = self._lead // minutes
+        last = (self._lead + self._count - 1) // minutes
         if window.end_ms is not None:
-            last = min(last, (window.end_ms - self.start_ms) // width_ms)
-        first = max(0, last - window.limit + 1)
+            last = min(last, (window.end_ms - midnight_ms) // width_ms)
+        first = max(earliest, last - window.limit + 1)
         if window.start_ms is not None:
-            first = max(0, -((self.start_ms - window.start_ms) // width_ms))
+            first = max(earliest, -((midnight_ms - window.start_ms) // width_ms))
             last = min(last, first + window.limit - 1)
         return self._buckets(first, last, minutes)
 
     def _buckets(self, first: int, last: int, minutes: int) -> Bars:
         if last < first:
             return Bars(np.empty(0, dtype=np.int64), np.empty((5, 0)))
-        ones = self._columns[:, first * minutes : min((last + 1) * minutes, self._count)]
-        starts = np.arange(0, ones.shape[1], minutes)
-        ends = np.minimum(starts + minutes, ones.shape[1]) - 1
+        edges = np.arange(first, last + 2) * minutes - self._lead
+        edges = np.clip(edges, 0, self._count)
+        ones = self._columns[:, edges[0] : edges[-1]]
+        starts, ends = edges[:-1] - edges[0], edges[1:] - edges[0] - 1
         columns = np.stack(
             [
                 ones[OPEN, starts],
@@ -135,5 +146,6 @@ class CandleSeries:
                 np.add.reduceat(ones[VOLUME], starts),
             ]
         )
-        open_ms = self.start_ms + (first * minutes + starts.astype(np.int64)) * MINUTE_MS
-        return Bars(open_ms, columns)
+        numbers = np.arange(first, last + 1, dtype=np.int64)
+        midnight_ms = self.start_ms - self._lead * MINUTE_MS
+        return Bars(midnight_ms + numbers * minutes * MINUTE_MS, columns)

@@ -3,37 +3,50 @@
 import argparse
 import json
 import logging
+import shlex
 import signal
 import sys
 import threading
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 
+from qt_protections.rehearsal.candles import MINUTE_MS
 from qt_protections.rehearsal.conditional import FlatStops
 from qt_protections.rehearsal.faults import BASELINE, Faults
+from qt_protections.rehearsal.journal import JsonObject
+from qt_protections.rehearsal.options import add_exchange_options, add_market_options
 from qt_protections.rehearsal.overlay import config_overlay
+from qt_protections.rehearsal.recordings import ReplayError, recorded_files, utc_text
+from qt_protections.rehearsal.replay import open_replay
+from qt_protections.rehearsal.report import ReplayFacts
 from qt_protections.rehearsal.scenarios import SCENARIOS
 from qt_protections.rehearsal.server import HOST, PortInUseError, RehearsalServer
 from qt_protections.rehearsal.tape import build_market
 from qt_protections.rehearsal.venue import START_BALANCE, Venue
 
-DEFAULT_PORT = 18443
 PROGRAM = "qt-guard"
 
 BANNER = """\
 Rehearsal exchange is open. Nothing leaves this machine, and no real key is accepted.
 
   address    https://{host}:{port}
-  market     {scenario}, seed {seed}, {latency_ms} ms round trips, {balance} USDT{faults}
-
+  market     {market}, seed {seed}, {latency_ms} ms round trips, {balance} USDT{faults}
+{replay}
   Use it from another terminal:
-    {program} exchange --port {port} --print-config > rehearsal.json
+    {program} exchange --port {port}{folder} --print-config > rehearsal.json
     freqtrade trade -c config.json -c rehearsal.json --strategy QTStrategy
 
   What it saw:  curl -k https://{host}:{port}/_rehearsal/report
   Ctrl-C closes it. Start each rehearsal with a fresh database: rm -f rehearsal.sqlite*
+"""
+
+
+REPLAY_LINES = """\
+  time       recorded candles are moved by {shift} minutes, so that --start is now; speed {speed:g}
+             prices hold still from {end} UTC on, when the files end
 """
 
 
@@ -46,8 +59,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "It listens on 127.0.0.1 only and trades in play money.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    _add_market_options(parser)
-    _add_exchange_options(parser)
+    add_market_options(parser)
+    add_exchange_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -58,15 +71,20 @@ def run(args: argparse.Namespace) -> int:
         args: The options of `add_parser`.
 
     Returns:
-        0 when ended by Ctrl-C or SIGTERM, 2 if the port is in use.
+        0 when ended by Ctrl-C or SIGTERM, 2 if the port is in use or the replay impossible.
     """
-    if args.print_config:
-        sys.stdout.write(json.dumps(config_overlay(args.port), indent=2) + "\n")
-        return 0
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
+        if args.print_config:
+            sys.stdout.write(json.dumps(_overlay(args), indent=2) + "\n")
+            return 0
+        venue = _venue(args)
+    except ReplayError as refusal:
+        sys.stderr.write(f"{refusal}\n")
+        return 2
+    try:
         server = RehearsalServer(
-            open_venue(args.scenario, args.seed, args.balance, args.flat_stops),
+            venue,
             args.port,
             args.latency_ms,
             Faults(np.random.default_rng([args.seed, 99]), BASELINE) if args.faults else None,
@@ -105,12 +123,74 @@ def open_venue(
     )
 
 
+def open_replay_venue(
+    folder: Path,
+    start_ms: int,
+    speed: float,
+    seed: int,
+    balance: int = int(START_BALANCE),
+    flat_stops: str = FlatStops.ACCEPT,
+) -> Venue:
+    """Return an exchange that replays recorded candles on the wall clock.
+
+    Args:
+        folder: Freqtrade data folder.
+        start_ms: First live candle, file time, epoch milliseconds.
+        speed: Candle minutes per minute.
+        seed: Seed of the ticks inside each candle.
+        balance: USDT in the wallet.
+        flat_stops: `accept` or `reject`.
+
+    Raises:
+        ReplayError: If the folder does not hold that market.
+    """
+    tape, feed, facts = open_replay(folder, start_ms, speed, seed, wall_clock_ms())
+    return Venue(
+        tape,
+        feed,
+        wall_clock_ms,
+        balance=Decimal(balance),
+        flat_stops=FlatStops(flat_stops),
+        replayed=facts,
+    )
+
+
 def wall_clock_ms() -> int:
     """Return the time of day, epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
+def _overlay(args: argparse.Namespace) -> JsonObject:
+    if args.replay is None:
+        return config_overlay(args.port)
+    return config_overlay(args.port, [item for item, _ in recorded_files(args.replay)])
+
+
+def _venue(args: argparse.Namespace) -> Venue:
+    if args.replay is None:
+        if args.start is not None or args.speed is not None:
+            raise ReplayError("--start and --speed need --replay DIR.")
+        return open_venue(args.scenario, args.seed, args.balance, args.flat_stops)
+    if args.start is None:
+        raise ReplayError("--replay needs --start, such as --start 2025-02-02T20:00 (UTC).")
+    speed = 1.0 if args.speed is None else args.speed
+    return open_replay_venue(
+        args.replay, args.start, speed, args.seed, args.balance, args.flat_stops
+    )
+
+
+def _replay_text(facts: ReplayFacts | None) -> str:
+    if facts is None:
+        return ""
+    return REPLAY_LINES.format(
+        shift=f"{facts.shift_ms // MINUTE_MS:+,}",
+        end=utc_text(facts.ends_ms),
+        speed=facts.speed,
+    )
+
+
 def _serve(server: RehearsalServer, args: argparse.Namespace) -> int:
+    facts = server.venue.replayed
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
@@ -119,7 +199,11 @@ def _serve(server: RehearsalServer, args: argparse.Namespace) -> int:
             BANNER.format(
                 host=HOST,
                 port=server.port,
-                scenario=args.scenario,
+                market=args.scenario
+                if facts is None
+                else f"replay from {facts.start:%Y-%m-%dT%H:%M}",
+                replay=_replay_text(facts),
+                folder="" if facts is None else f" --replay {shlex.quote(str(args.replay))}",
                 seed=args.seed,
                 latency_ms=args.latency_ms,
                 balance=args.balance,
@@ -131,63 +215,3 @@ def _serve(server: RehearsalServer, args: argparse.Namespace) -> int:
         done.wait()
     sys.stdout.write("Rehearsal exchange is closed.\n")
     return 0
-
-
-def _bounded(low: int, high: int) -> "type[int]":
-    def parse(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"must be between {low} and {high}, was {value}")
-        return value
-
-    return parse  # type: ignore[return-value]
-
-
-def _add_market_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--scenario",
-        choices=sorted(SCENARIOS),
-        default="calm",
-        help="market: calm (sideways), uptrend (BTC above its EMA200, ZEN and DOGE below), "
-        "violent (uptrend with large moves and jumps)",
-    )
-    parser.add_argument(
-        "--port", type=_bounded(0, 65_535), default=DEFAULT_PORT, help="0 picks a free one"
-    )
-    parser.add_argument(
-        "--seed", type=_bounded(0, 2**32), default=7, help="same seed and minute, same market"
-    )
-
-
-def _add_exchange_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--latency-ms",
-        type=_bounded(0, 60_000),
-        default=50,
-        metavar="MS",
-        help="round trip added to every request",
-    )
-    parser.add_argument(
-        "--balance",
-        type=_bounded(1, 10**9),
-        default=int(START_BALANCE),
-        metavar="USDT",
-        help="wallet at the start",
-    )
-    parser.add_argument(
-        "--flat-stops",
-        choices=[*FlatStops],
-        default=FlatStops.ACCEPT,
-        help="answer to a reduce-only stop sent before there is a position",
-    )
-    parser.add_argument(
-        "--faults",
-        action="store_true",
-        help="let trading requests go wrong: 5%% refused as busy, 4%% done but answered as timed "
-        "out, 1%% hanging, 10%% of conditional orders rejected after acceptance",
-    )
-    parser.add_argument(
-        "--print-config",
-        action="store_true",
-        help="print the config to pass to freqtrade as the last -c, and exit",
-    )

@@ -10,7 +10,7 @@ from qt_protections.rehearsal.account import (
     ZERO,
     bankruptcy_price,
 )
-from qt_protections.rehearsal.book import Level, Side, ladder, take
+from qt_protections.rehearsal.book import Level, Side, take
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.journal import EventKind
 from qt_protections.rehearsal.ledger import MONEY_STEP, Ledger
@@ -162,8 +162,7 @@ class Desk:
 
     def _fills_now(self, request: OrderRequest, quantity: Decimal) -> list[Level]:
         limit = request.price if request.type is OrderType.LIMIT else None
-        last = self.tape.last(request.symbol)
-        levels = ladder(self.tape.instrument(request.symbol), last, request.side, self._depth_ratio)
+        levels = self.tape.book(request.symbol, request.side, self._depth_ratio)
         return take(levels, quantity, limit, request.side)
 
     def _check_margin(

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from qt_protections.rehearsal.candles import Floats
 from qt_protections.rehearsal.instruments import Instrument
 from qt_protections.rehearsal.scenarios import Scenario
 
@@ -20,11 +21,14 @@ class Tick(NamedTuple):
         ms: Time, epoch milliseconds.
         prices: Last price of each symbol in USDT, in the order of the instruments.
         volumes: Base units traded since the tick before.
+        half_spreads: Distance of the best bid and ask from the price, as a ratio of it; empty for
+            the usual distance.
     """
 
     ms: int
     prices: tuple[float, ...]
     volumes: tuple[float, ...]
+    half_spreads: tuple[float, ...] = ()
 
 
 class PriceFeed(Protocol):
@@ -45,21 +49,27 @@ class RandomFeed:
         rng: np.random.Generator,
         start_ms: int,
         start_prices: Sequence[float],
+        opened_ms: int | None = None,
     ) -> None:
         """Start a path.
 
         Args:
             instruments: The symbols.
-            scenario: Volatility, drift and jumps.
+            scenario: Volatility, drift, jumps and shock.
             rng: Source of chance, owned by the feed from now on.
             start_ms: Time before the first tick, epoch milliseconds.
             start_prices: Price of each symbol at `start_ms`, in USDT.
+            opened_ms: Time from which the scenario's shock counts, epoch milliseconds; `start_ms`
+                if None.
         """
         self._instruments = tuple(instruments)
         self._scenario = scenario
         self._rng = rng
         self._ms = start_ms
         self._logs = np.log(np.asarray(start_prices, dtype=np.float64))
+        self._opened_ms = start_ms if opened_ms is None else opened_ms
+        shock = scenario.shock
+        self._knots = [] if shock is None else [shock.knots(rng) for _ in instruments]
         self._block: list[Tick] = []
 
     def until(self, now_ms: int) -> Iterator[Tick]:
@@ -75,6 +85,8 @@ class RandomFeed:
         shape = (BLOCK_TICKS, len(self._instruments))
         paths = self._logs + np.cumsum(self._returns(shape), axis=0)
         self._logs = paths[-1]
+        times = range(self._ms + TICK_MS, self._ms + TICK_MS * BLOCK_TICKS + 1, TICK_MS)
+        paths = paths + self._shocked(times)
         sizes = self._rng.exponential(1.0, shape)
         columns = [
             (
@@ -88,12 +100,18 @@ class RandomFeed:
         ]
         prices = np.stack([price for price, _ in columns], axis=1).tolist()
         volumes = np.stack([volume for _, volume in columns], axis=1).tolist()
-        times = range(self._ms + TICK_MS, self._ms + TICK_MS * BLOCK_TICKS + 1, TICK_MS)
         self._ms = times[-1]
         rows = zip(times, prices, volumes, strict=True)
         return [Tick(ms, tuple(price), tuple(volume)) for ms, price, volume in rows][::-1]
 
-    def _returns(self, shape: tuple[int, int]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    def _shocked(self, times: range) -> Floats:
+        """Return the log-price offsets of the shock: ticks by symbols, or one 0 without a shock."""
+        if not self._knots:
+            return np.zeros((1, 1))
+        seconds = (np.asarray(times) - self._opened_ms) / 1000
+        return np.stack([np.interp(seconds, *knots) for knots in self._knots], axis=1)
+
+    def _returns(self, shape: tuple[int, int]) -> Floats:
         scenario, seconds = self._scenario, TICK_MS / 1000
         common = self._rng.standard_normal((shape[0], 1))
         noise = self._rng.standard_normal(shape)
@@ -101,7 +119,5 @@ class RandomFeed:
         jumping = self._rng.random(shape) < scenario.jumps_per_minute * seconds / 60
         signs = self._rng.choice((-1.0, 1.0), shape)
         moves = mixed * scenario.volatility * np.sqrt(seconds) + jumping * signs * scenario.jump
-        returns: np.ndarray[tuple[int, int], np.dtype[np.float64]] = (
-            moves + scenario.drift_per_s * seconds
-        )
+        returns: Floats = moves + scenario.drift_per_s * seconds
         return returns

@@ -174,3 +174,13 @@ INSTRUMENTS: tuple[Instrument, ...] = (
     _perpetual("DOGE", ("0.00001", "1"), 5, 0.32, (0.055, 6_000)),
     _perpetual("BNB", ("0.01", "0.01"), 5, 650.0, (0.035, 8_000)),
 )
+# The seeded markets do without these; a replay trades them where it finds their candles.
+REPLAYABLE: tuple[Instrument, ...] = (
+    *INSTRUMENTS,
+    _perpetual("TON", ("0.0001", "0.1"), 5, 4.0, (0.050, 3_000)),
+    _perpetual("TRX", ("0.00001", "1"), 5, 0.25, (0.035, 4_000)),
+    _perpetual("ADA", ("0.0001", "1"), 5, 0.75, (0.055, 6_000)),
+    _perpetual("AVAX", ("0.001", "1"), 5, 25.0, (0.055, 5_000)),
+    _perpetual("LTC", ("0.01", "0.001"), 20, 110.0, (0.050, 5_000)),
+    _perpetual("LINK", ("0.001", "0.01"), 20, 18.0, (0.055, 5_000)),
+)

@@ -1,7 +1,9 @@
 """The second config file that points Freqtrade at the rehearsal exchange."""
 
+from collections.abc import Iterable
+
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
-from qt_protections.rehearsal.instruments import INSTRUMENTS
+from qt_protections.rehearsal.instruments import INSTRUMENTS, Instrument
 from qt_protections.rehearsal.journal import JsonObject
 
 # ccxt chooses its table of futures errors by the beginning of the URL
@@ -57,8 +59,8 @@ def ccxt_config(port: int) -> JsonObject:
     }
 
 
-def config_overlay(port: int) -> JsonObject:
-    """Return the config to pass to `freqtrade` as its last `-c`."""
+def config_overlay(port: int, instruments: Iterable[Instrument] = INSTRUMENTS) -> JsonObject:
+    """Return the config to pass to `freqtrade` as its last `-c`, with the pairs to trade."""
     return {
         "bot_name": "rehearsal",
         "dry_run": False,
@@ -75,7 +77,7 @@ def config_overlay(port: int) -> JsonObject:
             "ccxt_config": ccxt_config(port),
             "ccxt_sync_config": {},
             "ccxt_async_config": {},
-            "pair_whitelist": [f"{item.base}/USDT:USDT" for item in INSTRUMENTS],
+            "pair_whitelist": [f"{item.base}/USDT:USDT" for item in instruments],
             "pair_blacklist": [],
         },
         "pairlists": [{"method": "StaticPairList"}],

@@ -1,5 +1,7 @@
 """What `GET /_rehearsal/report` answers."""
 
+from datetime import datetime
+
 from pydantic import BaseModel
 
 
@@ -117,9 +119,31 @@ class Summary(BaseModel):
     funding: float = 0.0
 
 
+class ReplayFacts(BaseModel):
+    """Which recorded market is being replayed.
+
+    Attributes:
+        start: Time of the first live candle in its file, UTC.
+        shift_ms: Added to a file's time to get the exchange's: exact up to `start`, and after it
+            while `speed` is 1.
+        speed: Candle minutes per minute.
+        ends_ms: When the files end and prices begin to hold still, exchange time, epoch
+            milliseconds.
+    """
+
+    start: datetime
+    shift_ms: int
+    speed: float
+    ends_ms: int
+
+
 class Report(BaseModel):
-    """Everything the exchange says about the protection of positions."""
+    """Everything the exchange says about the protection of positions; `replay` says of which past.
+
+    A seeded market has no `replay`.
+    """
 
     summary: Summary
     positions: list[PositionReport]
     orphans: list[Orphan]
+    replay: ReplayFacts | None = None

@@ -53,7 +53,7 @@ def build_app(venue: Venue, latency_ms: int = 0, faults: Faults | None = None) -
 
     @app.get("/_rehearsal/health")
     async def health() -> JsonObject:
-        return {"ok": True, "now_ms": venue.now_ms, "symbols": list(venue.tape.symbols)}
+        return _health(venue)
 
     @app.get("/_rehearsal/report")
     async def report() -> Report:
@@ -75,6 +75,16 @@ def build_app(venue: Venue, latency_ms: int = 0, faults: Faults | None = None) -
         return JSONResponse(answer, status_code=status)
 
     return app
+
+
+def _health(venue: Venue) -> JsonObject:
+    facts = venue.replayed
+    return {
+        "ok": True,
+        "now_ms": venue.now_ms,
+        "symbols": list(venue.tape.symbols),
+        "replay": None if facts is None else facts.model_dump(mode="json"),
+    }
 
 
 def answer_request(

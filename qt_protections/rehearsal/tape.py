@@ -1,12 +1,13 @@
 """What the market has printed: last and mark prices, candles and recent trades per symbol."""
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 import numpy as np
 
+from qt_protections.rehearsal.book import Level, Side, ladder
 from qt_protections.rehearsal.candles import Bars, CandleSeries, Floats, Window
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.feed import RandomFeed, Tick
@@ -55,6 +56,8 @@ class SymbolTape:
         last: Last price in USDT.
         mark: Mark price in USDT.
         prints: The latest trades, oldest first.
+        half_spread: Distance of the best bid and ask from the last price, as a ratio of it; the
+            book's usual distance if that is more.
     """
 
     instrument: Instrument
@@ -64,14 +67,17 @@ class SymbolTape:
     mark: float
     prints: deque[Print] = field(default_factory=lambda: deque(maxlen=RECENT_TRADES))
     count: int = 0
+    half_spread: float = 0.0
 
     def record(self, ms: int, price: float, volume: float) -> None:
-        """Take in one tick (milliseconds, USDT, base units)."""
+        """Take in one tick (milliseconds, USDT, base units); without volume it is no trade."""
         rising = price >= self.last
         self.last = price
         self.mark += (price - self.mark) * MARK_PACE
         self.candles.add_tick(ms, price, volume)
         self.mark_candles.add_tick(ms, self.mark, 0.0)
+        if not volume:
+            return
         self.count += 1
         self.prints.append(Print(self.count, ms, price, volume, rising))
 
@@ -113,6 +119,13 @@ class Tape:
             self._tapes.values(), tick.prices, tick.volumes, strict=True
         ):
             tape.record(tick.ms, price, volume)
+        for tape, half_spread in zip(self._tapes.values(), tick.half_spreads, strict=False):
+            tape.half_spread = half_spread
+
+    def book(self, symbol: str, taker: Side, depth_ratio: float) -> Iterator[Level]:
+        """Yield the levels a taker would meet now, best price first; see `ladder`."""
+        tape = self[symbol]
+        return ladder(tape.instrument, self.last(symbol), taker, depth_ratio, tape.half_spread)
 
     def bars(self, symbol: str, interval: str, window: Window, *, mark: bool = False) -> Bars:
         """Return candles of `symbol`, of the mark price if `mark`."""
@@ -121,9 +134,11 @@ class Tape:
         return series.aggregate(interval, window)
 
 
-def symbol_tape(instrument: Instrument, start_ms: int, columns: Floats) -> SymbolTape:
-    """Return a tape that goes on from 1m history opening at `start_ms`, a UTC midnight."""
-    candles = CandleSeries(start_ms, columns)
+def symbol_tape(
+    instrument: Instrument, start_ms: int, columns: Floats, *, opens_with_trade: bool = False
+) -> SymbolTape:
+    """Return a tape that goes on from 1m history opening at `start_ms`, see `CandleSeries`."""
+    candles = CandleSeries(start_ms, columns, opens_with_trade=opens_with_trade)
     marks = CandleSeries(start_ms, mark_columns(columns))
     return SymbolTape(instrument, candles, marks, candles.last_close, marks.last_close)
 
@@ -140,7 +155,8 @@ def build_market(
     Args:
         scenario: What kind of market.
         seed: Same seed, scenario and start: same market.
-        start_ms: When the live market starts, epoch milliseconds; rounded down to the minute.
+        start_ms: When the exchange opens, epoch milliseconds. The live market starts with that
+            minute; a shock counts from the moment itself.
         instruments: The symbols.
         days: Least days of history.
     """
@@ -155,4 +171,5 @@ def build_market(
         for item in instruments
     ]
     prices = [tape.last for tape in tapes]
-    return Tape(tapes), RandomFeed(instruments, scenario, rng, minute * 60_000, prices)
+    feed = RandomFeed(instruments, scenario, rng, minute * 60_000, prices, start_ms)
+    return Tape(tapes), feed

@@ -12,7 +12,7 @@ from qt_protections.rehearsal.feed import PriceFeed, Tick
 from qt_protections.rehearsal.journal import EventKind, Journal
 from qt_protections.rehearsal.ledger import Ledger
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
-from qt_protections.rehearsal.report import Report
+from qt_protections.rehearsal.report import ReplayFacts, Report
 from qt_protections.rehearsal.tape import Tape
 
 Clock = Callable[[], int]
@@ -30,6 +30,7 @@ class Venue:
         desk: Plain orders.
         conditional: Stops and other conditional orders.
         journal: Every event, and the exchange's time.
+        replayed: The recorded market, None if prices are made up.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Venue:
         flat_stops: FlatStops = FlatStops.ACCEPT,
         depth_ratio: float = 1.0,
         trigger_delay_ms: int = 10,
+        replayed: ReplayFacts | None = None,
     ) -> None:
         """Open the exchange.
 
@@ -53,9 +55,11 @@ class Venue:
             flat_stops: The answer to a reduce-only stop that has no position to reduce.
             depth_ratio: Book depth as a ratio of the usual.
             trigger_delay_ms: Time between a trigger and its order reaching the engine.
+            replayed: The recorded market `feed` replays, None if it replays none.
         """
         self.tape = tape
         self.depth_ratio = depth_ratio
+        self.replayed = replayed
         self.journal = Journal(clock())
         self.ledger = Ledger(Account(balance), self.journal)
         self.desk = Desk(tape, self.ledger, depth_ratio)
@@ -150,7 +154,9 @@ class Venue:
     def report(self) -> Report:
         """Return what happened so far, replayed from the journal."""
         self._replay.read(self.journal.since(self._replay.next_seq), self.now_ms)
-        return self._replay.report()
+        report = self._replay.report()
+        report.replay = self.replayed
+        return report
 
     def _step(self, tick: Tick) -> None:
         self.journal.now_ms = max(self.now_ms, tick.ms)

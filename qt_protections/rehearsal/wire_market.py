@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from qt_protections.rehearsal.book import Side, ladder
+from qt_protections.rehearsal.book import Side
 from qt_protections.rehearsal.candles import CLOSE, HIGH, INTERVALS_MS, LOW, OPEN, VOLUME, Window
 from qt_protections.rehearsal.instruments import Instrument
 from qt_protections.rehearsal.journal import JsonObject
@@ -41,10 +41,9 @@ def klines_json(
 
 def depth_json(venue: Venue, symbol: str, limit: int) -> JsonObject:
     """Return the order book, best levels first."""
-    item, last = venue.tape.instrument(symbol), venue.tape.last(symbol)
 
     def levels(taker: Side) -> list[list[str]]:
-        book = ladder(item, last, taker, venue.depth_ratio)
+        book = venue.tape.book(symbol, taker, venue.depth_ratio)
         return [[number(level.price), number(level.quantity)] for level in islice(book, limit)]
 
     return {
@@ -90,9 +89,8 @@ def day_ticker_json(venue: Venue, symbol: str) -> JsonObject:
 
 def book_ticker_json(venue: Venue, symbol: str) -> JsonObject:
     """Return the best bid and ask."""
-    item, last = venue.tape.instrument(symbol), venue.tape.last(symbol)
-    bid = next(ladder(item, last, Side.SELL, venue.depth_ratio))
-    ask = next(ladder(item, last, Side.BUY, venue.depth_ratio))
+    bid = next(venue.tape.book(symbol, Side.SELL, venue.depth_ratio))
+    ask = next(venue.tape.book(symbol, Side.BUY, venue.depth_ratio))
     return {
         "symbol": symbol,
         "bidPrice": number(bid.price),

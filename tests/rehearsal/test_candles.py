@@ -85,7 +85,35 @@ def test_growth_beyond_a_day() -> None:
     assert (len(source), source.last_close) == (5001, 95.0)
 
 
-def test_history_starts_at_midnight() -> None:
+def test_history_starts_at_a_whole_minute() -> None:
     """Candles could not align to the epoch otherwise."""
-    with pytest.raises(ValueError, match="midnight"):
-        CandleSeries(MIDNIGHT_MS + MINUTE_MS, np.ones((5, 1)))
+    with pytest.raises(ValueError, match="whole minute"):
+        CandleSeries(MIDNIGHT_MS + 1, np.ones((5, 1)))
+
+
+@pytest.mark.parametrize("interval", ["1m", "5m", "1h", "4h", "1d"])
+def test_history_may_start_inside_a_candle(interval: str) -> None:
+    """Longer candles keep their UTC times; only the first one is short."""
+    whole = series(2000)
+    ones = whole.aggregate("1m", ALL).columns
+    late = CandleSeries(MIDNIGHT_MS + 607 * MINUTE_MS, ones[:, 607:])
+    bars = late.aggregate(interval, ALL)
+    expected = whole.aggregate(interval, Window(start_ms=MIDNIGHT_MS + 607 * MINUTE_MS, limit=9999))
+    kept = len(expected)
+    assert bars.open_ms[-kept:].tolist() == expected.open_ms.tolist()
+    assert bars.columns[:, -kept:] == pytest.approx(expected.columns)
+    assert bars.columns[OPEN, 0] == ones[OPEN, 607]
+    assert bars.open_ms[0] % INTERVALS_MS[interval] == 0
+    earliest = late.aggregate(interval, Window(start_ms=0, limit=1))
+    assert earliest.open_ms.tolist() == bars.open_ms[:1].tolist()
+
+
+def test_candles_may_open_with_a_trade() -> None:
+    """Where asked, a new candle knows nothing of the last close; silent minutes still repeat it."""
+    source = CandleSeries(MIDNIGHT_MS, np.full((5, 1), 100.0), opens_with_trade=True)
+    for ms, price in [(60_000, 90.0), (60_100, 95.0), (180_000, 97.0)]:
+        source.add_tick(MIDNIGHT_MS + ms, price, 2.0)
+    columns = source.aggregate("1m", ALL).columns[:, 1:]
+    assert columns[:, 0].tolist() == [90.0, 95.0, 90.0, 95.0, 4.0]
+    assert columns[:, 1].tolist() == [95.0, 95.0, 95.0, 95.0, 0.0]
+    assert columns[:, 2].tolist() == [97.0, 97.0, 97.0, 97.0, 2.0]

@@ -5,12 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import ccxt
 import pytest
 
 from qt_protections.rehearsal.overlay import api_urls
+from tests.rehearsal.recorded import frame, write
 
 COMMAND = [sys.executable, "-m", "qt_protections.rehearsal", "exchange"]
 
@@ -78,3 +80,59 @@ def test_bad_options(args: list[str]) -> None:
     done = run(*args)
     assert done.returncode == 2
     assert args[0] in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        (["--start", "2025-02-02T20:00"], "--start and --speed need --replay"),
+        (["--speed", "2"], "--start and --speed need --replay"),
+        (["--replay", "."], "--replay needs --start"),
+        (["--replay", ".", "--start", "2025-02-02T20:00"], "has no 1m candles"),
+        (["--replay", ".", "--print-config"], "has no 1m candles"),
+    ],
+    ids=["start-alone", "speed-alone", "no-start", "no-files", "no-pairs"],
+)
+def test_replay_refusals(args: list[str], reason: str) -> None:
+    """A replay that cannot be is refused in one sentence, with code 2."""
+    done = run(*args)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--start", "yesterday", "--replay", "."],
+        ["--start", "2025-02-02T20:00:30", "--replay", "."],
+        ["--speed", "1000", "--replay", "."],
+        ["--scenario", "gap", "--replay", "."],
+    ],
+    ids=["no-time", "seconds", "too-fast", "both"],
+)
+def test_bad_replay_options(args: list[str]) -> None:
+    """Options that make no replay are refused by name."""
+    done = run(*args)
+    assert done.returncode == 2
+    assert args[0] in done.stderr
+
+
+def test_replay_starts_and_ends(tmp_path: Path) -> None:
+    """The banner states the start, the shift and the end; the config lists the pairs found."""
+    folder = write(tmp_path, frame(), "TON")
+    replay = [*COMMAND, "--port", "0", "--replay", str(folder)]
+    with subprocess.Popen(
+        [*replay, "--start", "2025-02-02T17:00"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        head = [process.stdout.readline() for _ in range(9)]
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+        assert process.wait(timeout=30) == 0
+    assert "replay from 2025-02-02T17:00" in head[3]
+    assert "so that --start is now; speed 1" in head[4]
+    assert "prices hold still from" in head[5]
+    assert f"--replay {folder} --print-config" in head[8]
+    overlay = json.loads(run("--replay", str(folder), "--print-config").stdout)
+    assert overlay["exchange"]["pair_whitelist"] == ["TON/USDT:USDT"]

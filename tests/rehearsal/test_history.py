@@ -52,6 +52,14 @@ def test_uptrend_ends_above_and_laggards_below(name: str, seed: int, minute: int
 
 
 @pytest.mark.parametrize(("seed", "minute"), list(zip(SEEDS, STARTS, strict=True)))
+def test_downtrend_ends_below(seed: int, minute: int) -> None:
+    """Every symbol of the downtrend ends 5 % below its EMA200 on 1h and 4h."""
+    tape = market("downtrend", seed, minute)
+    for symbol in tape.symbols:
+        assert max(gaps(tape, symbol, "1h") + gaps(tape, symbol, "4h")) <= -0.05, symbol
+
+
+@pytest.mark.parametrize(("seed", "minute"), list(zip(SEEDS, STARTS, strict=True)))
 def test_calm_ends_at_the_average(seed: int, minute: int) -> None:
     """In the calm market BTC ends within 1 % of its EMA200 on 4h."""
     assert max(map(abs, gaps(market("calm", seed, minute), "BTCUSDT", "4h"))) <= 0.01
