@@ -47,6 +47,7 @@ MESSAGES: dict[int, str] = {
     -4137: "Quantity must be zero with closePosition equals true.",
     -4161: ("Leverage reduction is not supported in Isolated Margin Mode with open positions."),
     -4164: "Order's notional is too small (unless you choose reduce only).",
+    -4171: ("Adjusted asset mode is currently set and does not need to be adjusted repeatedly"),
     -4509: (
         "Time in Force (TIF) GTE can only be used with open positions. "
         "Please ensure that positions are available."

@@ -48,6 +48,13 @@ def post_dual(_venue: Venue, params: Params) -> object:
     raise VenueError(-4059)
 
 
+def post_multi_assets(_venue: Venue, params: Params) -> object:
+    """Refuse multi-assets mode: positions are margined in their own quote asset."""
+    if params.flag("multiAssetsMargin"):
+        raise VenueError(-4084, "Method is not allowed currently. Coming soon.")
+    raise VenueError(-4171)
+
+
 def leverage_brackets(venue: Venue, params: Params) -> object:
     """List the leverage tables."""
     symbol = asked_symbol(venue, params)
@@ -88,6 +95,8 @@ ACCOUNT_ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "v1/positionSide/dual"): Route(lambda _v, _p: {"dualSidePosition": False}),
     ("POST", "v1/positionSide/dual"): Route(post_dual),
     ("GET", "v1/multiAssetsMargin"): Route(lambda _v, _p: {"multiAssetsMargin": False}),
+    ("POST", "v1/multiAssetsMargin"): Route(post_multi_assets),
+    ("GET", "v1/feeBurn"): Route(lambda _v, _p: {"feeBurn": False}),
     ("GET", "v1/leverageBracket"): Route(leverage_brackets),
     ("GET", "v1/symbolConfig"): Route(symbol_config),
     ("GET", "v1/commissionRate"): Route(

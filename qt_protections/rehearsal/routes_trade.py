@@ -21,7 +21,26 @@ def post_order(venue: Venue, params: Params) -> object:
     request = order_request(params)
     if not request.client_id:
         request = replace(request, client_id=f"web_{venue.now_ms}_{len(venue.desk.orders)}")
-    return wire.order_json(venue.place_order(request))
+    order = venue.place_order(request)
+    full = params.maybe_text("newOrderRespType") == "RESULT"
+    return wire.order_json(order) if full else wire.acknowledgement_json(order)
+
+
+def try_order(venue: Venue, params: Params) -> object:
+    """Check a plain order without placing it."""
+    request = order_request(params)
+    venue.desk.check(request)
+    now_ms = venue.now_ms
+    return wire.acknowledgement_json(Order(request, 0, now_ms, now_ms, request.quantity))
+
+
+def post_countdown(venue: Venue, params: Params) -> object:
+    """Arm, renew or stop the countdown after which a symbol's resting orders are cancelled."""
+    symbol, countdown_ms = known_symbol(venue, params), params.integer("countdownTime")
+    if countdown_ms < 0:
+        raise missing("countdownTime")
+    venue.set_countdown(symbol, countdown_ms)
+    return {"symbol": symbol, "countdownTime": str(countdown_ms)}
 
 
 def get_order(venue: Venue, params: Params) -> object:
@@ -178,12 +197,14 @@ def _window(params: Params, found: Iterable[T], time_of: Callable[[T], int]) -> 
 
 TRADE_ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "v1/order"): Route(post_order),
+    ("POST", "v1/order/test"): Route(try_order),
     ("GET", "v1/order"): Route(get_order),
     ("DELETE", "v1/order"): Route(delete_order),
     ("GET", "v1/openOrder"): Route(open_order),
     ("GET", "v1/openOrders"): Route(open_orders),
     ("GET", "v1/allOrders"): Route(all_orders),
     ("DELETE", "v1/allOpenOrders"): Route(delete_all_orders),
+    ("POST", "v1/countdownCancelAll"): Route(post_countdown),
     ("POST", "v1/algoOrder"): Route(post_algo),
     ("GET", "v1/algoOrder"): Route(get_algo),
     ("DELETE", "v1/algoOrder"): Route(delete_algo),

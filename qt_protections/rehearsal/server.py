@@ -148,6 +148,7 @@ class RehearsalServer:
     Attributes:
         venue: The exchange.
         port: The port it listens on.
+        certificate: File with the certificate of this run, for clients that check it.
     """
 
     def __init__(
@@ -168,14 +169,14 @@ class RehearsalServer:
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory(prefix="rehearsal-")
-        certificate, key = write_certificate(Path(self._folder.name), HOST)
+        self.certificate, key = write_certificate(Path(self._folder.name), HOST)
         config = uvicorn.Config(
             build_app(venue, latency_ms, faults),
             # uvloop 0.22 sometimes never returns from loop.close() after TLS connections
             loop="asyncio",
             log_level="critical",
             access_log=False,
-            ssl_certfile=certificate,
+            ssl_certfile=self.certificate,
             ssl_keyfile=key,
             ssl_version=ssl.PROTOCOL_TLS_SERVER,
             timeout_graceful_shutdown=1,

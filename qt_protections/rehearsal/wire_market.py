@@ -155,6 +155,7 @@ def print_json(item: Instrument, trade: Print, *, aggregate: bool) -> JsonObject
             "a": trade.number,
             "p": price,
             "q": size,
+            "nq": size,
             "f": trade.number,
             "l": trade.number,
             "T": trade.ms,
@@ -167,4 +168,5 @@ def print_json(item: Instrument, trade: Print, *, aggregate: bool) -> JsonObject
         "quoteQty": f"{trade.price * trade.volume:.4f}",
         "time": trade.ms,
         "isBuyerMaker": not trade.rising,
+        "isRPITrade": False,
     }
