@@ -71,19 +71,29 @@ class VenueError(Exception):
         code: Binance's error code, negative.
         msg: Binance's wording, or a close rendering of it.
         http_status: The HTTP status the answer carries.
+        retry_after_s: Seconds to wait before the next request, None if not told.
     """
 
-    def __init__(self, code: int, msg: str | None = None, http_status: int = 400) -> None:
+    def __init__(
+        self,
+        code: int,
+        msg: str | None = None,
+        http_status: int = 400,
+        *,
+        retry_after_s: int | None = None,
+    ) -> None:
         """Make a refusal.
 
         Args:
             code: Binance's error code.
             msg: Text of the answer; the code's usual text if None.
             http_status: HTTP status of the answer.
+            retry_after_s: Seconds of the Retry-After header.
         """
         self.code = code
         self.msg = MESSAGES[code] if msg is None else msg
         self.http_status = http_status
+        self.retry_after_s = retry_after_s
         super().__init__(f"{code}: {self.msg}")
 
 

@@ -8,7 +8,7 @@ from qt_protections.rehearsal.params import Params
 from qt_protections.rehearsal.routes_market import Route
 from qt_protections.rehearsal.routes_trade import asked_symbol, known_symbol
 from qt_protections.rehearsal.venue import Venue
-from qt_protections.rehearsal.wire_contracts import brackets_json
+from qt_protections.rehearsal.wire_contracts import brackets_json, order_limits_json
 
 
 def account_config(_venue: Venue, _params: Params) -> object:
@@ -99,6 +99,7 @@ ACCOUNT_ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "v1/feeBurn"): Route(lambda _v, _p: {"feeBurn": False}),
     ("GET", "v1/leverageBracket"): Route(leverage_brackets),
     ("GET", "v1/symbolConfig"): Route(symbol_config),
+    ("GET", "v1/rateLimit/order"): Route(lambda _v, _p: order_limits_json()),
     ("GET", "v1/commissionRate"): Route(
         lambda venue, params: wire_account.commission_json(known_symbol(venue, params))
     ),

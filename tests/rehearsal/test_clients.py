@@ -10,6 +10,7 @@ from qt_protections.rehearsal.command import open_venue
 from qt_protections.rehearsal.server import RehearsalServer
 from tests.rehearsal import shapes
 from tests.rehearsal.clients import KINDS, connected
+from tests.rehearsal.stage import Stage
 
 BTC = "BTCUSDT"
 MARKET = {"symbol": BTC, "type": "MARKET", "quantity": 0.01}
@@ -33,22 +34,20 @@ STOP = {
 Check = Callable[[Any, dict[str, type]], Any]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[RehearsalServer]:
-    """A running exchange, calm market, no added latency."""
+@pytest.fixture(scope="module", params=KINDS)
+def opened(request: pytest.FixtureRequest) -> Iterator[tuple[str, RehearsalServer]]:
+    """A client's name and a calm exchange for it alone, so that each has its own rate limits."""
     with RehearsalServer(open_venue("calm", 7)) as running:
-        yield running
+        yield request.param, running
 
 
-@pytest.fixture(params=KINDS)
-def client(
-    request: pytest.FixtureRequest, server: RehearsalServer, caplog: pytest.LogCaptureFixture
-) -> Iterator[Any]:
+@pytest.fixture
+def client(opened: tuple[str, RehearsalServer], caplog: pytest.LogCaptureFixture) -> Iterator[Any]:
     """Each of the clients in turn; the account is flat and without orders afterwards.
 
     The official connector reports an answer of other types than its models' as a log warning.
     """
-    with connected(request.param, server) as connection, caplog.at_level(logging.WARNING):
+    with connected(*opened) as connection, caplog.at_level(logging.WARNING):
         yield connection
         connection("cancelAll", symbol=BTC)
         connection("cancelAlgos", symbol=BTC)
@@ -226,3 +225,23 @@ def test_algo_order(client: Any, checked: Check) -> None:
 def test_refusals(client: Any, call: str, params: dict[str, Any], code: int) -> None:
     """The code of a refusal reaches each client."""
     assert client.refused(call, **params) == code
+
+
+def test_limit_headers(client: Any) -> None:
+    """Every answer tells the weight used, an order's also the orders counted."""
+    client("income")
+    used = int(client.headers["X-MBX-USED-WEIGHT-1M"])
+    assert 30 <= used <= 2400
+    client("newOrder", **LIMIT)
+    counts = [int(client.headers[f"X-MBX-ORDER-COUNT-{span}"]) for span in ("10S", "1M")]
+    assert 1 <= counts[0] <= counts[1] <= 1200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_too_many_requests(kind: str) -> None:
+    """Beyond 2400 a minute a client reads 429 and -1003; the clock stands still here."""
+    with RehearsalServer(Stage().venue) as server, connected(kind, server) as client:
+        for _ in range(12):
+            client("historicalTrades", symbol=BTC)
+        assert client.headers["X-MBX-USED-WEIGHT-1M"] == "2400"
+        assert client.refused("historicalTrades", symbol=BTC) == -1003
