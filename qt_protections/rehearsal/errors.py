@@ -11,6 +11,7 @@ MESSAGES: dict[int, str] = {
     -1117: "Invalid side.",
     -1120: "Invalid interval.",
     -1121: "Invalid symbol.",
+    -1128: "Combination of optional parameters invalid.",
     -1130: "Data sent for parameter is not valid.",
     -2007: "Invalid callBack rate",
     -2011: "Unknown order sent.",
@@ -47,6 +48,7 @@ MESSAGES: dict[int, str] = {
     -4137: "Quantity must be zero with closePosition equals true.",
     -4161: ("Leverage reduction is not supported in Isolated Margin Mode with open positions."),
     -4164: "Order's notional is too small (unless you choose reduce only).",
+    -4165: "Invalid time interval.",
     -4171: ("Adjusted asset mode is currently set and does not need to be adjusted repeatedly"),
     -4509: (
         "Time in Force (TIF) GTE can only be used with open positions. "
