@@ -69,6 +69,11 @@ class Desk:
         Raises:
             VenueError: With the code Binance refuses it with.
         """
+        self.check(request)
+        return self.enter(request)
+
+    def check(self, request: OrderRequest) -> None:
+        """Refuse an order whose client id, size or price is against the rules."""
         instrument = self.tape.instrument(request.symbol)
         if any(order.request.client_id == request.client_id for order in self._open.values()):
             raise VenueError(-4116)
@@ -78,7 +83,6 @@ class Desk:
         if not request.reduce_only:
             price = request.price or self.tape.last(request.symbol)
             instrument.check_notional(request.quantity, price)
-        return self.enter(request)
 
     def enter(self, request: OrderRequest) -> Order:
         """Send an order to the engine: a client's, or the child of a triggered stop.

@@ -11,6 +11,7 @@ MESSAGES: dict[int, str] = {
     -1117: "Invalid side.",
     -1120: "Invalid interval.",
     -1121: "Invalid symbol.",
+    -1128: "Combination of optional parameters invalid.",
     -1130: "Data sent for parameter is not valid.",
     -2007: "Invalid callBack rate",
     -2011: "Unknown order sent.",
@@ -47,6 +48,8 @@ MESSAGES: dict[int, str] = {
     -4137: "Quantity must be zero with closePosition equals true.",
     -4161: ("Leverage reduction is not supported in Isolated Margin Mode with open positions."),
     -4164: "Order's notional is too small (unless you choose reduce only).",
+    -4165: "Invalid time interval.",
+    -4171: ("Adjusted asset mode is currently set and does not need to be adjusted repeatedly"),
     -4509: (
         "Time in Force (TIF) GTE can only be used with open positions. "
         "Please ensure that positions are available."
@@ -70,19 +73,29 @@ class VenueError(Exception):
         code: Binance's error code, negative.
         msg: Binance's wording, or a close rendering of it.
         http_status: The HTTP status the answer carries.
+        retry_after_s: Seconds to wait before the next request, None if not told.
     """
 
-    def __init__(self, code: int, msg: str | None = None, http_status: int = 400) -> None:
+    def __init__(
+        self,
+        code: int,
+        msg: str | None = None,
+        http_status: int = 400,
+        *,
+        retry_after_s: int | None = None,
+    ) -> None:
         """Make a refusal.
 
         Args:
             code: Binance's error code.
             msg: Text of the answer; the code's usual text if None.
             http_status: HTTP status of the answer.
+            retry_after_s: Seconds of the Retry-After header.
         """
         self.code = code
         self.msg = MESSAGES[code] if msg is None else msg
         self.http_status = http_status
+        self.retry_after_s = retry_after_s
         super().__init__(f"{code}: {self.msg}")
 
 

@@ -8,7 +8,7 @@ from qt_protections.rehearsal.params import Params
 from qt_protections.rehearsal.routes_market import Route
 from qt_protections.rehearsal.routes_trade import asked_symbol, known_symbol
 from qt_protections.rehearsal.venue import Venue
-from qt_protections.rehearsal.wire_contracts import brackets_json
+from qt_protections.rehearsal.wire_contracts import brackets_json, order_limits_json
 
 
 def account_config(_venue: Venue, _params: Params) -> object:
@@ -46,6 +46,13 @@ def post_dual(_venue: Venue, params: Params) -> object:
     if params.flag("dualSidePosition"):
         raise VenueError(-4084, "Method is not allowed currently. Coming soon.")
     raise VenueError(-4059)
+
+
+def post_multi_assets(_venue: Venue, params: Params) -> object:
+    """Refuse multi-assets mode: positions are margined in their own quote asset."""
+    if params.flag("multiAssetsMargin"):
+        raise VenueError(-4084, "Method is not allowed currently. Coming soon.")
+    raise VenueError(-4171)
 
 
 def leverage_brackets(venue: Venue, params: Params) -> object:
@@ -88,8 +95,11 @@ ACCOUNT_ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "v1/positionSide/dual"): Route(lambda _v, _p: {"dualSidePosition": False}),
     ("POST", "v1/positionSide/dual"): Route(post_dual),
     ("GET", "v1/multiAssetsMargin"): Route(lambda _v, _p: {"multiAssetsMargin": False}),
+    ("POST", "v1/multiAssetsMargin"): Route(post_multi_assets),
+    ("GET", "v1/feeBurn"): Route(lambda _v, _p: {"feeBurn": False}),
     ("GET", "v1/leverageBracket"): Route(leverage_brackets),
     ("GET", "v1/symbolConfig"): Route(symbol_config),
+    ("GET", "v1/rateLimit/order"): Route(lambda _v, _p: order_limits_json()),
     ("GET", "v1/commissionRate"): Route(
         lambda venue, params: wire_account.commission_json(known_symbol(venue, params))
     ),

@@ -39,6 +39,13 @@ def index_klines(venue: Venue, params: Params) -> object:
     return _klines(venue, params, params.text("pair"), mark=True)
 
 
+def continuous_klines(venue: Venue, params: Params) -> object:
+    """Answer continuousKlines, of the perpetual contract only."""
+    if params.text("contractType") != "PERPETUAL":
+        raise VenueError(-1130, "Data sent for parameter 'contractType' is not valid.")
+    return _klines(venue, params, params.text("pair"), mark=False)
+
+
 def _klines(venue: Venue, params: Params, symbol: str, *, mark: bool) -> object:
     interval = params.text("interval")
     if interval not in INTERVALS_MS:
@@ -130,6 +137,7 @@ _PUBLIC: dict[str, Handler] = {
     "v1/time": lambda venue, _params: {"serverTime": venue.now_ms},
     "v1/exchangeInfo": lambda venue, _params: exchange_info_json(venue),
     "v1/klines": klines,
+    "v1/continuousKlines": continuous_klines,
     "v1/markPriceKlines": mark_klines,
     "v1/indexPriceKlines": index_klines,
     "v1/fundingRate": funding_rate,
@@ -142,6 +150,7 @@ _PUBLIC: dict[str, Handler] = {
     "v1/premiumIndex": _per_symbol(wire_market.premium_json),
     "v1/aggTrades": agg_trades,
     "v1/trades": trades,
+    "v1/historicalTrades": trades,
 }
 MARKET_ROUTES: dict[tuple[str, str], Route] = {
     ("GET", path): Route(handler, signed=False) for path, handler in _PUBLIC.items()

@@ -1,19 +1,14 @@
 """The signed endpoints."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TypeVar
 
 from qt_protections.rehearsal import wire
 from qt_protections.rehearsal.errors import VenueError, missing
-from qt_protections.rehearsal.ledger import Income
-from qt_protections.rehearsal.orders import AlgoOrder, Order, Trade
+from qt_protections.rehearsal.orders import Order
+from qt_protections.rehearsal.paging import asked_page
 from qt_protections.rehearsal.params import Params, algo_request, order_request
 from qt_protections.rehearsal.routes_market import Route
 from qt_protections.rehearsal.venue import Venue
-
-T = TypeVar("T", Order, AlgoOrder, Trade, Income)
-MAX_ROWS = 1000
 
 
 def post_order(venue: Venue, params: Params) -> object:
@@ -21,7 +16,26 @@ def post_order(venue: Venue, params: Params) -> object:
     request = order_request(params)
     if not request.client_id:
         request = replace(request, client_id=f"web_{venue.now_ms}_{len(venue.desk.orders)}")
-    return wire.order_json(venue.place_order(request))
+    order = venue.place_order(request)
+    full = params.maybe_text("newOrderRespType") == "RESULT"
+    return wire.order_json(order) if full else wire.acknowledgement_json(order)
+
+
+def try_order(venue: Venue, params: Params) -> object:
+    """Check a plain order without placing it."""
+    request = order_request(params)
+    venue.desk.check(request)
+    now_ms = venue.now_ms
+    return wire.acknowledgement_json(Order(request, 0, now_ms, now_ms, request.quantity))
+
+
+def post_countdown(venue: Venue, params: Params) -> object:
+    """Arm, renew or stop the countdown after which a symbol's resting orders are cancelled."""
+    symbol, countdown_ms = known_symbol(venue, params), params.integer("countdownTime")
+    if countdown_ms < 0:
+        raise missing("countdownTime")
+    venue.set_countdown(symbol, countdown_ms)
+    return {"symbol": symbol, "countdownTime": str(countdown_ms)}
 
 
 def get_order(venue: Venue, params: Params) -> object:
@@ -53,14 +67,10 @@ def open_orders(venue: Venue, params: Params) -> object:
 
 def all_orders(venue: Venue, params: Params) -> object:
     """List plain orders of every status."""
-    symbol = asked_symbol(venue, params)
-    found = [o for o in venue.desk.orders.values() if symbol in {None, o.request.symbol}]
-    first = params.maybe_integer("orderId") or 0
-    return [
-        wire.order_json(order)
-        for order in _window(params, found, lambda order: order.created_ms)
-        if order.order_id >= first
-    ]
+    symbol, page = known_symbol(venue, params), asked_page(params, "orderId")
+    found = [order for order in venue.desk.orders.values() if order.request.symbol == symbol]
+    rows = page.select(found, lambda order: order.created_ms, lambda order: order.order_id)
+    return [wire.order_json(order) for order in rows]
 
 
 def delete_all_orders(venue: Venue, params: Params) -> object:
@@ -105,11 +115,10 @@ def open_algos(venue: Venue, params: Params) -> object:
 
 def all_algos(venue: Venue, params: Params) -> object:
     """List conditional orders of every status."""
-    symbol = known_symbol(venue, params)
-    found = [a for a in venue.conditional.algos.values() if a.request.symbol == symbol]
-    return [
-        wire.algo_query_json(algo) for algo in _window(params, found, lambda algo: algo.created_ms)
-    ]
+    symbol, page = known_symbol(venue, params), asked_page(params, "algoId")
+    found = [algo for algo in venue.conditional.algos.values() if algo.request.symbol == symbol]
+    rows = page.select(found, lambda algo: algo.created_ms, lambda algo: algo.algo_id)
+    return [wire.algo_query_json(algo) for algo in rows]
 
 
 def delete_all_algos(venue: Venue, params: Params) -> object:
@@ -121,12 +130,16 @@ def delete_all_algos(venue: Venue, params: Params) -> object:
 def user_trades(venue: Venue, params: Params) -> object:
     """List our fills in a symbol."""
     symbol, order_id = known_symbol(venue, params), params.maybe_integer("orderId")
+    page = asked_page(params, "fromId")
+    if page.first_id is not None and (params.has("startTime") or params.has("endTime")):
+        raise VenueError(-1128)
     found = [
         trade
         for trade in venue.ledger.trades
         if trade.symbol == symbol and order_id in {None, trade.order_id}
     ]
-    return [wire.trade_json(trade) for trade in _window(params, found, lambda trade: trade.ms)]
+    rows = page.select(found, lambda trade: trade.ms, lambda trade: trade.trade_id)
+    return [wire.trade_json(trade) for trade in rows]
 
 
 def income(venue: Venue, params: Params) -> object:
@@ -137,7 +150,9 @@ def income(venue: Venue, params: Params) -> object:
         for line in venue.ledger.incomes
         if symbol in {None, line.symbol} and kind in {None, line.kind}
     ]
-    return [wire.income_json(line) for line in _window(params, found, lambda line: line.ms)]
+    page = asked_page(params, None, default=100, week=False)
+    rows = page.select(found, lambda line: line.ms, lambda line: line.number)
+    return [wire.income_json(line) for line in rows]
 
 
 def known_symbol(venue: Venue, params: Params) -> str:
@@ -164,26 +179,16 @@ def _algo_key(params: Params) -> tuple[int | None, str | None]:
     return algo_id, client_id
 
 
-def _window(params: Params, found: Iterable[T], time_of: Callable[[T], int]) -> list[T]:
-    start_ms, end_ms = params.maybe_integer("startTime"), params.maybe_integer("endTime")
-    limit = min(params.maybe_integer("limit") or 500, MAX_ROWS)
-    rows = [
-        row
-        for row in found
-        if (start_ms is None or time_of(row) >= start_ms)
-        and (end_ms is None or time_of(row) <= end_ms)
-    ]
-    return rows[:limit] if start_ms is not None else rows[-limit:]
-
-
 TRADE_ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "v1/order"): Route(post_order),
+    ("POST", "v1/order/test"): Route(try_order),
     ("GET", "v1/order"): Route(get_order),
     ("DELETE", "v1/order"): Route(delete_order),
     ("GET", "v1/openOrder"): Route(open_order),
     ("GET", "v1/openOrders"): Route(open_orders),
     ("GET", "v1/allOrders"): Route(all_orders),
     ("DELETE", "v1/allOpenOrders"): Route(delete_all_orders),
+    ("POST", "v1/countdownCancelAll"): Route(post_countdown),
     ("POST", "v1/algoOrder"): Route(post_algo),
     ("GET", "v1/algoOrder"): Route(get_algo),
     ("DELETE", "v1/algoOrder"): Route(delete_algo),

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import socket
 import ssl
 import tempfile
@@ -10,29 +9,21 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Self
-from urllib.parse import parse_qsl
 
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from qt_protections.rehearsal.auth import check_signature, check_timestamp
 from qt_protections.rehearsal.certificate import write_certificate
-from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.faults import HANG_S, VANISH_S, Fault, Faults, busy, lost
+from qt_protections.rehearsal.faults import HANG_S, Fault, Faults
+from qt_protections.rehearsal.gate import Gate
 from qt_protections.rehearsal.journal import JsonObject
-from qt_protections.rehearsal.params import Params
+from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.report import Report
-from qt_protections.rehearsal.routes_account import ACCOUNT_ROUTES
-from qt_protections.rehearsal.routes_market import MARKET_ROUTES, Route
-from qt_protections.rehearsal.routes_trade import TRADE_ROUTES
 from qt_protections.rehearsal.venue import Venue
-
-logger = logging.getLogger(__name__)
 
 HOST = "127.0.0.1"
 PULSE_S = 0.1
-ROUTES: dict[tuple[str, str], Route] = MARKET_ROUTES | TRADE_ROUTES | ACCOUNT_ROUTES
 
 
 class PortInUseError(OSError):
@@ -49,6 +40,7 @@ def build_app(venue: Venue, latency_ms: int = 0, faults: Faults | None = None) -
         faults: What goes wrong; nothing if None.
     """
     fate = Faults() if faults is None else faults
+    gate = Gate(venue, RateLimits(lambda: venue.now_ms))
     app = FastAPI(lifespan=_pulse(venue), openapi_url=None)
 
     @app.get("/_rehearsal/health")
@@ -70,9 +62,9 @@ def build_app(venue: Venue, latency_ms: int = 0, faults: Faults | None = None) -
         body = (await request.body()).decode()
         await asyncio.sleep(latency_ms / 2000)
         fault = fate.draw(request.method, path)
-        status, answer = answer_request(venue, request, path, body, fault)
+        answer = gate.answer(request, path, body, fault)
         await asyncio.sleep(latency_ms / 2000 + (HANG_S if fault is Fault.HANG else 0.0))
-        return JSONResponse(answer, status_code=status)
+        return JSONResponse(answer.content, answer.status, answer.headers)
 
     return app
 
@@ -85,44 +77,6 @@ def _health(venue: Venue) -> JsonObject:
         "symbols": list(venue.tape.symbols),
         "replay": None if facts is None else facts.model_dump(mode="json"),
     }
-
-
-def answer_request(
-    venue: Venue, request: Request, path: str, body: str, fault: Fault | None = None
-) -> tuple[int, object]:
-    """Return HTTP status and JSON for one exchange request, which may be struck by a fault."""
-    venue.advance()
-    try:
-        if fault is Fault.BUSY:
-            raise busy()
-        answer = _dispatch(venue, request, path, body)
-        if fault is Fault.LOST:
-            raise lost()
-    except VenueError as refusal:
-        logger.info("%s /%s refused: %s", request.method, path, refusal)
-        return refusal.http_status, {"code": refusal.code, "msg": refusal.msg}
-    if fault is Fault.VANISH:
-        _withdraw_later(venue, answer)
-    return 200, answer
-
-
-def _dispatch(venue: Venue, request: Request, path: str, body: str) -> object:
-    route = ROUTES.get((request.method, path.removeprefix("fapi/")))
-    if route is None or not path.startswith("fapi/"):
-        logger.warning("no such endpoint: %s /%s", request.method, path)
-        raise VenueError(-5000, f"Path /{path}, Method {request.method} is invalid", 404)
-    query = request.url.query
-    values = dict(parse_qsl(query) + parse_qsl(body))
-    if route.signed:
-        check_signature(query + body, request.headers.get("X-MBX-APIKEY"))
-        check_timestamp(values, venue.now_ms)
-    return route.handler(venue, Params(values))
-
-
-def _withdraw_later(venue: Venue, answer: object) -> None:
-    if isinstance(answer, dict) and "algoStatus" in answer:
-        loop = asyncio.get_running_loop()
-        loop.call_later(VANISH_S, venue.conditional.withdraw, answer["algoId"])
 
 
 def _pulse(venue: Venue) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
@@ -158,6 +112,7 @@ class RehearsalServer:
     Attributes:
         venue: The exchange.
         port: The port it listens on.
+        certificate: File with the certificate of this run, for clients that check it.
     """
 
     def __init__(
@@ -178,14 +133,14 @@ class RehearsalServer:
         self._socket = _listen(port)
         self.port: int = self._socket.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory(prefix="rehearsal-")
-        certificate, key = write_certificate(Path(self._folder.name), HOST)
+        self.certificate, key = write_certificate(Path(self._folder.name), HOST)
         config = uvicorn.Config(
             build_app(venue, latency_ms, faults),
             # uvloop 0.22 sometimes never returns from loop.close() after TLS connections
             loop="asyncio",
             log_level="critical",
             access_log=False,
-            ssl_certfile=certificate,
+            ssl_certfile=self.certificate,
             ssl_keyfile=key,
             ssl_version=ssl.PROTOCOL_TLS_SERVER,
             timeout_graceful_shutdown=1,

@@ -68,6 +68,7 @@ class Venue:
         self._feed = feed
         self._replay = Replay()
         self._next_funding_ms = self.next_funding_ms
+        self._countdowns: dict[str, int] = {}
 
     @property
     def account(self) -> Account:
@@ -92,6 +93,7 @@ class Venue:
             self._step(tick)
         self.conditional.run_due(target_ms)
         self.journal.now_ms = max(self.now_ms, target_ms)
+        self._end_countdowns()
 
     def place_order(self, request: OrderRequest) -> Order:
         """Take a plain order; refusals are written down and raised as `VenueError`."""
@@ -151,6 +153,13 @@ class Venue:
             raise VenueError(-4048)
         (self.account.isolated.add if isolated else self.account.isolated.discard)(symbol)
 
+    def set_countdown(self, symbol: str, countdown_ms: int) -> None:
+        """Cancel the resting orders of `symbol` in `countdown_ms` unless set again; 0 stops it."""
+        if countdown_ms:
+            self._countdowns[symbol] = self.now_ms + countdown_ms
+        else:
+            self._countdowns.pop(symbol, None)
+
     def report(self) -> Report:
         """Return what happened so far, replayed from the journal."""
         self._replay.read(self.journal.since(self._replay.next_seq), self.now_ms)
@@ -160,12 +169,18 @@ class Venue:
 
     def _step(self, tick: Tick) -> None:
         self.journal.now_ms = max(self.now_ms, tick.ms)
+        self._end_countdowns()
         self.tape.record(tick)
         self.desk.match_resting()
         self._liquidate()
         self.conditional.watch()
         if tick.ms >= self._next_funding_ms:
             self._pay_funding()
+
+    def _end_countdowns(self) -> None:
+        for symbol in [name for name, ms in self._countdowns.items() if ms <= self.now_ms]:
+            del self._countdowns[symbol]
+            self.desk.cancel_all(symbol)
 
     def _liquidate(self) -> None:
         for symbol, position in self.account.held():

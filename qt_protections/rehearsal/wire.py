@@ -5,7 +5,7 @@ from decimal import Decimal
 from qt_protections.rehearsal.book import Side
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.ledger import Income
-from qt_protections.rehearsal.orders import AlgoOrder, AlgoStatus, Order, Trade
+from qt_protections.rehearsal.orders import AlgoOrder, AlgoStatus, Order, OrderStatus, Trade
 
 MONEY = Decimal("1E-8")
 
@@ -53,6 +53,18 @@ def order_json(order: Order) -> JsonObject:
     }
 
 
+def acknowledgement_json(order: Order) -> JsonObject:
+    """Return a plain order as ACK tells of it: received, nothing known of its fills."""
+    return order_json(order) | {
+        "status": OrderStatus.NEW,
+        "avgPrice": "0.00",
+        "executedQty": "0",
+        "cumQty": "0",
+        "cumQuote": "0",
+        "updateTime": order.created_ms,
+    }
+
+
 def algo_json(algo: AlgoOrder) -> JsonObject:
     """Return a conditional order as its creation answers."""
     request = algo.request
@@ -93,6 +105,8 @@ def algo_query_json(algo: AlgoOrder) -> JsonObject:
     return algo_json(algo) | {
         "actualOrderId": str(child.order_id) if child is not None and done else "",
         "actualPrice": money(child.average_price) if child is not None and done else "0",
+        "actualQty": number(child.executed) if child is not None and done else "0",
+        "actualType": child.request.type if child is not None and done else "",
         "tpTriggerPrice": "0.000",
         "tpPrice": "0.000",
         "slTriggerPrice": "0.000",

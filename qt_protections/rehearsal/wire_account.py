@@ -120,6 +120,8 @@ def account_json(venue: Venue, *, v2: bool) -> JsonObject:
     }
     return {
         "feeTier": 0,
+        "feeBurn": False,
+        "tradeGroupId": -1,
         "canTrade": True,
         "canDeposit": False,
         "canWithdraw": False,
@@ -140,6 +142,7 @@ def commission_json(symbol: str) -> JsonObject:
         "symbol": symbol,
         "makerCommissionRate": number(MAKER_FEE_RATIO),
         "takerCommissionRate": number(TAKER_FEE_RATIO),
+        "rpiCommissionRate": "0.00005",
     }
 
 

@@ -4,6 +4,11 @@ from decimal import Decimal
 
 from qt_protections.rehearsal.instruments import Instrument
 from qt_protections.rehearsal.journal import JsonObject
+from qt_protections.rehearsal.limits import (
+    ORDERS_PER_10_S,
+    ORDERS_PER_MINUTE,
+    WEIGHT_PER_MINUTE,
+)
 from qt_protections.rehearsal.orders import AlgoType, OrderType, TimeInForce
 from qt_protections.rehearsal.venue import Venue
 from qt_protections.rehearsal.wire import number
@@ -12,20 +17,27 @@ PERPETUAL_DELIVERY_MS = 4_133_404_800_000
 
 
 def exchange_info_json(venue: Venue) -> JsonObject:
-    """Return the contracts on offer and the rate limits (stated, not enforced)."""
+    """Return the contracts on offer and the rate limits."""
     return {
         "timezone": "UTC",
         "serverTime": venue.now_ms,
         "futuresType": "U_MARGINED",
         "rateLimits": [
-            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, 2400),
-            _rate_limit("ORDERS", "MINUTE", 1, 1200),
-            _rate_limit("ORDERS", "SECOND", 10, 300),
+            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, WEIGHT_PER_MINUTE),
+            *order_limits_json(),
         ],
         "exchangeFilters": [],
         "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
         "symbols": [_symbol_json(venue.tape.instrument(name)) for name in venue.tape.symbols],
     }
+
+
+def order_limits_json() -> list[JsonObject]:
+    """Return the limits on the number of orders."""
+    return [
+        _rate_limit("ORDERS", "MINUTE", 1, ORDERS_PER_MINUTE),
+        _rate_limit("ORDERS", "SECOND", 10, ORDERS_PER_10_S),
+    ]
 
 
 def _rate_limit(kind: str, interval: str, count: int, limit: int) -> JsonObject:
@@ -56,6 +68,7 @@ def _symbol_json(item: Instrument) -> JsonObject:
         "quotePrecision": 8,
         "underlyingType": "COIN",
         "underlyingSubType": [],
+        "settlePlan": 0,
         "triggerProtect": "0.0500",
         "liquidationFee": "0.012500",
         "marketTakeBound": "0.05",

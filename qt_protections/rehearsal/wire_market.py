@@ -153,6 +153,7 @@ def print_json(item: Instrument, trade: Print, *, aggregate: bool) -> JsonObject
             "a": trade.number,
             "p": price,
             "q": size,
+            "nq": size,
             "f": trade.number,
             "l": trade.number,
             "T": trade.ms,
@@ -165,4 +166,5 @@ def print_json(item: Instrument, trade: Print, *, aggregate: bool) -> JsonObject
         "quoteQty": f"{trade.price * trade.volume:.4f}",
         "time": trade.ms,
         "isBuyerMaker": not trade.rising,
+        "isRPITrade": False,
     }

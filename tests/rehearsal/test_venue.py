@@ -111,3 +111,19 @@ def test_market_does_not_depend_on_how_it_is_read(steps: list[int]) -> None:
             venue.advance(MIDNIGHT_MS + 90_000 + part)
         found.append([(tape.last(name), tape.mark(name)) for name in tape.symbols])
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    ("renewed_ms", "left"), [(None, 0), (5000, 1), (0, 1)], ids=["runs-out", "renewed", "stopped"]
+)
+def test_countdown(renewed_ms: int | None, left: int) -> None:
+    """Resting orders of the symbol are cancelled unless the countdown is set again or stopped."""
+    stage = Stage()
+    stage.order(type="LIMIT", timeInForce="GTC", price="90000")
+    stage.venue.set_countdown(BTC, 1000)
+    stage.wait(999)
+    assert len(stage.venue.desk.open_orders(BTC)) == 1
+    if renewed_ms is not None:
+        stage.venue.set_countdown(BTC, renewed_ms)
+    stage.wait(1)
+    assert len(stage.venue.desk.open_orders(BTC)) == left

@@ -1,0 +1,104 @@
+"""What Binance documents of each answer: numbers are strings, flags booleans, ids integers."""
+
+from typing import Any
+
+
+def shape(*, text: str, whole: str = "", flags: str = "") -> dict[str, type]:
+    """Return the type of each key; a key may be absent or null if it ends with `?`."""
+    kinds = ((text, str), (whole, int), (flags, bool))
+    return {key: kind for keys, kind in kinds for key in keys.split()}
+
+
+_ORDER = (
+    "symbol status clientOrderId price origQty executedQty timeInForce type side positionSide "
+    "stopPrice workingType origType priceMatch selfTradePreventionMode "
+)
+NEW_ORDER = shape(
+    text=_ORDER + "cumQty cumQuote avgPrice",
+    whole="orderId updateTime goodTillDate",
+    flags="reduceOnly closePosition priceProtect",
+)
+ORDER = shape(
+    text=_ORDER + "cumQuote avgPrice",
+    whole="orderId time updateTime goodTillDate",
+    flags="reduceOnly closePosition priceProtect",
+)
+ALGO = shape(
+    text="clientAlgoId algoType orderType symbol side positionSide timeInForce quantity "
+    "algoStatus triggerPrice price icebergQuantity? selfTradePreventionMode workingType "
+    "priceMatch",
+    whole="algoId createTime updateTime triggerTime goodTillDate",
+    flags="closePosition priceProtect reduceOnly",
+)
+NEW_ALGO = ALGO | shape(text="activatePrice callbackRate")
+# The official connector's models of queries drop these two.
+ALGO_QUERY = ALGO | shape(
+    text="actualOrderId actualPrice actualQty actualType activatePrice? callbackRate?"
+)
+ALGO_CANCEL = shape(text="clientAlgoId code msg", whole="algoId")
+DONE = shape(text="msg", whole="code")
+TRADE = shape(
+    text="symbol side price qty realizedPnl quoteQty commission commissionAsset positionSide",
+    whole="id orderId time",
+    flags="buyer maker",
+)
+INCOME = shape(text="symbol incomeType income asset info tradeId", whole="time tranId")
+ACCOUNT = shape(
+    text="totalInitialMargin totalMaintMargin totalWalletBalance totalUnrealizedProfit "
+    "totalMarginBalance totalPositionInitialMargin totalOpenOrderInitialMargin "
+    "totalCrossWalletBalance totalCrossUnPnl availableBalance maxWithdrawAmount",
+    whole="feeTier updateTime tradeGroupId",
+    flags="canTrade canDeposit canWithdraw multiAssetsMargin feeBurn",
+)
+BALANCE = shape(
+    text="accountAlias asset balance crossWalletBalance crossUnPnl availableBalance "
+    "maxWithdrawAmount",
+    whole="updateTime",
+    flags="marginAvailable",
+)
+POSITION = shape(
+    text="symbol positionSide positionAmt entryPrice breakEvenPrice markPrice unRealizedProfit "
+    "liquidationPrice isolatedMargin notional marginAsset isolatedWallet initialMargin "
+    "maintMargin positionInitialMargin openOrderInitialMargin bidNotional askNotional",
+    whole="adl updateTime",
+)
+SYMBOL = shape(
+    text="symbol pair contractType status maintMarginPercent requiredMarginPercent baseAsset "
+    "quoteAsset marginAsset underlyingType triggerProtect liquidationFee marketTakeBound",
+    whole="deliveryDate onboardDate pricePrecision quantityPrecision baseAssetPrecision "
+    "quotePrecision",
+)
+RATE_LIMIT = shape(text="rateLimitType interval", whole="intervalNum limit")
+KLINE = [int, str, str, str, str, str, int, str, int, str, str, str]
+MARK = shape(
+    text="symbol markPrice indexPrice estimatedSettlePrice lastFundingRate interestRate",
+    whole="nextFundingTime time",
+)
+TICKER = shape(
+    text="symbol priceChange priceChangePercent weightedAvgPrice lastPrice lastQty openPrice "
+    "highPrice lowPrice volume quoteVolume",
+    whole="openTime closeTime firstId lastId count",
+)
+PRINT = shape(text="price qty quoteQty", whole="id time", flags="isBuyerMaker isRPITrade")
+AGG_PRINT = shape(text="p q nq", whole="a f l T", flags="m")
+COMMISSION = shape(text="symbol makerCommissionRate takerCommissionRate rpiCommissionRate")
+LEVERAGE = shape(text="symbol maxNotionalValue", whole="leverage")
+SYMBOL_CONFIG = shape(
+    text="symbol marginType maxNotionalValue", whole="leverage", flags="isAutoAddMargin"
+)
+COUNTDOWN = shape(text="symbol countdownTime")
+
+
+def assert_shape(row: Any, expected: dict[str, type]) -> None:
+    """Check that a JSON object holds every key with its type.
+
+    Args:
+        row: The object.
+        expected: From `shape`.
+    """
+    wrong = {}
+    for key, kind in expected.items():
+        value = row.get(key.removesuffix("?"))
+        if type(value) is not kind and not (key.endswith("?") and value is None):
+            wrong[key] = value
+    assert not wrong, wrong
