@@ -32,7 +32,7 @@ def overlay(folder: Path, port: int, **changes: Any) -> Path:
 
 def test_the_demonstration(tmp_path: Path) -> None:
     """`make demo`, shorter: every rule is seen at work, and no position is ever naked."""
-    ended = qt_guard("demo", "--seconds=45", "--out", tmp_path / "demo")
+    ended = qt_guard("demo", "--seconds=50", "--out", tmp_path / "demo")
     assert ended.code == 0, ended.output
     report = json.loads((tmp_path / "demo" / "report.json").read_text())
     assert report["summary"]["naked_s"]["max"] == 0

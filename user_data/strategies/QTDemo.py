@@ -12,8 +12,8 @@ from freqtrade.strategy import IStrategy
 
 from qt_protections.guard import QTGuard
 
-#: A position this old asks for another entry, again and again.
-STACK_AFTER = timedelta(seconds=10)
+#: A position this old that gains asks for another entry, again and again.
+STACK_AFTER = timedelta(seconds=5)
 
 
 class QTDemoSignals(IStrategy):
@@ -66,13 +66,18 @@ class QTDemoSignals(IStrategy):
         return dataframe
 
     def adjust_trade_position(  # type: ignore[override]
-        self, trade: Trade, current_time: datetime, min_stake: float | None, **kwargs: Any
+        self, trade: Trade, current_time: datetime, current_entry_rate: float, **kwargs: Any
     ) -> float | None:
-        """Ask for one more entry of the same size once the position has stood for a while."""
+        """Ask for one more entry of the same size where the price has moved the right way.
+
+        Adding to a loss would bring the entry ever closer to its stop, which may then be hit while
+        the entry is still on its way.
+        """
         last = trade.date_last_filled_utc
         if trade.has_open_orders or last is None or current_time - last < STACK_AFTER:
             return None
-        return trade.stake_amount
+        gained = (current_entry_rate - trade.open_rate) * (-1 if trade.is_short else 1)
+        return trade.stake_amount if gained >= 0 else None
 
 
 class QTDemo(QTGuard, QTDemoSignals):
