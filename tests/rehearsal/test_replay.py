@@ -189,8 +189,10 @@ def test_refusals(tmp_path: Path, candles: pd.DataFrame, start: pd.Timestamp, re
 
 def test_last_candle_may_be_the_start(folder: Path) -> None:
     """One candle of past and one of future are enough."""
-    opened(folder, FIRST + 419 * MINUTE).advance()
-    opened(folder, FIRST + 61 * MINUTE).advance()
+    for minute in (419, 61):
+        venue = opened(folder, FIRST + minute * MINUTE)
+        venue.advance()
+        assert venue.tape.last(venue.tape.symbols[0]) > 0
 
 
 @pytest.mark.skipif(not EVENT.is_dir(), reason=f"no recorded event beside the project: {EVENT}")
