@@ -1,5 +1,6 @@
 """The live market: a seeded path of ticks, the same whenever and however often it is read."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
@@ -39,7 +40,26 @@ class PriceFeed(Protocol):
         ...
 
 
-class RandomFeed:
+class BlockFeed(ABC):
+    """A feed that makes its ticks in blocks, so that reading them in parts is the same."""
+
+    _block: list[Tick]
+
+    def until(self, now_ms: int) -> Iterator[Tick]:
+        """Yield the ticks not yet read with `ms <= now_ms`, oldest first."""
+        while True:
+            if not self._block:
+                self._block = self._next_block()
+            if self._block[-1].ms > now_ms:
+                return
+            yield self._block.pop()
+
+    @abstractmethod
+    def _next_block(self) -> list[Tick]:
+        """Return the ticks after those made so far, newest first."""
+
+
+class RandomFeed(BlockFeed):
     """Ticks every 100 ms, made in blocks of a minute so that reading them in parts is the same."""
 
     def __init__(
@@ -71,15 +91,6 @@ class RandomFeed:
         shock = scenario.shock
         self._knots = [] if shock is None else [shock.knots(rng) for _ in instruments]
         self._block: list[Tick] = []
-
-    def until(self, now_ms: int) -> Iterator[Tick]:
-        """Yield the ticks not yet read with `ms <= now_ms`, oldest first."""
-        while True:
-            if not self._block:
-                self._block = self._next_block()
-            if self._block[-1].ms > now_ms:
-                return
-            yield self._block.pop()
 
     def _next_block(self) -> list[Tick]:
         shape = (BLOCK_TICKS, len(self._instruments))

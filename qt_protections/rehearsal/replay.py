@@ -1,14 +1,14 @@
 """The live market of a replay: recorded candles, walked tick by tick, shifted to the present."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
 from qt_protections.rehearsal.candles import CLOSE, HIGH, LOW, MINUTE_MS, OPEN, VOLUME, Floats
-from qt_protections.rehearsal.feed import TICK_MS, Tick
+from qt_protections.rehearsal.feed import TICK_MS, BlockFeed, Tick
 from qt_protections.rehearsal.instruments import Instrument
 from qt_protections.rehearsal.recordings import (
     Recording,
@@ -27,7 +27,7 @@ MIN_SPEED, MAX_SPEED = 0.1, 100.0
 SPREAD_SHARE = 0.02
 
 
-class CandleFeed:
+class CandleFeed(BlockFeed):
     """Ticks that touch every candle's open, high, low and close; still prices after the last."""
 
     def __init__(
@@ -61,15 +61,6 @@ class CandleFeed:
     def ends_ms(self) -> int:
         """When the last candle closes, exchange time, epoch milliseconds."""
         return self._start_ms + round(self._count * self._width_ms)
-
-    def until(self, now_ms: int) -> Iterator[Tick]:
-        """Yield the ticks not yet read with `ms <= now_ms`, oldest first."""
-        while True:
-            if not self._block:
-                self._block = self._next_block()
-            if self._block[-1].ms > now_ms:
-                return
-            yield self._block.pop()
 
     def _next_block(self) -> list[Tick]:
         walks = [self._walk(*pair) for pair in zip(self._instruments, self._candles, strict=True)]
