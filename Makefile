@@ -14,8 +14,7 @@ help: ## list the targets
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(QUIET) -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install $(QUIET) -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(BIN)/python -m pip install $(QUIET) -c constraints.txt -e '.[dev]'
 	@touch $@
 
 demo: $(READY) ## a live bot under the guard on the rehearsal exchange, offline, about 90 s
