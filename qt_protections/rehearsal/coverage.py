@@ -34,11 +34,7 @@ STOP_ENDS = frozenset(
 
 
 class Replay:
-    """Walks through the journal, in parts if need be.
-
-    Attributes:
-        next_seq: Number of the first event not yet read.
-    """
+    """Follows the journal, event by event."""
 
     def __init__(self) -> None:
         """Start flat."""
@@ -48,7 +44,6 @@ class Replay:
         self.counts = StopCounts(rejections={})
         self.orphan_ms = 0
         self.funding = ZERO
-        self.next_seq = 0
         self._now_ms: int | None = None
         self._handlers: dict[EventKind, Callable[[Event], None]] = {
             EventKind.ORDER_FILLED: self._fill,
@@ -58,15 +53,12 @@ class Replay:
             **dict.fromkeys(STOP_ENDS, self._end),
         }
 
-    def read(self, events: Iterable[Event], now_ms: int) -> None:
-        """Take in further events, oldest first, and let time pass to `now_ms`."""
-        for event in events:
-            self.pass_time(event.ms)
-            self.next_seq = event.seq + 1
-            handler = self._handlers.get(event.kind)
-            if handler is not None:
-                handler(event)
-        self.pass_time(now_ms)
+    def take(self, event: Event) -> None:
+        """Take in the next event."""
+        self.pass_time(event.ms)
+        handler = self._handlers.get(event.kind)
+        if handler is not None:
+            handler(event)
 
     def report(self) -> Report:
         """Return the report on what was read so far."""
@@ -146,7 +138,9 @@ def replay(events: Iterable[Event], now_ms: int) -> Report:
         now_ms: Until when open positions and orphans count, epoch milliseconds.
     """
     run = Replay()
-    run.read(events, now_ms)
+    for event in events:
+        run.take(event)
+    run.pass_time(now_ms)
     return run.report()
 
 

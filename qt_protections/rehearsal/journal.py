@@ -1,13 +1,17 @@
 """The exchange's own log: every event, in order, with its millisecond."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
+from itertools import islice
 from typing import TypedDict, Unpack
 
 from qt_protections.rehearsal.book import Side
 
 JsonObject = dict[str, object]
+KEPT_EVENTS = 50_000
 
 
 class EventKind(StrEnum):
@@ -103,26 +107,37 @@ class Event:
 
 
 class Journal:
-    """The events so far, and the exchange's time they are stamped with.
+    """The latest events, and the exchange's time they are stamped with.
 
     Attributes:
         now_ms: Exchange time, epoch milliseconds; the venue moves it.
     """
 
-    def __init__(self, now_ms: int = 0) -> None:
-        """Start empty at `now_ms`."""
+    def __init__(self, now_ms: int = 0, keep: int = KEPT_EVENTS) -> None:
+        """Start empty at `now_ms`, to hold the latest `keep` events."""
         self.now_ms = now_ms
-        self._events: list[Event] = []
+        self._events: deque[Event] = deque(maxlen=keep)
+        self._listeners: list[Callable[[Event], None]] = []
+        self._count = 0
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All events, oldest first."""
+        """The events that are still held, oldest first."""
         return tuple(self._events)
 
+    def subscribe(self, listener: Callable[[Event], None]) -> None:
+        """Call `listener` with each further event, when what the event tells of has been done."""
+        self._listeners.append(listener)
+
     def since(self, seq: int) -> list[Event]:
-        """Return the events numbered `seq` or higher, oldest first."""
-        return self._events[max(0, seq) :]
+        """Return the events numbered `seq` or higher that are still held, oldest first."""
+        oldest = self._count - len(self._events)
+        return list(islice(self._events, max(0, seq - oldest), None))
 
     def add(self, kind: EventKind, symbol: str, **facts: Unpack[Facts]) -> None:
         """Append an event at the present time; see `Event` for the fields."""
-        self._events.append(Event(len(self._events), self.now_ms, kind, symbol, **facts))
+        event = Event(self._count, self.now_ms, kind, symbol, **facts)
+        self._count += 1
+        self._events.append(event)
+        for listener in self._listeners:
+            listener(event)

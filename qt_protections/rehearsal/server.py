@@ -1,99 +1,24 @@
 """The exchange on a loopback socket, over TLS, with every answer as late as a real one."""
 
-import asyncio
-import contextlib
 import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Self
 
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
 
+from qt_protections.rehearsal.app import build_app
 from qt_protections.rehearsal.certificate import write_certificate
-from qt_protections.rehearsal.faults import HANG_S, Fault, Faults
-from qt_protections.rehearsal.gate import Gate
-from qt_protections.rehearsal.journal import JsonObject
-from qt_protections.rehearsal.limits import RateLimits
-from qt_protections.rehearsal.report import Report
+from qt_protections.rehearsal.faults import Faults
 from qt_protections.rehearsal.venue import Venue
 
 HOST = "127.0.0.1"
-PULSE_S = 0.1
 
 
 class PortInUseError(OSError):
     """The port is taken."""
-
-
-def build_app(venue: Venue, latency_ms: int = 0, faults: Faults | None = None) -> FastAPI:
-    """Return the web application.
-
-    Args:
-        venue: The exchange; the application keeps its time moving.
-        latency_ms: Added round trip of every exchange request, half before it is handled and
-            half after, in milliseconds.
-        faults: What goes wrong; nothing if None.
-    """
-    fate = Faults() if faults is None else faults
-    gate = Gate(venue, RateLimits(lambda: venue.now_ms))
-    app = FastAPI(lifespan=_pulse(venue), openapi_url=None)
-
-    @app.get("/_rehearsal/health")
-    async def health() -> JsonObject:
-        return _health(venue)
-
-    @app.get("/_rehearsal/report")
-    async def report() -> Report:
-        venue.advance()
-        return venue.report()
-
-    @app.get("/_rehearsal/events")
-    async def events(since: int = 0) -> list[JsonObject]:
-        venue.advance()
-        return [event.as_json() for event in venue.journal.since(since)]
-
-    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
-    async def exchange(path: str, request: Request) -> JSONResponse:
-        body = (await request.body()).decode()
-        await asyncio.sleep(latency_ms / 2000)
-        fault = fate.draw(request.method, path)
-        answer = gate.answer(request, path, body, fault)
-        await asyncio.sleep(latency_ms / 2000 + (HANG_S if fault is Fault.HANG else 0.0))
-        return JSONResponse(answer.content, answer.status, answer.headers)
-
-    return app
-
-
-def _health(venue: Venue) -> JsonObject:
-    facts = venue.replayed
-    return {
-        "ok": True,
-        "now_ms": venue.now_ms,
-        "symbols": list(venue.tape.symbols),
-        "replay": None if facts is None else facts.model_dump(mode="json"),
-    }
-
-
-def _pulse(venue: Venue) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
-    async def beat() -> None:
-        while True:
-            venue.advance()
-            await asyncio.sleep(PULSE_S)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        task = asyncio.create_task(beat())
-        yield
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-    return lifespan
 
 
 class _AbruptServer(uvicorn.Server):

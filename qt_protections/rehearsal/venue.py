@@ -67,6 +67,7 @@ class Venue:
         self._clock = clock
         self._feed = feed
         self._replay = Replay()
+        self.journal.subscribe(self._replay.take)
         self._next_funding_ms = self.next_funding_ms
         self._countdowns: dict[str, int] = {}
 
@@ -161,8 +162,8 @@ class Venue:
             self._countdowns.pop(symbol, None)
 
     def report(self) -> Report:
-        """Return what happened so far, replayed from the journal."""
-        self._replay.read(self.journal.since(self._replay.next_seq), self.now_ms)
+        """Return what happened so far, as the journal tells it."""
+        self._replay.pass_time(self.now_ms)
         report = self._replay.report()
         report.replay = self.replayed
         return report
