@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import JSONResponse
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from qt_protections.rehearsal.faults import HANG_S, Fault, Faults
 from qt_protections.rehearsal.gate import Gate
@@ -42,13 +42,15 @@ def _exchange(gate: Gate, latency_ms: int, faults: Faults) -> APIRouter:
     router = APIRouter()
 
     @router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
-    async def exchange(path: str, request: Request) -> JSONResponse:
+    async def exchange(path: str, request: Request) -> Response:
         body = (await request.body()).decode()
         await asyncio.sleep(latency_ms / 2000)
         fault = faults.draw(request.method, path)
         answer = gate.answer(request, path, body, fault)
         await asyncio.sleep(latency_ms / 2000 + (HANG_S if fault is Fault.HANG else 0.0))
-        return JSONResponse(answer.content, answer.status, answer.headers)
+        return Response(
+            orjson.dumps(answer.content), answer.status, answer.headers, "application/json"
+        )
 
     return router
 

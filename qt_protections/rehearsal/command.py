@@ -15,6 +15,7 @@ import numpy as np
 
 from qt_protections.rehearsal.candles import MINUTE_MS
 from qt_protections.rehearsal.conditional import FlatStops
+from qt_protections.rehearsal.event_log import EventLog
 from qt_protections.rehearsal.faults import BASELINE, Faults
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.options import add_exchange_options, add_market_options
@@ -23,7 +24,7 @@ from qt_protections.rehearsal.recordings import ReplayError, recorded_files, utc
 from qt_protections.rehearsal.replay import open_replay
 from qt_protections.rehearsal.report import ReplayFacts
 from qt_protections.rehearsal.scenarios import SCENARIOS
-from qt_protections.rehearsal.server import HOST, PortInUseError, RehearsalServer
+from qt_protections.rehearsal.server import HOST, PortInUseError, RehearsalServer, spare_the_market
 from qt_protections.rehearsal.tape import build_market
 from qt_protections.rehearsal.venue import START_BALANCE, Venue
 
@@ -95,7 +96,21 @@ def run(args: argparse.Namespace) -> int:
             f"or choose another with --port {args.port + 1}.\n"
         )
         return 2
-    return _serve(server, args)
+    if args.events is None:
+        return _serve(server, args)
+    try:
+        log = EventLog(args.events)
+    except OSError as error:
+        sys.stderr.write(f"--events {args.events} cannot be written: {error.strerror}.\n")
+        return 2
+    venue.journal.subscribe(log.take)
+    with log:
+        code = _serve(server, args)
+    if log.lost:
+        sys.stderr.write(
+            f"{log.lost} events are missing in {args.events}: the disk was too slow.\n"
+        )
+    return code
 
 
 def open_venue(
@@ -194,6 +209,7 @@ def _serve(server: RehearsalServer, args: argparse.Namespace) -> int:
     done = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: done.set())
+    spare_the_market()
     with server:
         sys.stdout.write(
             BANNER.format(

@@ -6,12 +6,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from qt_protections.rehearsal.candles import Floats
+from qt_protections.rehearsal.candles import MINUTE_MS, Floats
 from qt_protections.rehearsal.instruments import Instrument
 from qt_protections.rehearsal.scenarios import Scenario
 
 TICK_MS = 100
-BLOCK_TICKS = 600
+BLOCK_TICKS = 50
 COMMON_WEIGHT = 0.6
 
 
@@ -60,7 +60,7 @@ class BlockFeed(ABC):
 
 
 class RandomFeed(BlockFeed):
-    """Ticks every 100 ms, made in blocks of a minute so that reading them in parts is the same."""
+    """Ticks every 100 ms, made in blocks so that reading them in parts is the same."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class RandomFeed(BlockFeed):
             (
                 np.maximum(np.round(np.exp(paths[:, i]), item.price_decimals), float(item.tick)),
                 np.round(
-                    sizes[:, i] * item.minute_volume / BLOCK_TICKS / item.reference_price,
+                    sizes[:, i] * item.minute_volume * TICK_MS / MINUTE_MS / item.reference_price,
                     item.qty_decimals,
                 ),
             )

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
@@ -99,11 +99,15 @@ class Event:
 
     def as_json(self) -> JsonObject:
         """Return the event without its empty fields; numbers as strings, as on the exchange."""
+        values = {name: getattr(self, name) for name in _FIELDS}
         return {
             name: format(value, "f") if isinstance(value, Decimal) else value
-            for name, value in asdict(self).items()
+            for name, value in values.items()
             if value is not None
         }
+
+
+_FIELDS = tuple(field.name for field in fields(Event))
 
 
 class Journal:

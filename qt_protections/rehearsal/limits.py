@@ -65,20 +65,26 @@ class RateLimits:
     """Counts requests and orders, and refuses those over the limits."""
 
     def __init__(
-        self, clock: Callable[[], int], weight_per_minute: int = WEIGHT_PER_MINUTE
+        self,
+        clock: Callable[[], int],
+        weight_per_minute: int = WEIGHT_PER_MINUTE,
+        orders_per_10_s: int = ORDERS_PER_10_S,
+        orders_per_minute: int = ORDERS_PER_MINUTE,
     ) -> None:
         """Start with nothing used.
 
         Args:
             clock: Returns epoch milliseconds.
             weight_per_minute: Request weight an address may use in a minute.
+            orders_per_10_s: Orders that may be placed in ten seconds.
+            orders_per_minute: Orders that may be placed in a minute.
         """
         self._clock = clock
         self._weight_per_minute = weight_per_minute
         self._visitors: dict[str, Visitor] = {}
         self._orders = {
-            "10S": Counter(ORDERS_PER_10_S, TEN_S_MS),
-            "1M": Counter(ORDERS_PER_MINUTE, MINUTE_MS),
+            "10S": Counter(orders_per_10_s, TEN_S_MS),
+            "1M": Counter(orders_per_minute, MINUTE_MS),
         }
 
     def admit(self, address: str, weight: int) -> None:

@@ -79,6 +79,12 @@ def add_exchange_options(parser: argparse.ArgumentParser) -> None:
         "out, 1%% hanging, 10%% of conditional orders rejected after acceptance",
     )
     parser.add_argument(
+        "--events",
+        type=Path,
+        metavar="FILE",
+        help="write every event to FILE as JSON Lines, replacing what it held",
+    )
+    parser.add_argument(
         "--print-config",
         action="store_true",
         help="print the config to pass to freqtrade as the last -c, and exit",

@@ -1,5 +1,6 @@
 """The market side as Binance JSON."""
 
+from functools import lru_cache
 from itertools import islice
 
 from qt_protections.rehearsal.book import Side
@@ -11,32 +12,48 @@ from qt_protections.rehearsal.venue import FUNDING_INTERVAL_MS, FUNDING_RATE, Ve
 from qt_protections.rehearsal.wire import number
 
 DAY_MINUTES = 1440
+KEPT_KLINES = 50_000
 
 
 def klines_json(
     venue: Venue, symbol: str, interval: str, window: Window, *, mark: bool = False
-) -> list[list[object]]:
+) -> list[tuple[object, ...]]:
     """Return candles; the arguments are those of `Tape.bars`."""
     item = venue.tape.instrument(symbol)
     bars = venue.tape.bars(symbol, interval, window, mark=mark)
-    decimals = 8 if mark else item.price_decimals
-    rows: list[list[object]] = []
-    for open_ms, column in zip(bars.open_ms.tolist(), bars.columns.T.tolist(), strict=True):
-        value = column[VOLUME] * (column[OPEN] + column[CLOSE]) / 2
-        rows.append(
-            [
-                open_ms,
-                *(f"{column[part]:.{decimals}f}" for part in (OPEN, HIGH, LOW, CLOSE)),
-                f"{column[VOLUME]:.{item.qty_decimals}f}",
-                open_ms + INTERVALS_MS[interval] - 1,
-                f"{value:.4f}",
-                max(1, int(value / 500)),
-                f"{column[VOLUME] / 2:.{item.qty_decimals}f}",
-                f"{value / 2:.4f}",
-                "0",
-            ]
-        )
-    return rows
+    decimals = (8 if mark else item.price_decimals, item.qty_decimals)
+    width_ms = INTERVALS_MS[interval]
+    return [
+        _kline(open_ms, width_ms, decimals, *column)
+        for open_ms, column in zip(bars.open_ms.tolist(), bars.columns.T.tolist(), strict=True)
+    ]
+
+
+# Bots ask for the same closed candles again and again, and a thousand rows take milliseconds.
+@lru_cache(maxsize=KEPT_KLINES)
+def _kline(
+    open_ms: int,
+    width_ms: int,
+    decimals: tuple[int, int],
+    open_: float,
+    high: float,
+    low: float,
+    close: float,
+    volume: float,
+) -> tuple[object, ...]:
+    price_decimals, qty_decimals = decimals
+    value = volume * (open_ + close) / 2
+    return (
+        open_ms,
+        *(f"{price:.{price_decimals}f}" for price in (open_, high, low, close)),
+        f"{volume:.{qty_decimals}f}",
+        open_ms + width_ms - 1,
+        f"{value:.4f}",
+        max(1, int(value / 500)),
+        f"{volume / 2:.{qty_decimals}f}",
+        f"{value / 2:.4f}",
+        "0",
+    )
 
 
 def depth_json(venue: Venue, symbol: str, limit: int) -> JsonObject:

@@ -20,6 +20,7 @@ from qt_protections.rehearsal.command import wall_clock_ms
 from qt_protections.rehearsal.conditional import FlatStops
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.feed import Tick
+from qt_protections.rehearsal.limits import WEIGHT_PER_MINUTE, RateLimits
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.scenarios import SCENARIOS
@@ -67,7 +68,15 @@ class ScriptedVenue(Venue):
         self.refuse_stops: deque[VenueError] = deque()
         self.on_order: Callable[[], None] = lambda: None
         self.lose_answers = 0
+        self.funding_is_due = False
         return self
+
+    def advance(self, now_ms: int | None = None) -> None:
+        """Move on, and charge funding out of turn if a test asked for it."""
+        super().advance(now_ms)
+        if self.funding_is_due:
+            self.funding_is_due = False
+            self._pay_funding()
 
     def place_order(self, request: OrderRequest) -> Order:
         """Take an order, unless a refusal is due; its answer may be lost on the way."""
@@ -90,12 +99,25 @@ class ScriptedVenue(Venue):
 class Rig:
     """The exchange, and the bots that trade on it one after the other."""
 
-    def __init__(self, folder: Path, scenario: str, flat_stops: FlatStops) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        scenario: str,
+        flat_stops: FlatStops = FlatStops.ACCEPT,
+        weight_per_minute: int = WEIGHT_PER_MINUTE,
+    ) -> None:
         start_ms = wall_clock_ms()
         tape, _ = build_market(SCENARIOS[scenario], 7, start_ms)
         self.feed = HeldFeed(tape, start_ms)
-        self.venue = ScriptedVenue(tape, self.feed, wall_clock_ms, flat_stops=flat_stops).script()
-        self._server = RehearsalServer(self.venue)
+        self.venue = ScriptedVenue(
+            tape,
+            self.feed,
+            wall_clock_ms,
+            flat_stops=flat_stops,
+            depth_ratio=SCENARIOS[scenario].depth_ratio,
+        ).script()
+        limits = RateLimits(lambda: self.venue.now_ms, weight_per_minute)
+        self._server = RehearsalServer(self.venue, limits=limits)
         self.folder = folder
         self._bots: list[FreqtradeBot] = []
 
@@ -147,6 +169,12 @@ class Rig:
     def move(self, symbol: str, ratio: float) -> None:
         """Move a price, and let triggered orders reach the engine."""
         self.feed.move(symbol, ratio)
+        seen = self.report()
+        assert seen
+
+    def fund(self) -> None:
+        """Have funding charged now."""
+        self.venue.funding_is_due = True
         seen = self.report()
         assert seen
 
