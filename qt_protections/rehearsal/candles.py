@@ -79,6 +79,9 @@ class CandleSeries:
         self._opens_with_trade = opens_with_trade
         self._columns = np.pad(columns, ((0, 0), (0, 1440)))
         self._count: int = columns.shape[1]
+        # Plain numbers, stored when the next candle opens or somebody looks: a tick is ten times
+        # as frequent as a request.
+        self._growing: list[float] = columns[:, -1].tolist()
 
     def __len__(self) -> int:
         """Return the number of 1m candles, the growing one included."""
@@ -87,7 +90,7 @@ class CandleSeries:
     @property
     def last_close(self) -> float:
         """Price of the latest candle, in USDT."""
-        return float(self._columns[CLOSE, self._count - 1])
+        return self._growing[CLOSE]
 
     def add_tick(self, ms: int, price: float, volume: float) -> None:
         """Grow the series by one trade; minutes without trades repeat the last close.
@@ -101,22 +104,27 @@ class CandleSeries:
         is_first = self._count <= index
         while self._count <= index:
             self._open_candle()
-        row = self._columns[:, index]
+        candle = self._growing
         if is_first and self._opens_with_trade:
-            row[:VOLUME] = price
-        row[HIGH] = max(row[HIGH], price)
-        row[LOW] = min(row[LOW], price)
-        row[CLOSE] = price
-        row[VOLUME] += volume
+            candle[:VOLUME] = [price] * VOLUME
+        candle[HIGH] = max(candle[HIGH], price)
+        candle[LOW] = min(candle[LOW], price)
+        candle[CLOSE] = price
+        candle[VOLUME] += volume
 
     def _open_candle(self) -> None:
+        self._store()
         if self._count == self._columns.shape[1]:
             self._columns = np.pad(self._columns, ((0, 0), (0, 1440)))
-        self._columns[:VOLUME, self._count] = self.last_close
+        self._growing = [self.last_close] * VOLUME + [0.0]
         self._count += 1
+
+    def _store(self) -> None:
+        self._columns[:, self._count - 1] = self._growing
 
     def aggregate(self, interval: str, window: Window) -> Bars:
         """Return candles of `interval`, a key of `INTERVALS_MS`."""
+        self._store()
         width_ms = INTERVALS_MS[interval]
         minutes = width_ms // MINUTE_MS
         midnight_ms = self.start_ms - self._lead * MINUTE_MS

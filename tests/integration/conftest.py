@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from qt_protections.rehearsal.conditional import FlatStops
-from tests.integration.rig import Rig
+from tests.integration.rig import Rig, held_market
 
 
 @pytest.fixture
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """An exchange in an uptrend; parametrise indirectly with another scenario's name."""
     scenario = getattr(request, "param", "uptrend")
-    with Rig(tmp_path, scenario, FlatStops.ACCEPT) as opened:
+    with Rig(tmp_path, held_market(scenario)) as opened:
         yield opened

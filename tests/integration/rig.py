@@ -19,7 +19,7 @@ from freqtrade.rpc.rpc import RPC
 from qt_protections.rehearsal.command import wall_clock_ms
 from qt_protections.rehearsal.conditional import FlatStops
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.feed import Tick
+from qt_protections.rehearsal.feed import PriceFeed, Tick
 from qt_protections.rehearsal.limits import WEIGHT_PER_MINUTE, RateLimits
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.overlay import config_overlay
@@ -57,6 +57,13 @@ class HeldFeed:
 
     def _tick(self, ms: int) -> Tick:
         return Tick(ms, tuple(self._prices.values()), (1.0,) * len(self._prices))
+
+
+def held_market(scenario: str) -> tuple[Tape, HeldFeed]:
+    """Return a scenario's history, with prices that stand still from now on."""
+    start_ms = wall_clock_ms()
+    tape, _ = build_market(SCENARIOS[scenario], 7, start_ms)
+    return tape, HeldFeed(tape, start_ms)
 
 
 class ScriptedVenue(Venue):
@@ -102,20 +109,15 @@ class Rig:
     def __init__(
         self,
         folder: Path,
-        scenario: str,
+        market: tuple[Tape, PriceFeed],
         flat_stops: FlatStops = FlatStops.ACCEPT,
+        depth_ratio: float = 1.0,
         weight_per_minute: int = WEIGHT_PER_MINUTE,
     ) -> None:
-        start_ms = wall_clock_ms()
-        tape, _ = build_market(SCENARIOS[scenario], 7, start_ms)
-        self.feed = HeldFeed(tape, start_ms)
         self.venue = ScriptedVenue(
-            tape,
-            self.feed,
-            wall_clock_ms,
-            flat_stops=flat_stops,
-            depth_ratio=SCENARIOS[scenario].depth_ratio,
+            *market, wall_clock_ms, flat_stops=flat_stops, depth_ratio=depth_ratio
         ).script()
+        self.feed = market[1]
         limits = RateLimits(lambda: self.venue.now_ms, weight_per_minute)
         self._server = RehearsalServer(self.venue, limits=limits)
         self.folder = folder
@@ -135,7 +137,10 @@ class Rig:
     def config(self, strategy: str, **changes: Any) -> dict[str, Any]:
         """Return Freqtrade's whole configuration for a strategy of the tests."""
         overlay = self.folder / "overlay.json"
-        live = {**config_overlay(self._server.port), "force_entry_enable": True}
+        tape = self.venue.tape
+        instruments = [tape.instrument(symbol) for symbol in tape.symbols]
+        overlaid = config_overlay(self._server.port, instruments)
+        live = {**overlaid, "force_entry_enable": True}
         overlay.write_text(json.dumps({**live, **changes}))
         arguments = {
             "config": [str(base_config()), str(overlay)],
@@ -167,7 +172,8 @@ class Rig:
         return [event for event in events if event["kind"] in kinds]
 
     def move(self, symbol: str, ratio: float) -> None:
-        """Move a price, and let triggered orders reach the engine."""
+        """Move a held price, and let triggered orders reach the engine."""
+        assert isinstance(self.feed, HeldFeed)
         self.feed.move(symbol, ratio)
         seen = self.report()
         assert seen
