@@ -1,17 +1,19 @@
 """Recorded candles: reads the 1m futures files of a Freqtrade data folder, whole or not at all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from qt_protections.rehearsal.candles import MINUTE_MS, Floats
+from qt_protections.rehearsal.candles import MINUTE_MS, VOLUME, Floats
 from qt_protections.rehearsal.instruments import REPLAYABLE, Instrument
 
 COLUMNS = ["open", "high", "low", "close", "volume"]
+FINEST_STEP = Decimal("1E-8")
 
 
 class ReplayError(Exception):
@@ -84,12 +86,35 @@ def read_recording(instrument: Instrument, path: Path) -> Recording:
             f"by that of {utc_text(times[gaps[0] + 1])}."
         )
     _check_values(instrument, times, columns)
-    return Recording(instrument, int(times[0]), columns)
+    return Recording(_fitted(instrument, columns), int(times[0]), columns)
 
 
 def utc_text(ms: int) -> str:
     """Return a time (epoch milliseconds) as `2025-02-02T20:00` in UTC."""
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%dT%H:%M}"
+
+
+def _fitted(instrument: Instrument, columns: Floats) -> Instrument:
+    """Return the contract with steps as fine as the recorded prices and volumes need.
+
+    Binance coarsens a contract's steps when its price has risen: SOL had a tick of 0.001 early in
+    2025, and 0.01 later.
+    """
+    return replace(
+        instrument,
+        tick=_step(columns[:VOLUME], instrument.tick),
+        step=_step(columns[VOLUME], instrument.step),
+    )
+
+
+def _step(values: Floats, usual: Decimal) -> Decimal:
+    step = usual
+    while step > FINEST_STEP:
+        units = values / float(step)
+        if np.allclose(units, np.round(units), rtol=0.0, atol=1e-4):
+            break
+        step /= 10
+    return step
 
 
 def _check_values(

@@ -214,3 +214,13 @@ def test_february_2025() -> None:
         found = venue.tape.bars(symbol, "1h", Window(limit=len(wanted[0]) + 1)).columns[:, :-1]
         for row, column in zip((HIGH, LOW, CLOSE), wanted, strict=True):
             assert found[row].tolist() == column.tolist()
+
+
+def test_steps_as_fine_as_the_file(tmp_path: Path) -> None:
+    """Prices and volumes finer than the contract's steps of today come out as they were."""
+    prices = frame().assign(volume=0.25)
+    prices["close"] = prices["open"] = 4.00005
+    prices["high"], prices["low"] = 4.00015, 3.99995
+    venue = opened(write(tmp_path, prices, "TON"))
+    item = venue.tape.instrument("TONUSDT")
+    assert (item.price_decimals, item.qty_decimals) == (5, 2)
