@@ -1,22 +1,17 @@
 """The signed endpoints."""
 
-from dataclasses import replace
-
-from qt_protections.rehearsal import wire
+from qt_protections.rehearsal import intake, wire
 from qt_protections.rehearsal.errors import VenueError, missing
 from qt_protections.rehearsal.orders import Order
 from qt_protections.rehearsal.paging import asked_page
-from qt_protections.rehearsal.params import Params, algo_request, order_request
+from qt_protections.rehearsal.params import Params, order_request
 from qt_protections.rehearsal.routes_market import Route
 from qt_protections.rehearsal.venue import Venue
 
 
 def post_order(venue: Venue, params: Params) -> object:
     """Place a plain order."""
-    request = order_request(params)
-    if not request.client_id:
-        request = replace(request, client_id=f"web_{venue.now_ms}_{len(venue.desk.orders)}")
-    order = venue.place_order(request)
+    order = intake.place_order(venue, params)
     full = params.maybe_text("newOrderRespType") == "RESULT"
     return wire.order_json(order) if full else wire.acknowledgement_json(order)
 
@@ -81,11 +76,7 @@ def delete_all_orders(venue: Venue, params: Params) -> object:
 
 def post_algo(venue: Venue, params: Params) -> object:
     """Place a conditional order."""
-    request = algo_request(params)
-    if not request.client_id:
-        count = len(venue.conditional.algos)
-        request = replace(request, client_id=f"web_{venue.now_ms}_{count}")
-    return wire.algo_json(venue.place_algo(request))
+    return wire.algo_json(intake.place_algo(venue, params))
 
 
 def get_algo(venue: Venue, params: Params) -> object:

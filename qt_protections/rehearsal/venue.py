@@ -9,7 +9,7 @@ from qt_protections.rehearsal.coverage import Replay
 from qt_protections.rehearsal.desk import Desk
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.feed import PriceFeed, Tick
-from qt_protections.rehearsal.journal import EventKind, Journal
+from qt_protections.rehearsal.journal import Journal
 from qt_protections.rehearsal.ledger import Ledger
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.report import ReplayFacts, Report
@@ -96,41 +96,12 @@ class Venue:
         self._end_countdowns()
 
     def place_order(self, request: OrderRequest) -> Order:
-        """Take a plain order; refusals are written down and raised as `VenueError`."""
-        try:
-            return self.desk.place(request)
-        except VenueError as refusal:
-            self.journal.add(
-                EventKind.ORDER_REJECTED,
-                request.symbol,
-                side=request.side,
-                type=request.type,
-                client_id=request.client_id,
-                quantity=request.quantity,
-                reduce_only=request.reduce_only,
-                code=refusal.code,
-                reason=refusal.msg,
-            )
-            raise
+        """Take a plain order, or raise `VenueError`; requests from outside come by `intake`."""
+        return self.desk.place(request)
 
     def place_algo(self, request: AlgoRequest) -> AlgoOrder:
-        """Take a conditional order; refusals are written down and raised as `VenueError`."""
-        try:
-            return self.conditional.place(request)
-        except VenueError as refusal:
-            self.journal.add(
-                EventKind.STOP_REJECTED,
-                request.symbol,
-                side=request.side,
-                type=request.type,
-                client_id=request.client_id,
-                quantity=request.quantity,
-                price=request.trigger_price,
-                reduce_only=request.reduce_only or request.close_position,
-                code=refusal.code,
-                reason=refusal.msg,
-            )
-            raise
+        """Take a conditional order, or raise `VenueError`; see `place_order`."""
+        return self.conditional.place(request)
 
     def set_leverage(self, symbol: str, leverage: int) -> Decimal:
         """Choose the leverage of `symbol` and return the largest notional it allows, in USDT."""

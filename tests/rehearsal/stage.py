@@ -10,8 +10,9 @@ from qt_protections.rehearsal.conditional import FlatStops
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.feed import Tick
 from qt_protections.rehearsal.instruments import INSTRUMENTS
+from qt_protections.rehearsal.intake import place_algo, place_order
 from qt_protections.rehearsal.orders import AlgoOrder, Order
-from qt_protections.rehearsal.params import Params, algo_request, order_request
+from qt_protections.rehearsal.params import Params
 from qt_protections.rehearsal.tape import Tape, symbol_tape
 from qt_protections.rehearsal.venue import Venue
 
@@ -75,7 +76,7 @@ class Stage:
     def order(self, **given: object) -> Order:
         """Place a plain order: a market BUY of 0.01 BTC, except for what is given."""
         values = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.01"}
-        return self.venue.place_order(order_request(_params(values, given, "newClientOrderId")))
+        return place_order(self.venue, _params(values, given, "newClientOrderId"))
 
     def algo(self, **given: object) -> AlgoOrder:
         """Place a conditional order: a reduce-only stop SELL at 99,500, but for what is given."""
@@ -88,7 +89,7 @@ class Stage:
             "triggerPrice": "99500",
             "reduceOnly": "true",
         }
-        return self.venue.place_algo(algo_request(_params(values, given, "clientAlgoId")))
+        return place_algo(self.venue, _params(values, given, "clientAlgoId"))
 
     def amount(self, symbol: str = BTC) -> Decimal:
         """Return the position in base units."""
