@@ -120,7 +120,10 @@ class OrderRequest:
 
 @dataclass(slots=True)
 class Order:
-    """A plain order; prices in USDT, quantities in base units, times in epoch milliseconds."""
+    """A plain order; prices in USDT, quantities in base units, times in epoch milliseconds.
+
+    `ahead` is what is served before it at its price while it rests.
+    """
 
     request: OrderRequest
     order_id: int
@@ -130,6 +133,7 @@ class Order:
     status: OrderStatus = OrderStatus.NEW
     executed: Decimal = ZERO
     quote: Decimal = ZERO
+    ahead: Decimal = ZERO
 
     @property
     def is_open(self) -> bool:

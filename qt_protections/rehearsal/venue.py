@@ -17,6 +17,7 @@ from qt_protections.rehearsal.tape import Tape
 
 Clock = Callable[[], int]
 START_BALANCE = Decimal(10_000)
+POSITION_LAG_MS = 1000
 FUNDING_INTERVAL_MS = 8 * 3_600_000
 FUNDING_RATE = Decimal("0.0001")
 
@@ -43,6 +44,7 @@ class Venue:
         flat_stops: FlatStops = FlatStops.ACCEPT,
         depth_ratio: float = 1.0,
         trigger_delay_ms: int = 10,
+        position_lag_ms: int = POSITION_LAG_MS,
         replayed: ReplayFacts | None = None,
     ) -> None:
         """Open the exchange.
@@ -55,6 +57,7 @@ class Venue:
             flat_stops: The answer to a reduce-only stop that has no position to reduce.
             depth_ratio: Book depth as a ratio of the usual.
             trigger_delay_ms: Time between a trigger and its order reaching the engine.
+            position_lag_ms: Time for which `closePosition` orders do not see a new position.
             replayed: The recorded market `feed` replays, None if it replays none.
         """
         self.tape = tape
@@ -63,7 +66,7 @@ class Venue:
         self.journal = Journal(clock())
         self.ledger = Ledger(Account(balance), self.journal)
         self.desk = Desk(tape, self.ledger, depth_ratio)
-        self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms)
+        self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms, position_lag_ms)
         self._clock = clock
         self._feed = feed
         self._replay = Replay()

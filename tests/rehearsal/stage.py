@@ -36,7 +36,12 @@ class ScriptedFeed:
 class Stage:
     """A venue for BTCUSDT at 100,000 and ETHUSDT at 3,000, one day of flat history behind it."""
 
-    def __init__(self, flat_stops: FlatStops = FlatStops.ACCEPT, balance: int = 10_000) -> None:
+    def __init__(
+        self,
+        flat_stops: FlatStops = FlatStops.ACCEPT,
+        balance: int = 10_000,
+        position_lag_ms: int = 0,
+    ) -> None:
         """Open the venue at noon."""
         self.now_ms = MIDNIGHT_MS + 12 * 3_600_000
         self.prices = {BTC: 100_000.0, ETH: 3_000.0}
@@ -53,6 +58,7 @@ class Stage:
             lambda: self.now_ms,
             balance=Decimal(balance),
             flat_stops=flat_stops,
+            position_lag_ms=position_lag_ms,
         )
 
     def wait(self, ms: int) -> None:
@@ -60,11 +66,13 @@ class Stage:
         self.now_ms += ms
         self.venue.advance()
 
-    def tick(self, price: float, symbol: str = BTC, after_ms: int = 1000) -> None:
+    def tick(
+        self, price: float, symbol: str = BTC, after_ms: int = 1000, volume: float = 1.0
+    ) -> None:
         """Print a price, some milliseconds later, and let a trigger's order reach the engine."""
         self.prices[symbol] = price
         self.now_ms += after_ms
-        self.feed.ticks.append(Tick(self.now_ms, tuple(self.prices.values()), (1.0, 1.0)))
+        self.feed.ticks.append(Tick(self.now_ms, tuple(self.prices.values()), (volume,) * 2))
         self.venue.advance()
         self.wait(20)
 
