@@ -152,6 +152,41 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class AmendRequest:
+    """An amendment as asked for; the number of the order prevails over its name.
+
+    Attributes:
+        symbol: Exchange name.
+        side: The order's side, which cannot be changed.
+        order_id: Number of the order.
+        client_id: The client's name for it.
+        price: New price in USDT.
+        quantity: New size in base units, what is executed included.
+        reduce_only: Whether the order is said to be reduce-only, which spares it the minimum value.
+    """
+
+    symbol: str
+    side: Side
+    order_id: int | None
+    client_id: str | None
+    price: Decimal
+    quantity: Decimal
+    reduce_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """An amendment that was made: prices in USDT, sizes in base units, epoch milliseconds."""
+
+    number: int
+    ms: int
+    order: Order
+    price: tuple[Decimal, Decimal]
+    quantity: tuple[Decimal, Decimal]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class AlgoRequest:
     """A conditional order as asked for.
 

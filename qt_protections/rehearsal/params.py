@@ -13,6 +13,7 @@ from qt_protections.rehearsal.orders import (
     ZERO,
     AlgoRequest,
     AlgoType,
+    AmendRequest,
     Cause,
     OrderRequest,
     OrderType,
@@ -158,6 +159,26 @@ def algo_request(params: Params) -> AlgoRequest:
         close_position=closes,
         callback_ratio=params.decimal("callbackRate") / 100 if type_.is_trailing else None,
         activate_price=params.maybe_decimal("activatePrice") if type_.is_trailing else None,
+    )
+
+
+def amend_request(params: Params) -> AmendRequest:
+    """Read the amendment of a plain order.
+
+    Raises:
+        VenueError: -1102, -1111 or -1117.
+    """
+    order_id, client_id = params.maybe_integer("orderId"), params.maybe_text("origClientOrderId")
+    if order_id is None and client_id is None:
+        raise missing("orderId")
+    return AmendRequest(
+        symbol=params.text("symbol"),
+        side=params.choice("side", Side, None, -1117),
+        order_id=order_id,
+        client_id=client_id,
+        price=params.decimal("price"),
+        quantity=params.decimal("quantity"),
+        reduce_only=params.flag("reduceOnly"),
     )
 
 

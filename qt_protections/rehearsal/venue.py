@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from qt_protections.rehearsal.account import Account, is_liquidated
+from qt_protections.rehearsal.amendments import Amendments
 from qt_protections.rehearsal.conditional import ConditionalDesk, FlatStops
 from qt_protections.rehearsal.coverage import Replay
 from qt_protections.rehearsal.desk import Desk
@@ -29,6 +30,7 @@ class Venue:
         tape: Prices and candles.
         ledger: Account, trades and incomes.
         desk: Plain orders.
+        amendments: Changes of resting plain orders.
         conditional: Stops and other conditional orders.
         journal: Every event, and the exchange's time.
         replayed: The recorded market, None if prices are made up.
@@ -66,6 +68,7 @@ class Venue:
         self.journal = Journal(clock())
         self.ledger = Ledger(Account(balance), self.journal)
         self.desk = Desk(tape, self.ledger, depth_ratio)
+        self.amendments = Amendments(self.desk)
         self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms, position_lag_ms)
         self._clock = clock
         self._feed = feed
