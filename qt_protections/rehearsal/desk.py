@@ -138,7 +138,7 @@ class Desk:
         It is cancelled if `quantity` is filled already, or if it is GTX and would take.
 
         Raises:
-            VenueError: -4016, -4024, -2022, -2019 or -2027; the order stays as it was.
+            VenueError: -4016, -4024, -2022, -4118, -2019 or -2027; the order stays as it was.
         """
         request = replace(order.request, price=price, quantity=quantity)
         left = quantity - order.executed
@@ -146,6 +146,7 @@ class Desk:
             self.check_moment(request)
             if request.reduce_only:
                 left = min(left, self._reducible(request))
+                self._check_flip(request, left)
             fills = self._fills_now(request, left)
             if left <= 0 or (request.tif is TimeInForce.GTX and fills):
                 self._close(order, OrderStatus.CANCELED, EventKind.ORDER_CANCELED)
