@@ -4,7 +4,7 @@ from itertools import count
 
 from qt_protections.rehearsal.desk import Desk
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.orders import Amendment, AmendRequest, Order
+from qt_protections.rehearsal.orders import Amendment, AmendRequest, Order, OrderStatus
 
 MAX_AMENDMENTS = 10_000
 
@@ -36,6 +36,8 @@ class Amendments:
         self._check(order, asked)
         before = order.request.price, order.quantity
         self._desk.amend(order, asked.price, asked.quantity)
+        if order.status is OrderStatus.CANCELED:
+            return order
         made = self._history.setdefault(order.order_id, [])
         made.append(
             Amendment(

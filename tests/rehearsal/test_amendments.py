@@ -114,6 +114,7 @@ def test_amendments_that_end_an_order(
     stage.tick(100_000)
     amend(stage, order, **changed)
     assert order.status is status
+    assert len(stage.venue.amendments.of(order)) == (status is OrderStatus.FILLED)
     assert stage.venue.desk.open_orders() == []
     assert code_of(amend, stage, order, price="98000") == -2013
 
