@@ -209,7 +209,7 @@ def test_market_order_far_from_the_mark(price: float, side: str, code: int) -> N
     ("balance", "plain", "reduces", "code"),
     [
         (10_000, "0.1", "false", 0),
-        (1_020, "0.1", "true", 0),
+        (900, "0.1", "true", 0),
         (1_020, "0.1", "false", -4118),
         (1_020, None, "false", 0),
     ],

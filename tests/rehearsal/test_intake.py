@@ -96,6 +96,16 @@ def test_what_could_be_read_is_noted() -> None:
     assert event.reduce_only is True
 
 
+@pytest.mark.parametrize("name", ["symbol", "type", "newClientOrderId"])
+def test_what_no_answer_could_carry_is_replaced(name: str) -> None:
+    """Half a surrogate pair, which JSON may smuggle in, does not get into the journal."""
+    stage = Stage()
+    assert code_of(place_order, stage.venue, Params(SOUND | {name: "\ud800" * 99})) < 0
+    (event,) = stage.venue.journal.events
+    assert json.dumps(event.as_json(), ensure_ascii=False).encode()
+    assert len(event.client_id or "") < 99
+
+
 @settings(max_examples=300, deadline=None)
 @given(VALUES)
 def test_nothing_but_a_refusal_comes_out(values: dict[str, str]) -> None:
