@@ -26,7 +26,7 @@ from qt_protections.rehearsal.report import ReplayFacts
 from qt_protections.rehearsal.scenarios import SCENARIOS
 from qt_protections.rehearsal.server import HOST, PortInUseError, RehearsalServer, spare_the_market
 from qt_protections.rehearsal.tape import build_market
-from qt_protections.rehearsal.venue import START_BALANCE, Venue
+from qt_protections.rehearsal.venue import POSITION_LAG_MS, START_BALANCE, Venue
 
 PROGRAM = "qt-guard"
 
@@ -118,6 +118,7 @@ def open_venue(
     seed: int,
     balance: int = int(START_BALANCE),
     flat_stops: str = FlatStops.ACCEPT,
+    position_lag_ms: int = POSITION_LAG_MS,
 ) -> Venue:
     """Return an exchange that runs on the wall clock.
 
@@ -126,6 +127,7 @@ def open_venue(
         seed: Seed of the market.
         balance: USDT in the wallet.
         flat_stops: `accept` or `reject`.
+        position_lag_ms: Time for which `closePosition` orders do not see a new position.
     """
     tape, feed = build_market(SCENARIOS[scenario], seed, wall_clock_ms())
     return Venue(
@@ -134,6 +136,7 @@ def open_venue(
         wall_clock_ms,
         balance=Decimal(balance),
         flat_stops=FlatStops(flat_stops),
+        position_lag_ms=position_lag_ms,
         depth_ratio=SCENARIOS[scenario].depth_ratio,
     )
 
@@ -145,6 +148,7 @@ def open_replay_venue(
     seed: int,
     balance: int = int(START_BALANCE),
     flat_stops: str = FlatStops.ACCEPT,
+    position_lag_ms: int = POSITION_LAG_MS,
 ) -> Venue:
     """Return an exchange that replays recorded candles on the wall clock.
 
@@ -155,6 +159,7 @@ def open_replay_venue(
         seed: Seed of the ticks inside each candle.
         balance: USDT in the wallet.
         flat_stops: `accept` or `reject`.
+        position_lag_ms: Time for which `closePosition` orders do not see a new position.
 
     Raises:
         ReplayError: If the folder does not hold that market.
@@ -166,6 +171,7 @@ def open_replay_venue(
         wall_clock_ms,
         balance=Decimal(balance),
         flat_stops=FlatStops(flat_stops),
+        position_lag_ms=position_lag_ms,
         replayed=facts,
     )
 
@@ -182,16 +188,19 @@ def _overlay(args: argparse.Namespace) -> JsonObject:
 
 
 def _venue(args: argparse.Namespace) -> Venue:
+    behaviour = {
+        "balance": args.balance,
+        "flat_stops": args.flat_stops,
+        "position_lag_ms": args.position_lag_ms,
+    }
     if args.replay is None:
         if args.start is not None or args.speed is not None:
             raise ReplayError("--start and --speed need --replay DIR.")
-        return open_venue(args.scenario, args.seed, args.balance, args.flat_stops)
+        return open_venue(args.scenario, args.seed, **behaviour)
     if args.start is None:
         raise ReplayError("--replay needs --start, such as --start 2025-02-02T20:00 (UTC).")
     speed = 1.0 if args.speed is None else args.speed
-    return open_replay_venue(
-        args.replay, args.start, speed, args.seed, args.balance, args.flat_stops
-    )
+    return open_replay_venue(args.replay, args.start, speed, args.seed, **behaviour)
 
 
 def _replay_text(facts: ReplayFacts | None) -> str:

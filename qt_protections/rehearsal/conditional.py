@@ -7,6 +7,7 @@ from typing import Unpack
 
 from qt_protections.rehearsal.desk import Desk
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rehearsal.filters import check_stop_limit
 from qt_protections.rehearsal.instruments import Instrument
 from qt_protections.rehearsal.journal import EventKind, Facts
 from qt_protections.rehearsal.orders import (
@@ -22,9 +23,10 @@ from qt_protections.rehearsal.orders import (
 from qt_protections.rehearsal.triggers import fires, fires_at_once, follow
 
 MAX_LIVE = 200
-TRIGGER_PROTECT_RATIO = Decimal("0.05")
 # The upper bound was 10 % until 2026-10-23 (Binance derivatives change log).
 MIN_CALLBACK_RATIO, MAX_CALLBACK_RATIO = Decimal("0.001"), Decimal("0.2")
+# Binance does not document a step; users report that finer rates are refused.
+CALLBACK_STEP = Decimal("0.001")
 
 
 class FlatStops(StrEnum):
@@ -38,7 +40,11 @@ class ConditionalDesk:
     """Keeps conditional orders and sends their child order when the price gets there."""
 
     def __init__(
-        self, desk: Desk, flat_stops: FlatStops = FlatStops.ACCEPT, trigger_delay_ms: int = 10
+        self,
+        desk: Desk,
+        flat_stops: FlatStops = FlatStops.ACCEPT,
+        trigger_delay_ms: int = 10,
+        position_lag_ms: int = 0,
     ) -> None:
         """Open the desk.
 
@@ -46,11 +52,15 @@ class ConditionalDesk:
             desk: Where triggered orders go.
             flat_stops: The answer to a reduce-only stop without a position.
             trigger_delay_ms: Time between a trigger and its order reaching the engine.
+            position_lag_ms: Time for which `closePosition` orders do not see a position that was
+                opened from flat.
         """
         self.algos: dict[int, AlgoOrder] = {}
         self._desk = desk
         self._flat_stops = flat_stops
         self._delay_ms = trigger_delay_ms
+        self._lag_ms = position_lag_ms
+        self._latest: dict[str, AlgoOrder] = {}
         self._live: dict[int, AlgoOrder] = {}
         self._released: list[AlgoOrder] = []
         self._ids = count(4_000_000_001)
@@ -73,17 +83,15 @@ class ConditionalDesk:
         now_ms = self._desk.journal.now_ms
         algo = AlgoOrder(request, next(self._ids), now_ms, now_ms, price)
         self.algos[algo.algo_id] = self._live[algo.algo_id] = algo
+        self._latest[request.client_id] = algo
         self._log(EventKind.STOP_ACCEPTED, algo)
         return algo
 
     def find(self, algo_id: int | None, client_id: str | None) -> AlgoOrder | None:
-        """Return the latest order with that id or client id."""
+        """Return an order by its number, else the latest of that name: the live one if any is."""
         if algo_id is not None:
             return self.algos.get(algo_id)
-        for algo in reversed(self.algos.values()):
-            if algo.request.client_id == client_id:
-                return algo
-        return None
+        return None if client_id is None else self._latest.get(client_id)
 
     def cancel(self, algo_id: int | None, client_id: str | None) -> AlgoOrder:
         """Cancel an order; refuse if it is unknown or done (-2011) or at its trigger (-4117)."""
@@ -141,14 +149,10 @@ class ConditionalDesk:
         instrument = self._desk.tape.instrument(request.symbol)
         if len(self._live) >= MAX_LIVE:
             raise VenueError(-4045)
-        if any(algo.request.client_id == request.client_id for algo in self.live()):
+        namesake = self._latest.get(request.client_id)
+        if namesake is not None and namesake.status.is_live:
             raise VenueError(-4116)
-        for price in (request.trigger_price, request.price, request.activate_price):
-            if price is not None:
-                instrument.check_price(price)
-        ratio = request.callback_ratio
-        if ratio is not None and not MIN_CALLBACK_RATIO <= ratio <= MAX_CALLBACK_RATIO:
-            raise VenueError(-2007)
+        _check_prices(request, instrument)
         self._check_size(request, instrument)
         if request.close_position:
             self._check_closer(request)
@@ -157,7 +161,7 @@ class ConditionalDesk:
 
     def _check_size(self, request: AlgoRequest, instrument: Instrument) -> None:
         if request.quantity is not None:
-            instrument.check_quantity(request.quantity)
+            instrument.check_quantity(request.quantity, market=not request.type.is_limit)
             if not request.reduce_only:
                 price = request.price or self._working_price(request)
                 instrument.check_notional(request.quantity, price)
@@ -166,6 +170,9 @@ class ConditionalDesk:
         if request.type.is_trailing:
             raise VenueError(-4136)
         self._require_position(request, -4509)
+        desk = self._desk
+        if desk.journal.now_ms - desk.opened_ms.get(request.symbol, 0) < self._lag_ms:
+            raise VenueError(-4509)
         for algo in self.live(request.symbol):
             other = algo.request
             same_kind = other.type.is_stop is request.type.is_stop
@@ -185,11 +192,14 @@ class ConditionalDesk:
     def _is_protected(self, algo: AlgoOrder) -> bool:
         tape, symbol = self._desk.tape, algo.request.symbol
         apart = abs(tape.last(symbol) / tape.mark(symbol) - 1)
-        return algo.request.price_protect and apart > TRIGGER_PROTECT_RATIO
+        limit = tape.instrument(symbol).trigger_protect_ratio
+        return algo.request.price_protect and apart > limit
 
     def _release(self, algo: AlgoOrder) -> None:
+        child = self._child(algo)
         try:
-            algo.child = self._desk.enter(self._child(algo))
+            self._desk.check_moment(child)
+            algo.child = self._desk.enter(child)
         except VenueError as refusal:
             algo.reason = "Reduce Only reject" if refusal.code == -2022 else refusal.msg
             self._end(
@@ -247,3 +257,21 @@ class ConditionalDesk:
         }
         about.update(facts)
         self._desk.journal.add(kind, request.symbol, **about)
+
+
+def _check_prices(request: AlgoRequest, instrument: Instrument) -> None:
+    if request.trigger_price is not None:
+        instrument.check_trigger_price(request.trigger_price)
+    if request.price is not None:
+        instrument.check_price(request.price)
+        if request.trigger_price is not None:
+            check_stop_limit(instrument, request.side, request.price, request.trigger_price)
+    if request.activate_price is not None:
+        if not instrument.min_price <= request.activate_price <= instrument.max_price:
+            raise VenueError(-4135)
+        instrument.check_price(request.activate_price)
+    ratio = request.callback_ratio
+    if ratio is not None and (
+        not MIN_CALLBACK_RATIO <= ratio <= MAX_CALLBACK_RATIO or ratio % CALLBACK_STEP
+    ):
+        raise VenueError(-2007)

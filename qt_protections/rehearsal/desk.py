@@ -1,6 +1,8 @@
 """The plain order desk: checks, fills, resting limit orders, reduce-only rules."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 
@@ -12,6 +14,7 @@ from qt_protections.rehearsal.account import (
 )
 from qt_protections.rehearsal.book import Level, Side, take
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rehearsal.filters import check_counterparty, check_limit_price
 from qt_protections.rehearsal.journal import EventKind
 from qt_protections.rehearsal.ledger import MONEY_STEP, Ledger
 from qt_protections.rehearsal.orders import (
@@ -22,11 +25,18 @@ from qt_protections.rehearsal.orders import (
     OrderType,
     TimeInForce,
 )
+from qt_protections.rehearsal.resting import queued_volume, size_ahead, take_turn
 from qt_protections.rehearsal.tape import Tape
 
 
 class Desk:
-    """Takes plain orders, fills them against the book, and books the fills."""
+    """Takes plain orders, fills them against the book, and books the fills.
+
+    Attributes:
+        orders: Every order by its number, oldest first.
+        opened_ms: When each symbol's position was last opened from flat, epoch milliseconds.
+        on_flat: Called with the symbol whose position is closed.
+    """
 
     def __init__(self, tape: Tape, ledger: Ledger, depth_ratio: float = 1.0) -> None:
         """Open a desk.
@@ -43,7 +53,9 @@ class Desk:
         self.orders: dict[int, Order] = {}
         self.on_flat: Callable[[str], None] = lambda _symbol: None
         self._depth_ratio = depth_ratio
+        self.opened_ms: dict[str, int] = {}
         self._open: dict[int, Order] = {}
+        self._latest: dict[tuple[str, str], Order] = {}
         self._order_ids = count(8_000_000_001)
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
@@ -77,42 +89,88 @@ class Desk:
         instrument = self.tape.instrument(request.symbol)
         if any(order.request.client_id == request.client_id for order in self._open.values()):
             raise VenueError(-4116)
-        instrument.check_quantity(request.quantity)
-        if request.type is OrderType.LIMIT:
+        is_market = request.type is OrderType.MARKET
+        instrument.check_quantity(request.quantity, market=is_market)
+        if not is_market:
             instrument.check_price(request.price)
         if not request.reduce_only:
-            price = request.price or self.tape.last(request.symbol)
+            price = self.tape.mark(request.symbol) if is_market else request.price
             instrument.check_notional(request.quantity, price)
+        self.check_moment(request)
+
+    def check_moment(self, request: OrderRequest) -> None:
+        """Refuse an order because of the present prices or the number of resting orders.
+
+        Raises:
+            VenueError: -4016, -4024, -4131 or -2025.
+        """
+        symbol, side = request.symbol, request.side
+        instrument, mark = self.tape.instrument(symbol), self.tape.mark(symbol)
+        if request.type is OrderType.LIMIT:
+            check_limit_price(instrument, side, request.price, mark)
+        else:
+            best = next(self.tape.book(symbol, side, self._depth_ratio), None)
+            check_counterparty(instrument, side, None if best is None else best.price, mark)
+        if _may_rest(request) and len(self.open_orders(symbol)) >= instrument.max_orders:
+            raise VenueError(-2025)
 
     def enter(self, request: OrderRequest) -> Order:
         """Send an order to the engine: a client's, or the child of a triggered stop.
 
         Raises:
-            VenueError: -2022, -2019, -2027, -5021 or -5022.
+            VenueError: -2022, -4118, -2019, -2027, -5021 or -5022.
         """
-        quantity = self._reducible(request) if request.reduce_only else request.quantity
+        quantity = request.quantity
+        if request.reduce_only:
+            quantity = self._reducible(request)
+            self._check_flip(request, quantity)
         fills = self._fills_now(request, quantity)
         _check_time_in_force(request, quantity, fills)
         if not request.reduce_only:
             self._check_margin(request, quantity, fills)
         order = self._register(request, quantity)
-        for level in fills:
-            self._fill(order, level, TAKER_FEE_RATIO)
-        if order.is_open and _may_rest(request):
-            self._open[order.order_id] = order
-        elif order.is_open:
-            self._close(order, OrderStatus.EXPIRED, EventKind.ORDER_EXPIRED)
+        self._take_and_rest(order, fills)
         return order
 
+    def amend(self, order: Order, price: Decimal, quantity: Decimal) -> None:
+        """Give a resting order another price (USDT) and size (base units); it queues anew.
+
+        It is cancelled if `quantity` is filled already, or if it is GTX and would take.
+
+        Raises:
+            VenueError: -4016, -4024, -2022, -4118, -2019 or -2027; the order stays as it was.
+        """
+        request = replace(order.request, price=price, quantity=quantity)
+        left = quantity - order.executed
+        with self._set_aside(order):
+            self.check_moment(request)
+            if request.reduce_only:
+                left = min(left, self._reducible(request))
+                self._check_flip(request, left)
+            fills = self._fills_now(request, left)
+            if left <= 0 or (request.tif is TimeInForce.GTX and fills):
+                self._close(order, OrderStatus.CANCELED, EventKind.ORDER_CANCELED)
+                return
+            if not request.reduce_only:
+                self._check_margin(request, left, fills)
+        order.request, order.quantity = request, order.executed + left
+        order.updated_ms = self.journal.now_ms
+        self.ledger.log(
+            EventKind.ORDER_ACCEPTED, order, quantity=order.quantity, price=price, reason="amended"
+        )
+        self._take_and_rest(order, fills)
+
     def find(self, symbol: str, order_id: int | None, client_id: str | None) -> Order | None:
-        """Return the latest order with that id or client id in `symbol`."""
+        """Return an order of `symbol` by its number, else the open or latest one of that name."""
         if order_id is not None:
             order = self.orders.get(order_id)
             return order if order is not None and order.request.symbol == symbol else None
-        for order in reversed(self.orders.values()):
-            if (order.request.symbol, order.request.client_id) == (symbol, client_id):
+        if client_id is None:
+            return None
+        for order in self.open_orders(symbol):
+            if order.request.client_id == client_id:
                 return order
-        return None
+        return self._latest.get((symbol, client_id))
 
     def cancel(self, symbol: str, order_id: int | None, client_id: str | None) -> Order:
         """Cancel a resting order; refuse (-2011) if there is none."""
@@ -128,17 +186,27 @@ class Desk:
             self._close(order, OrderStatus.CANCELED, EventKind.ORDER_CANCELED)
 
     def match_resting(self) -> None:
-        """Fill the resting orders the last price has reached, whole, at their own price."""
+        """Fill resting orders at their own price: whole once the last price is through it.
+
+        At the price itself they take turns with the queue; see `resting`.
+        """
+        served: dict[tuple[str, Side], Decimal] = {}
         for order in self.open_orders():
-            request = order.request
-            reached = (self.tape.last(request.symbol) - request.price) * request.side.sign <= 0
-            if order.is_open and reached:
-                left = order.remaining
-                if request.reduce_only:
-                    left = min(left, abs(self.account.position(request.symbol).amount))
-                self._fill(order, Level(request.price, left), MAKER_FEE_RATIO)
-                if order.is_open:
-                    self._close(order, OrderStatus.EXPIRED, EventKind.ORDER_EXPIRED)
+            request, symbol = order.request, order.request.symbol
+            gap = (self.tape.last(symbol) - request.price) * request.side.sign
+            if gap > 0 or not order.is_open:
+                continue
+            share = order.remaining
+            if gap == 0:
+                step = self.tape.instrument(symbol).step
+                left = served.get((symbol, request.side))
+                if left is None:
+                    left = queued_volume(self.tape.volume(symbol), step)
+                share = take_turn(order, left)
+                served[symbol, request.side] = left - share
+            if request.reduce_only:
+                share = min(share, abs(self.account.position(symbol).amount))
+            self._fill(order, Level(request.price, share), MAKER_FEE_RATIO)
 
     def liquidate(self, symbol: str) -> None:
         """Close a position at the price where its whole margin is gone, and cancel its orders."""
@@ -163,6 +231,35 @@ class Desk:
         if amount * request.side.sign >= 0:
             raise VenueError(-2022)
         return min(request.quantity, abs(amount))
+
+    def _check_flip(self, request: OrderRequest, quantity: Decimal) -> None:
+        """Refuse a reduction (-4118) that would let resting orders turn the position, unpaid."""
+        symbol, side = request.symbol, request.side
+        resting = sum(
+            (
+                order.remaining
+                for order in self.open_orders(symbol)
+                if order.request.side is side and not order.request.reduce_only
+            ),
+            ZERO,
+        )
+        turned = min(resting + quantity - abs(self.account.position(symbol).amount), resting)
+        if turned <= 0:
+            return
+        margin = turned * self.tape.mark(symbol) / self.account.leverage_of(symbol)
+        if margin > self.available:
+            raise VenueError(-4118)
+
+    @contextmanager
+    def _set_aside(self, order: Order) -> Iterator[None]:
+        """Leave a resting order out of what is open and bound; it comes back if refused."""
+        before = self._open.copy()
+        del self._open[order.order_id]
+        try:
+            yield
+        except VenueError:
+            self._open = before
+            raise
 
     def _fills_now(self, request: OrderRequest, quantity: Decimal) -> list[Level]:
         limit = request.price if request.type is OrderType.LIMIT else None
@@ -191,8 +288,22 @@ class Desk:
         now_ms = self.journal.now_ms
         order = Order(request, next(self._order_ids), now_ms, now_ms, quantity)
         self.orders[order.order_id] = order
+        self._latest[request.symbol, request.client_id] = order
         self.ledger.log(EventKind.ORDER_ACCEPTED, order, quantity=quantity, price=request.price)
         return order
+
+    def _take_and_rest(self, order: Order, fills: Sequence[Level]) -> None:
+        request = order.request
+        for level in fills:
+            self._fill(order, level, TAKER_FEE_RATIO)
+        if not order.is_open:
+            return
+        if not _may_rest(request):
+            self._close(order, OrderStatus.EXPIRED, EventKind.ORDER_EXPIRED)
+            return
+        own_side = self.tape.book(request.symbol, request.side.opposite, self._depth_ratio)
+        order.ahead = size_ahead(own_side, request.price, request.side)
+        self._open[order.order_id] = order
 
     def _fill(self, order: Order, level: Level, fee_ratio: Decimal) -> None:
         if level.quantity <= 0:
@@ -213,8 +324,10 @@ class Desk:
                 self._book(order, Level(level.price, part), fee_ratio)
 
     def _book(self, order: Order, level: Level, fee_ratio: Decimal) -> None:
-        self.ledger.book(order, level, fee_ratio)
         symbol = order.request.symbol
+        if not self.account.position(symbol).amount:
+            self.opened_ms[symbol] = self.journal.now_ms
+        self.ledger.book(order, level, fee_ratio)
         if not self.account.position(symbol).amount:
             self._expire_reducing(symbol)
             self.on_flat(symbol)

@@ -21,22 +21,30 @@ MESSAGES: dict[int, str] = {
     -2019: "Margin is insufficient.",
     -2021: "Order would immediately trigger.",
     -2022: "ReduceOnly Order is rejected.",
+    -2025: "Reach max open order limit.",
     -2027: "Exceeded the maximum allowable position at current leverage.",
+    -4001: "Price less than 0.",
+    -4002: "Price greater than max price.",
     -4003: "Quantity less than or equal to zero.",
     -4004: "Quantity less than min quantity.",
     -4005: "Quantity greater than max quantity.",
-    -4006: "Price less than or equal to zero.",
+    -4006: "Stop price less than zero.",
+    -4007: "Stop price greater than max price.",
+    -4013: "Price less than min price.",
     -4014: "Price not increased by tick size.",
     -4015: "Client order id is not valid.",
     -4028: "Leverage is not valid.",
+    -4032: "Exceed maximum cancel order size.",
     -4045: "Reach max stop order limit.",
     -4046: "No need to change margin type.",
     -4047: "Margin type cannot be changed if there exists open orders.",
     -4048: "Margin type cannot be changed if there exists position.",
     -4059: "No need to change position side.",
     -4061: "Order's position side does not match user's setting.",
+    -4082: "Invalid number of batch place orders.",
     -4116: "ClientOrderId is duplicated.",
     -4117: "Stop order is in triggering process. Please wait.",
+    -4118: "ReduceOnly Order Failed. Please check your existing position and open orders",
     -4120: (
         "Order type not supported for this endpoint. "
         "Please use the Algo Order API endpoints instead."
@@ -44,6 +52,8 @@ MESSAGES: dict[int, str] = {
     -4130: (
         "An open stop or take profit order with GTE and closePosition in the direction is existing."
     ),
+    -4131: "The counterparty's best price does not meet the PERCENT_PRICE filter limit.",
+    -4135: "Invalid activation price.",
     -4136: "Target strategy invalid for orderType TRAILING_STOP_MARKET,closePosition true",
     -4137: "Quantity must be zero with closePosition equals true.",
     -4161: ("Leverage reduction is not supported in Isolated Margin Mode with open positions."),
@@ -63,6 +73,9 @@ MESSAGES: dict[int, str] = {
         "Due to the order could not be executed as maker, the Post Only order will be rejected. "
         "The order will not be recorded in the order history."
     ),
+    -5026: "Exceed maximum modify order limit.",
+    -5027: "No need to modify the order.",
+    -5047: "The original order is not a reduce-only order.",
 }
 
 

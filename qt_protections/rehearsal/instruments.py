@@ -37,12 +37,20 @@ class Instrument:
         tick: Price step in USDT, a power of ten.
         step: Quantity step in base units, a power of ten.
         min_notional: Least order value in USDT.
-        max_qty: Most base units of one order.
+        max_qty: Most base units of one limit order.
+        market_max_qty: Most base units of one market order.
+        min_price: Lowest price of an order in USDT.
+        max_price: Highest price of an order in USDT.
         reference_price: Where the price stands when the live market starts, in USDT.
         daily_volatility: Standard deviation of a day's return in history, as a ratio.
         depth: Value resting on one level of the order book, in USDT.
         minute_volume: Typical value traded a minute, in USDT.
         brackets: Leverage table, smallest notional first.
+        multiplier_up: Highest limit price of a buyer as a ratio of the mark price.
+        multiplier_down: Lowest limit price of a seller as a ratio of the mark price.
+        trigger_protect_ratio: Distance of last and mark price, as a ratio of the mark, beyond
+            which a protected trigger waits.
+        max_orders: Most plain orders open at once.
     """
 
     symbol: str
@@ -51,11 +59,23 @@ class Instrument:
     step: Decimal
     min_notional: Decimal
     max_qty: Decimal
+    market_max_qty: Decimal
+    min_price: Decimal
+    max_price: Decimal
     reference_price: float
     daily_volatility: float
     depth: float
     minute_volume: float
     brackets: tuple[Bracket, ...]
+    multiplier_up: Decimal = Decimal("1.05")
+    multiplier_down: Decimal = Decimal("0.95")
+    trigger_protect_ratio: Decimal = Decimal("0.05")
+    max_orders: int = 200
+
+    @property
+    def min_qty(self) -> Decimal:
+        """Least base units of an order."""
+        return self.step
 
     @property
     def price_decimals(self) -> int:
@@ -78,32 +98,57 @@ class Instrument:
         """Return the most USDT a position may be worth at `leverage`."""
         return max((b.cap for b in self.brackets if b.leverage >= leverage), default=Decimal(0))
 
-    def check_price(self, price: Decimal) -> None:
-        """Refuse a price that is not positive (-4006) or off the tick (-4014)."""
-        if price <= 0:
-            raise VenueError(-4006)
-        if price % self.tick:
-            raise VenueError(-4014)
+    def price_bound(self, sign: int, reference: Decimal) -> Decimal:
+        """Return the worst price of an order in USDT: a buyer's (sign 1) highest, else the lowest.
 
-    def check_quantity(self, quantity: Decimal) -> None:
-        """Refuse a size out of bounds (-4003, -4004, -4005) or off the step (-1111)."""
+        Args:
+            sign: 1 for a buyer, -1 for a seller.
+            reference: The price it is measured by, in USDT.
+        """
+        return reference * (self.multiplier_up if sign > 0 else self.multiplier_down)
+
+    def check_price(self, price: Decimal) -> None:
+        """Refuse a limit price out of bounds (-4001, -4013, -4002) or off the tick (-4014)."""
+        self._check_price(price, -4001, -4002)
+
+    def check_trigger_price(self, price: Decimal) -> None:
+        """Refuse a trigger price out of bounds (-4006, -4013, -4007) or off the tick (-4014)."""
+        self._check_price(price, -4006, -4007)
+
+    def check_quantity(self, quantity: Decimal, *, market: bool = False) -> None:
+        """Refuse a size out of bounds (-4003, -4004, -4005) or off the step (-1111).
+
+        Args:
+            quantity: Base units.
+            market: Whether the bounds of market orders apply.
+        """
         if quantity <= 0:
             raise VenueError(-4003)
         if quantity % self.step:
             raise VenueError(-1111)
-        if quantity < self.step:
+        if quantity < self.min_qty:
             raise VenueError(-4004)
-        if quantity > self.max_qty:
+        if quantity > (self.market_max_qty if market else self.max_qty):
             raise VenueError(-4005)
 
-    def check_notional(self, quantity: Decimal, price: Decimal) -> None:
-        """Refuse an order worth less than the minimum (-4164)."""
+    def check_notional(self, quantity: Decimal, price: Decimal, code: int = -4164) -> None:
+        """Refuse an order worth less than the minimum (-4164, or the given code)."""
         if quantity * price < self.min_notional:
             text = f"{self.min_notional.normalize():f}"
             raise VenueError(
-                -4164,
+                code,
                 f"Order's notional must be no smaller than {text} (unless you choose reduce only).",
             )
+
+    def _check_price(self, price: Decimal, not_positive: int, too_high: int) -> None:
+        if price <= 0:
+            raise VenueError(not_positive)
+        if price < self.min_price:
+            raise VenueError(-4013)
+        if price > self.max_price:
+            raise VenueError(too_high)
+        if price % self.tick:
+            raise VenueError(-4014)
 
 
 def _brackets(rows: Sequence[tuple[int, int, str]]) -> tuple[Bracket, ...]:
@@ -150,13 +195,17 @@ def _perpetual(
     base: str, steps: tuple[str, str], minimum: int, price: float, market: tuple[float, float]
 ) -> Instrument:
     volatility, depth = market
+    tick = Decimal(steps[0])
     return Instrument(
         symbol=f"{base}USDT",
         base=base,
-        tick=Decimal(steps[0]),
+        tick=tick,
         step=Decimal(steps[1]),
         min_notional=Decimal(minimum),
         max_qty=Decimal(int(2e7 / price)),
+        market_max_qty=Decimal(int(5e6 / price)),
+        min_price=max(tick, Decimal(price / 200).quantize(tick)),
+        max_price=Decimal(price * 50).quantize(tick),
         reference_price=price,
         daily_volatility=volatility,
         depth=depth,

@@ -8,7 +8,7 @@ from qt_protections.rehearsal.candles import MINUTE_MS
 from qt_protections.rehearsal.conditional import FlatStops
 from qt_protections.rehearsal.replay import MAX_SPEED, MIN_SPEED
 from qt_protections.rehearsal.scenarios import SCENARIOS
-from qt_protections.rehearsal.venue import START_BALANCE
+from qt_protections.rehearsal.venue import POSITION_LAG_MS, START_BALANCE
 
 DEFAULT_PORT = 18443
 
@@ -71,6 +71,13 @@ def add_exchange_options(parser: argparse.ArgumentParser) -> None:
         choices=[*FlatStops],
         default=FlatStops.ACCEPT,
         help="answer to a reduce-only stop sent before there is a position",
+    )
+    parser.add_argument(
+        "--position-lag-ms",
+        type=_bounded(0, 60_000),
+        default=POSITION_LAG_MS,
+        metavar="MS",
+        help="for so long after a position opens closePosition orders are refused (-4509)",
     )
     parser.add_argument(
         "--faults",

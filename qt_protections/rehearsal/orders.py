@@ -120,7 +120,10 @@ class OrderRequest:
 
 @dataclass(slots=True)
 class Order:
-    """A plain order; prices in USDT, quantities in base units, times in epoch milliseconds."""
+    """A plain order; prices in USDT, quantities in base units, times in epoch milliseconds.
+
+    `ahead` is what is served before it at its price while it rests.
+    """
 
     request: OrderRequest
     order_id: int
@@ -130,6 +133,7 @@ class Order:
     status: OrderStatus = OrderStatus.NEW
     executed: Decimal = ZERO
     quote: Decimal = ZERO
+    ahead: Decimal = ZERO
 
     @property
     def is_open(self) -> bool:
@@ -145,6 +149,41 @@ class Order:
     def average_price(self) -> Decimal:
         """Mean fill price in USDT, zero before the first fill."""
         return self.quote / self.executed if self.executed else ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class AmendRequest:
+    """An amendment as asked for; the number of the order prevails over its name.
+
+    Attributes:
+        symbol: Exchange name.
+        side: The order's side, which cannot be changed.
+        order_id: Number of the order.
+        client_id: The client's name for it.
+        price: New price in USDT.
+        quantity: New size in base units, what is executed included.
+        reduce_only: Whether the order is said to be reduce-only, which spares it the minimum value.
+    """
+
+    symbol: str
+    side: Side
+    order_id: int | None
+    client_id: str | None
+    price: Decimal
+    quantity: Decimal
+    reduce_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """An amendment that was made: prices in USDT, sizes in base units, epoch milliseconds."""
+
+    number: int
+    ms: int
+    order: Order
+    price: tuple[Decimal, Decimal]
+    quantity: tuple[Decimal, Decimal]
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

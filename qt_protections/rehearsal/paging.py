@@ -52,7 +52,12 @@ class Page:
 
 
 def asked_page(
-    params: Params, id_name: str | None, *, default: int = 500, week: bool = True
+    params: Params,
+    id_name: str | None,
+    *,
+    default: int = 500,
+    most: int = MAX_ROWS,
+    week: bool = True,
 ) -> Page:
     """Read the page a request asks for.
 
@@ -60,6 +65,7 @@ def asked_page(
         params: The request's parameters.
         id_name: Name of the parameter with the lowest number, None if there is none.
         default: Rows if no limit is sent.
+        most: Most rows, whatever the limit.
         week: Whether start and end may lie at most 7 days apart.
 
     Raises:
@@ -74,4 +80,4 @@ def asked_page(
         if length_ms < 0 or (week and length_ms > WEEK_MS):
             raise VenueError(-4165)
     first_id = None if id_name is None else params.maybe_integer(id_name)
-    return Page(min(default if limit is None else limit, MAX_ROWS), start_ms, end_ms, first_id)
+    return Page(min(default if limit is None else limit, most), start_ms, end_ms, first_id)

@@ -1,17 +1,19 @@
 """Request parameters to typed requests; malformed ones are refused as Binance does."""
 
 import re
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
 from qt_protections.rehearsal.book import Side
 from qt_protections.rehearsal.errors import VenueError, missing
+from qt_protections.rehearsal.journal import Facts
 from qt_protections.rehearsal.orders import (
     ZERO,
     AlgoRequest,
     AlgoType,
+    AmendRequest,
     Cause,
     OrderRequest,
     OrderType,
@@ -19,10 +21,17 @@ from qt_protections.rehearsal.orders import (
     WorkingType,
 )
 
-CLIENT_ID = re.compile(r"^[\.A-Z\:/a-z0-9_-]{1,36}$")
-MAX_DIGITS = 20
+CLIENT_ID = re.compile(r"[\.A-Z\:/a-z0-9_-]*")
+MAX_CLIENT_ID = 36
+# Python reads more as a number than an exchange does: underscores, blanks, other scripts' digits.
+INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+# Powers of ten and digits within which decimal arithmetic on products stays exact enough.
+MAX_MAGNITUDE, MAX_DIGITS = 20, 28
+MAX_NOTED = 64
 
 E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
 
 
 class Params:
@@ -48,23 +57,25 @@ class Params:
 
     def integer(self, name: str) -> int:
         """Return a mandatory integer; refuse (-1102) if absent or malformed."""
-        try:
-            return int(self.text(name))
-        except ValueError:
-            raise missing(name) from None
+        text = self.text(name)
+        if not INTEGER.fullmatch(text):
+            raise missing(name)
+        return int(text)
 
     def maybe_integer(self, name: str) -> int | None:
         """Return an integer, or None if absent; refuse (-1102) if malformed."""
         return self.integer(name) if self.has(name) else None
 
     def decimal(self, name: str) -> Decimal:
-        """Return a mandatory number; refuse (-1102) if absent or malformed."""
-        try:
-            value = Decimal(self.text(name))
-        except InvalidOperation:
-            raise missing(name) from None
-        if not value.is_finite() or (value and abs(value.adjusted()) > MAX_DIGITS):
+        """Return a mandatory number; refuse (-1102, -1111) if absent, malformed or too long."""
+        text = self.text(name)
+        if not NUMBER.fullmatch(text):
             raise missing(name)
+        value = Decimal(text)
+        if abs(value.adjusted()) > MAX_MAGNITUDE:
+            raise missing(name)
+        if len(value.as_tuple().digits) > MAX_DIGITS:
+            raise VenueError(-1111)
         return value
 
     def maybe_decimal(self, name: str) -> Decimal | None:
@@ -151,6 +162,57 @@ def algo_request(params: Params) -> AlgoRequest:
     )
 
 
+def amend_request(params: Params) -> AmendRequest:
+    """Read the amendment of a plain order.
+
+    Raises:
+        VenueError: -1102, -1111 or -1117.
+    """
+    order_id, client_id = params.maybe_integer("orderId"), params.maybe_text("origClientOrderId")
+    if order_id is None and client_id is None:
+        raise missing("orderId")
+    return AmendRequest(
+        symbol=params.text("symbol"),
+        side=params.choice("side", Side, None, -1117),
+        order_id=order_id,
+        client_id=client_id,
+        price=params.decimal("price"),
+        quantity=params.decimal("quantity"),
+        reduce_only=params.flag("reduceOnly"),
+    )
+
+
+def told_facts(params: Params) -> tuple[str, Facts]:
+    """Return the symbol and what else can be read of an order, however malformed it is."""
+    facts: Facts = {
+        "type": _noted(params, "type").upper(),
+        "client_id": _noted(params, "newClientOrderId") or _noted(params, "clientAlgoId"),
+        "quantity": _if_readable(lambda: params.maybe_decimal("quantity")),
+        "price": _if_readable(lambda: params.maybe_decimal("triggerPrice")),
+        "reduce_only": any(
+            _if_readable(lambda name=name: params.flag(name)) is True  # type: ignore[misc]
+            for name in ("reduceOnly", "closePosition")
+        ),
+    }
+    side = _if_readable(lambda: params.choice("side", Side, None, -1117))
+    if side is not None:
+        facts["side"] = side
+    return _noted(params, "symbol"), facts
+
+
+def _if_readable(read: Callable[[], T]) -> T | None:
+    try:
+        return read()
+    except VenueError:
+        return None
+
+
+def _noted(params: Params, name: str) -> str:
+    # JSON may smuggle in half a surrogate pair, which no answer could carry.
+    text = params.maybe_text(name) or ""
+    return text[:MAX_NOTED].encode("utf-8", "replace").decode()
+
+
 def _time_in_force(params: Params) -> TimeInForce:
     return params.choice("timeInForce", TimeInForce, TimeInForce.GTC, -1115)
 
@@ -159,7 +221,9 @@ def _client_id(params: Params, name: str) -> str:
     given = params.maybe_text(name)
     if given is None:
         return ""
-    if not CLIENT_ID.match(given):
+    if len(given) > MAX_CLIENT_ID:
+        raise VenueError(-4015, "Client order id length should not be more than 36 chars")
+    if not CLIENT_ID.fullmatch(given):
         raise VenueError(-4015)
     return given
 

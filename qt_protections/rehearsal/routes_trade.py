@@ -1,22 +1,19 @@
 """The signed endpoints."""
 
-from dataclasses import replace
-
-from qt_protections.rehearsal import wire
+from qt_protections.rehearsal import intake, wire
+from qt_protections.rehearsal.batches import batch, batch_cancel
 from qt_protections.rehearsal.errors import VenueError, missing
+from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.orders import Order
 from qt_protections.rehearsal.paging import asked_page
-from qt_protections.rehearsal.params import Params, algo_request, order_request
+from qt_protections.rehearsal.params import Params, amend_request, order_request
 from qt_protections.rehearsal.routes_market import Route
 from qt_protections.rehearsal.venue import Venue
 
 
 def post_order(venue: Venue, params: Params) -> object:
     """Place a plain order."""
-    request = order_request(params)
-    if not request.client_id:
-        request = replace(request, client_id=f"web_{venue.now_ms}_{len(venue.desk.orders)}")
-    order = venue.place_order(request)
+    order = intake.place_order(venue, params)
     full = params.maybe_text("newOrderRespType") == "RESULT"
     return wire.order_json(order) if full else wire.acknowledgement_json(order)
 
@@ -27,6 +24,26 @@ def try_order(venue: Venue, params: Params) -> object:
     venue.desk.check(request)
     now_ms = venue.now_ms
     return wire.acknowledgement_json(Order(request, 0, now_ms, now_ms, request.quantity))
+
+
+def put_order(venue: Venue, params: Params) -> object:
+    """Amend a resting limit order."""
+    asked, modify_id = amend_request(params), params.maybe_integer("modifyId")
+    order = venue.amendments.amend(asked)
+    extra: JsonObject = {"pair": order.request.symbol}
+    if modify_id is not None:
+        extra["modifyId"] = modify_id
+    return wire.order_json(order) | extra
+
+
+def order_amendments(venue: Venue, params: Params) -> object:
+    """List the amendments of a plain order, latest first."""
+    order = venue.desk.find(*_order_key(venue, params))
+    if order is None:
+        raise VenueError(-2013)
+    page = asked_page(params, None, default=50, most=100, week=False)
+    rows = page.select(venue.amendments.of(order), lambda row: row.ms, lambda row: row.number)
+    return [wire.amendment_json(row) for row in reversed(rows)]
 
 
 def post_countdown(venue: Venue, params: Params) -> object:
@@ -81,11 +98,7 @@ def delete_all_orders(venue: Venue, params: Params) -> object:
 
 def post_algo(venue: Venue, params: Params) -> object:
     """Place a conditional order."""
-    request = algo_request(params)
-    if not request.client_id:
-        count = len(venue.conditional.algos)
-        request = replace(request, client_id=f"web_{venue.now_ms}_{count}")
-    return wire.algo_json(venue.place_algo(request))
+    return wire.algo_json(intake.place_algo(venue, params))
 
 
 def get_algo(venue: Venue, params: Params) -> object:
@@ -184,6 +197,11 @@ TRADE_ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "v1/order/test"): Route(try_order),
     ("GET", "v1/order"): Route(get_order),
     ("DELETE", "v1/order"): Route(delete_order),
+    ("PUT", "v1/order"): Route(put_order),
+    ("GET", "v1/orderAmendment"): Route(order_amendments),
+    ("POST", "v1/batchOrders"): Route(batch(post_order)),
+    ("PUT", "v1/batchOrders"): Route(batch(put_order)),
+    ("DELETE", "v1/batchOrders"): Route(batch_cancel(delete_order)),
     ("GET", "v1/openOrder"): Route(open_order),
     ("GET", "v1/openOrders"): Route(open_orders),
     ("GET", "v1/allOrders"): Route(all_orders),

@@ -58,6 +58,7 @@ class SymbolTape:
         prints: The latest trades, oldest first.
         half_spread: Distance of the best bid and ask from the last price, as a ratio of it; the
             book's usual distance if that is more.
+        volume: Base units traded in the latest tick.
     """
 
     instrument: Instrument
@@ -68,11 +69,12 @@ class SymbolTape:
     prints: deque[Print] = field(default_factory=lambda: deque(maxlen=RECENT_TRADES))
     count: int = 0
     half_spread: float = 0.0
+    volume: float = 0.0
 
     def record(self, ms: int, price: float, volume: float) -> None:
         """Take in one tick (milliseconds, USDT, base units); without volume it is no trade."""
         rising = price >= self.last
-        self.last = price
+        self.last, self.volume = price, volume
         self.mark += (price - self.mark) * MARK_PACE
         self.candles.add_tick(ms, price, volume)
         self.mark_candles.add_tick(ms, self.mark, 0.0)
@@ -108,6 +110,11 @@ class Tape:
         """Return the last price in USDT, on the tick."""
         tape = self[symbol]
         return Decimal(f"{tape.last:.{tape.instrument.price_decimals}f}")
+
+    def volume(self, symbol: str) -> Decimal:
+        """Return what the latest tick traded, in base units on the step."""
+        tape = self[symbol]
+        return Decimal(f"{tape.volume:.{tape.instrument.qty_decimals}f}")
 
     def mark(self, symbol: str) -> Decimal:
         """Return the mark price in USDT."""

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from qt_protections.rehearsal.account import Account, is_liquidated
+from qt_protections.rehearsal.amendments import Amendments
 from qt_protections.rehearsal.conditional import ConditionalDesk, FlatStops
 from qt_protections.rehearsal.coverage import Replay
 from qt_protections.rehearsal.desk import Desk
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.feed import PriceFeed, Tick
-from qt_protections.rehearsal.journal import EventKind, Journal
+from qt_protections.rehearsal.journal import Journal
 from qt_protections.rehearsal.ledger import Ledger
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.report import ReplayFacts, Report
@@ -17,6 +18,7 @@ from qt_protections.rehearsal.tape import Tape
 
 Clock = Callable[[], int]
 START_BALANCE = Decimal(10_000)
+POSITION_LAG_MS = 1000
 FUNDING_INTERVAL_MS = 8 * 3_600_000
 FUNDING_RATE = Decimal("0.0001")
 
@@ -28,6 +30,7 @@ class Venue:
         tape: Prices and candles.
         ledger: Account, trades and incomes.
         desk: Plain orders.
+        amendments: Changes of resting plain orders.
         conditional: Stops and other conditional orders.
         journal: Every event, and the exchange's time.
         replayed: The recorded market, None if prices are made up.
@@ -43,6 +46,7 @@ class Venue:
         flat_stops: FlatStops = FlatStops.ACCEPT,
         depth_ratio: float = 1.0,
         trigger_delay_ms: int = 10,
+        position_lag_ms: int = POSITION_LAG_MS,
         replayed: ReplayFacts | None = None,
     ) -> None:
         """Open the exchange.
@@ -55,6 +59,7 @@ class Venue:
             flat_stops: The answer to a reduce-only stop that has no position to reduce.
             depth_ratio: Book depth as a ratio of the usual.
             trigger_delay_ms: Time between a trigger and its order reaching the engine.
+            position_lag_ms: Time for which `closePosition` orders do not see a new position.
             replayed: The recorded market `feed` replays, None if it replays none.
         """
         self.tape = tape
@@ -63,7 +68,8 @@ class Venue:
         self.journal = Journal(clock())
         self.ledger = Ledger(Account(balance), self.journal)
         self.desk = Desk(tape, self.ledger, depth_ratio)
-        self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms)
+        self.amendments = Amendments(self.desk)
+        self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms, position_lag_ms)
         self._clock = clock
         self._feed = feed
         self._replay = Replay()
@@ -97,41 +103,12 @@ class Venue:
         self._end_countdowns()
 
     def place_order(self, request: OrderRequest) -> Order:
-        """Take a plain order; refusals are written down and raised as `VenueError`."""
-        try:
-            return self.desk.place(request)
-        except VenueError as refusal:
-            self.journal.add(
-                EventKind.ORDER_REJECTED,
-                request.symbol,
-                side=request.side,
-                type=request.type,
-                client_id=request.client_id,
-                quantity=request.quantity,
-                reduce_only=request.reduce_only,
-                code=refusal.code,
-                reason=refusal.msg,
-            )
-            raise
+        """Take a plain order, or raise `VenueError`; requests from outside come by `intake`."""
+        return self.desk.place(request)
 
     def place_algo(self, request: AlgoRequest) -> AlgoOrder:
-        """Take a conditional order; refusals are written down and raised as `VenueError`."""
-        try:
-            return self.conditional.place(request)
-        except VenueError as refusal:
-            self.journal.add(
-                EventKind.STOP_REJECTED,
-                request.symbol,
-                side=request.side,
-                type=request.type,
-                client_id=request.client_id,
-                quantity=request.quantity,
-                price=request.trigger_price,
-                reduce_only=request.reduce_only or request.close_position,
-                code=refusal.code,
-                reason=refusal.msg,
-            )
-            raise
+        """Take a conditional order, or raise `VenueError`; see `place_order`."""
+        return self.conditional.place(request)
 
     def set_leverage(self, symbol: str, leverage: int) -> Decimal:
         """Choose the leverage of `symbol` and return the largest notional it allows, in USDT."""

@@ -10,7 +10,15 @@ DEPTH_STEPS = ((50, 2), (100, 5), (500, 10))
 KLINE_PATHS = frozenset(
     {"v1/klines", "v1/continuousKlines", "v1/markPriceKlines", "v1/indexPriceKlines"}
 )
-ORDER_PATHS = frozenset({"v1/order", "v1/algoOrder"})
+ORDER_REQUESTS = frozenset(
+    {
+        ("POST", "v1/order"),
+        ("POST", "v1/algoOrder"),
+        ("POST", "v1/batchOrders"),
+        ("PUT", "v1/order"),
+        ("PUT", "v1/batchOrders"),
+    }
+)
 DEFAULT_ROWS = 500
 
 FLAT: dict[tuple[str, str], int] = {
@@ -39,6 +47,9 @@ FLAT: dict[tuple[str, str], int] = {
     ("POST", "v1/countdownCancelAll"): 10,
     ("POST", "v1/order"): 0,
     ("POST", "v1/algoOrder"): 0,
+    ("PUT", "v1/order"): 0,
+    ("POST", "v1/batchOrders"): 5,
+    ("PUT", "v1/batchOrders"): 5,
 }
 # Cost for one symbol, and for all.
 BY_SYMBOL: dict[str, tuple[int, int]] = {
@@ -71,8 +82,8 @@ def request_weight(method: str, path: str, values: Mapping[str, str]) -> int:
 
 
 def is_order(method: str, path: str) -> bool:
-    """Say whether a request places an order, and so counts on the order limits."""
-    return method == "POST" and path in ORDER_PATHS
+    """Say whether a request places or amends orders, and so counts on the order limits."""
+    return (method, path) in ORDER_REQUESTS
 
 
 def _stepped(values: Mapping[str, str], steps: tuple[tuple[int, int], ...], most: int) -> int:

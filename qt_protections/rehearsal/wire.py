@@ -1,19 +1,35 @@
 """Orders and fills as Binance JSON: numbers are strings, flags booleans, times integers."""
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from qt_protections.rehearsal.book import Side
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.ledger import Income
-from qt_protections.rehearsal.orders import AlgoOrder, AlgoStatus, Order, OrderStatus, Trade
+from qt_protections.rehearsal.orders import (
+    AlgoOrder,
+    AlgoStatus,
+    Amendment,
+    Order,
+    OrderStatus,
+    Trade,
+)
 
 MONEY = Decimal("1E-8")
+AVERAGE_CONTEXT = Context(prec=16)
 
 
 def number(value: Decimal) -> str:
     """Return an exact number without exponent or trailing zeros."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def average(value: Decimal) -> str:
+    """Return a mean price exactly, or with 16 digits where its division does not end sooner.
+
+    Binance does not document how it rounds averages; 16 digits are what a client's float holds.
+    """
+    return number(AVERAGE_CONTEXT.plus(value))
 
 
 def money(value: Decimal) -> str:
@@ -30,7 +46,7 @@ def order_json(order: Order) -> JsonObject:
         "status": order.status,
         "clientOrderId": request.client_id,
         "price": number(request.price),
-        "avgPrice": money(order.average_price),
+        "avgPrice": average(order.average_price),
         "origQty": number(order.quantity),
         "executedQty": number(order.executed),
         "cumQty": number(order.executed),
@@ -62,6 +78,25 @@ def acknowledgement_json(order: Order) -> JsonObject:
         "cumQty": "0",
         "cumQuote": "0",
         "updateTime": order.created_ms,
+    }
+
+
+def amendment_json(amendment: Amendment) -> JsonObject:
+    """Return one change of a plain order."""
+    request = amendment.order.request
+    return {
+        "amendmentId": amendment.number,
+        "symbol": request.symbol,
+        "pair": request.symbol,
+        "orderId": amendment.order.order_id,
+        "clientOrderId": request.client_id,
+        "time": amendment.ms,
+        "amendment": {
+            "price": _change_json(amendment.price),
+            "origQty": _change_json(amendment.quantity),
+            "count": amendment.count,
+        },
+        "priceMatch": "NONE",
     }
 
 
@@ -104,7 +139,7 @@ def algo_query_json(algo: AlgoOrder) -> JsonObject:
     done = child is not None and algo.status in {AlgoStatus.TRIGGERED, AlgoStatus.FINISHED}
     return algo_json(algo) | {
         "actualOrderId": str(child.order_id) if child is not None and done else "",
-        "actualPrice": money(child.average_price) if child is not None and done else "0",
+        "actualPrice": average(child.average_price) if child is not None and done else "0",
         "actualQty": number(child.executed) if child is not None and done else "0",
         "actualType": child.request.type if child is not None and done else "",
         "tpTriggerPrice": "0.000",
@@ -113,6 +148,11 @@ def algo_query_json(algo: AlgoOrder) -> JsonObject:
         "slPrice": "0.000",
         "tpOrderType": "",
     }
+
+
+def _change_json(values: tuple[Decimal, Decimal]) -> JsonObject:
+    before, after = values
+    return {"before": number(before), "after": number(after)}
 
 
 def trade_json(trade: Trade) -> JsonObject:

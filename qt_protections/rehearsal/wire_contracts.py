@@ -69,7 +69,7 @@ def _symbol_json(item: Instrument) -> JsonObject:
         "underlyingType": "COIN",
         "underlyingSubType": [],
         "settlePlan": 0,
-        "triggerProtect": "0.0500",
+        "triggerProtect": _ratio(item.trigger_protect_ratio),
         "liquidationFee": "0.012500",
         "marketTakeBound": "0.05",
         "filters": _filters_json(item),
@@ -79,29 +79,36 @@ def _symbol_json(item: Instrument) -> JsonObject:
 
 
 def _filters_json(item: Instrument) -> list[JsonObject]:
-    size = {
-        "minQty": number(item.step),
-        "maxQty": number(item.max_qty),
-        "stepSize": number(item.step),
-    }
     return [
         {
             "filterType": "PRICE_FILTER",
-            "minPrice": number(item.tick),
-            "maxPrice": number(Decimal(item.reference_price * 50).quantize(item.tick)),
+            "minPrice": number(item.min_price),
+            "maxPrice": number(item.max_price),
             "tickSize": number(item.tick),
         },
-        {"filterType": "LOT_SIZE", **size},
-        {"filterType": "MARKET_LOT_SIZE", **size},
-        {"filterType": "MAX_NUM_ORDERS", "limit": 200},
+        {"filterType": "LOT_SIZE", **_lot_json(item, item.max_qty)},
+        {"filterType": "MARKET_LOT_SIZE", **_lot_json(item, item.market_max_qty)},
+        {"filterType": "MAX_NUM_ORDERS", "limit": item.max_orders},
         {"filterType": "MIN_NOTIONAL", "notional": number(item.min_notional)},
         {
             "filterType": "PERCENT_PRICE",
-            "multiplierUp": "1.0500",
-            "multiplierDown": "0.9500",
+            "multiplierUp": _ratio(item.multiplier_up),
+            "multiplierDown": _ratio(item.multiplier_down),
             "multiplierDecimal": "4",
         },
     ]
+
+
+def _lot_json(item: Instrument, most: Decimal) -> JsonObject:
+    return {
+        "minQty": number(item.min_qty),
+        "maxQty": number(most),
+        "stepSize": number(item.step),
+    }
+
+
+def _ratio(value: Decimal) -> str:
+    return f"{value:.4f}"
 
 
 def brackets_json(item: Instrument) -> JsonObject:

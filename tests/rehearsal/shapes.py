@@ -31,6 +31,18 @@ ALGO = shape(
     flags="closePosition priceProtect reduceOnly",
 )
 NEW_ALGO = ALGO | shape(text="activatePrice callbackRate")
+# The official connector's models drop those marked here.
+AMENDED = shape(
+    text=_ORDER + "pair cumQty cumQuote? avgPrice?",
+    whole="orderId updateTime goodTillDate",
+    flags="reduceOnly closePosition priceProtect",
+)
+BATCHED = shape(
+    text=_ORDER + "pair? cumQty cumQuote? avgPrice?",
+    whole="orderId updateTime goodTillDate",
+    flags="reduceOnly closePosition priceProtect",
+)
+AMENDMENT = shape(text="symbol pair clientOrderId", whole="amendmentId orderId time")
 # The official connector's models of queries drop these two.
 ALGO_QUERY = ALGO | shape(
     text="actualOrderId actualPrice actualQty actualType activatePrice? callbackRate?"

@@ -10,8 +10,9 @@ from qt_protections.rehearsal.conditional import FlatStops
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.feed import Tick
 from qt_protections.rehearsal.instruments import INSTRUMENTS
+from qt_protections.rehearsal.intake import place_algo, place_order
 from qt_protections.rehearsal.orders import AlgoOrder, Order
-from qt_protections.rehearsal.params import Params, algo_request, order_request
+from qt_protections.rehearsal.params import Params
 from qt_protections.rehearsal.tape import Tape, symbol_tape
 from qt_protections.rehearsal.venue import Venue
 
@@ -35,7 +36,12 @@ class ScriptedFeed:
 class Stage:
     """A venue for BTCUSDT at 100,000 and ETHUSDT at 3,000, one day of flat history behind it."""
 
-    def __init__(self, flat_stops: FlatStops = FlatStops.ACCEPT, balance: int = 10_000) -> None:
+    def __init__(
+        self,
+        flat_stops: FlatStops = FlatStops.ACCEPT,
+        balance: int = 10_000,
+        position_lag_ms: int = 0,
+    ) -> None:
         """Open the venue at noon."""
         self.now_ms = MIDNIGHT_MS + 12 * 3_600_000
         self.prices = {BTC: 100_000.0, ETH: 3_000.0}
@@ -52,6 +58,7 @@ class Stage:
             lambda: self.now_ms,
             balance=Decimal(balance),
             flat_stops=flat_stops,
+            position_lag_ms=position_lag_ms,
         )
 
     def wait(self, ms: int) -> None:
@@ -59,11 +66,13 @@ class Stage:
         self.now_ms += ms
         self.venue.advance()
 
-    def tick(self, price: float, symbol: str = BTC, after_ms: int = 1000) -> None:
+    def tick(
+        self, price: float, symbol: str = BTC, after_ms: int = 1000, volume: float = 1.0
+    ) -> None:
         """Print a price, some milliseconds later, and let a trigger's order reach the engine."""
         self.prices[symbol] = price
         self.now_ms += after_ms
-        self.feed.ticks.append(Tick(self.now_ms, tuple(self.prices.values()), (1.0, 1.0)))
+        self.feed.ticks.append(Tick(self.now_ms, tuple(self.prices.values()), (volume,) * 2))
         self.venue.advance()
         self.wait(20)
 
@@ -75,7 +84,7 @@ class Stage:
     def order(self, **given: object) -> Order:
         """Place a plain order: a market BUY of 0.01 BTC, except for what is given."""
         values = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.01"}
-        return self.venue.place_order(order_request(_params(values, given, "newClientOrderId")))
+        return place_order(self.venue, _params(values, given, "newClientOrderId"))
 
     def algo(self, **given: object) -> AlgoOrder:
         """Place a conditional order: a reduce-only stop SELL at 99,500, but for what is given."""
@@ -88,7 +97,7 @@ class Stage:
             "triggerPrice": "99500",
             "reduceOnly": "true",
         }
-        return self.venue.place_algo(algo_request(_params(values, given, "clientAlgoId")))
+        return place_algo(self.venue, _params(values, given, "clientAlgoId"))
 
     def amount(self, symbol: str = BTC) -> Decimal:
         """Return the position in base units."""

@@ -177,6 +177,51 @@ def test_limit_order(client: Any, checked: Check) -> None:
     assert checked(client("allOrders", symbol=BTC), shapes.ORDER)[-1]["status"] == "CANCELED"
 
 
+def test_amended_order(client: Any, checked: Check) -> None:
+    """An order is amended by number and by name, keeps both, and tells of its past."""
+    name = f"moved-{id(client)}"
+    order = client("newOrder", **LIMIT, newClientOrderId=name)
+    change = {"symbol": BTC, "side": "BUY", "quantity": 0.02, "price": 51_000}
+    answer = checked(client("amendOrder", **change, orderId=order["orderId"]), shapes.AMENDED)
+    assert (answer["clientOrderId"], answer["price"], answer["origQty"]) == (name, "51000", "0.02")
+    change["price"] = 52_000
+    client("amendOrder", **change, origClientOrderId=name)
+    assert client.refused("amendOrder", **change, origClientOrderId=name) == -5027
+    assert client.refused("amendOrder", **change, orderId=1) == -2013
+    rows = checked(client("amendments", symbol=BTC, origClientOrderId=name), shapes.AMENDMENT)
+    assert [row["amendment"]["count"] for row in rows] == [2, 1]
+    price, size = rows[0]["amendment"]["price"], rows[1]["amendment"]["origQty"]
+    assert (price["before"], price["after"]) == ("51000", "52000")
+    assert (size["before"], size["after"]) == ("0.01", "0.02")
+    (resting,) = client("openOrders", symbol=BTC)
+    assert (resting["orderId"], resting["price"]) == (order["orderId"], "52000")
+
+
+def test_batches(opened: tuple[str, RehearsalServer], client: Any, checked: Check) -> None:
+    """Orders are placed, amended and cancelled in lists; a refused one leaves the others be."""
+    kind = opened[0]
+    names = [f"{letter}-{id(client)}" for letter in "ab"]
+    orders = [LIMIT | {"newClientOrderId": name} for name in names]
+    *placed, refused = client("newBatch", batchOrders=[*orders, LIMIT | {"price": 50_000.01}])
+    checked(placed, shapes.BATCHED)
+    assert ([row["clientOrderId"] for row in placed], refused["code"]) == (names, -4014)
+    change = {"symbol": BTC, "side": "BUY", "quantity": 0.02, "price": 51_000}
+    changes = [change | {"orderId": row["orderId"]} for row in placed]
+    # python-binance signs this list in another form than it sends it.
+    if kind != "python-binance":
+        amended = checked(client("amendBatch", batchOrders=changes), shapes.BATCHED)
+        assert [row["price"] for row in amended] == ["51000", "51000"]
+    by_number, by_name = "orderIdList", "origClientOrderIdList"
+    if kind != "official":
+        by_number, by_name = by_number.lower(), by_name.lower()
+    numbers = [str(placed[0]["orderId"]), "1"]
+    gone, unknown = client("cancelBatch", symbol=BTC, **{by_number: numbers})
+    assert (gone["status"], unknown["code"]) == ("CANCELED", -2011)
+    (gone,) = client("cancelBatch", symbol=BTC, **{by_name: names[1:]})
+    assert gone["status"] == "CANCELED"
+    assert client.refused("newBatch", batchOrders=[LIMIT | {} for _ in range(6)]) == -4082
+
+
 def test_order_test(client: Any) -> None:
     """An order can be tried; it is checked and leaves nothing behind."""
     client("testOrder", **LIMIT)

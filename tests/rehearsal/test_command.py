@@ -11,8 +11,12 @@ from urllib.parse import urlsplit
 import ccxt
 import pytest
 
+from qt_protections.rehearsal.command import open_venue
+from qt_protections.rehearsal.intake import place_algo, place_order
 from qt_protections.rehearsal.overlay import api_urls
+from qt_protections.rehearsal.params import Params
 from tests.rehearsal.recorded import frame, write
+from tests.rehearsal.stage import code_of
 
 COMMAND = [sys.executable, "-m", "qt_protections.rehearsal", "exchange"]
 
@@ -136,3 +140,14 @@ def test_replay_starts_and_ends(tmp_path: Path) -> None:
     assert f"--replay {folder} --print-config" in head[8]
     overlay = json.loads(run("--replay", str(folder), "--print-config").stdout)
     assert overlay["exchange"]["pair_whitelist"] == ["TON/USDT:USDT"]
+
+
+@pytest.mark.parametrize(("lag_ms", "code"), [(60_000, -4509), (0, 0)], ids=["hidden", "seen"])
+def test_position_lag(lag_ms: int, code: int) -> None:
+    """A new position stays hidden from closePosition orders for as long as chosen."""
+    venue = open_venue("calm", 7, position_lag_ms=lag_ms)
+    market = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+    place_order(venue, Params(market))
+    stop = {"algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET"}
+    stop |= {"triggerPrice": "1000", "closePosition": "true"}
+    assert code_of(place_algo, venue, Params(stop)) == code

@@ -24,7 +24,16 @@ TRAIL = {"type": "TRAILING_STOP_MARKET", "triggerPrice": None}
         ({"type": "TAKE_PROFIT_MARKET", "triggerPrice": "101000"}, 0),
         ({"type": "TAKE_PROFIT_MARKET", "triggerPrice": "99000"}, -2021),
         ({"triggerPrice": "99500.05"}, -4014),
+        ({"triggerPrice": "0"}, -4006),
+        ({"triggerPrice": "474"}, -4013),
+        ({"side": "BUY", "triggerPrice": "4750001"}, -4007),
         ({"triggerPrice": None}, -1102),
+        ({"quantity": "60"}, -4005),
+        ({"type": "STOP", "price": "99400", "quantity": "60"}, 0),
+        ({"type": "STOP", "price": "94525"}, 0),
+        ({"type": "STOP", "price": "94524.9"}, -4184),
+        ({"type": "STOP", "price": "200000"}, 0),
+        ({"type": "STOP", "price": "105525.1", "side": "BUY", "triggerPrice": "100500"}, -4183),
         ({"quantity": "0.0105"}, -1111),
         ({"quantity": None}, -1102),
         ({"quantity": "0.0009", "reduceOnly": None}, -1111),
@@ -41,7 +50,10 @@ TRAIL = {"type": "TRAILING_STOP_MARKET", "triggerPrice": None}
         ({**TRAIL, "callbackRate": "20"}, 0),
         ({**TRAIL, "callbackRate": "0.09"}, -2007),
         ({**TRAIL, "callbackRate": "20.1"}, -2007),
+        ({**TRAIL, "callbackRate": "0.15"}, -2007),
         ({**TRAIL, "callbackRate": None}, -1102),
+        ({**TRAIL, "callbackRate": "1", "activatePrice": "0"}, -4135),
+        ({**TRAIL, "callbackRate": "1", "activatePrice": "101000.05"}, -4014),
         ({**TRAIL, "callbackRate": "1", "activatePrice": "99000"}, -2021),
         ({**TRAIL, "callbackRate": "1", "activatePrice": "101000"}, 0),
         ({**CLOSE}, -4509),
@@ -173,7 +185,7 @@ def test_limit_child_finishes_with_its_order() -> None:
     algo = stage.algo(type="STOP", price="99500")
     stage.tick(99_400)
     assert (algo.status, stage.amount()) == (AlgoStatus.TRIGGERED, Decimal("0.01"))
-    stage.tick(99_500)
+    stage.tick(99_501)
     assert (algo.status, stage.amount()) == (AlgoStatus.FINISHED, 0)
 
 
@@ -218,3 +230,50 @@ def test_cancel_and_find() -> None:
     assert desk.cancel(None, "mine").status is AlgoStatus.CANCELED
     assert code_of(desk.cancel, algo.algo_id, None) == -2011
     assert code_of(desk.cancel, None, "other") == -2011
+
+
+def test_names_are_free_again() -> None:
+    """A name may be used again when its order is done, and then means the new one."""
+    stage = Stage()
+    old = stage.algo(clientAlgoId="a")
+    stage.venue.conditional.cancel(None, "a")
+    assert stage.venue.conditional.find(None, "a") is old
+    new = stage.algo(clientAlgoId="a")
+    assert stage.venue.conditional.find(None, "a") is new
+    assert stage.venue.conditional.find(None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("given_", "price", "word"),
+    [
+        ({}, 94_000, "PERCENT_PRICE"),
+        ({"type": "STOP", "price": "94600"}, 99_400, "lower than 94943"),
+    ],
+    ids=["market", "limit"],
+)
+def test_child_far_from_the_mark(given_: dict[str, str], price: float, word: str) -> None:
+    """A child the price filter refuses at the trigger leaves its order REJECTED."""
+    stage = Stage()
+    stage.order()
+    algo = stage.algo(**given_)
+    stage.tick(price)
+    assert (algo.status, stage.amount()) == (AlgoStatus.REJECTED, Decimal("0.01"))
+    assert word in algo.reason
+
+
+def test_new_position_is_seen_late() -> None:
+    """A closePosition order is refused until the lag after the opening fill has passed."""
+    stage = Stage(position_lag_ms=1000)
+    stage.order()
+    assert code_of(stage.algo, **CLOSE) == -4509
+    stage.wait(600)
+    stage.order()
+    stage.wait(399)
+    assert code_of(stage.algo, **CLOSE) == -4509
+    stage.wait(1)
+    assert code_of(stage.algo, **CLOSE) == 0
+    stage.order(side="SELL", quantity="0.03")
+    stop = CLOSE | {"side": "BUY", "triggerPrice": "100500"}
+    assert code_of(stage.algo, **stop) == -4509
+    stage.wait(1000)
+    assert code_of(stage.algo, **stop) == 0

@@ -31,9 +31,15 @@ from tests.rehearsal.stage import BTC, ETH, Stage, code_of
         ({"type": "LIMIT", "price": "90000"}, -1102),
         ({"type": "LIMIT", "timeInForce": "GTC"}, -1102),
         ({"type": "LIMIT", "timeInForce": "GTC", "price": "90000.05"}, -4014),
-        ({"type": "LIMIT", "timeInForce": "GTC", "price": "0"}, -4006),
+        ({"type": "LIMIT", "timeInForce": "GTC", "price": "0"}, -4001),
+        ({"type": "LIMIT", "timeInForce": "GTC", "price": "474.9"}, -4013),
+        ({"type": "LIMIT", "timeInForce": "GTC", "price": "4750000.1"}, -4002),
+        ({"type": "LIMIT", "timeInForce": "GTC", "price": "105000.1"}, -4016),
+        ({"type": "LIMIT", "timeInForce": "GTC", "price": "94999.9", "side": "SELL"}, -4024),
+        ({"type": "LIMIT", "timeInForce": "GTC", "price": "90000", "quantity": "60"}, -2019),
+        ({"quantity": "60"}, -4005),
         ({"type": "LIMIT", "timeInForce": "DAY", "price": "90000"}, -1115),
-        ({"type": "LIMIT", "timeInForce": "GTX", "price": "110000"}, -5022),
+        ({"type": "LIMIT", "timeInForce": "GTX", "price": "104000"}, -5022),
         ({"type": "LIMIT", "timeInForce": "FOK", "price": "90000"}, -5021),
         ({"quantity": "0.001", "symbol": ETH}, -4164),
         ({"quantity": "0.001", "symbol": ETH, "reduceOnly": "true"}, -2022),
@@ -99,19 +105,142 @@ def test_selling_more_than_held_turns_the_position() -> None:
 
 
 @pytest.mark.parametrize(
-    ("side", "limit", "touch"),
-    [("BUY", "99000", 99_000.0), ("SELL", "101000", 101_000.0)],
+    ("side", "limit", "through"),
+    [("BUY", "99000", 98_999.9), ("SELL", "101000", 101_000.1)],
     ids=["buy", "sell"],
 )
-def test_resting_limit_fills_at_its_price(side: str, limit: str, touch: float) -> None:
-    """A resting order fills whole at its own price, as maker, when the last price gets there."""
+def test_resting_limit_fills_at_its_price(side: str, limit: str, through: float) -> None:
+    """A resting order fills whole at its own price, as maker, when the price runs through it."""
     stage = Stage()
     order = stage.order(side=side, type="LIMIT", timeInForce="GTC", price=limit)
     assert order.status is OrderStatus.NEW
-    stage.tick(touch)
+    stage.tick(through)
     trade = stage.venue.ledger.trades[-1]
     assert (order.status, trade.price, trade.maker) == (OrderStatus.FILLED, Decimal(limit), True)
     assert trade.fee == Decimal(limit) * Decimal("0.01") * Decimal("0.0002")
+
+
+def test_a_touched_order_waits_and_fills_in_parts() -> None:
+    """The queue is served first, then the order takes what trades, tick by tick."""
+    stage = Stage()
+    order = stage.order(type="LIMIT", timeInForce="GTC", price="99900", quantity="1")
+    ahead = order.ahead
+    assert ahead > Decimal("0.2")
+    stage.tick(99_900, volume=float(2 * ahead))
+    assert (order.status, order.executed, order.ahead) == (OrderStatus.NEW, 0, 0)
+    stage.tick(99_900.1, volume=9)
+    assert order.executed == 0
+    stage.tick(99_900, volume=0.8)
+    assert (order.status, order.executed) == (OrderStatus.PARTIALLY_FILLED, Decimal("0.4"))
+    stage.tick(99_900, volume=0)
+    assert order.executed == Decimal("0.4")
+    stage.tick(99_900, volume=9)
+    assert (order.status, order.executed) == (OrderStatus.FILLED, 1)
+    assert order.average_price == 99_900
+
+
+def test_orders_of_one_price_share_a_tick() -> None:
+    """What a tick trades is given out once, the older order first."""
+    stage = Stage()
+    limit = {"type": "LIMIT", "timeInForce": "GTC", "price": "100000", "quantity": "0.4"}
+    first, second = stage.order(**limit), stage.order(**limit)
+    assert (first.ahead, second.ahead) == (0, 0)
+    stage.tick(100_000, volume=1)
+    assert (first.executed, second.executed) == (Decimal("0.4"), Decimal("0.1"))
+
+
+def test_a_resting_reduction_is_capped_when_it_fills() -> None:
+    """A reduce-only order takes no more than the position that is left, and then expires."""
+    stage = Stage()
+    stage.order(quantity="0.03")
+    limit = {"type": "LIMIT", "timeInForce": "GTC", "price": "101000", "side": "SELL"}
+    order = stage.order(**limit, quantity="0.03", reduceOnly="true")
+    stage.order(side="SELL", quantity="0.02")
+    stage.tick(101_001)
+    assert (order.executed, order.status) == (Decimal("0.01"), OrderStatus.EXPIRED)
+    assert stage.amount() == 0
+
+
+TOUCHES = st.lists(
+    st.tuples(st.sampled_from([99_899.9, 99_900.0, 99_900.1]), st.floats(0, 3)), max_size=15
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TOUCHES)
+def test_no_more_is_filled_than_was_traded(path: list[tuple[float, float]]) -> None:
+    """Until the price runs through an order, its fills and what was ahead fit into the volume."""
+    stage = Stage()
+    order = stage.order(type="LIMIT", timeInForce="GTC", price="99900", quantity="1")
+    ahead, traded = order.ahead, Decimal(0)
+    for price, volume in path:
+        stage.tick(price, volume=volume)
+        if price < 99_900:
+            assert order.status is OrderStatus.FILLED
+            break
+        traded += Decimal(str(round(volume, 3))) if price == 99_900 else 0
+        assert order.executed <= max(traded / 2 - ahead, Decimal(0))
+
+
+def test_open_orders_are_limited() -> None:
+    """A symbol holds 200 resting orders; market orders and other symbols still go."""
+    stage = Stage(balance=10**7)
+    limit = {"type": "LIMIT", "timeInForce": "GTC", "price": "90000"}
+    for _ in range(200):
+        stage.order(**limit)
+    assert code_of(stage.order, **limit) == -2025
+    assert code_of(stage.order) == 0
+    assert code_of(stage.order, **limit | {"symbol": ETH, "price": "2900"}) == 0
+
+
+@pytest.mark.parametrize(
+    ("price", "side", "code"),
+    [(94_000.0, "SELL", -4131), (94_000.0, "BUY", 0), (106_000.0, "BUY", -4131)],
+    ids=str,
+)
+def test_market_order_far_from_the_mark(price: float, side: str, code: int) -> None:
+    """A counterparty more than 5 % beyond the mark price is not taken."""
+    stage = Stage()
+    stage.tick(price)
+    assert code_of(stage.order, side=side) == code
+
+
+@pytest.mark.parametrize(
+    ("balance", "plain", "reduces", "code"),
+    [
+        (10_000, "0.1", "false", 0),
+        (900, "0.1", "true", 0),
+        (1_020, "0.1", "false", -4118),
+        (1_020, None, "false", 0),
+    ],
+    ids=["margin-is-there", "resting-reduces", "no-margin", "nothing-rests"],
+)
+def test_a_reduction_must_not_turn_the_position(
+    balance: int, plain: str | None, reduces: str, code: int
+) -> None:
+    """With a resting order that would turn the position, a reduction needs margin for the turn."""
+    stage = Stage(balance=balance)
+    stage.order(quantity="0.1")
+    if plain is not None:
+        limit = {"type": "LIMIT", "timeInForce": "GTC", "price": "105000", "side": "SELL"}
+        stage.order(**limit, quantity=plain, reduceOnly=reduces)
+    stage.algo(quantity="0.1")
+    assert code_of(stage.order, side="SELL", quantity="0.1", reduceOnly="true") == code
+
+
+def test_name_of_an_open_order_is_found_first() -> None:
+    """A name used again means its open order; without one, the latest."""
+    stage = Stage()
+    resting = {"type": "LIMIT", "timeInForce": "GTC", "price": "90000", "newClientOrderId": "a"}
+    orders = []
+    for _ in range(3):
+        orders.append(stage.order(**resting))
+        stage.venue.desk.cancel(BTC, None, "a")
+    assert stage.venue.desk.find(BTC, None, "a") is orders[-1]
+    assert stage.venue.desk.find(ETH, None, "a") is None
+    assert stage.venue.desk.find(BTC, None, None) is None
+    open_one = stage.order(**resting)
+    assert stage.venue.desk.find(BTC, None, "a") is open_one
 
 
 def test_ioc_without_counterparty_expires() -> None:

@@ -76,6 +76,11 @@ ADMITTED = (0, 0, None)
         ("GET", "v1/userTrades", BTC, 5),
         ("GET", "v1/algoOrder", {}, 1),
         ("POST", "v1/algoOrder", BTC, 0),
+        ("PUT", "v1/order", BTC, 0),
+        ("POST", "v1/batchOrders", {}, 5),
+        ("PUT", "v1/batchOrders", {}, 5),
+        ("DELETE", "v1/batchOrders", BTC, 1),
+        ("GET", "v1/orderAmendment", BTC, 1),
         ("POST", "v1/order", BTC, 0),
         ("DELETE", "v1/order", BTC, 1),
         ("POST", "v1/countdownCancelAll", BTC, 10),
@@ -93,13 +98,17 @@ def test_weights(method: str, path: str, values: dict[str, str], weight: int) ->
     [
         ("POST", "v1/order", True),
         ("POST", "v1/algoOrder", True),
+        ("PUT", "v1/order", True),
+        ("POST", "v1/batchOrders", True),
+        ("PUT", "v1/batchOrders", True),
+        ("DELETE", "v1/batchOrders", False),
         ("DELETE", "v1/order", False),
         ("POST", "v1/order/test", False),
     ],
     ids=str,
 )
 def test_what_counts_as_an_order(method: str, path: str, counts: bool) -> None:
-    """Placing counts on the order limits; cancelling and trying do not."""
+    """Placing and amending count on the order limits; cancelling and trying do not."""
     assert is_order(method, path) is counts
 
 

@@ -138,6 +138,18 @@ def test_limit_orders(client: Any) -> None:
     assert [item["status"] for item in client.fetch_orders(PAIR)][-1] == "canceled"
 
 
+def test_batches_and_edits(client: Any) -> None:
+    """Ccxt's own calls for several orders and for edits find their endpoints."""
+    limit = {"symbol": PAIR, "type": "limit", "side": "buy", "amount": 0.01}
+    orders = client.create_orders([limit | {"price": 50_000}, limit | {"price": 51_000}])
+    first, second = (order["id"] for order in orders)
+    edited = client.edit_order(first, PAIR, "limit", "buy", 0.02, 52_000)
+    assert (edited["id"], edited["price"], edited["amount"]) == (first, 52_000, 0.02)
+    gone = client.cancel_orders([first, second], PAIR)
+    assert [order["status"] for order in gone] == ["canceled", "canceled"]
+    assert client.fetch_open_orders(PAIR) == []
+
+
 REFUSALS = [
     ("sell", 0.01, {"stopPrice": 10**6, "reduceOnly": True}, ccxt.OrderImmediatelyFillable, -2021),
     ("sell", 0.01, {"reduceOnly": True}, ccxt.InvalidOrder, -2022),
