@@ -10,17 +10,12 @@ MAX_AMENDMENTS = 10_000
 
 
 class Amendments:
-    """Amends the orders of a desk and remembers it."""
+    """Amends the orders of a desk."""
 
     def __init__(self, desk: Desk) -> None:
-        """Start without history."""
+        """Amend orders of `desk`."""
         self._desk = desk
-        self._history: dict[int, list[Amendment]] = {}
         self._numbers = count(6001)
-
-    def of(self, order: Order) -> list[Amendment]:
-        """Return the amendments of an order, oldest first."""
-        return self._history.get(order.order_id, [])
 
     def amend(self, asked: AmendRequest) -> Order:
         """Amend a resting order.
@@ -38,15 +33,14 @@ class Amendments:
         self._desk.amend(order, asked.price, asked.quantity)
         if order.status is OrderStatus.CANCELED:
             return order
-        made = self._history.setdefault(order.order_id, [])
-        made.append(
+        order.amendments.append(
             Amendment(
                 number=next(self._numbers),
                 ms=order.updated_ms,
                 order=order,
                 price=(before[0], order.request.price),
                 quantity=(before[1], order.quantity),
-                count=len(made) + 1,
+                count=len(order.amendments) + 1,
             )
         )
         return order
@@ -57,7 +51,7 @@ class Amendments:
             raise VenueError(-1130, "Data sent for parameter 'side' is not valid.")
         if asked.reduce_only and not order.request.reduce_only:
             raise VenueError(-5047)
-        if len(self.of(order)) >= MAX_AMENDMENTS:
+        if len(order.amendments) >= MAX_AMENDMENTS:
             raise VenueError(-5026)
         if (asked.price, asked.quantity) == (order.request.price, order.quantity):
             raise VenueError(-5027)

@@ -5,6 +5,7 @@ from enum import StrEnum
 from itertools import count
 from typing import Unpack
 
+from qt_protections.rehearsal.archive import Archive
 from qt_protections.rehearsal.desk import Desk
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.filters import check_stop_limit
@@ -55,12 +56,11 @@ class ConditionalDesk:
             position_lag_ms: Time for which `closePosition` orders do not see a position that was
                 opened from flat.
         """
-        self.algos: dict[int, AlgoOrder] = {}
+        self.algos = Archive[AlgoOrder](lambda algo: algo.status.is_done)
         self._desk = desk
         self._flat_stops = flat_stops
         self._delay_ms = trigger_delay_ms
         self._lag_ms = position_lag_ms
-        self._latest: dict[str, AlgoOrder] = {}
         self._live: dict[int, AlgoOrder] = {}
         self._released: list[AlgoOrder] = []
         self._ids = count(4_000_000_001)
@@ -82,8 +82,8 @@ class ConditionalDesk:
             raise VenueError(-2021)
         now_ms = self._desk.journal.now_ms
         algo = AlgoOrder(request, next(self._ids), now_ms, now_ms, price)
-        self.algos[algo.algo_id] = self._live[algo.algo_id] = algo
-        self._latest[request.client_id] = algo
+        self._live[algo.algo_id] = algo
+        self.algos.add(algo.algo_id, request.client_id, algo)
         self._log(EventKind.STOP_ACCEPTED, algo)
         return algo
 
@@ -91,7 +91,7 @@ class ConditionalDesk:
         """Return an order by its number, else the latest of that name: the live one if any is."""
         if algo_id is not None:
             return self.algos.get(algo_id)
-        return None if client_id is None else self._latest.get(client_id)
+        return None if client_id is None else self.algos.named(client_id)
 
     def cancel(self, algo_id: int | None, client_id: str | None) -> AlgoOrder:
         """Cancel an order; refuse if it is unknown or done (-2011) or at its trigger (-4117)."""
@@ -149,7 +149,7 @@ class ConditionalDesk:
         instrument = self._desk.tape.instrument(request.symbol)
         if len(self._live) >= MAX_LIVE:
             raise VenueError(-4045)
-        namesake = self._latest.get(request.client_id)
+        namesake = self.algos.named(request.client_id)
         if namesake is not None and namesake.status.is_live:
             raise VenueError(-4116)
         _check_prices(request, instrument)

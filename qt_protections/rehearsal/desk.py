@@ -12,6 +12,7 @@ from qt_protections.rehearsal.account import (
     ZERO,
     bankruptcy_price,
 )
+from qt_protections.rehearsal.archive import Archive
 from qt_protections.rehearsal.book import Level, Side, take
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.filters import check_counterparty, check_limit_price
@@ -33,7 +34,7 @@ class Desk:
     """Takes plain orders, fills them against the book, and books the fills.
 
     Attributes:
-        orders: Every order by its number, oldest first.
+        orders: The latest orders and all that rest, by number, and by symbol and client id.
         opened_ms: When each symbol's position was last opened from flat, epoch milliseconds.
         on_flat: Called with the symbol whose position is closed.
     """
@@ -50,12 +51,11 @@ class Desk:
         self.ledger = ledger
         self.account = ledger.account
         self.journal = ledger.journal
-        self.orders: dict[int, Order] = {}
+        self.orders = Archive[Order](lambda order: not order.is_open)
         self.on_flat: Callable[[str], None] = lambda _symbol: None
         self._depth_ratio = depth_ratio
         self.opened_ms: dict[str, int] = {}
         self._open: dict[int, Order] = {}
-        self._latest: dict[tuple[str, str], Order] = {}
         self._order_ids = count(8_000_000_001)
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
@@ -170,7 +170,7 @@ class Desk:
         for order in self.open_orders(symbol):
             if order.request.client_id == client_id:
                 return order
-        return self._latest.get((symbol, client_id))
+        return self.orders.named((symbol, client_id))
 
     def cancel(self, symbol: str, order_id: int | None, client_id: str | None) -> Order:
         """Cancel a resting order; refuse (-2011) if there is none."""
@@ -287,8 +287,7 @@ class Desk:
     def _register(self, request: OrderRequest, quantity: Decimal) -> Order:
         now_ms = self.journal.now_ms
         order = Order(request, next(self._order_ids), now_ms, now_ms, quantity)
-        self.orders[order.order_id] = order
-        self._latest[request.symbol, request.client_id] = order
+        self.orders.add(order.order_id, (request.symbol, request.client_id), order)
         self.ledger.log(EventKind.ORDER_ACCEPTED, order, quantity=quantity, price=request.price)
         return order
 

@@ -24,7 +24,7 @@ def place_order(venue: Venue, params: Params) -> Order:
     with _noting_refusal(venue, kind, params):
         request = order_request(params)
         if not request.client_id:
-            request = replace(request, client_id=f"web_{venue.now_ms}_{len(venue.desk.orders)}")
+            request = replace(request, client_id=f"web_{venue.now_ms}_{venue.desk.orders.added}")
         return venue.place_order(request)
 
 
@@ -37,7 +37,7 @@ def place_algo(venue: Venue, params: Params) -> AlgoOrder:
     with _noting_refusal(venue, EventKind.STOP_REJECTED, params):
         request = algo_request(params)
         if not request.client_id:
-            count = len(venue.conditional.algos)
+            count = venue.conditional.algos.added
             request = replace(request, client_id=f"web_{venue.now_ms}_{count}")
         return venue.place_algo(request)
 

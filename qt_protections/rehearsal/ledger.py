@@ -1,5 +1,6 @@
 """Books fills: the account changes, and trades, incomes and events are written down."""
 
+from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
@@ -11,6 +12,7 @@ from qt_protections.rehearsal.journal import EventKind, Facts, Journal
 from qt_protections.rehearsal.orders import Order, Trade
 
 MONEY_STEP = Decimal("1E-8")
+KEPT_LINES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +33,18 @@ class Ledger:
     Attributes:
         account: Wallet and positions.
         journal: Events, and the exchange's time.
-        trades: Our fills, oldest first.
-        incomes: Income history, oldest first; its sum is the change of the wallet.
+        trades: Our latest fills, oldest first.
+        incomes: The latest incomes, oldest first; the sum of all is the change of the wallet.
     """
 
     def __init__(self, account: Account, journal: Journal) -> None:
         """Start with an account and no history."""
         self.account = account
         self.journal = journal
-        self.trades: list[Trade] = []
-        self.incomes: list[Income] = []
+        self.trades: deque[Trade] = deque(maxlen=KEPT_LINES)
+        self.incomes: deque[Income] = deque(maxlen=KEPT_LINES)
         self._trade_ids = count(500_000_001)
+        self._income_numbers = count(1)
 
     def book(self, order: Order, level: Level, fee_ratio: Decimal) -> None:
         """Book a fill of `order` at `level` that only opens or only closes.
@@ -108,5 +111,5 @@ class Ledger:
     def _add_income(
         self, symbol: str, kind: str, amount: Decimal, trade_id: int | None = None
     ) -> None:
-        number = len(self.incomes) + 1
+        number = next(self._income_numbers)
         self.incomes.append(Income(number, self.journal.now_ms, symbol, kind, amount, trade_id))

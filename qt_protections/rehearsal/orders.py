@@ -1,6 +1,6 @@
 """Orders and conditional (algo) orders, as the exchange keeps them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
@@ -76,6 +76,11 @@ class AlgoStatus(StrEnum):
         """Whether the order still waits for, or is at, its trigger."""
         return self in {AlgoStatus.NEW, AlgoStatus.TRIGGERING}
 
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will happen to the order or to the one its trigger sent."""
+        return not self.is_live and self is not AlgoStatus.TRIGGERED
+
 
 class WorkingType(StrEnum):
     """The price a trigger is compared with."""
@@ -122,7 +127,7 @@ class OrderRequest:
 class Order:
     """A plain order; prices in USDT, quantities in base units, times in epoch milliseconds.
 
-    `ahead` is what is served before it at its price while it rests.
+    `ahead` is what is served before it at its price while it rests; `amendments` come oldest first.
     """
 
     request: OrderRequest
@@ -134,6 +139,7 @@ class Order:
     executed: Decimal = ZERO
     quote: Decimal = ZERO
     ahead: Decimal = ZERO
+    amendments: list["Amendment"] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:

@@ -42,7 +42,7 @@ def order_amendments(venue: Venue, params: Params) -> object:
     if order is None:
         raise VenueError(-2013)
     page = asked_page(params, None, default=50, most=100, week=False)
-    rows = page.select(venue.amendments.of(order), lambda row: row.ms, lambda row: row.number)
+    rows = page.select(order.amendments, lambda row: row.ms, lambda row: row.number)
     return [wire.amendment_json(row) for row in reversed(rows)]
 
 
@@ -85,7 +85,7 @@ def open_orders(venue: Venue, params: Params) -> object:
 def all_orders(venue: Venue, params: Params) -> object:
     """List plain orders of every status."""
     symbol, page = known_symbol(venue, params), asked_page(params, "orderId")
-    found = [order for order in venue.desk.orders.values() if order.request.symbol == symbol]
+    found = [order for order in venue.desk.orders if order.request.symbol == symbol]
     rows = page.select(found, lambda order: order.created_ms, lambda order: order.order_id)
     return [wire.order_json(order) for order in rows]
 
@@ -129,7 +129,7 @@ def open_algos(venue: Venue, params: Params) -> object:
 def all_algos(venue: Venue, params: Params) -> object:
     """List conditional orders of every status."""
     symbol, page = known_symbol(venue, params), asked_page(params, "algoId")
-    found = [algo for algo in venue.conditional.algos.values() if algo.request.symbol == symbol]
+    found = [algo for algo in venue.conditional.algos if algo.request.symbol == symbol]
     rows = page.select(found, lambda algo: algo.created_ms, lambda algo: algo.algo_id)
     return [wire.algo_query_json(algo) for algo in rows]
 

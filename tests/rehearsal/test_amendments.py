@@ -63,7 +63,7 @@ def test_rules(changed: dict[str, object], code: int) -> None:
     if code:
         assert (order.request.price, order.quantity) == (Decimal(99_000), Decimal("0.1"))
         assert stage.venue.desk.open_orders() == older
-        assert stage.venue.amendments.of(order) == []
+        assert order.amendments == []
 
 
 def test_it_keeps_its_name_and_its_fills_and_loses_its_place() -> None:
@@ -114,7 +114,7 @@ def test_amendments_that_end_an_order(
     stage.tick(100_000)
     amend(stage, order, **changed)
     assert order.status is status
-    assert len(stage.venue.amendments.of(order)) == (status is OrderStatus.FILLED)
+    assert len(order.amendments) == (status is OrderStatus.FILLED)
     assert stage.venue.desk.open_orders() == []
     assert code_of(amend, stage, order, price="98000") == -2013
 
