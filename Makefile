@@ -33,8 +33,10 @@ format: $(READY) ## format the code and mend what lint can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## speed, as ratios measured in one run; prints JSON
+bench: $(READY) ## speed and memory, as ratios measured in one run, about 4 min; prints JSON
 	$(BIN)/python -m benchmarks.backtest_cost
+	$(BIN)/python -m benchmarks.exchange_speed
+	$(BIN)/python -m benchmarks.exchange_memory
 
 constraints: $(READY) ## pin the versions of the environment as it is
 	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
