@@ -58,7 +58,7 @@ def test_markets(client: Any) -> None:
     market = client.market(PAIR)
     assert (market["precision"]["price"], market["limits"]["cost"]["min"]) == (0.1, 100)
     tiers = client.fetch_leverage_tiers()
-    assert tiers[PAIR][0]["maxLeverage"] == 125
+    assert tiers[PAIR][0]["maxLeverage"] == 150
     assert all(rows[0]["maxLeverage"] >= 30 for rows in tiers.values())
 
 

@@ -12,7 +12,7 @@ from tests.rehearsal.stage import BTC, MIDNIGHT_MS, Stage, code_of
 
 
 @pytest.mark.parametrize(
-    ("leverage", "code"), [(0, -4028), (126, -4028), (125, 0), (1, 0)], ids=str
+    ("leverage", "code"), [(0, -4028), (151, -4028), (150, 0), (1, 0)], ids=str
 )
 def test_leverage_bounds(leverage: int, code: int) -> None:
     """Leverage lies between 1 and the first bracket's."""
