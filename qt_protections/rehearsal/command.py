@@ -120,6 +120,7 @@ def open_venue(
         balance=Decimal(balance),
         flat_stops=FlatStops(flat_stops),
         depth_ratio=SCENARIOS[scenario].depth_ratio,
+        funding_seed=seed,
     )
 
 
@@ -152,6 +153,7 @@ def open_replay_venue(
         balance=Decimal(balance),
         flat_stops=FlatStops(flat_stops),
         replayed=facts,
+        funding_seed=seed,
     )
 
 

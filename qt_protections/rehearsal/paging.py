@@ -21,12 +21,15 @@ class Page:
         start_ms: Earliest time, epoch milliseconds, inclusive.
         end_ms: Latest time, epoch milliseconds, inclusive.
         first_id: Lowest number.
+        number: Which page, from 1 on: the first of those that follow each other from a start, or
+            go back from the latest row.
     """
 
     limit: int
     start_ms: int | None = None
     end_ms: int | None = None
     first_id: int | None = None
+    number: int = 1
 
     def select(
         self, rows: Iterable[T], time_of: Callable[[T], int], id_of: Callable[[T], int]
@@ -48,11 +51,20 @@ class Page:
             and (self.first_id is None or id_of(row) >= self.first_id)
         ]
         forward = self.start_ms is not None or self.first_id is not None
-        return found[: self.limit] if forward else found[-self.limit :]
+        skipped = (self.number - 1) * self.limit
+        if forward:
+            return found[skipped : skipped + self.limit]
+        last = max(len(found) - skipped, 0)
+        return found[max(last - self.limit, 0) : last]
 
 
 def asked_page(
-    params: Params, id_name: str | None, *, default: int = 500, week: bool = True
+    params: Params,
+    id_name: str | None,
+    *,
+    default: int = 500,
+    most: int = MAX_ROWS,
+    week: bool = True,
 ) -> Page:
     """Read the page a request asks for.
 
@@ -60,6 +72,7 @@ def asked_page(
         params: The request's parameters.
         id_name: Name of the parameter with the lowest number, None if there is none.
         default: Rows if no limit is sent.
+        most: Rows of a page at most.
         week: Whether start and end may lie at most 7 days apart.
 
     Raises:
@@ -74,4 +87,4 @@ def asked_page(
         if length_ms < 0 or (week and length_ms > WEEK_MS):
             raise VenueError(-4165)
     first_id = None if id_name is None else params.maybe_integer(id_name)
-    return Page(min(default if limit is None else limit, MAX_ROWS), start_ms, end_ms, first_id)
+    return Page(min(default if limit is None else limit, most), start_ms, end_ms, first_id)

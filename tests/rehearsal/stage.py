@@ -35,8 +35,15 @@ class ScriptedFeed:
 class Stage:
     """A venue for BTCUSDT at 100,000 and ETHUSDT at 3,000, one day of flat history behind it."""
 
-    def __init__(self, flat_stops: FlatStops = FlatStops.ACCEPT, balance: int = 10_000) -> None:
-        """Open the venue at noon."""
+    def __init__(
+        self,
+        flat_stops: FlatStops = FlatStops.ACCEPT,
+        balance: int = 10_000,
+        *,
+        isolated: bool = False,
+        funding_seed: int | None = None,
+    ) -> None:
+        """Open the venue at noon, both symbols cross or both isolated."""
         self.now_ms = MIDNIGHT_MS + 12 * 3_600_000
         self.prices = {BTC: 100_000.0, ETH: 3_000.0}
         self.feed = ScriptedFeed()
@@ -52,7 +59,11 @@ class Stage:
             lambda: self.now_ms,
             balance=Decimal(balance),
             flat_stops=flat_stops,
+            funding_seed=funding_seed,
         )
+        if isolated:
+            for symbol in self.prices:
+                self.venue.set_isolated(symbol, True)
 
     def wait(self, ms: int) -> None:
         """Let time pass without a new price."""
@@ -67,10 +78,15 @@ class Stage:
         self.venue.advance()
         self.wait(20)
 
-    def drift(self, price: float, symbol: str = BTC) -> None:
+    def drift(self, price: float, symbol: str = BTC, ticks: int = 120) -> None:
         """Hold a price until the mark price has followed."""
-        for _ in range(120):
+        for _ in range(ticks):
             self.tick(price, symbol, after_ms=100)
+
+    def mark(self, price: Decimal | float, symbol: str = BTC) -> None:
+        """Set the mark price alone, and liquidate what it leaves short of margin."""
+        self.venue.tape[symbol].mark = float(price)
+        self.venue.liquidator.run()
 
     def order(self, **given: object) -> Order:
         """Place a plain order: a market BUY of 0.01 BTC, except for what is given."""
