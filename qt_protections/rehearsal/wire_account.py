@@ -20,8 +20,8 @@ def position_json(venue: Venue, symbol: str) -> JsonObject:
     """Return a position with the fields of positionRisk v3."""
     position, valuation = venue.account.position(symbol), venue.desk.valuation
     mark, unrealized = venue.tape.mark(symbol), valuation.unrealized(symbol)
-    # ccxt tells cross from isolated by an isolatedMargin of exactly "0".
-    isolated = symbol in venue.account.isolated and position.amount
+    # ccxt takes a position of v3 for a cross one if its isolatedMargin is zero.
+    isolated = symbol in venue.account.isolated
     initial = valuation.initial(symbol)
     resting = sum(map(venue.desk.order_margin, venue.desk.open_orders(symbol)), Decimal(0))
     return {

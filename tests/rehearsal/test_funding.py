@@ -60,6 +60,7 @@ def test_payment_falls_due_without_a_price() -> None:
     stage.order()
     stage.wait(4 * HOUR_MS)
     assert [ms for ms, _ in paid(stage)] == [DUE_MS]
+    assert funding_json(stage.venue, BTC, Window(DUE_MS))[0]["markPrice"] == "100000.00000000"
 
 
 def test_closed_a_tick_before_pays_nothing() -> None:

@@ -70,24 +70,25 @@ def test_fee_is_a_ratio_of_what_was_liquidated() -> None:
     assert -insurance(stage) == pytest.approx(order.quote * D("0.0125"), abs=D("1e-8"))
 
 
-def test_book_gap_is_paid_by_the_insurance_fund() -> None:
+@pytest.mark.parametrize(("side", "price"), [("BUY", 90_000), ("SELL", 110_000)])
+def test_book_gap_is_paid_by_the_insurance_fund(side: str, price: int) -> None:
     """Behind a gap the fund takes over at the bankruptcy price and loses the rest."""
     stage = Stage(isolated=True)
-    stage.venue.set_leverage(BTC, 50)
-    stage.order(quantity="0.05")
+    stage.venue.set_leverage(BTC, 60)
+    stage.order(side=side, quantity="0.05")
     position, outside = stage.venue.account.position(BTC), stage.venue.account.cross_wallet
-    stage.tick(90_000.0)
-    stage.drift(90_000.0)
+    stage.tick(price)
+    stage.drift(price)
     (order,) = forced(stage)
+    taken_at, sign = order.request.price, 1 if side == "BUY" else -1
     bankruptcy = (position.entry_value - position.margin) / position.amount
-    assert 0 <= order.request.price - bankruptcy < D("0.1")
-    assert order.average_price == order.request.price
-    assert outside <= stage.venue.account.cross_wallet < outside + D("0.01")
-    loss = (order.request.price - 90_000) * D("0.05")
-    held = stage.venue.ledger.insurance_fund
-    assert held == INSURANCE_START - loss - insurance(stage)
+    assert 0 < (taken_at - bankruptcy) * sign < D("0.1")
+    assert order.average_price == taken_at
+    assert stage.venue.account.cross_wallet == pytest.approx(outside, abs=D("1e-8"))
+    loss = (taken_at - price) * position.amount
+    assert stage.venue.ledger.insurance_fund == INSURANCE_START - loss - insurance(stage)
     events = [e for e in stage.venue.journal.events if e.kind is EventKind.INSURANCE]
-    assert (events[0].quantity, events[0].price) == (D("0.05"), order.request.price)
+    assert (events[0].quantity, events[0].price) == (D("0.05"), taken_at)
     assert f"{INSURANCE_START - loss:f}" in str(events[0].reason)
 
 
@@ -151,9 +152,11 @@ def test_pools_do_not_touch_each_other() -> None:
         stage.venue.set_isolated(ETH, True)
         stage.order(quantity="0.05")
         stage.order(symbol=ETH, quantity="1")
+        stage.order(**FAR, symbol=other, side="SELL", price="200000", quantity="0.001")
         margin = stage.venue.account.position(ETH).margin
         stage.mark(stage.prices[falling] * 0.7, falling)
         assert (stage.amount(falling), stage.amount(other) != 0) == (0, True)
+        assert [o.request.symbol for o in stage.venue.desk.open_orders()] == [other]
         if other == ETH:
             assert stage.venue.account.position(ETH).margin == margin
             assert stage.venue.account.cross_wallet >= 0

@@ -42,8 +42,8 @@ def test_liquidation_price_is_where_liquidation_begins(
     assume(not is_liquidated(item, position, entry, backing))
     price = liquidation_price(item, position, backing)
     towards_profit = 1 if position.amount > 0 else -1
-    if price == 0:
-        assert not is_liquidated(item, position, D("1e-9"), backing)
+    if price < D("1e-8"):
+        assert not is_liquidated(item, position, D("1e-6"), backing)
         return
     safe = price * (1 + towards_profit * ONE_IN_A_MILLION)
     beyond = price * (1 - towards_profit * ONE_IN_A_MILLION)
@@ -113,6 +113,16 @@ def test_cross_positions_share_the_wallet() -> None:
     assert nearer - before == pytest.approx(100 / 0.05, rel=0.01)
     stage.mark(3200, ETH)
     assert valuation.liquidation_price(BTC) < before
+
+
+def test_bankruptcy_price_in_cross() -> None:
+    """There the whole balance is gone, the maintenance margin of the others included."""
+    stage = Stage(balance=2000)
+    stage.order(quantity="0.05")
+    stage.order(symbol=ETH, quantity="1")
+    valuation = stage.venue.desk.valuation
+    stage.venue.tape[BTC].mark = float(valuation.bankruptcy_price(BTC))
+    assert abs(valuation.cross_balance) < D("0.001")
 
 
 def test_available_balance_in_cross() -> None:
