@@ -1,10 +1,13 @@
-"""Margin arithmetic of isolated positions. Money in USDT, quantities in base units."""
+"""Positions and the wallet they are margined from. Money in USDT, quantities in base units.
+
+An isolated position has a pot of its own, filled when it is opened; its losses and its closing fees
+come out of that pot, and the wallet outside of it never pays for them. Cross positions have none:
+what the wallet holds beyond the pots stands behind all of them together.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-
-from qt_protections.rehearsal.instruments import Instrument
 
 ZERO = Decimal(0)
 TAKER_FEE_RATIO = Decimal("0.0005")
@@ -19,7 +22,7 @@ class Position:
     Attributes:
         amount: Base units, negative for a short, zero for flat.
         entry_value: What was paid for `amount`, in USDT, of the same sign.
-        margin: Isolated margin behind it, in USDT, without unrealised profit.
+        margin: Isolated margin behind it, in USDT, without unrealised profit; zero in cross.
         updated_ms: Time of the latest change, epoch milliseconds.
     """
 
@@ -37,11 +40,17 @@ class Position:
         """Return the profit at `price`, in USDT."""
         return self.amount * price - self.entry_value
 
-    def increased(self, amount: Decimal, price: Decimal, leverage: int, ms: int) -> "Position":
-        """Return the position after `amount` (signed, same direction) was added at `price`."""
-        value = amount * price
-        margin = self.margin + abs(value) / leverage
-        return Position(self.amount + amount, self.entry_value + value, margin, ms)
+    def increased(self, amount: Decimal, price: Decimal, margin: Decimal, ms: int) -> "Position":
+        """Return the position after `amount` (signed, same direction) was added at `price`.
+
+        Args:
+            amount: Base units.
+            price: USDT.
+            margin: USDT put into the isolated margin.
+            ms: Time, epoch milliseconds.
+        """
+        value = self.entry_value + amount * price
+        return Position(self.amount + amount, value, self.margin + margin, ms)
 
     def reduced(self, quantity: Decimal, price: Decimal, ms: int) -> tuple["Position", Decimal]:
         """Return the position after `quantity` (> 0) was closed at `price`, and the profit."""
@@ -79,28 +88,37 @@ class Account:
         """Return the position in `symbol`, a flat one if there is none."""
         return self.positions.get(symbol, Position())
 
-    def held(self) -> Iterable[tuple[str, Position]]:
+    def held(self) -> list[tuple[str, Position]]:
         """Return the symbols with a position, and the positions."""
         return [
             (symbol, position) for symbol, position in self.positions.items() if position.amount
         ]
+
+    def crossed(self) -> list[tuple[str, Position]]:
+        """Return the symbols with a cross position, and the positions."""
+        return [(symbol, held) for symbol, held in self.held() if symbol not in self.isolated]
 
     def leverage_of(self, symbol: str) -> int:
         """Return the leverage chosen for `symbol`."""
         return self.leverage.get(symbol, DEFAULT_LEVERAGE)
 
     @property
-    def position_margin(self) -> Decimal:
-        """Isolated margin of all positions, in USDT."""
-        return sum((position.margin for position in self.positions.values()), ZERO)
+    def cross_wallet(self) -> Decimal:
+        """Wallet balance outside of isolated margins, in USDT."""
+        return self.wallet - _total(position.margin for position in self.positions.values())
 
-    @property
-    def free(self) -> Decimal:
-        """Wallet balance not bound by positions, in USDT (resting orders not yet subtracted)."""
-        return self.wallet - self.position_margin
+    def entry_margin(self, symbol: str) -> Decimal:
+        """Return the USDT put behind a position: its pot, or in cross its share of the entry."""
+        position = self.position(symbol)
+        if symbol in self.isolated:
+            return position.margin
+        return abs(position.entry_value) / self.leverage_of(symbol)
 
     def trade(self, symbol: str, amount: Decimal, price: Decimal, fee: Decimal, ms: int) -> Decimal:
         """Book a fill that only opens or only closes, and return the realised profit in USDT.
+
+        What an isolated position loses beyond the margin of the part closed comes out of the rest
+        of its margin; `cover` makes up for what is missing in the end.
 
         Args:
             symbol: Exchange name.
@@ -110,44 +128,48 @@ class Account:
             ms: Time of the fill, epoch milliseconds.
         """
         position, realized = self.position(symbol), ZERO
+        isolated = symbol in self.isolated
         if position.amount * amount < 0:
-            position, realized = position.reduced(abs(amount), price, ms)
+            after, realized = position.reduced(abs(amount), price, ms)
+            if isolated:
+                left = position.margin - after.margin + realized - fee
+                after = replace(after, margin=after.margin + min(left, ZERO))
         else:
-            position = position.increased(amount, price, self.leverage_of(symbol), ms)
-        self.positions[symbol] = position
+            margin = abs(amount * price) / self.leverage_of(symbol) if isolated else ZERO
+            after = position.increased(amount, price, margin, ms)
+        self.positions[symbol] = after
         self.wallet += realized - fee
         return realized
 
+    def cover(self, symbol: str) -> Decimal:
+        """Fill up what a position lost beyond its margin, now that it is closed.
+
+        That is an isolated margin below zero, or a cross wallet below zero when no cross position
+        is left.
+
+        Returns:
+            USDT added to the wallet.
+        """
+        position, missing = self.position(symbol), ZERO
+        if symbol in self.isolated and not position.amount:
+            missing = -position.margin
+            self.positions[symbol] = replace(position, margin=ZERO)
+        elif symbol not in self.isolated and not self.crossed():
+            missing = max(-self.cross_wallet, ZERO)
+        self.wallet += missing
+        return missing
+
     def charge_funding(self, symbol: str, cost: Decimal) -> None:
-        """Take a funding payment (USDT, negative = received) from the wallet and the margin."""
-        position = self.position(symbol)
+        """Take a funding payment (USDT, negative = received) from the wallet, and from a pot."""
         self.wallet -= cost
-        self.positions[symbol] = replace(position, margin=position.margin - cost)
+        if symbol in self.isolated:
+            self.add_margin(symbol, -cost)
+
+    def add_margin(self, symbol: str, amount: Decimal) -> None:
+        """Move USDT from the cross wallet into an isolated margin, or out of it if negative."""
+        position = self.position(symbol)
+        self.positions[symbol] = replace(position, margin=position.margin + amount)
 
 
-def maintenance_margin(instrument: Instrument, notional: Decimal) -> Decimal:
-    """Return the margin below which a position worth `notional` (>= 0 USDT) is liquidated."""
-    bracket = instrument.bracket_at(notional)
-    return notional * bracket.maintenance_ratio - bracket.cum
-
-
-def liquidation_price(instrument: Instrument, position: Position, mark: Decimal) -> Decimal:
-    """Return the mark price in USDT at which an isolated position is liquidated, at least zero."""
-    if not position.amount:
-        return ZERO
-    size, sign = abs(position.amount), 1 if position.amount > 0 else -1
-    bracket = instrument.bracket_at(size * mark)
-    equity_at_zero = position.margin + bracket.cum - position.entry_value
-    price = equity_at_zero / (size * (bracket.maintenance_ratio - sign))
-    return max(price, ZERO)
-
-
-def is_liquidated(instrument: Instrument, position: Position, mark: Decimal) -> bool:
-    """Say whether the margin and the loss at `mark` fall short of the maintenance margin."""
-    equity = position.margin + position.unrealized(mark)
-    return equity <= maintenance_margin(instrument, abs(position.amount) * mark)
-
-
-def bankruptcy_price(position: Position) -> Decimal:
-    """Return the price in USDT at which the whole isolated margin is lost."""
-    return max((position.entry_value - position.margin) / position.amount, ZERO)
+def _total(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, ZERO)

@@ -138,6 +138,7 @@ def open_venue(
         flat_stops=FlatStops(flat_stops),
         position_lag_ms=position_lag_ms,
         depth_ratio=SCENARIOS[scenario].depth_ratio,
+        funding_seed=seed,
     )
 
 
@@ -173,6 +174,7 @@ def open_replay_venue(
         flat_stops=FlatStops(flat_stops),
         position_lag_ms=position_lag_ms,
         replayed=facts,
+        funding_seed=seed,
     )
 
 

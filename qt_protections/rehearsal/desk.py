@@ -6,18 +6,14 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 
-from qt_protections.rehearsal.account import (
-    MAKER_FEE_RATIO,
-    TAKER_FEE_RATIO,
-    ZERO,
-    bankruptcy_price,
-)
+from qt_protections.rehearsal.account import MAKER_FEE_RATIO, TAKER_FEE_RATIO, ZERO
 from qt_protections.rehearsal.archive import Archive
 from qt_protections.rehearsal.book import Level, Side, take
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.filters import check_counterparty, check_limit_price
 from qt_protections.rehearsal.journal import EventKind
-from qt_protections.rehearsal.ledger import MONEY_STEP, Ledger
+from qt_protections.rehearsal.ledger import Ledger
+from qt_protections.rehearsal.margin import Valuation
 from qt_protections.rehearsal.orders import (
     Cause,
     Order,
@@ -51,6 +47,7 @@ class Desk:
         self.ledger = ledger
         self.account = ledger.account
         self.journal = ledger.journal
+        self.valuation = Valuation(self.account, tape)
         self.orders = Archive[Order](lambda order: not order.is_open)
         self.on_flat: Callable[[str], None] = lambda _symbol: None
         self._depth_ratio = depth_ratio
@@ -64,9 +61,14 @@ class Desk:
 
     @property
     def available(self) -> Decimal:
-        """USDT free for new positions: wallet without position and resting-order margin."""
+        """USDT free for new positions: cross balance without position and resting-order margin."""
+        return max(self.unbound, ZERO)
+
+    @property
+    def unbound(self) -> Decimal:
+        """The same, below zero where positions and orders need more than there is."""
         resting = sum((self.order_margin(order) for order in self._open.values()), ZERO)
-        return max(self.account.free - resting, ZERO)
+        return self.valuation.free - resting
 
     def order_margin(self, order: Order) -> Decimal:
         """Return the USDT a resting order binds; none if it can only reduce."""
@@ -208,23 +210,33 @@ class Desk:
                 share = min(share, abs(self.account.position(symbol).amount))
             self._fill(order, Level(request.price, share), MAKER_FEE_RATIO)
 
-    def liquidate(self, symbol: str) -> None:
-        """Close a position at the price where its whole margin is gone, and cancel its orders."""
-        position = self.account.position(symbol)
-        self.cancel_all(symbol)
+    def liquidate(self, symbol: str, limit: Decimal) -> tuple[Order, Decimal]:
+        """Close a position for the exchange, without commission.
+
+        Args:
+            symbol: Exchange name.
+            limit: Worst price in USDT; what the book does not take at it is closed at it.
+
+        Returns:
+            The order, and the base units that the book did not take.
+        """
+        amount = self.account.position(symbol).amount
         request = OrderRequest(
             symbol=symbol,
-            side=Side.SELL if position.amount > 0 else Side.BUY,
+            side=Side.SELL if amount > 0 else Side.BUY,
             type=OrderType.LIMIT,
-            quantity=abs(position.amount),
-            client_id=f"autoclose-{self.journal.now_ms}",
-            price=bankruptcy_price(position).quantize(MONEY_STEP),
+            quantity=abs(amount),
+            client_id=f"autoclose-{self.journal.now_ms}{self.orders.added:06d}",
+            price=limit,
             tif=TimeInForce.IOC,
-            reduce_only=True,
             cause=Cause.LIQUIDATION,
         )
         order = self._register(request, request.quantity)
-        self._fill(order, Level(request.price, request.quantity), ZERO)
+        for level in self._fills_now(request, request.quantity):
+            self._fill(order, level, ZERO)
+        left = order.remaining
+        self._fill(order, Level(limit, left), ZERO)
+        return order, left
 
     def _reducible(self, request: OrderRequest) -> Decimal:
         amount = self.account.position(request.symbol).amount
@@ -274,15 +286,21 @@ class Desk:
         closing = min(quantity, abs(position.amount)) if position.amount * sign < 0 else ZERO
         price = max([request.price, *(level.price for level in fills)])
         notional = (quantity - closing) * price
-        released = position.margin if closing and closing == abs(position.amount) else ZERO
-        if notional and notional * (1 / Decimal(leverage) + TAKER_FEE_RATIO) > (
-            self.available + released
-        ):
+        released = self._released(request.symbol) if closing == abs(position.amount) else ZERO
+        needed = notional * (1 / Decimal(leverage) + TAKER_FEE_RATIO)
+        if notional and needed > self.unbound + released:
             raise VenueError(-2019)
         after = abs(position.amount + sign * quantity) * price
         limit = self.tape.instrument(request.symbol).largest_notional(leverage)
         if notional and after > limit:
             raise VenueError(-2027)
+
+    def _released(self, symbol: str) -> Decimal:
+        """Return the USDT that closing a position at its mark price sets free."""
+        if symbol in self.account.isolated:
+            margin = self.account.position(symbol).margin
+            return max(margin + self.valuation.unrealized(symbol), ZERO)
+        return self.valuation.initial(symbol)
 
     def _register(self, request: OrderRequest, quantity: Decimal) -> Order:
         now_ms = self.journal.now_ms

@@ -1,30 +1,10 @@
 """The contracts on offer: price and size steps, leverage brackets, and how they tend to move."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
 
+from qt_protections.rehearsal.brackets import BRACKETS, Bracket
 from qt_protections.rehearsal.errors import VenueError
-
-
-@dataclass(frozen=True, slots=True)
-class Bracket:
-    """One row of a leverage table.
-
-    Attributes:
-        leverage: Highest leverage allowed in the bracket.
-        floor: Notional at which the bracket starts, in USDT.
-        cap: Notional at which it ends, in USDT.
-        maintenance_ratio: Maintenance margin as a ratio of notional.
-        cum: Maintenance amount subtracted so that brackets join without a step, in USDT.
-    """
-
-    leverage: int
-    floor: Decimal
-    cap: Decimal
-    maintenance_ratio: Decimal
-    cum: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +26,7 @@ class Instrument:
         depth: Value resting on one level of the order book, in USDT.
         minute_volume: Typical value traded a minute, in USDT.
         brackets: Leverage table, smallest notional first.
+        liquidation_fee_ratio: Fee of a liquidation as a ratio of the value liquidated.
         multiplier_up: Highest limit price of a buyer as a ratio of the mark price.
         multiplier_down: Lowest limit price of a seller as a ratio of the mark price.
         trigger_protect_ratio: Distance of last and mark price, as a ratio of the mark, beyond
@@ -67,6 +48,7 @@ class Instrument:
     depth: float
     minute_volume: float
     brackets: tuple[Bracket, ...]
+    liquidation_fee_ratio: Decimal
     multiplier_up: Decimal = Decimal("1.05")
     multiplier_down: Decimal = Decimal("0.95")
     trigger_protect_ratio: Decimal = Decimal("0.05")
@@ -151,44 +133,11 @@ class Instrument:
             raise VenueError(-4014)
 
 
-def _brackets(rows: Sequence[tuple[int, int, str]]) -> tuple[Bracket, ...]:
-    floors = [0, *(cap for _, cap, _ in rows)]
-    ratios = [Decimal(ratio) for *_, ratio in rows]
-    steps = [after - before for before, after in pairwise([Decimal(0), *ratios])]
-    cum = Decimal(0)
-    table = []
-    for (leverage, cap, _), floor, ratio, step in zip(rows, floors, ratios, steps, strict=False):
-        cum += floor * step
-        table.append(Bracket(leverage, Decimal(floor), Decimal(cap), ratio, cum))
-    return tuple(table)
-
-
-MAJOR_BRACKETS = _brackets(
-    [
-        (125, 300_000, "0.004"),
-        (100, 800_000, "0.005"),
-        (75, 3_000_000, "0.0065"),
-        (50, 12_000_000, "0.01"),
-        (25, 70_000_000, "0.02"),
-        (20, 100_000_000, "0.025"),
-        (10, 230_000_000, "0.05"),
-        (5, 480_000_000, "0.1"),
-        (2, 800_000_000, "0.25"),
-        (1, 1_800_000_000, "0.5"),
-    ]
+# Of Binance's exchangeInfo; those of ETH, ZEN and TON are assumed.
+_LIQUIDATION_FEES = {"BTC": "0.0125", "ETH": "0.0125", "XRP": "0.0125"} | dict.fromkeys(
+    ("DOGE", "TRX", "ADA"), "0.01"
 )
-ALT_BRACKETS = _brackets(
-    [
-        (75, 50_000, "0.0065"),
-        (50, 200_000, "0.01"),
-        (25, 1_000_000, "0.02"),
-        (20, 2_000_000, "0.025"),
-        (10, 5_000_000, "0.05"),
-        (5, 10_000_000, "0.1"),
-        (2, 20_000_000, "0.25"),
-        (1, 50_000_000, "0.5"),
-    ]
-)
+_USUAL_LIQUIDATION_FEE = "0.015"
 
 
 def _perpetual(
@@ -210,7 +159,8 @@ def _perpetual(
         daily_volatility=volatility,
         depth=depth,
         minute_volume=depth * 200,
-        brackets=MAJOR_BRACKETS if base in {"BTC", "ETH"} else ALT_BRACKETS,
+        brackets=BRACKETS[base],
+        liquidation_fee_ratio=Decimal(_LIQUIDATION_FEES.get(base, _USUAL_LIQUIDATION_FEE)),
     )
 
 

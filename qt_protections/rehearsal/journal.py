@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     STOP_EXPIRED = "stop_expired"
     STOP_WITHDRAWN = "stop_withdrawn"
     FUNDING = "funding"
+    INSURANCE = "insurance"
 
 
 class Facts(TypedDict, total=False):

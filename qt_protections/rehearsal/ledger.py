@@ -13,6 +13,18 @@ from qt_protections.rehearsal.orders import Order, Trade
 
 MONEY_STEP = Decimal("1E-8")
 KEPT_LINES = 20_000
+INSURANCE_START = Decimal(1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class MarginChange:
+    """A change of an isolated margin by a fill or by its owner (USDT, epoch milliseconds)."""
+
+    number: int
+    ms: int
+    symbol: str
+    amount: Decimal
+    by_trade: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,9 @@ class Ledger:
         journal: Events, and the exchange's time.
         trades: Our latest fills, oldest first.
         incomes: The latest incomes, oldest first; the sum of all is the change of the wallet.
+        margin_changes: What went into isolated margins (positive) and out of them, oldest first.
+        insurance_fund: USDT in the insurance fund. Below zero it goes on paying: nobody's position
+            is auto-deleveraged.
     """
 
     def __init__(self, account: Account, journal: Journal) -> None:
@@ -43,8 +58,11 @@ class Ledger:
         self.journal = journal
         self.trades: deque[Trade] = deque(maxlen=KEPT_LINES)
         self.incomes: deque[Income] = deque(maxlen=KEPT_LINES)
+        self.margin_changes: deque[MarginChange] = deque(maxlen=KEPT_LINES)
+        self.insurance_fund = INSURANCE_START
         self._trade_ids = count(500_000_001)
         self._income_numbers = count(1)
+        self._margin_numbers = count(1)
 
     def book(self, order: Order, level: Level, fee_ratio: Decimal) -> None:
         """Book a fill of `order` at `level` that only opens or only closes.
@@ -57,6 +75,7 @@ class Ledger:
         request, now_ms = order.request, self.journal.now_ms
         fee = (level.price * level.quantity * fee_ratio).quantize(MONEY_STEP)
         amount = level.quantity * request.side.sign
+        margin = self.account.position(request.symbol).margin
         realized = self.account.trade(request.symbol, amount, level.price, fee, now_ms)
         trade = Trade(
             trade_id=next(self._trade_ids),
@@ -71,13 +90,41 @@ class Ledger:
             maker=fee_ratio == MAKER_FEE_RATIO,
         )
         self.trades.append(trade)
+        missing = self.account.cover(request.symbol)
         self._log_fill(order, trade)
+        if missing:
+            self._count_insurance(request.symbol, -missing)
+        put_in = self.account.position(request.symbol).margin - margin
+        self._change_margin(request.symbol, put_in, by_trade=True)
 
     def charge_funding(self, symbol: str, cost: Decimal) -> None:
         """Take a funding payment (USDT, negative = received) for the position in `symbol`."""
         self.account.charge_funding(symbol, cost)
         self._add_income(symbol, "FUNDING_FEE", -cost)
         self.journal.add(EventKind.FUNDING, symbol, fee=cost)
+
+    def pay_insurance(self, symbol: str, fee: Decimal) -> None:
+        """Take a liquidation fee (USDT) from the wallet into the insurance fund."""
+        self.account.wallet -= fee
+        self._count_insurance(symbol, fee)
+
+    def take_over(self, symbol: str, quantity: Decimal, price: Decimal, won: Decimal) -> None:
+        """Book what the insurance fund made of a position it took over.
+
+        Args:
+            symbol: Exchange name.
+            quantity: Base units.
+            price: What it took them over at, USDT.
+            won: Its profit in USDT, negative for a loss.
+        """
+        self.insurance_fund += won
+        reason = f"taken over by the insurance fund, which then holds {self.insurance_fund:f} USDT"
+        self.journal.add(EventKind.INSURANCE, symbol, quantity=quantity, price=price, reason=reason)
+
+    def move_margin(self, symbol: str, amount: Decimal) -> None:
+        """Move USDT from the cross wallet into an isolated margin, or out of it if negative."""
+        self.account.add_margin(symbol, amount)
+        self._change_margin(symbol, amount, by_trade=False)
 
     def log(self, kind: EventKind, order: Order, **facts: Unpack[Facts]) -> None:
         """Write an event about a plain order."""
@@ -105,8 +152,21 @@ class Ledger:
             cause=order.request.cause,
             fee=trade.fee,
             realized=trade.realized,
-            margin=self.account.position(trade.symbol).margin,
+            margin=self.account.entry_margin(trade.symbol),
         )
+
+    def _count_insurance(self, symbol: str, paid: Decimal) -> None:
+        """Write down what the account paid to the insurance fund, negative if it received."""
+        self.insurance_fund += paid
+        self._add_income(symbol, "INSURANCE_CLEAR", -paid)
+        reason = f"the insurance fund holds {self.insurance_fund:f} USDT"
+        self.journal.add(EventKind.INSURANCE, symbol, fee=paid, reason=reason)
+
+    def _change_margin(self, symbol: str, amount: Decimal, *, by_trade: bool) -> None:
+        if amount:
+            number = next(self._margin_numbers)
+            change = MarginChange(number, self.journal.now_ms, symbol, amount, by_trade)
+            self.margin_changes.append(change)
 
     def _add_income(
         self, symbol: str, kind: str, amount: Decimal, trade_id: int | None = None

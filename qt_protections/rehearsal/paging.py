@@ -21,12 +21,15 @@ class Page:
         start_ms: Earliest time, epoch milliseconds, inclusive.
         end_ms: Latest time, epoch milliseconds, inclusive.
         first_id: Lowest number.
+        number: Which page, from 1 on: the first of those that follow each other from a start, or
+            go back from the latest row.
     """
 
     limit: int
     start_ms: int | None = None
     end_ms: int | None = None
     first_id: int | None = None
+    number: int = 1
 
     def select(
         self, rows: Iterable[T], time_of: Callable[[T], int], id_of: Callable[[T], int]
@@ -48,7 +51,11 @@ class Page:
             and (self.first_id is None or id_of(row) >= self.first_id)
         ]
         forward = self.start_ms is not None or self.first_id is not None
-        return found[: self.limit] if forward else found[-self.limit :]
+        skipped = (self.number - 1) * self.limit
+        if forward:
+            return found[skipped : skipped + self.limit]
+        last = max(len(found) - skipped, 0)
+        return found[max(last - self.limit, 0) : last]
 
 
 def asked_page(

@@ -4,11 +4,15 @@ from collections.abc import Callable
 
 from qt_protections.rehearsal import wire, wire_account
 from qt_protections.rehearsal.errors import VenueError, missing
+from qt_protections.rehearsal.orders import Cause
+from qt_protections.rehearsal.paging import asked_page
 from qt_protections.rehearsal.params import Params
 from qt_protections.rehearsal.routes_market import Route
 from qt_protections.rehearsal.routes_trade import asked_symbol, known_symbol
 from qt_protections.rehearsal.venue import Venue
 from qt_protections.rehearsal.wire_contracts import brackets_json, order_limits_json
+
+ADD, REDUCE = 1, 2
 
 
 def account_config(_venue: Venue, _params: Params) -> object:
@@ -39,6 +43,63 @@ def post_margin_type(venue: Venue, params: Params) -> object:
         raise missing("marginType")
     venue.set_isolated(known_symbol(venue, params), kind == "ISOLATED")
     return {"code": 200, "msg": "success"}
+
+
+def post_position_margin(venue: Venue, params: Params) -> object:
+    """Add to an isolated margin (type 1) or take out of it (type 2)."""
+    symbol, amount = known_symbol(venue, params), params.decimal("amount")
+    kind = params.integer("type")
+    if kind not in {ADD, REDUCE}:
+        raise missing("type")
+    if amount <= 0:
+        raise VenueError(-4055)
+    venue.move_margin(symbol, amount if kind == ADD else -amount)
+    return {
+        "code": 200,
+        "msg": "Successfully modify position margin.",
+        "amount": float(amount),
+        "type": kind,
+    }
+
+
+def margin_history(venue: Venue, params: Params) -> object:
+    """List what went into the isolated margin of a symbol, and out of it."""
+    symbol, kind = known_symbol(venue, params), params.maybe_integer("type")
+    found = [
+        change
+        for change in venue.ledger.margin_changes
+        if change.symbol == symbol and kind in {None, ADD if change.amount > 0 else REDUCE}
+    ]
+    page = asked_page(params, None, week=False)
+    rows = page.select(found, lambda change: change.ms, lambda change: change.number)
+    return [wire_account.margin_change_json(change) for change in rows]
+
+
+def force_orders(venue: Venue, params: Params) -> object:
+    """List the orders that liquidated us; nobody is auto-deleveraged here."""
+    symbol, kind = asked_symbol(venue, params), params.maybe_text("autoCloseType")
+    if kind not in {None, "LIQUIDATION", "ADL"}:
+        raise VenueError(-1130, "Data sent for parameter 'autoCloseType' is not valid.")
+    found = [
+        order
+        for order in venue.desk.orders
+        if order.request.cause is Cause.LIQUIDATION
+        and symbol in {None, order.request.symbol}
+        and kind != "ADL"
+    ]
+    page = asked_page(params, None, default=50, most=100)
+    rows = page.select(found, lambda order: order.created_ms, lambda order: order.order_id)
+    return [wire_account.force_order_json(order) for order in rows]
+
+
+def adl_quantile(venue: Venue, params: Params) -> object:
+    """List the place of each position in the queue for auto-deleveraging: always the last one."""
+    symbol = asked_symbol(venue, params)
+    return [
+        {"symbol": name, "adlQuantile": {"LONG": 0, "SHORT": 0, "BOTH": 0}}
+        for name, _ in venue.account.held()
+        if symbol in {None, name}
+    ]
 
 
 def post_dual(_venue: Venue, params: Params) -> object:
@@ -93,6 +154,10 @@ ACCOUNT_ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "v1/leverage"): Route(post_leverage),
     ("POST", "v1/marginType"): Route(post_margin_type),
     ("GET", "v1/positionSide/dual"): Route(lambda _v, _p: {"dualSidePosition": False}),
+    ("POST", "v1/positionMargin"): Route(post_position_margin),
+    ("GET", "v1/positionMargin/history"): Route(margin_history),
+    ("GET", "v1/forceOrders"): Route(force_orders),
+    ("GET", "v1/adlQuantile"): Route(adl_quantile),
     ("POST", "v1/positionSide/dual"): Route(post_dual),
     ("GET", "v1/multiAssetsMargin"): Route(lambda _v, _p: {"multiAssetsMargin": False}),
     ("POST", "v1/multiAssetsMargin"): Route(post_multi_assets),

@@ -147,6 +147,10 @@ _PUBLIC: dict[str, Handler] = {
     "v1/ticker/bookTicker": _per_symbol(wire_market.book_ticker_json),
     "v1/ticker/price": _per_symbol(wire_market.price_json),
     "v2/ticker/price": _per_symbol(wire_market.price_json),
+    "v1/openInterest": lambda venue, params: wire_market.open_interest_json(
+        venue, params.text("symbol")
+    ),
+    "v1/insuranceBalance": lambda venue, _params: wire_market.insurance_json(venue),
     "v1/premiumIndex": _per_symbol(wire_market.premium_json),
     "v1/aggTrades": agg_trades,
     "v1/trades": trades,

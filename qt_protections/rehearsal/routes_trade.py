@@ -1,5 +1,7 @@
 """The signed endpoints."""
 
+from dataclasses import replace
+
 from qt_protections.rehearsal import intake, wire
 from qt_protections.rehearsal.batches import batch, batch_cancel
 from qt_protections.rehearsal.errors import VenueError, missing
@@ -163,7 +165,10 @@ def income(venue: Venue, params: Params) -> object:
         for line in venue.ledger.incomes
         if symbol in {None, line.symbol} and kind in {None, line.kind}
     ]
-    page = asked_page(params, None, default=100, week=False)
+    number = params.maybe_integer("page")
+    if number is not None and number < 1:
+        raise VenueError(-1130, "Data sent for parameter 'page' is not valid.")
+    page = replace(asked_page(params, None, default=100, week=False), number=number or 1)
     rows = page.select(found, lambda line: line.ms, lambda line: line.number)
     return [wire.income_json(line) for line in rows]
 

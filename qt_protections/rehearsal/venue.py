@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from qt_protections.rehearsal.account import Account, is_liquidated
+from qt_protections.rehearsal.account import ZERO, Account
 from qt_protections.rehearsal.amendments import Amendments
 from qt_protections.rehearsal.conditional import ConditionalDesk, FlatStops
 from qt_protections.rehearsal.coverage import Replay
 from qt_protections.rehearsal.desk import Desk
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.feed import PriceFeed, Tick
+from qt_protections.rehearsal.funding import Funding
 from qt_protections.rehearsal.journal import Journal
 from qt_protections.rehearsal.ledger import Ledger
+from qt_protections.rehearsal.liquidation import Liquidator
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.report import ReplayFacts, Report
 from qt_protections.rehearsal.tape import Tape
@@ -19,8 +21,6 @@ from qt_protections.rehearsal.tape import Tape
 Clock = Callable[[], int]
 START_BALANCE = Decimal(10_000)
 POSITION_LAG_MS = 1000
-FUNDING_INTERVAL_MS = 8 * 3_600_000
-FUNDING_RATE = Decimal("0.0001")
 
 
 class Venue:
@@ -33,6 +33,8 @@ class Venue:
         amendments: Changes of resting plain orders.
         conditional: Stops and other conditional orders.
         journal: Every event, and the exchange's time.
+        funding: Rates and times of funding payments.
+        liquidator: Closes what is short of margin.
         replayed: The recorded market, None if prices are made up.
     """
 
@@ -48,6 +50,7 @@ class Venue:
         trigger_delay_ms: int = 10,
         position_lag_ms: int = POSITION_LAG_MS,
         replayed: ReplayFacts | None = None,
+        funding_seed: int | None = None,
     ) -> None:
         """Open the exchange.
 
@@ -61,6 +64,7 @@ class Venue:
             trigger_delay_ms: Time between a trigger and its order reaching the engine.
             position_lag_ms: Time for which `closePosition` orders do not see a new position.
             replayed: The recorded market `feed` replays, None if it replays none.
+            funding_seed: Of the funding rates, see `Funding`.
         """
         self.tape = tape
         self.depth_ratio = depth_ratio
@@ -70,11 +74,12 @@ class Venue:
         self.desk = Desk(tape, self.ledger, depth_ratio)
         self.amendments = Amendments(self.desk)
         self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms, position_lag_ms)
+        self.liquidator = Liquidator(self.desk)
         self._clock = clock
         self._feed = feed
         self._replay = Replay()
         self.journal.subscribe(self._replay.take)
-        self._next_funding_ms = self.next_funding_ms
+        self.funding = Funding(self.now_ms, funding_seed)
         self._countdowns: dict[str, int] = {}
 
     @property
@@ -87,17 +92,14 @@ class Venue:
         """Exchange time, epoch milliseconds."""
         return self.journal.now_ms
 
-    @property
-    def next_funding_ms(self) -> int:
-        """Time of the next funding payment, epoch milliseconds."""
-        return (self.now_ms // FUNDING_INTERVAL_MS + 1) * FUNDING_INTERVAL_MS
-
     def advance(self, now_ms: int | None = None) -> None:
         """Bring the exchange to `now_ms` (the clock's time if None), tick by tick."""
         target_ms = self._clock() if now_ms is None else now_ms
         for tick in self._feed.until(target_ms):
+            self._pay_funding(tick.ms)
             self.conditional.run_due(tick.ms)
             self._step(tick)
+        self._pay_funding(target_ms)
         self.conditional.run_due(target_ms)
         self.journal.now_ms = max(self.now_ms, target_ms)
         self._end_countdowns()
@@ -111,14 +113,47 @@ class Venue:
         return self.conditional.place(request)
 
     def set_leverage(self, symbol: str, leverage: int) -> Decimal:
-        """Choose the leverage of `symbol` and return the largest notional it allows, in USDT."""
+        """Choose the leverage of `symbol` and return the largest notional it allows, in USDT.
+
+        Raises:
+            VenueError: -4028; -2027 if the position is too large for it; with a position, -4161 if
+                it falls in isolated margin, and -2028 if it falls further than the margin allows.
+        """
         limit = self.tape.instrument(symbol).largest_notional(leverage)
         if leverage < 1 or not limit:
             raise VenueError(-4028, f"Leverage {leverage} is not valid")
-        if self.account.position(symbol).amount and leverage < self.account.leverage_of(symbol):
+        before, isolated = self.account.leverage_of(symbol), symbol in self.account.isolated
+        if self.account.position(symbol).amount and leverage < before and isolated:
             raise VenueError(-4161)
+        if self.desk.valuation.notional(symbol) > limit:
+            raise VenueError(-2027)
+        unbound = self.desk.unbound
         self.account.leverage[symbol] = leverage
+        if self.desk.unbound < min(unbound, ZERO):
+            self.account.leverage[symbol] = before
+            raise VenueError(-2028)
         return limit
+
+    def move_margin(self, symbol: str, amount: Decimal) -> None:
+        """Add USDT to an isolated margin, or take it out if `amount` is negative.
+
+        Only what the position does not need at its initial margin can be taken out; unrealised
+        profit cannot.
+
+        Raises:
+            VenueError: -4049, -4050, -4051 or -4054.
+        """
+        if symbol not in self.account.isolated:
+            raise VenueError(-4049)
+        position, valuation = self.account.position(symbol), self.desk.valuation
+        if not position.amount:
+            raise VenueError(-4054)
+        if amount > self.desk.available:
+            raise VenueError(-4050)
+        loss = min(valuation.unrealized(symbol), ZERO)
+        if -amount > max(position.margin + loss - valuation.initial(symbol), ZERO):
+            raise VenueError(-4051)
+        self.ledger.move_margin(symbol, amount)
 
     def set_isolated(self, symbol: str, isolated: bool) -> None:
         """Switch the margin type of `symbol`; refuse if nothing changes or something is open."""
@@ -150,24 +185,20 @@ class Venue:
         self._end_countdowns()
         self.tape.record(tick)
         self.desk.match_resting()
-        self._liquidate()
+        self.liquidator.run()
         self.conditional.watch()
-        if tick.ms >= self._next_funding_ms:
-            self._pay_funding()
 
     def _end_countdowns(self) -> None:
         for symbol in [name for name, ms in self._countdowns.items() if ms <= self.now_ms]:
             del self._countdowns[symbol]
             self.desk.cancel_all(symbol)
 
-    def _liquidate(self) -> None:
-        for symbol, position in self.account.held():
-            if is_liquidated(self.tape.instrument(symbol), position, self.tape.mark(symbol)):
-                self.desk.liquidate(symbol)
-
-    def _pay_funding(self) -> None:
-        for symbol, position in self.account.held():
-            self.ledger.charge_funding(
-                symbol, position.amount * self.tape.mark(symbol) * FUNDING_RATE
-            )
-        self._next_funding_ms = self.next_funding_ms
+    def _pay_funding(self, until_ms: int) -> None:
+        while self.funding.next_ms <= until_ms:
+            self.conditional.run_due(self.funding.next_ms)
+            self.journal.now_ms = max(self.now_ms, self.funding.next_ms)
+            marks = {symbol: self.tape.mark(symbol) for symbol in self.tape.symbols}
+            for symbol, position in self.account.held():
+                rate = self.funding.next_rate(symbol)
+                self.ledger.charge_funding(symbol, position.amount * marks[symbol] * rate)
+            self.funding.settle(marks)

@@ -44,6 +44,7 @@ FLAT: dict[tuple[str, str], int] = {
     ("GET", "v1/allAlgoOrders"): 5,
     ("GET", "v1/userTrades"): 5,
     ("GET", "v1/income"): 30,
+    ("GET", "v1/adlQuantile"): 5,
     ("POST", "v1/countdownCancelAll"): 10,
     ("POST", "v1/order"): 0,
     ("POST", "v1/algoOrder"): 0,
@@ -59,6 +60,7 @@ BY_SYMBOL: dict[str, tuple[int, int]] = {
     "v1/ticker/bookTicker": (2, 5),
     "v1/premiumIndex": (1, 10),
     "v1/openOrders": (1, 40),
+    "v1/forceOrders": (20, 50),
     "v1/openAlgoOrders": (1, 40),
 }
 

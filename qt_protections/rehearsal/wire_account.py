@@ -1,24 +1,28 @@
 """Positions and balances as Binance JSON."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
-from qt_protections.rehearsal.account import (
-    MAKER_FEE_RATIO,
-    TAKER_FEE_RATIO,
-    liquidation_price,
-    maintenance_margin,
-)
+from qt_protections.rehearsal.account import MAKER_FEE_RATIO, TAKER_FEE_RATIO
 from qt_protections.rehearsal.journal import JsonObject
+from qt_protections.rehearsal.ledger import MarginChange
+from qt_protections.rehearsal.orders import Order
 from qt_protections.rehearsal.venue import Venue
-from qt_protections.rehearsal.wire import money, number
+from qt_protections.rehearsal.wire import money, number, order_json
+
+# Fields of other orders that forceOrders does not have.
+_NOT_FORCED = frozenset(
+    {"cumQty", "priceProtect", "priceMatch", "selfTradePreventionMode", "goodTillDate"}
+)
 
 
 def position_json(venue: Venue, symbol: str) -> JsonObject:
     """Return a position with the fields of positionRisk v3."""
-    instrument, position = venue.tape.instrument(symbol), venue.account.position(symbol)
-    mark = venue.tape.mark(symbol)
-    notional, unrealized = position.amount * mark, position.unrealized(mark)
-    margin = abs(notional) / venue.account.leverage_of(symbol)
+    position, valuation = venue.account.position(symbol), venue.desk.valuation
+    mark, unrealized = venue.tape.mark(symbol), valuation.unrealized(symbol)
+    # ccxt takes a position of v3 for a cross one if its isolatedMargin is zero.
+    isolated = symbol in venue.account.isolated
+    initial = valuation.initial(symbol)
     resting = sum(map(venue.desk.order_margin, venue.desk.open_orders(symbol)), Decimal(0))
     return {
         "symbol": symbol,
@@ -28,14 +32,14 @@ def position_json(venue: Venue, symbol: str) -> JsonObject:
         "breakEvenPrice": money(_break_even(position.entry_price, position.amount)),
         "markPrice": money(mark),
         "unRealizedProfit": money(unrealized),
-        "liquidationPrice": money(liquidation_price(instrument, position, mark)),
-        "isolatedMargin": money(position.margin + unrealized),
-        "notional": money(notional),
+        "liquidationPrice": money(valuation.liquidation_price(symbol)),
+        "isolatedMargin": money(position.margin + unrealized) if isolated else "0",
+        "notional": money(position.amount * mark),
         "marginAsset": "USDT",
-        "isolatedWallet": money(position.margin),
-        "initialMargin": money(margin + resting),
-        "maintMargin": money(maintenance_margin(instrument, abs(notional))),
-        "positionInitialMargin": money(margin),
+        "isolatedWallet": money(position.margin) if isolated else "0",
+        "initialMargin": money(initial + resting),
+        "maintMargin": money(valuation.maintenance(symbol)),
+        "positionInitialMargin": money(initial),
         "openOrderInitialMargin": money(resting),
         "adl": 0,
         "bidNotional": "0",
@@ -70,17 +74,13 @@ def positions_json(venue: Venue, symbol: str | None, *, v2: bool) -> list[JsonOb
 
 def asset_json(venue: Venue) -> JsonObject:
     """Return the USDT balance with the fields of the account and of the balance endpoints."""
-    account, tape = venue.account, venue.tape
-    held = account.held()
-    unrealized = sum((p.unrealized(tape.mark(name)) for name, p in held), Decimal(0))
-    maintenance = sum(
-        (
-            maintenance_margin(tape.instrument(name), abs(p.amount) * tape.mark(name))
-            for name, p in held
-        ),
-        Decimal(0),
-    )
-    bound = account.wallet - venue.desk.available
+    account, desk, valuation = venue.account, venue.desk, venue.desk.valuation
+    held = [name for name, _ in account.held()]
+    unrealized = _total(valuation.unrealized(name) for name in held)
+    positions = _total(valuation.initial(name) for name in held)
+    resting = _total(desk.order_margin(order) for order in desk.open_orders())
+    # What positions merely promise can be traded with, but not withdrawn.
+    removable = min(desk.available, max(account.cross_wallet, Decimal(0)))
     return {
         "accountAlias": "rehearsal",
         "asset": "USDT",
@@ -88,14 +88,14 @@ def asset_json(venue: Venue) -> JsonObject:
         "walletBalance": money(account.wallet),
         "unrealizedProfit": money(unrealized),
         "marginBalance": money(account.wallet + unrealized),
-        "maintMargin": money(maintenance),
-        "initialMargin": money(bound),
-        "positionInitialMargin": money(account.position_margin),
-        "openOrderInitialMargin": money(bound - account.position_margin),
-        "crossWalletBalance": money(account.free),
-        "crossUnPnl": "0.00000000",
-        "availableBalance": money(venue.desk.available),
-        "maxWithdrawAmount": money(venue.desk.available),
+        "maintMargin": money(_total(valuation.maintenance(name) for name in held)),
+        "initialMargin": money(positions + resting),
+        "positionInitialMargin": money(positions),
+        "openOrderInitialMargin": money(resting),
+        "crossWalletBalance": money(account.cross_wallet),
+        "crossUnPnl": money(valuation.cross_unrealized),
+        "availableBalance": money(desk.available),
+        "maxWithdrawAmount": money(removable),
         "marginAvailable": True,
         # ccxt drops balances whose updateTime is 0 (ccxt issue 27997)
         "updateTime": venue.now_ms,
@@ -144,6 +144,30 @@ def commission_json(symbol: str) -> JsonObject:
         "takerCommissionRate": number(TAKER_FEE_RATIO),
         "rpiCommissionRate": "0.00005",
     }
+
+
+def margin_change_json(change: MarginChange) -> JsonObject:
+    """Return a change of an isolated margin."""
+    return {
+        "symbol": change.symbol,
+        "type": 1 if change.amount > 0 else 2,
+        "deltaType": "TRADE" if change.by_trade else "USER_ADJUST",
+        "amount": money(abs(change.amount)),
+        "asset": "USDT",
+        "time": change.ms,
+        "positionSide": "BOTH",
+        "clientTranId": "",
+    }
+
+
+def force_order_json(order: Order) -> JsonObject:
+    """Return an order that liquidated us: fewer fields than others have."""
+    row = order_json(order)
+    return {name: value for name, value in row.items() if name not in _NOT_FORCED}
+
+
+def _total(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal(0))
 
 
 def _break_even(entry_price: Decimal, amount: Decimal) -> Decimal:

@@ -70,7 +70,7 @@ def _symbol_json(item: Instrument) -> JsonObject:
         "underlyingSubType": [],
         "settlePlan": 0,
         "triggerProtect": _ratio(item.trigger_protect_ratio),
-        "liquidationFee": "0.012500",
+        "liquidationFee": f"{item.liquidation_fee_ratio:.6f}",
         "marketTakeBound": "0.05",
         "filters": _filters_json(item),
         "orderTypes": [*OrderType, *AlgoType],

@@ -1,17 +1,19 @@
 """The market side as Binance JSON."""
 
+from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
 
 from qt_protections.rehearsal.book import Side
 from qt_protections.rehearsal.candles import CLOSE, HIGH, INTERVALS_MS, LOW, OPEN, VOLUME, Window
+from qt_protections.rehearsal.funding import due_times
 from qt_protections.rehearsal.instruments import Instrument
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.tape import Print
-from qt_protections.rehearsal.venue import FUNDING_INTERVAL_MS, FUNDING_RATE, Venue
-from qt_protections.rehearsal.wire import number
+from qt_protections.rehearsal.venue import Venue
+from qt_protections.rehearsal.wire import money, number
 
-DAY_MINUTES = 1440
+DAY_MINUTES, HOUR_MINUTES = 1440, 60
 KEPT_KLINES = 50_000
 
 
@@ -131,35 +133,56 @@ def premium_json(venue: Venue, symbol: str) -> JsonObject:
         "markPrice": mark,
         "indexPrice": mark,
         "estimatedSettlePrice": mark,
-        "lastFundingRate": f"{FUNDING_RATE:.8f}",
+        "lastFundingRate": money(venue.funding.next_rate(symbol)),
         "interestRate": "0.00010000",
-        "nextFundingTime": venue.next_funding_ms,
+        "nextFundingTime": venue.funding.next_ms,
         "time": venue.now_ms,
     }
 
 
 def funding_json(venue: Venue, symbol: str, window: Window) -> list[JsonObject]:
-    """Return past funding rates, oldest first: a constant, every 8 hours."""
+    """Return past funding rates, oldest first, with the mark prices they were charged at."""
     start_ms, limit = window.start_ms, window.limit
     end_ms = venue.now_ms if window.end_ms is None else min(window.end_ms, venue.now_ms)
     first_ms = venue.tape[symbol].candles.start_ms
     if start_ms is not None:
-        first_ms = max(first_ms, -(-start_ms // FUNDING_INTERVAL_MS) * FUNDING_INTERVAL_MS)
-    times = range(first_ms, end_ms + 1, FUNDING_INTERVAL_MS)
+        first_ms = max(first_ms, start_ms)
+    times = due_times(first_ms, end_ms)
     chosen = times[:limit] if start_ms is not None else times[-limit:]
-    rows: list[JsonObject] = []
-    for time_ms in chosen:
-        marks = venue.tape.bars(symbol, "1m", Window(time_ms, limit=1), mark=True).columns
-        price = f"{marks[OPEN, 0]:.8f}" if marks.shape[1] else ""
-        rows.append(
-            {
-                "symbol": symbol,
-                "fundingTime": time_ms,
-                "fundingRate": f"{FUNDING_RATE:.8f}",
-                "markPrice": price,
-            }
-        )
-    return rows
+    return [
+        {
+            "symbol": symbol,
+            "fundingTime": time_ms,
+            "fundingRate": money(venue.funding.rate(symbol, time_ms)),
+            "markPrice": _mark_at(venue, symbol, time_ms),
+        }
+        for time_ms in chosen
+    ]
+
+
+def _mark_at(venue: Venue, symbol: str, time_ms: int) -> str:
+    charged = venue.funding.charged_mark(symbol, time_ms)
+    if charged is not None:
+        return money(charged)
+    marks = venue.tape.bars(symbol, "1m", Window(time_ms, limit=1), mark=True).columns
+    return f"{marks[OPEN, 0]:.8f}" if marks.shape[1] else ""
+
+
+def open_interest_json(venue: Venue, symbol: str) -> JsonObject:
+    """Return the open interest: made up, an hour's usual volume at the present price."""
+    item, last = venue.tape.instrument(symbol), venue.tape.last(symbol)
+    size = Decimal(item.minute_volume * HOUR_MINUTES) / last
+    return {
+        "symbol": symbol,
+        "openInterest": number(size.quantize(item.step)),
+        "time": venue.now_ms,
+    }
+
+
+def insurance_json(venue: Venue) -> JsonObject:
+    """Return the balance of the insurance fund, one for all symbols."""
+    fund = {"asset": "USDT", "marginBalance": money(venue.ledger.insurance_fund)}
+    return {"symbols": list(venue.tape.symbols), "assets": [fund | {"updateTime": venue.now_ms}]}
 
 
 def print_json(item: Instrument, trade: Print, *, aggregate: bool) -> JsonObject:

@@ -80,10 +80,10 @@ class ScriptedVenue(Venue):
 
     def advance(self, now_ms: int | None = None) -> None:
         """Move on, and charge funding out of turn if a test asked for it."""
-        super().advance(now_ms)
         if self.funding_is_due:
             self.funding_is_due = False
-            self._pay_funding()
+            self.funding.next_ms = self.now_ms
+        super().advance(now_ms)
 
     def place_order(self, request: OrderRequest) -> Order:
         """Take an order, unless a refusal is due; its answer may be lost on the way."""

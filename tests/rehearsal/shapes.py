@@ -98,6 +98,15 @@ LEVERAGE = shape(text="symbol maxNotionalValue", whole="leverage")
 SYMBOL_CONFIG = shape(
     text="symbol marginType maxNotionalValue", whole="leverage", flags="isAutoAddMargin"
 )
+MARGIN_CHANGE = shape(text="symbol deltaType amount asset positionSide", whole="type time")
+FORCE_ORDER = shape(
+    text="symbol status clientOrderId price avgPrice origQty executedQty cumQuote timeInForce "
+    "type side positionSide stopPrice workingType origType",
+    whole="orderId time updateTime",
+    flags="reduceOnly closePosition",
+)
+OPEN_INTEREST = shape(text="symbol openInterest", whole="time")
+INSURANCE = shape(text="asset marginBalance", whole="updateTime")
 COUNTDOWN = shape(text="symbol countdownTime")
 
 

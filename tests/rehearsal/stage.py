@@ -40,9 +40,12 @@ class Stage:
         self,
         flat_stops: FlatStops = FlatStops.ACCEPT,
         balance: int = 10_000,
+        *,
         position_lag_ms: int = 0,
+        isolated: bool = False,
+        funding_seed: int | None = None,
     ) -> None:
-        """Open the venue at noon."""
+        """Open the venue at noon, both symbols cross or both isolated."""
         self.now_ms = MIDNIGHT_MS + 12 * 3_600_000
         self.prices = {BTC: 100_000.0, ETH: 3_000.0}
         self.feed = ScriptedFeed()
@@ -59,7 +62,11 @@ class Stage:
             balance=Decimal(balance),
             flat_stops=flat_stops,
             position_lag_ms=position_lag_ms,
+            funding_seed=funding_seed,
         )
+        if isolated:
+            for symbol in self.prices:
+                self.venue.set_isolated(symbol, True)
 
     def wait(self, ms: int) -> None:
         """Let time pass without a new price."""
@@ -76,10 +83,15 @@ class Stage:
         self.venue.advance()
         self.wait(20)
 
-    def drift(self, price: float, symbol: str = BTC) -> None:
+    def drift(self, price: float, symbol: str = BTC, ticks: int = 120) -> None:
         """Hold a price until the mark price has followed."""
-        for _ in range(120):
+        for _ in range(ticks):
             self.tick(price, symbol, after_ms=100)
+
+    def mark(self, price: Decimal | float, symbol: str = BTC) -> None:
+        """Set the mark price alone, and liquidate what it leaves short of margin."""
+        self.venue.tape[symbol].mark = float(price)
+        self.venue.liquidator.run()
 
     def order(self, **given: object) -> Order:
         """Place a plain order: a market BUY of 0.01 BTC, except for what is given."""

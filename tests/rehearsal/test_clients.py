@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from qt_protections.rehearsal.book import Side
 from qt_protections.rehearsal.command import open_venue
+from qt_protections.rehearsal.orders import OrderRequest, OrderType
 from qt_protections.rehearsal.server import RehearsalServer
 from tests.rehearsal import shapes
 from tests.rehearsal.clients import KINDS, connected
@@ -136,6 +139,53 @@ def test_leverage_and_margin_type(client: Any, checked: Check) -> None:
     (row,) = client("symbolConfig", symbol=BTC)
     assert (int(row["leverage"]), row["marginType"]) == (25, "ISOLATED")
     client("marginType", symbol=BTC, marginType="CROSSED")
+
+
+def test_isolated_margin(client: Any, checked: Check) -> None:
+    """Margin goes into an isolated position and out of it; each change is listed."""
+    client("marginType", symbol=BTC, marginType="ISOLATED")
+    client("newOrder", **MARKET, side="BUY")
+    answer = client("positionMargin", symbol=BTC, amount=12.5, type=1)
+    assert (answer["msg"], float(answer["amount"]), int(answer["type"])) == (
+        "Successfully modify position margin.",
+        12.5,
+        1,
+    )
+    client("positionMargin", symbol=BTC, amount=2.5, type=2)
+    assert client.refused("positionMargin", symbol=BTC, amount=10**6, type=1) == -4050
+    rows = checked(client("marginHistory", symbol=BTC), shapes.MARGIN_CHANGE)
+    assert [float(row["amount"]) for row in rows[-2:]] == [12.5, 2.5]
+    (place,) = client("adlQuantile")
+    assert (place["symbol"], int(place["adlQuantile"]["BOTH"])) == (BTC, 0)
+    client("newOrder", **MARKET, side="SELL", reduceOnly="true")
+    client("marginType", symbol=BTC, marginType="CROSSED")
+
+
+def test_cross_position(client: Any, checked: Check) -> None:
+    """A symbol not switched is cross: its isolated figures are "0"."""
+    client("newOrder", **MARKET, side="BUY")
+    (row,) = checked(client("positions", symbol=BTC), shapes.POSITION)
+    assert (row["isolatedMargin"], row["isolatedWallet"]) == ("0", "0")
+    assert float(client("balance")[0]["crossUnPnl"]) != 0
+
+
+def test_interest_and_insurance(client: Any, checked: Check) -> None:
+    """Public figures of the contract and of the insurance fund."""
+    checked(client("openInterest", symbol=BTC), shapes.OPEN_INTEREST)
+    checked(client("insurance")["assets"], shapes.INSURANCE)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_force_orders(kind: str, checked: Check) -> None:
+    """A liquidation is listed with its own fields."""
+    venue = open_venue("calm", 7, balance=1000)
+    venue.place_order(OrderRequest(BTC, Side.BUY, OrderType.MARKET, Decimal("0.05"), "entry"))
+    venue.tape[BTC].mark *= 0.7
+    venue.liquidator.run()
+    with RehearsalServer(venue) as server, connected(kind, server) as client:
+        (row,) = checked(client("forceOrders", autoCloseType="LIQUIDATION"), shapes.FORCE_ORDER)
+        assert (row["symbol"], row["status"], row["timeInForce"]) == (BTC, "FILLED", "IOC")
+        assert client("forceOrders", autoCloseType="ADL") == []
 
 
 def test_market_order(client: Any, checked: Check) -> None:

@@ -275,7 +275,7 @@ def test_resting_order_binds_margin() -> None:
 def test_position_limit_at_leverage() -> None:
     """A position may not outgrow the bracket its leverage allows."""
     stage = Stage(balance=100_000)
-    stage.venue.set_leverage(BTC, 125)
+    stage.venue.set_leverage(BTC, 150)
     assert code_of(stage.order, quantity="2.9") == 0
     assert code_of(stage.order, quantity="0.5") == -2027
 

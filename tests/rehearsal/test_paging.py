@@ -111,3 +111,45 @@ def test_income_by_time() -> None:
         stage.venue, ask(startTime=start_ms, endTime=start_ms + 2 * WEEK_MS, symbol=BTC)
     )
     assert later == rows[-2:]
+
+
+@pytest.mark.parametrize(
+    ("given", "rows"),
+    [
+        ({"page": 1}, [4, 5]),
+        ({"page": 2}, [2, 3]),
+        ({"page": 3}, [1]),
+        ({"page": 4}, []),
+        ({"page": 1, "startTime": 0}, [1, 2]),
+        ({"page": 3, "startTime": 0}, [5]),
+        ({"page": 4, "startTime": 0}, []),
+    ],
+    ids=str,
+)
+def test_income_by_page(given: dict[str, int], rows: list[int]) -> None:
+    """Pages follow each other from a start, or go back from the latest row; each oldest first."""
+    stage = Stage()
+    for _ in range(5):
+        stage.venue.ledger.charge_funding(BTC, stage.venue.account.wallet / 10**6)
+    found: Any = income(stage.venue, ask(limit=2, **given))
+    assert [row["tranId"] % 10 for row in found] == rows
+    assert code_of(income, stage.venue, ask(page=0)) == -1130
+
+
+def test_income_kinds() -> None:
+    """Every kind of income can be asked for, and they come in the order they were booked."""
+    stage = Stage(balance=1000)
+    stage.order(quantity="0.05")
+    stage.wait(4 * 3_600_000)
+    stage.mark(70_000)
+    rows: Any = income(stage.venue, ask())
+    kinds = [row["incomeType"] for row in rows]
+    assert list(dict.fromkeys(kinds)) == [
+        "COMMISSION",
+        "FUNDING_FEE",
+        "REALIZED_PNL",
+        "INSURANCE_CLEAR",
+    ]
+    for kind in set(kinds):
+        only: Any = income(stage.venue, ask(incomeType=kind))
+        assert only == [row for row in rows if row["incomeType"] == kind]

@@ -1,10 +1,7 @@
-"""The exchange as a whole: settings, liquidation, funding, and the same history however read."""
-
-from decimal import Decimal
+"""The exchange as a whole: settings, refusals, and the same history however read."""
 
 import pytest
 
-from qt_protections.rehearsal.account import liquidation_price
 from qt_protections.rehearsal.scenarios import SCENARIOS
 from qt_protections.rehearsal.tape import build_market
 from qt_protections.rehearsal.venue import Venue
@@ -12,20 +9,37 @@ from tests.rehearsal.stage import BTC, MIDNIGHT_MS, Stage, code_of
 
 
 @pytest.mark.parametrize(
-    ("leverage", "code"), [(0, -4028), (126, -4028), (125, 0), (1, 0)], ids=str
+    ("leverage", "code"), [(0, -4028), (151, -4028), (150, 0), (1, 0)], ids=str
 )
 def test_leverage_bounds(leverage: int, code: int) -> None:
     """Leverage lies between 1 and the first bracket's."""
     assert code_of(Stage().venue.set_leverage, BTC, leverage) == code
 
 
-def test_leverage_cannot_fall_under_a_position() -> None:
-    """With a position leverage may rise but not fall."""
-    stage = Stage()
+def test_leverage_cannot_fall_under_an_isolated_position() -> None:
+    """With an isolated position leverage may rise but not fall."""
+    stage = Stage(isolated=True)
     stage.venue.set_leverage(BTC, 20)
     stage.order()
     assert code_of(stage.venue.set_leverage, BTC, 10) == -4161
     assert code_of(stage.venue.set_leverage, BTC, 30) == 0
+
+
+def test_leverage_may_fall_under_a_cross_position() -> None:
+    """In cross it may fall as far as the margin allows, and a refusal changes nothing."""
+    stage = Stage()
+    stage.order(quantity="0.5")
+    assert code_of(stage.venue.set_leverage, BTC, 6) == 0
+    assert code_of(stage.venue.set_leverage, BTC, 4) == -2028
+    assert stage.venue.account.leverage_of(BTC) == 6
+
+
+def test_leverage_cannot_rise_above_the_position_it_allows() -> None:
+    """A position outgrown by the bracket of a leverage keeps that leverage away."""
+    stage = Stage(balance=100_000)
+    stage.order(quantity="3.5")
+    assert code_of(stage.venue.set_leverage, BTC, 125) == -2027
+    assert code_of(stage.venue.set_leverage, BTC, 100) == 0
 
 
 def test_margin_type() -> None:
@@ -41,37 +55,6 @@ def test_margin_type() -> None:
     stage.venue.desk.cancel_all(BTC)
     stage.order()
     assert code_of(stage.venue.set_isolated, BTC, True) == -4048
-
-
-@pytest.mark.parametrize("side", ["BUY", "SELL"])
-def test_liquidation_takes_the_isolated_margin_and_no_more(side: str) -> None:
-    """A position dies at its liquidation price and costs its margin."""
-    stage = Stage()
-    stage.venue.set_leverage(BTC, 50)
-    stage.order(side=side, quantity="0.05")
-    position = stage.venue.account.position(BTC)
-    instrument = stage.venue.tape.instrument(BTC)
-    edge = liquidation_price(instrument, position, Decimal(100_000))
-    direction = 1 if side == "BUY" else -1
-    stage.drift(float(round(edge * (1 + direction * Decimal("0.0005")), 1)))
-    assert stage.amount() != 0
-    wallet = stage.venue.account.wallet
-    stage.drift(float(round(edge * (1 - direction * Decimal("0.0005")), 1)))
-    assert stage.amount() == 0
-    assert stage.venue.report().positions[0].exit == "liquidation"
-    assert float(stage.venue.account.wallet) == pytest.approx(float(wallet - position.margin))
-
-
-def test_funding_is_paid_every_eight_hours() -> None:
-    """A long pays, and the payment is a line of the income history."""
-    stage = Stage()
-    stage.order()
-    stage.now_ms = MIDNIGHT_MS + 16 * 3_600_000 - 1000
-    stage.tick(100_000)
-    line = stage.venue.ledger.incomes[-1]
-    assert (line.kind, line.amount) == ("FUNDING_FEE", Decimal("-0.1"))
-    stage.tick(100_000)
-    assert stage.venue.ledger.incomes[-1] is line
 
 
 def test_refusals_are_written_down() -> None:
