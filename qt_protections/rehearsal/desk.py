@@ -197,13 +197,6 @@ class Desk:
     def _fill(self, order: Order, level: Level, fee_ratio: Decimal) -> None:
         if level.quantity <= 0:
             return
-        order.executed += level.quantity
-        order.quote += level.quantity * level.price
-        order.updated_ms = self.journal.now_ms
-        order.status = OrderStatus.PARTIALLY_FILLED
-        if order.remaining == 0:
-            order.status = OrderStatus.FILLED
-            self._open.pop(order.order_id, None)
         amount = self.account.position(order.request.symbol).amount
         closing = ZERO
         if amount * order.request.side.sign < 0:
@@ -213,6 +206,13 @@ class Desk:
                 self._book(order, Level(level.price, part), fee_ratio)
 
     def _book(self, order: Order, level: Level, fee_ratio: Decimal) -> None:
+        order.executed += level.quantity
+        order.quote += level.quantity * level.price
+        order.updated_ms = self.journal.now_ms
+        order.status = OrderStatus.PARTIALLY_FILLED
+        if order.remaining == 0:
+            order.status = OrderStatus.FILLED
+            self._open.pop(order.order_id, None)
         self.ledger.book(order, level, fee_ratio)
         symbol = order.request.symbol
         if not self.account.position(symbol).amount:

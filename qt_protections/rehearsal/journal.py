@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     STOP_EXPIRED = "stop_expired"
     STOP_WITHDRAWN = "stop_withdrawn"
     FUNDING = "funding"
+    LEVERAGE_CHANGED = "leverage_changed"
+    MARGIN_TYPE_CHANGED = "margin_type_changed"
 
 
 class Facts(TypedDict, total=False):

@@ -69,6 +69,10 @@ class RehearsalServer:
             ssl_keyfile=key,
             ssl_version=ssl.PROTOCOL_TLS_SERVER,
             timeout_graceful_shutdown=1,
+            # As on Binance: a ping every 3 minutes, 10 minutes for its pong.
+            ws_ping_interval=180,
+            ws_ping_timeout=600,
+            ws_per_message_deflate=False,
         )
         self._server = _AbruptServer(config)
         self._thread = threading.Thread(

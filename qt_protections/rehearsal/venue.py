@@ -11,6 +11,7 @@ from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.feed import PriceFeed, Tick
 from qt_protections.rehearsal.journal import EventKind, Journal
 from qt_protections.rehearsal.ledger import Ledger
+from qt_protections.rehearsal.listen_keys import ListenKeys
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.report import ReplayFacts, Report
 from qt_protections.rehearsal.tape import Tape
@@ -31,6 +32,8 @@ class Venue:
         conditional: Stops and other conditional orders.
         journal: Every event, and the exchange's time.
         replayed: The recorded market, None if prices are made up.
+        listen_keys: Who may hear the user data stream.
+        on_moved: Called whenever time and market have moved on.
     """
 
     def __init__(
@@ -61,6 +64,8 @@ class Venue:
         self.depth_ratio = depth_ratio
         self.replayed = replayed
         self.journal = Journal(clock())
+        self.listen_keys = ListenKeys(lambda: self.now_ms)
+        self.on_moved: Callable[[], None] = lambda: None
         self.ledger = Ledger(Account(balance), self.journal)
         self.desk = Desk(tape, self.ledger, depth_ratio)
         self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms)
@@ -95,6 +100,7 @@ class Venue:
         self.conditional.run_due(target_ms)
         self.journal.now_ms = max(self.now_ms, target_ms)
         self._end_countdowns()
+        self.on_moved()
 
     def place_order(self, request: OrderRequest) -> Order:
         """Take a plain order; refusals are written down and raised as `VenueError`."""
@@ -140,7 +146,10 @@ class Venue:
             raise VenueError(-4028, f"Leverage {leverage} is not valid")
         if self.account.position(symbol).amount and leverage < self.account.leverage_of(symbol):
             raise VenueError(-4161)
+        changed = leverage != self.account.leverage_of(symbol)
         self.account.leverage[symbol] = leverage
+        if changed:
+            self.journal.add(EventKind.LEVERAGE_CHANGED, symbol)
         return limit
 
     def set_isolated(self, symbol: str, isolated: bool) -> None:
@@ -153,6 +162,7 @@ class Venue:
         if self.account.position(symbol).amount:
             raise VenueError(-4048)
         (self.account.isolated.add if isolated else self.account.isolated.discard)(symbol)
+        self.journal.add(EventKind.MARGIN_TYPE_CHANGED, symbol)
 
     def set_countdown(self, symbol: str, countdown_ms: int) -> None:
         """Cancel the resting orders of `symbol` in `countdown_ms` unless set again; 0 stops it."""

@@ -35,7 +35,12 @@ class ScriptedFeed:
 class Stage:
     """A venue for BTCUSDT at 100,000 and ETHUSDT at 3,000, one day of flat history behind it."""
 
-    def __init__(self, flat_stops: FlatStops = FlatStops.ACCEPT, balance: int = 10_000) -> None:
+    def __init__(
+        self,
+        flat_stops: FlatStops = FlatStops.ACCEPT,
+        balance: int = 10_000,
+        depth_ratio: float = 1.0,
+    ) -> None:
         """Open the venue at noon."""
         self.now_ms = MIDNIGHT_MS + 12 * 3_600_000
         self.prices = {BTC: 100_000.0, ETH: 3_000.0}
@@ -52,6 +57,7 @@ class Stage:
             lambda: self.now_ms,
             balance=Decimal(balance),
             flat_stops=flat_stops,
+            depth_ratio=depth_ratio,
         )
 
     def wait(self, ms: int) -> None:
