@@ -69,7 +69,7 @@ def parse_message(text: str) -> StreamRequest:
         raise StreamRequestError(2, "Invalid request: expected an object")
     if "method" not in body:
         raise StreamRequestError(2, "Invalid request: missing field `method`")
-    if body["method"] not in set(Method):
+    if body["method"] not in list(Method):
         variants = ", ".join(f"`{method}`" for method in Method)
         raise StreamRequestError(
             2, f"Invalid request: unknown variant `{body['method']}`, expected one of {variants}"

@@ -32,11 +32,13 @@ def stream_routes(streams: Streams) -> APIRouter:
 
 def _endpoint(streams: Streams, category: Category | None, *, combined: bool) -> Endpoint:
     async def endpoint(websocket: WebSocket) -> None:
-        listener = Listener(category, combined=combined)
-        await websocket.accept()
+        listener = Listener(
+            category, combined=combined, max_pending_chars=streams.max_pending_chars
+        )
         streams.join(listener)
         streams.subscribe(listener, _asked_names(websocket))
         try:
+            await websocket.accept()
             await _until_first(
                 _read(websocket, streams, listener),
                 _write(websocket, listener),

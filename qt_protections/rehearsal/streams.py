@@ -84,16 +84,26 @@ class Channel:
 
 
 class Streams:
-    """Tells the listeners what happens on the exchange, in the order it happens."""
+    """Tells the listeners what happens on the exchange, in the order it happens.
 
-    def __init__(self, venue: Venue) -> None:
+    Attributes:
+        max_pending_chars: What may wait for a listener before it is hung up on.
+    """
+
+    def __init__(self, venue: Venue, max_pending_chars: int = MAX_PENDING_CHARS) -> None:
         """Listen to `venue`."""
+        self.max_pending_chars = max_pending_chars
         self._venue = venue
         self._listeners: dict[Listener, None] = {}
         self._channels: dict[str, Channel] = {}
         venue.journal.subscribe(self._hear)
         venue.on_moved = self._look
         venue.listen_keys.on_close = self._close_key
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """The connections that are open."""
+        return tuple(self._listeners)
 
     @property
     def now_ms(self) -> int:

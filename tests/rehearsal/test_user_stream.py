@@ -88,7 +88,7 @@ def test_a_fill_that_turns_the_position() -> None:
     )
 )
 def test_fills_add_up(orders: list[tuple[str, int]]) -> None:
-    """Whatever is traded: sums of the fills are the order's state, the last wallet is the wallet."""
+    """Whatever is traded: fills add up to the order, the last wallet told of is the wallet."""
     stage = Stage()
     ear = open_ear(stage)
     for side, thousandths in orders:
