@@ -106,11 +106,11 @@ class Gate:
             logger.warning("no such endpoint: %s /%s", request.method, path)
             raise VenueError(-5000, f"Path /{path}, Method {request.method} is invalid", 404)
         api_key = request.headers.get("X-MBX-APIKEY")
-        if route.keyed:
-            check_key(api_key)
         if route.signed:
             check_signature(request.url.query + body, api_key)
             check_timestamp(values, self._venue.now_ms)
+        elif route.keyed:
+            check_key(api_key)
         return route.handler(self._venue, Params(values))
 
     def _withdraw_later(self, content: object) -> None:

@@ -18,7 +18,7 @@ MAX_KLINES, MAX_ROWS, MAX_DEPTH = 1500, 1000, 1000
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint: what answers, and whether the request must be signed or carry the API key."""
+    """An endpoint: what answers, and whether the request must be signed or at least keyed."""
 
     handler: Handler
     signed: bool = True

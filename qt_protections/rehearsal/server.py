@@ -1,5 +1,6 @@
 """The exchange on a loopback socket, over TLS, with every answer as late as a real one."""
 
+import asyncio
 import socket
 import ssl
 import tempfile
@@ -25,9 +26,13 @@ class _AbruptServer(uvicorn.Server):
     """Hangs up on its clients when it ends; a TLS farewell may take them half a minute."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
+        # uvicorn 0.54 raises where it says goodbye to a websocket that is closing already, so wait
+        # until each connection is known to be lost.
+        while self.server_state.connections:
+            for connection in list(self.server_state.connections):
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await asyncio.sleep(0)
         await super().shutdown(sockets)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.rehearsal.stage import Stage
 
 PATIENCE_S = 30.0
 TRADES = "btcusdt@aggTrade"
+CLOSE_FRAME = bytes([0x88, 0x80, 0, 0, 0, 0])  # masked with zeros, as a client must
 
 
 class House:
@@ -221,3 +223,20 @@ def test_listen_key_over_rest() -> None:
         gone = {"code": -1125, "msg": "This listenKey does not exist."}
         assert call("PUT") == call("DELETE") == (400, gone)
         assert call("POST") != made
+
+
+def test_the_server_ends_while_a_client_is_leaving() -> None:
+    """A client that said goodbye and did not hang up keeps nothing from ending."""
+    with RehearsalServer(open_venue("calm", 7)) as server:
+        check = ssl.create_default_context(cafile=str(server.certificate))
+        plain = socket.create_connection(("127.0.0.1", server.port))
+        with check.wrap_socket(plain, server_hostname="127.0.0.1") as client:
+            client.sendall(
+                b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+            )
+            assert b" 101 " in client.recv(4096)
+            client.sendall(CLOSE_FRAME)
+            assert client.recv(4096)[0] == CLOSE_FRAME[0]
+            server.stop()
