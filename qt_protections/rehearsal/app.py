@@ -11,6 +11,8 @@ from qt_protections.rehearsal.faults import HANG_S, Fault, Faults
 from qt_protections.rehearsal.gate import Gate
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.observatory import observatory
+from qt_protections.rehearsal.stream_routes import stream_routes
+from qt_protections.rehearsal.streams import Streams
 from qt_protections.rehearsal.venue import Venue
 
 PULSE_S = 0.1
@@ -21,6 +23,7 @@ def build_app(
     latency_ms: int = 0,
     faults: Faults | None = None,
     limits: RateLimits | None = None,
+    streams: Streams | None = None,
 ) -> FastAPI:
     """Return the web application.
 
@@ -30,10 +33,12 @@ def build_app(
             half after, in milliseconds.
         faults: What goes wrong; nothing if None.
         limits: Counts requests; Binance's limits if None.
+        streams: Who listens on websockets; nobody yet if None.
     """
     gate = Gate(venue, RateLimits(lambda: venue.now_ms) if limits is None else limits)
     app = FastAPI(lifespan=_pulse(venue), openapi_url=None)
     app.include_router(observatory(venue))
+    app.include_router(stream_routes(Streams(venue) if streams is None else streams))
     app.include_router(_exchange(gate, latency_ms, Faults() if faults is None else faults))
     return app
 

@@ -13,6 +13,18 @@ MAX_WINDOW_MS = 60_000
 MAX_AHEAD_MS = 1000
 
 
+def check_key(api_key: str | None) -> None:
+    """Refuse a request without a key (-2014) or with another than the rehearsal's (-2015).
+
+    Args:
+        api_key: Value of the X-MBX-APIKEY header.
+    """
+    if not api_key:
+        raise VenueError(-2014, http_status=401)
+    if api_key != API_KEY:
+        raise VenueError(-2015, http_status=401)
+
+
 def check_signature(payload: str, api_key: str | None) -> None:
     """Refuse a request whose key or HMAC-SHA256 signature is wrong.
 
@@ -23,10 +35,7 @@ def check_signature(payload: str, api_key: str | None) -> None:
     Raises:
         VenueError: -2014 (no key), -2015 (not the rehearsal's key), -1102 or -1022.
     """
-    if not api_key:
-        raise VenueError(-2014, http_status=401)
-    if api_key != API_KEY:
-        raise VenueError(-2015, http_status=401)
+    check_key(api_key)
     signed, found, signature = payload.rpartition("signature=")
     if not found:
         raise missing("signature")

@@ -157,9 +157,7 @@ class Desk:
                 self._check_margin(request, left, fills)
         order.request, order.quantity = request, order.executed + left
         order.updated_ms = self.journal.now_ms
-        self.ledger.log(
-            EventKind.ORDER_ACCEPTED, order, quantity=order.quantity, price=price, reason="amended"
-        )
+        self.ledger.log(EventKind.ORDER_AMENDED, order, quantity=order.quantity, price=price)
         self._take_and_rest(order, fills)
 
     def find(self, symbol: str, order_id: int | None, client_id: str | None) -> Order | None:
@@ -325,13 +323,6 @@ class Desk:
     def _fill(self, order: Order, level: Level, fee_ratio: Decimal) -> None:
         if level.quantity <= 0:
             return
-        order.executed += level.quantity
-        order.quote += level.quantity * level.price
-        order.updated_ms = self.journal.now_ms
-        order.status = OrderStatus.PARTIALLY_FILLED
-        if order.remaining == 0:
-            order.status = OrderStatus.FILLED
-            self._open.pop(order.order_id, None)
         amount = self.account.position(order.request.symbol).amount
         closing = ZERO
         if amount * order.request.side.sign < 0:
@@ -341,6 +332,13 @@ class Desk:
                 self._book(order, Level(level.price, part), fee_ratio)
 
     def _book(self, order: Order, level: Level, fee_ratio: Decimal) -> None:
+        order.executed += level.quantity
+        order.quote += level.quantity * level.price
+        order.updated_ms = self.journal.now_ms
+        order.status = OrderStatus.PARTIALLY_FILLED
+        if order.remaining == 0:
+            order.status = OrderStatus.FILLED
+            self._open.pop(order.order_id, None)
         symbol = order.request.symbol
         if not self.account.position(symbol).amount:
             self.opened_ms[symbol] = self.journal.now_ms

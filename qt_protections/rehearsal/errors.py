@@ -11,6 +11,7 @@ MESSAGES: dict[int, str] = {
     -1117: "Invalid side.",
     -1120: "Invalid interval.",
     -1121: "Invalid symbol.",
+    -1125: "This listenKey does not exist.",
     -1128: "Combination of optional parameters invalid.",
     -1130: "Data sent for parameter is not valid.",
     -2007: "Invalid callBack rate",

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from qt_protections.rehearsal.auth import check_signature, check_timestamp
+from qt_protections.rehearsal.auth import check_key, check_signature, check_timestamp
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults import VANISH_S, Fault, busy, lost
 from qt_protections.rehearsal.limits import RateLimits
@@ -105,9 +105,12 @@ class Gate:
         if route is None or not path.startswith("fapi/"):
             logger.warning("no such endpoint: %s /%s", request.method, path)
             raise VenueError(-5000, f"Path /{path}, Method {request.method} is invalid", 404)
+        api_key = request.headers.get("X-MBX-APIKEY")
         if route.signed:
-            check_signature(request.url.query + body, request.headers.get("X-MBX-APIKEY"))
+            check_signature(request.url.query + body, api_key)
             check_timestamp(values, self._venue.now_ms)
+        elif route.keyed:
+            check_key(api_key)
         return route.handler(self._venue, Params(values))
 
     def _withdraw_later(self, content: object) -> None:

@@ -19,6 +19,7 @@ class EventKind(StrEnum):
 
     ORDER_ACCEPTED = "order_accepted"
     ORDER_REJECTED = "order_rejected"
+    ORDER_AMENDED = "order_amended"
     ORDER_FILLED = "order_filled"
     ORDER_CANCELED = "order_canceled"
     ORDER_EXPIRED = "order_expired"
@@ -33,6 +34,8 @@ class EventKind(StrEnum):
     STOP_WITHDRAWN = "stop_withdrawn"
     FUNDING = "funding"
     INSURANCE = "insurance"
+    LEVERAGE_CHANGED = "leverage_changed"
+    MARGIN_TYPE_CHANGED = "margin_type_changed"
 
 
 class Facts(TypedDict, total=False):

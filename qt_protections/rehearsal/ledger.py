@@ -1,6 +1,6 @@
 """Books fills: the account changes, and trades, incomes and events are written down."""
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import count
@@ -48,6 +48,7 @@ class Ledger:
         trades: Our latest fills, oldest first.
         incomes: The latest incomes, oldest first; the sum of all is the change of the wallet.
         margin_changes: What went into isolated margins (positive) and out of them, oldest first.
+        realized: Profit of all fills by symbol, in USDT, without fees.
         insurance_fund: USDT in the insurance fund. Below zero it goes on paying: nobody's position
             is auto-deleveraged.
     """
@@ -60,6 +61,7 @@ class Ledger:
         self.incomes: deque[Income] = deque(maxlen=KEPT_LINES)
         self.margin_changes: deque[MarginChange] = deque(maxlen=KEPT_LINES)
         self.insurance_fund = INSURANCE_START
+        self.realized: defaultdict[str, Decimal] = defaultdict(Decimal)
         self._trade_ids = count(500_000_001)
         self._income_numbers = count(1)
         self._margin_numbers = count(1)
@@ -90,6 +92,7 @@ class Ledger:
             maker=fee_ratio == MAKER_FEE_RATIO,
         )
         self.trades.append(trade)
+        self.realized[request.symbol] += realized
         missing = self.account.cover(request.symbol)
         self._log_fill(order, trade)
         if missing:

@@ -44,6 +44,23 @@ def api_urls(port: int) -> dict[str, str]:
     }
 
 
+def ws_urls(port: int) -> JsonObject:
+    """Return every websocket address ccxt.pro knows for Binance, all on loopback at `port`.
+
+    ccxt.pro puts the category into the futures address by itself; only futures are served.
+    """
+    root = f"wss://127.0.0.1:{port}"
+    futures = dict.fromkeys(("spot", "margin", "linear", "inverse", "stock"), f"{root}/ws")
+    options = {
+        "option": f"{root}/public/ws",
+        "optionMarket": f"{root}/market/ws",
+        "optionPrivate": f"{root}/private/ws",
+        "papi": f"{root}/pm/ws",
+    }
+    calls = dict.fromkeys(("spot", "linear", "inverse"), f"{root}/ws-fapi/v1")
+    return futures | options | {"ws-api": calls}
+
+
 def ccxt_config(port: int) -> JsonObject:
     """Return the ccxt options for the exchange at `port`, keys left out."""
     return {
@@ -55,7 +72,7 @@ def ccxt_config(port: int) -> JsonObject:
             "fetchCurrencies": False,
             "fetchMargins": False,
         },
-        "urls": {"api": api_urls(port)},
+        "urls": {"api": api_urls(port) | {"ws": ws_urls(port)}},
     }
 
 

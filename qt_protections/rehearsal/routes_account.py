@@ -143,6 +143,22 @@ def symbol_config(venue: Venue, params: Params) -> object:
     return rows
 
 
+def open_listen_key(venue: Venue, _params: Params) -> object:
+    """Answer POST listenKey: the present key, or a new one."""
+    return {"listenKey": venue.listen_keys.open()}
+
+
+def extend_listen_key(venue: Venue, _params: Params) -> object:
+    """Answer PUT listenKey."""
+    return {"listenKey": venue.listen_keys.extend()}
+
+
+def close_listen_key(venue: Venue, _params: Params) -> object:
+    """Answer DELETE listenKey."""
+    venue.listen_keys.close()
+    return {}
+
+
 def _positions(*, v2: bool) -> Callable[[Venue, Params], object]:
     return lambda venue, params: wire_account.positions_json(
         venue, asked_symbol(venue, params), v2=v2
@@ -164,6 +180,9 @@ ACCOUNT_ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "v1/feeBurn"): Route(lambda _v, _p: {"feeBurn": False}),
     ("GET", "v1/leverageBracket"): Route(leverage_brackets),
     ("GET", "v1/symbolConfig"): Route(symbol_config),
+    ("POST", "v1/listenKey"): Route(open_listen_key, signed=False),
+    ("PUT", "v1/listenKey"): Route(extend_listen_key, signed=False),
+    ("DELETE", "v1/listenKey"): Route(close_listen_key, signed=False),
     ("GET", "v1/rateLimit/order"): Route(lambda _v, _p: order_limits_json()),
     ("GET", "v1/commissionRate"): Route(
         lambda venue, params: wire_account.commission_json(known_symbol(venue, params))

@@ -18,10 +18,11 @@ MAX_KLINES, MAX_ROWS, MAX_DEPTH = 1500, 1000, 1000
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An endpoint: what answers, and whether the request must be signed."""
+    """An endpoint: what answers, and whether the request must be signed or at least keyed."""
 
     handler: Handler
     signed: bool = True
+    keyed: bool = True
 
 
 def klines(venue: Venue, params: Params) -> object:
@@ -157,5 +158,5 @@ _PUBLIC: dict[str, Handler] = {
     "v1/historicalTrades": trades,
 }
 MARKET_ROUTES: dict[tuple[str, str], Route] = {
-    ("GET", path): Route(handler, signed=False) for path, handler in _PUBLIC.items()
+    ("GET", path): Route(handler, signed=False, keyed=False) for path, handler in _PUBLIC.items()
 }

@@ -1,5 +1,6 @@
 """The exchange on a loopback socket, over TLS, with every answer as late as a real one."""
 
+import asyncio
 import gc
 import socket
 import ssl
@@ -27,9 +28,13 @@ class _AbruptServer(uvicorn.Server):
     """Hangs up on its clients when it ends; a TLS farewell may take them half a minute."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
+        # uvicorn 0.54 raises where it says goodbye to a websocket that is closing already, so wait
+        # until each connection is known to be lost.
+        while self.server_state.connections:
+            for connection in list(self.server_state.connections):
+                if connection.transport is not None:
+                    connection.transport.abort()
+            await asyncio.sleep(0)
         await super().shutdown(sockets)
 
 
@@ -77,6 +82,10 @@ class RehearsalServer:
             ssl_keyfile=key,
             ssl_version=ssl.PROTOCOL_TLS_SERVER,
             timeout_graceful_shutdown=1,
+            # As on Binance: a ping every 3 minutes, 10 minutes for its pong.
+            ws_ping_interval=180,
+            ws_ping_timeout=600,
+            ws_per_message_deflate=False,
         )
         self._server = _AbruptServer(config)
         self._thread = threading.Thread(

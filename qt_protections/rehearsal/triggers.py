@@ -24,7 +24,7 @@ def follow(side: Side, extreme: Decimal, price: Decimal) -> Decimal:
 
 def is_trailing_crossed(request: AlgoRequest, extreme: Decimal, price: Decimal) -> bool:
     """Say whether a trailing stop is active and the price came back by its callback."""
-    if request.callback_ratio is None or not _is_active(request, extreme):
+    if request.callback_ratio is None or not is_active(request, extreme):
         return False
     if request.side is Side.SELL:
         return price <= extreme * (1 - request.callback_ratio)
@@ -48,10 +48,11 @@ def fires_at_once(request: AlgoRequest, price: Decimal) -> bool:
     """
     if not request.type.is_trailing:
         return fires(request, price, price)
-    return request.activate_price is not None and _is_active(request, price)
+    return request.activate_price is not None and is_active(request, price)
 
 
-def _is_active(request: AlgoRequest, extreme: Decimal) -> bool:
+def is_active(request: AlgoRequest, extreme: Decimal) -> bool:
+    """Say whether a trailing stop that has seen `extreme` follows the price."""
     if request.activate_price is None:
         return True
     return (extreme - request.activate_price) * -request.side.sign >= 0

@@ -11,9 +11,10 @@ from qt_protections.rehearsal.desk import Desk
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.feed import PriceFeed, Tick
 from qt_protections.rehearsal.funding import Funding
-from qt_protections.rehearsal.journal import Journal
+from qt_protections.rehearsal.journal import EventKind, Journal
 from qt_protections.rehearsal.ledger import Ledger
 from qt_protections.rehearsal.liquidation import Liquidator
+from qt_protections.rehearsal.listen_keys import ListenKeys
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.report import ReplayFacts, Report
 from qt_protections.rehearsal.tape import Tape
@@ -36,6 +37,8 @@ class Venue:
         funding: Rates and times of funding payments.
         liquidator: Closes what is short of margin.
         replayed: The recorded market, None if prices are made up.
+        listen_keys: Who may hear the user data stream.
+        on_moved: Called whenever time and market have moved on.
     """
 
     def __init__(
@@ -70,6 +73,8 @@ class Venue:
         self.depth_ratio = depth_ratio
         self.replayed = replayed
         self.journal = Journal(clock())
+        self.listen_keys = ListenKeys(lambda: self.now_ms)
+        self.on_moved: Callable[[], None] = lambda: None
         self.ledger = Ledger(Account(balance), self.journal)
         self.desk = Desk(tape, self.ledger, depth_ratio)
         self.amendments = Amendments(self.desk)
@@ -103,6 +108,7 @@ class Venue:
         self.conditional.run_due(target_ms)
         self.journal.now_ms = max(self.now_ms, target_ms)
         self._end_countdowns()
+        self.on_moved()
 
     def place_order(self, request: OrderRequest) -> Order:
         """Take a plain order, or raise `VenueError`; requests from outside come by `intake`."""
@@ -132,6 +138,8 @@ class Venue:
         if self.desk.unbound < min(unbound, ZERO):
             self.account.leverage[symbol] = before
             raise VenueError(-2028)
+        if leverage != before:
+            self.journal.add(EventKind.LEVERAGE_CHANGED, symbol)
         return limit
 
     def move_margin(self, symbol: str, amount: Decimal) -> None:
@@ -165,6 +173,7 @@ class Venue:
         if self.account.position(symbol).amount:
             raise VenueError(-4048)
         (self.account.isolated.add if isolated else self.account.isolated.discard)(symbol)
+        self.journal.add(EventKind.MARGIN_TYPE_CHANGED, symbol)
 
     def set_countdown(self, symbol: str, countdown_ms: int) -> None:
         """Cancel the resting orders of `symbol` in `countdown_ms` unless set again; 0 stops it."""

@@ -123,3 +123,65 @@ def assert_shape(row: Any, expected: dict[str, type]) -> None:
         if type(value) is not kind and not (key.endswith("?") and value is None):
             wrong[key] = value
     assert not wrong, wrong
+
+
+_HEAD = shape(text="e", whole="E T")
+_STREAM: dict[str, dict[str, dict[str, type]]] = {
+    "ORDER_TRADE_UPDATE": {
+        "": _HEAD,
+        "o": shape(
+            text="s c S o f q p ap sp x X l z L N? n? b a wt ot ps rp V pm er",
+            whole="i T t si ss gtd",
+            flags="m R cp pP",
+        ),
+    },
+    "ALGO_UPDATE": {
+        "": _HEAD,
+        "o": shape(
+            text="caid at o s S ps f q X ai ap aq act tp p V wt pm rm",
+            whole="aid tt gtd",
+            flags="cp pP R ia",
+        ),
+    },
+    "ACCOUNT_UPDATE": {
+        "": _HEAD,
+        "a": shape(text="m"),
+        "B": shape(text="a wb cw bc"),
+        "P": shape(text="s pa ep bep cr up mt iw ps"),
+    },
+    "ACCOUNT_CONFIG_UPDATE": {"": _HEAD, "ac": shape(text="s", whole="l")},
+    "TRADE_LITE": {"": _HEAD | shape(text="s q p c S L l", whole="t i", flags="m")},
+    "listenKeyExpired": {"": shape(text="e listenKey", whole="E")},
+    "aggTrade": {"": shape(text="e s p q nq", whole="E a f l T", flags="m")},
+    "trade": {"": shape(text="e s p q X", whole="E t T", flags="m")},
+    "kline": {
+        "": shape(text="e s", whole="E"),
+        "k": shape(text="s i o c h l v q V Q B", whole="t T f L n", flags="x"),
+    },
+    "continuous_kline": {
+        "": shape(text="e ps ct", whole="E"),
+        "k": shape(text="i o c h l v q V Q B", whole="t T f L n", flags="x"),
+    },
+    "markPriceUpdate": {"": shape(text="e s p i P r", whole="E T")},
+    "24hrMiniTicker": {"": shape(text="e s c o h l v q", whole="E")},
+    "24hrTicker": {"": shape(text="e s p P w c Q o h l v q", whole="E O C F L n")},
+    "bookTicker": {"": shape(text="e s b B a A", whole="u E T")},
+    "depthUpdate": {"": shape(text="e s", whole="E T U u pu") | {"b": list, "a": list}},
+    "forceOrder": {
+        "": shape(text="e", whole="E"),
+        "o": shape(text="s S o f q p ap X l z", whole="T"),
+    },
+}
+
+
+def assert_stream_shape(message: Any) -> None:
+    """Check a message of a stream against what Binance documents of its kind."""
+    parts = _STREAM[message["e"]]
+    account = message.get("a") if message["e"] == "ACCOUNT_UPDATE" else None
+    for part, expected in parts.items():
+        if part in {"B", "P"}:
+            assert account
+            for row in account[part]:
+                assert_shape(row, expected)
+        else:
+            assert_shape(message[part] if part else message, expected)

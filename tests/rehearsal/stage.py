@@ -44,6 +44,7 @@ class Stage:
         position_lag_ms: int = 0,
         isolated: bool = False,
         funding_seed: int | None = None,
+        depth_ratio: float = 1.0,
     ) -> None:
         """Open the venue at noon, both symbols cross or both isolated."""
         self.now_ms = MIDNIGHT_MS + 12 * 3_600_000
@@ -63,6 +64,7 @@ class Stage:
             flat_stops=flat_stops,
             position_lag_ms=position_lag_ms,
             funding_seed=funding_seed,
+            depth_ratio=depth_ratio,
         )
         if isolated:
             for symbol in self.prices:
