@@ -14,6 +14,7 @@ from qt_protections.rehearsal.ledger import Ledger
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.report import ReplayFacts, Report
 from qt_protections.rehearsal.tape import Tape
+from qt_protections.rehearsal.traffic import Traffic
 
 Clock = Callable[[], int]
 START_BALANCE = Decimal(10_000)
@@ -30,6 +31,9 @@ class Venue:
         desk: Plain orders.
         conditional: Stops and other conditional orders.
         journal: Every event, and the exchange's time.
+        verdict: What the journal tells of the protection of positions.
+        traffic: Requests, counted.
+        market: Name of the market, for people.
         replayed: The recorded market, None if prices are made up.
     """
 
@@ -43,6 +47,7 @@ class Venue:
         flat_stops: FlatStops = FlatStops.ACCEPT,
         depth_ratio: float = 1.0,
         trigger_delay_ms: int = 10,
+        market: str = "scripted",
         replayed: ReplayFacts | None = None,
     ) -> None:
         """Open the exchange.
@@ -55,10 +60,12 @@ class Venue:
             flat_stops: The answer to a reduce-only stop that has no position to reduce.
             depth_ratio: Book depth as a ratio of the usual.
             trigger_delay_ms: Time between a trigger and its order reaching the engine.
+            market: Name of the market, for people.
             replayed: The recorded market `feed` replays, None if it replays none.
         """
         self.tape = tape
         self.depth_ratio = depth_ratio
+        self.market = market
         self.replayed = replayed
         self.journal = Journal(clock())
         self.ledger = Ledger(Account(balance), self.journal)
@@ -66,8 +73,9 @@ class Venue:
         self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms)
         self._clock = clock
         self._feed = feed
-        self._replay = Replay()
-        self.journal.subscribe(self._replay.take)
+        self.verdict = Replay()
+        self.journal.subscribe(self.verdict.take)
+        self.traffic = Traffic()
         self._next_funding_ms = self.next_funding_ms
         self._countdowns: dict[str, int] = {}
 
@@ -163,8 +171,9 @@ class Venue:
 
     def report(self) -> Report:
         """Return what happened so far, as the journal tells it."""
-        self._replay.pass_time(self.now_ms)
-        report = self._replay.report()
+        self.verdict.pass_time(self.now_ms)
+        report = self.verdict.report()
+        report.traffic = self.traffic.report()
         report.replay = self.replayed
         return report
 
