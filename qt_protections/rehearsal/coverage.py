@@ -91,7 +91,7 @@ class Replay:
         """Return what protects the position in `symbol` now."""
         holding = self._holdings.get(symbol)
         if holding is None:
-            return Cover(ZERO, None)
+            return Cover(ZERO, (), None)
         return cover(self._book.live(symbol), holding.closing_side, holding.amount)
 
     def _open_positions(self) -> list[PositionReport]:

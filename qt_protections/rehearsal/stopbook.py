@@ -65,10 +65,12 @@ class Cover(NamedTuple):
 
     Attributes:
         quantity: Base units covered, at most the position's.
+        stops: Acceptances of the stops that do it, oldest first.
         completed_by: Acceptance of the stop that completes it, None if it is not complete.
     """
 
     quantity: Decimal
+    stops: tuple[Event, ...]
     completed_by: Event | None
 
 
@@ -229,11 +231,12 @@ def _orphan(stop: Stop, now_ms: int) -> Orphan:
 
 def cover(stops: Iterable[Stop], closing_side: Side, amount: Decimal) -> Cover:
     """Return what `stops`, in order of acceptance, cover of a position of `amount` base units."""
-    covered = Decimal(0)
+    covered, used = Decimal(0), list[Event]()
     for stop in stops:
         if stop.covers(closing_side):
+            used.append(stop.accepted)
             quantity = stop.accepted.quantity
             covered += amount if quantity is None else quantity
             if covered >= amount:
-                return Cover(amount, stop.accepted)
-    return Cover(covered, None)
+                return Cover(amount, tuple(used), stop.accepted)
+    return Cover(covered, tuple(used), None)
