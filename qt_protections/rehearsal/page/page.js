@@ -43,7 +43,7 @@ function tiles({ summary }) {
       summary.naked_s.max > 0 ? "bad" : count ? "good" : ""],
     ["Covered before entry", `${summary.stops_live_before_entry} of ${count}`, late ? `${late} opened without a live stop` : "stop first, entry second",
       late ? "bad" : count ? "good" : ""],
-    ["Stops refused", String(refused), refused ? [codes(stops.rejections), stops.rejected_at_trigger && `${stops.rejected_at_trigger} at the trigger`].filter(Boolean).join(", ") : `of ${stops.requested} sent`,
+    ["Stops refused", String(refused), refused ? [stops.rejected && `code ${codes(stops.rejections)}`, stops.rejected_at_trigger && `${stops.rejected_at_trigger} at the trigger`].filter(Boolean).join(", ") : `of ${stops.requested} sent`,
       refused ? "bad" : stops.requested ? "good" : ""],
     ["Orphans", String(orphans.left_over_now), `left over; ${orphans.now - orphans.left_over_now} waiting for an entry`,
       orphans.left_over_now ? "bad" : stops.requested ? "good" : ""],
