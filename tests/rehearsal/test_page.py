@@ -121,6 +121,8 @@ def test_a_gap_appears_with_its_cause_and_is_closed(page: Page, house: House) ->
     expect(gap).to_have_attribute("aria-label", re.compile("refused meanwhile: -2021"))
     expect(page.locator("#positions td").last).to_have_text("✓ 99,500.0 (0.50 % away)")
     expect(page.locator("#conditionals tbody tr")).to_contain_text("the-stop")
+    expect(page.locator("#endpoints")).to_contain_text("POST /fapi/v1/algoOrder2")
+    expect(page.locator("#minute-note")).to_contain_text("1 refused in all (HTTP 400)")
     gap.focus()
     expect(page.locator("#tip")).to_be_visible()
     expect(page.locator("#tip")).to_contain_text("Naked for 2.50 s")
