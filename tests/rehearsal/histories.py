@@ -29,10 +29,11 @@ STEPS = st.lists(
     st.tuples(
         st.sampled_from(["buy", "sell", "stop", "stop", "end", "hit", "settle", "refuse", "fund"]),
         st.integers(0, 3),
-        st.sampled_from(SYMBOLS),
+        st.sampled_from([SYMBOLS[0], SYMBOLS[0], *SYMBOLS]),
         st.integers(1, 4),
         st.integers(0, 11),
     ),
+    min_size=8,
     max_size=40,
 )
 

@@ -27,6 +27,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+expect.set_options(timeout=30_000)
 MARKUP = '<img src=x onerror="document.title=1">'
 STOP = {
     "symbol": BTC,

@@ -4,6 +4,7 @@ from collections import Counter
 from decimal import Decimal
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -67,6 +68,15 @@ def test_gaps_are_those_of_the_slow_verdict(events: list[Event]) -> None:
             accepted = ended.kind is EventKind.STOP_ACCEPTED
             assert gap.ended_by == ("stop_accepted" if accepted else by_size)
             assert (gap.exit is not None) is (gap.ended_by == "position_closed")
+        last = len(events) if gap.end_ms is None else ended.seq
+        assert gap.refusals == Counter(
+            str(event.code)
+            for event in events[began.seq : last]
+            if event.kind is EventKind.STOP_REJECTED
+            and event.type in TYPES[:2]
+            and event.symbol == began.symbol
+            and state_after(events[: event.seq]).uncovered(number)
+        )
     seconds = Counter({run[0]: 0 for run in expected})
     for number, since_ms, until_ms, _ in expected:
         seconds[number] += until_ms - since_ms
@@ -196,7 +206,19 @@ def test_older_positions_live_on_in_the_summary(events: list[Event]) -> None:
     whole = replay(events, end_ms(events))
     assert run.summary() == whole.summary
     assert len([p for p in run.positions() if p.closed_ms is not None]) <= 1
-    assert sum(p.naked_s for p in whole.positions) == pytest.approx(whole.summary.naked_total_s)
+    naked_s = [p.naked_s for p in whole.positions]
+    assert whole.summary.naked_total_s == pytest.approx(sum(naked_s))
+    spread = whole.summary.naked_s
+    assert spread.max == max(naked_s, default=0)
+    if naked_s:
+        quantiles = np.percentile(naked_s, [50, 95, 99])
+        assert [spread.p50, spread.p95, spread.p99] == pytest.approx(quantiles, abs=0.001)
+    losers = [p for p in whole.positions if p.closed_ms is not None and p.fees > p.realized_pnl]
+    ratios = [p.loss_ratio for p in losers if p.loss_ratio is not None]
+    losses = whole.summary.losses
+    assert (losses.planned, losses.unplanned) == (len(ratios), len(losers) - len(ratios))
+    assert losses.worst_ratio == max(ratios, default=0)
+    assert losses.exceeding == sum(ratio > 1.25 for ratio in ratios)
 
 
 @settings(deadline=None)
