@@ -48,7 +48,7 @@ class Faults:
 
     def described(self) -> list[str]:
         """Return each fault with its rate, for people."""
-        return [f"{fault} {rate:.0%}" for fault, rate in self.rates.items()]
+        return [f"{fault} {rate * 100:g} %" for fault, rate in self.rates.items()]
 
     def draw(self, method: str, path: str) -> Fault | None:
         """Return what goes wrong with a request, None if nothing does."""
