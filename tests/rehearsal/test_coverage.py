@@ -270,3 +270,36 @@ def test_a_position_that_never_ends_takes_no_memory() -> None:
     assert (len(position.gaps), len(position.marks)) == (100, 60)
     assert position.naked_by_cause["stop_canceled"].gaps == 498
     assert position.naked_s == pytest.approx(498 * 0.005)
+
+
+def refusal(ms: int) -> Event:
+    """Return the refusal of a stop."""
+    kind = EventKind.STOP_REJECTED
+    return Event(seq=0, ms=ms, kind=kind, symbol="BTCUSDT", type="STOP_MARKET", code=-2021)
+
+
+@pytest.mark.parametrize(
+    ("events", "gaps"),
+    [
+        (
+            [fill(1000, "1"), refusal(1000), stop(1000, "1"), end(2000)],
+            [("stop_canceled", {})],
+        ),
+        (
+            [fill(1000, "1"), refusal(2000), stop(3000, "1"), end(3000)],
+            [("opened_before_stop", {"-2021": 1})],
+        ),
+        (
+            [fill(1000, "1"), refusal(2000), stop(3000, "1"), end(4000), refusal(4000)],
+            [("opened_before_stop", {"-2021": 1}), ("stop_canceled", {"-2021": 1})],
+        ),
+        ([refusal(500), fill(1000, "1")], [("opened_before_stop", {})]),
+    ],
+    ids=["of-no-gap", "of-one-that-went-on", "of-each", "before"],
+)
+def test_refusals_belong_to_their_gap(
+    events: list[Event], gaps: list[tuple[str, dict[str, int]]]
+) -> None:
+    """A refused stop counts in the gap it left open, and in no other."""
+    (position,) = replay(numbered(events), END_MS).positions
+    assert [(gap.cause, gap.refusals) for gap in position.gaps] == gaps
