@@ -37,9 +37,10 @@ def build_app(
     """
     gate = Gate(venue, RateLimits(lambda: venue.now_ms) if limits is None else limits)
     app = FastAPI(lifespan=_pulse(venue), openapi_url=None)
-    app.include_router(observatory(venue))
+    fate = Faults() if faults is None else faults
+    app.include_router(observatory(venue, fate))
     app.include_router(stream_routes(Streams(venue) if streams is None else streams))
-    app.include_router(_exchange(gate, latency_ms, Faults() if faults is None else faults))
+    app.include_router(_exchange(gate, latency_ms, fate))
     return app
 
 

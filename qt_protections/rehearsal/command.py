@@ -40,6 +40,8 @@ Rehearsal exchange is open. Nothing leaves this machine, and no real key is acce
     {program} exchange --port {port}{folder} --print-config > rehearsal.json
     freqtrade trade -c config.json -c rehearsal.json --strategy QTStrategy
 
+  Watch it:     open https://{host}:{port}/ in a browser; it warns of the certificate, which
+                is made at each start and signed by nobody
   What it saw:  curl -k https://{host}:{port}/_rehearsal/report
   Ctrl-C closes it. Start each rehearsal with a fresh database: rm -f rehearsal.sqlite*
 """
@@ -139,6 +141,7 @@ def open_venue(
         position_lag_ms=position_lag_ms,
         depth_ratio=SCENARIOS[scenario].depth_ratio,
         funding_seed=seed,
+        market=scenario,
     )
 
 
@@ -173,6 +176,7 @@ def open_replay_venue(
         balance=Decimal(balance),
         flat_stops=FlatStops(flat_stops),
         position_lag_ms=position_lag_ms,
+        market=f"replay from {facts.start:%Y-%m-%dT%H:%M}",
         replayed=facts,
         funding_seed=seed,
     )
@@ -226,9 +230,7 @@ def _serve(server: RehearsalServer, args: argparse.Namespace) -> int:
             BANNER.format(
                 host=HOST,
                 port=server.port,
-                market=args.scenario
-                if facts is None
-                else f"replay from {facts.start:%Y-%m-%dT%H:%M}",
+                market=server.venue.market,
                 replay=_replay_text(facts),
                 folder="" if facts is None else f" --replay {shlex.quote(str(args.replay))}",
                 seed=args.seed,

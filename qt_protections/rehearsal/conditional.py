@@ -229,6 +229,7 @@ class ConditionalDesk:
             reduce_only=request.reduce_only or request.close_position,
             close_position=request.close_position,
             cause=Cause.of(request.type),
+            algo_id=algo.algo_id,
         )
 
     def _expire_closers(self, symbol: str) -> None:

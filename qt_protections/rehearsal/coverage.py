@@ -1,52 +1,46 @@
-"""How long each position stood without stops: replayed from the exchange's own journal.
+"""The verdict on how positions were protected: followed from the exchange's own journal.
 
 A stop covers from its acceptance until it is cancelled, expired, refused at its trigger, or has
 sent its order; the order's fills come before that last event, so a stop counts until its fill.
 Only STOP and STOP_MARKET orders that can only reduce count. Trailing stops and take-profits do not.
+
+What stands at the end of a millisecond counts; what came and went inside it does not. Memory does
+not grow with the events, but for the eight bytes a closed position's naked seconds take.
 """
 
-from collections import Counter
+from array import array
+from collections import deque
 from collections.abc import Callable, Iterable
+from copy import deepcopy
+from itertools import count, islice
 
-import numpy as np
-
-from qt_protections.rehearsal.holding import STOP_TYPES, ZERO, Holding
+from qt_protections.rehearsal.holding import ZERO, Holding
 from qt_protections.rehearsal.journal import Event, EventKind
-from qt_protections.rehearsal.report import (
-    Orphan,
-    PositionReport,
-    Report,
-    Spread,
-    StopCounts,
-    Summary,
-)
+from qt_protections.rehearsal.report import MarkKind, Orphan, PositionReport, Report, Summary
+from qt_protections.rehearsal.stopbook import STOP_ENDS, STOP_TYPES, Cover, StopBook, cover
+from qt_protections.rehearsal.totals import Totals, spread
 
-STOP_ENDS = frozenset(
-    {
-        EventKind.STOP_CANCELED,
-        EventKind.STOP_EXPIRED,
-        EventKind.STOP_WITHDRAWN,
-        EventKind.STOP_FINISHED,
-        EventKind.STOP_RELEASED,
-        EventKind.STOP_REFUSED_AT_TRIGGER,
-    }
-)
+KEPT_POSITIONS = 1_000
 
 
 class Replay:
     """Follows the journal, event by event."""
 
-    def __init__(self) -> None:
-        """Start flat."""
-        self.stops: dict[int, Event] = {}
-        self.holdings: dict[str, Holding] = {}
-        self.past: list[Holding] = []
-        self.counts = StopCounts(rejections={})
-        self.orphan_ms = 0
-        self.funding = ZERO
-        self._now_ms: int | None = None
+    def __init__(self, keep: int = KEPT_POSITIONS) -> None:
+        """Start flat, to keep the latest `keep` closed positions in detail."""
+        self._book = StopBook()
+        self._holdings: dict[str, Holding] = {}
+        self._numbers = count(1)
+        self._past: deque[PositionReport] = deque(maxlen=keep)
+        self._past_totals = Totals()
+        self._past_naked_s = array("d")
+        self._funding = ZERO
+        self._now_ms = 0
+        self._touched: set[str] = set()
         self._handlers: dict[EventKind, Callable[[Event], None]] = {
             EventKind.ORDER_FILLED: self._fill,
+            EventKind.ORDER_CANCELED: self._leave_rest,
+            EventKind.ORDER_EXPIRED: self._leave_rest,
             EventKind.STOP_ACCEPTED: self._accept,
             EventKind.STOP_REJECTED: self._reject,
             EventKind.FUNDING: self._fund,
@@ -60,74 +54,125 @@ class Replay:
         if handler is not None:
             handler(event)
 
+    def pass_time(self, now_ms: int) -> None:
+        """Let time pass until `now_ms` (epoch milliseconds)."""
+        if now_ms > self._now_ms:
+            self._settle()
+            self._now_ms = now_ms
+
     def report(self) -> Report:
         """Return the report on what was read so far."""
-        positions = [holding.summary() for holding in [*self.past, *self.holdings.values()]]
-        return Report(
-            summary=_summary(self, positions),
-            positions=positions,
-            orphans=[_orphan(stop) for stop in self.orphans()],
-        )
+        return Report(summary=self.summary(), positions=self.positions(), orphans=self.orphans())
 
-    def pass_time(self, now_ms: int) -> None:
-        """Count the time until `now_ms` (epoch milliseconds) for everything naked or orphaned."""
-        if self._now_ms is not None and now_ms > self._now_ms:
-            elapsed_ms = now_ms - self._now_ms
-            for holding in self.holdings.values():
-                if not self._look(holding):
-                    holding.naked_ms += elapsed_ms
-            self.orphan_ms += elapsed_ms * len(self.orphans())
-        self._now_ms = now_ms
+    def summary(self) -> Summary:
+        """Return all positions in numbers."""
+        present = self._open_positions()
+        totals = deepcopy(self._past_totals)
+        for position in present:
+            totals.add(position)
+        summary = totals.summary()
+        summary.naked_s = spread(self._past_naked_s, (p.naked_s for p in present))
+        summary.stops = self._book.stop_counts()
+        summary.orphans, summary.orphan_s = self._book.orphan_counts(self.orphans(), self._now_ms)
+        summary.funding = float(self._funding)
+        return summary
 
-    def orphans(self) -> list[Event]:
+    def positions(self, latest: int | None = None) -> list[PositionReport]:
+        """Return the `latest` closed positions (all that are kept if None), then the open ones."""
+        skipped = 0 if latest is None else max(0, len(self._past) - latest)
+        return [*islice(self._past, skipped, None), *self._open_positions()]
+
+    def orphans(self) -> list[Orphan]:
         """Return the live reducing orders that have no position to reduce."""
+        sides = {symbol: holding.closing_side for symbol, holding in self._holdings.items()}
+        return self._book.orphans(sides, self._now_ms)
+
+    def cover_of(self, symbol: str) -> Cover:
+        """Return what protects the position in `symbol` now."""
+        holding = self._holdings.get(symbol)
+        if holding is None:
+            return Cover(ZERO, (), None)
+        return cover(self._book.live(symbol), holding.closing_side, holding.amount)
+
+    def _open_positions(self) -> list[PositionReport]:
         return [
-            stop
-            for stop in self.stops.values()
-            if stop.symbol not in self.holdings
-            or self.holdings[stop.symbol].closing_side is not stop.side
+            holding.report(self._book.live(symbol), self._now_ms)
+            for symbol, holding in self._holdings.items()
         ]
 
-    def _look(self, holding: Holding) -> bool:
-        """Say whether the position is covered now; remember the stop that first did it."""
-        symbol = holding.opened.symbol
-        stop = holding.completing_stop(s for s in self.stops.values() if s.symbol == symbol)
-        if holding.cover is None:
-            holding.cover = stop
-        return stop is not None
+    def _settle(self) -> None:
+        for symbol in self._touched:
+            holding = self._holdings.get(symbol)
+            side = None if holding is None else holding.closing_side
+            self._book.judge_orphans(symbol, side, self._now_ms)
+            if holding is not None:
+                holding.settle(self._book.live(symbol), self._now_ms)
+        self._touched.clear()
+
+    def _weigh(self, event: Event) -> None:
+        self._touched.add(event.symbol)
+        holding = self._holdings.get(event.symbol)
+        if holding is None:
+            return
+        for stop in self._book.live(event.symbol):
+            stop.met_position = stop.met_position or stop.accepted.side is holding.closing_side
+        holding.weigh(self._book.live(event.symbol), event)
 
     def _fill(self, event: Event) -> None:
-        holding = self.holdings.get(event.symbol)
+        holding = self._holdings.get(event.symbol)
         if holding is None:
-            holding = self.holdings[event.symbol] = Holding(event)
-        elif event.side is not holding.opened.side:
-            self._look(holding)
-        holding.fill(event)
-        if holding.closed is not None:
-            self.past.append(self.holdings.pop(event.symbol))
+            holding = self._open(event)
+        elif event.side is holding.closing_side:
+            holding.look(self._book.live(event.symbol))
+        holding.fill(event, self._book.find(event))
+        if holding.closed is None:
+            self._weigh(event)
+        else:
+            self._touched.add(event.symbol)
+            self._close(self._holdings.pop(event.symbol))
+
+    def _open(self, event: Event) -> Holding:
+        holding = self._holdings[event.symbol] = Holding(next(self._numbers), event)
+        for stop in self._book.live(event.symbol):
+            if stop.covers(holding.closing_side):
+                holding.mark(MarkKind.STOP, stop.accepted)
+        return holding
+
+    def _close(self, holding: Holding) -> None:
+        position = holding.report((), self._now_ms)
+        self._past.append(position)
+        self._past_totals.add(position)
+        self._past_naked_s.append(position.naked_s)
 
     def _accept(self, event: Event) -> None:
-        if event.type in STOP_TYPES:
-            self.counts.requested += 1
-            self.counts.accepted += 1
-        if event.reduce_only and event.algo_id is not None:
-            self.stops[event.algo_id] = event
+        self._book.accept(event)
+        self._mark(MarkKind.STOP, event)
+        self._weigh(event)
 
     def _reject(self, event: Event) -> None:
-        if event.type in STOP_TYPES:
-            self.counts.requested += 1
-            self.counts.rejected += 1
-            rejections = self.counts.rejections
-            rejections[str(event.code)] = rejections.get(str(event.code), 0) + 1
+        self._book.reject(event)
+        holding = self._holdings.get(event.symbol)
+        if holding is not None and event.type in STOP_TYPES:
+            holding.gaps.refuse(event.code)
 
     def _end(self, event: Event) -> None:
-        if event.algo_id is not None:
-            self.stops.pop(event.algo_id, None)
-        if event.kind is EventKind.STOP_REFUSED_AT_TRIGGER and event.type in STOP_TYPES:
-            self.counts.rejected_at_trigger += 1
+        stop = self._book.end(event)
+        if stop is not None:
+            self._mark(MarkKind.STOP_GONE, event)
+            self._weigh(event)
+
+    def _leave_rest(self, event: Event) -> None:
+        stop = self._book.find(event)
+        if stop is not None:
+            stop.left_rest = True
+
+    def _mark(self, kind: MarkKind, event: Event) -> None:
+        holding = self._holdings.get(event.symbol)
+        if holding is not None and event.type in STOP_TYPES and event.side is holding.closing_side:
+            holding.mark(kind, event)
 
     def _fund(self, event: Event) -> None:
-        self.funding += event.fee or ZERO
+        self._funding += event.fee or ZERO
 
 
 def replay(events: Iterable[Event], now_ms: int) -> Report:
@@ -142,41 +187,3 @@ def replay(events: Iterable[Event], now_ms: int) -> Report:
         run.take(event)
     run.pass_time(now_ms)
     return run.report()
-
-
-def _orphan(stop: Event) -> Orphan:
-    return Orphan(
-        symbol=stop.symbol,
-        algo_id=stop.algo_id or 0,
-        client_id=stop.client_id or "",
-        side=stop.side or "",
-        type=stop.type or "",
-        quantity=None if stop.quantity is None else float(stop.quantity),
-        since_ms=stop.ms,
-    )
-
-
-def _summary(run: Replay, positions: list[PositionReport]) -> Summary:
-    naked_s = [position.naked_s for position in positions]
-    return Summary(
-        closed=len(run.past),
-        open=len(run.holdings),
-        naked_s=_spread(naked_s),
-        naked_total_s=round(sum(naked_s), 3),
-        never_covered=sum(position.stop_lead_ms is None for position in positions),
-        stops=run.counts.model_copy(deep=True),
-        exits=dict(Counter(p.exit for p in positions if p.exit is not None)),
-        entries=sum(position.entries for position in positions),
-        stops_live_before_entry=sum(p.stop_live_before_entry for p in positions),
-        orphan_s=run.orphan_ms / 1000,
-        realized_pnl=sum(position.realized_pnl for position in positions),
-        fees=sum(position.fees for position in positions),
-        funding=float(run.funding),
-    )
-
-
-def _spread(seconds: list[float]) -> Spread:
-    if not seconds:
-        return Spread()
-    p50, p95, p99 = (round(float(q), 3) for q in np.percentile(seconds, [50, 95, 99]))
-    return Spread(p50=p50, p95=p95, p99=p99, max=max(seconds))

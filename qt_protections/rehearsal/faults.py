@@ -46,6 +46,10 @@ class Faults:
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     rates: Mapping[Fault, float] = field(default_factory=dict)
 
+    def described(self) -> list[str]:
+        """Return each fault with its rate, for people."""
+        return [f"{fault} {rate * 100:g} %" for fault, rate in self.rates.items()]
+
     def draw(self, method: str, path: str) -> Fault | None:
         """Return what goes wrong with a request, None if nothing does."""
         if not self.rates or method == "GET" or path not in TRADING_PATHS:

@@ -71,9 +71,11 @@ class Gate:
                 headers["Retry-After"] = str(refusal.retry_after_s)
             refused = {"code": refusal.code, "msg": refusal.msg}
             headers |= self._limits.headers(address)
+            self._venue.traffic.count(request.method, path, refusal.http_status, self._venue.now_ms)
             return Answer(refusal.http_status, refused, headers)
         if fault is Fault.VANISH:
             self._withdraw_later(content)
+        self._venue.traffic.count(request.method, path, 200, self._venue.now_ms)
         return Answer(200, content, headers | self._limits.headers(address))
 
     def _handle(

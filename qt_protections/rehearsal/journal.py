@@ -69,7 +69,7 @@ class Event:
         side: BUY or SELL.
         type: Order type.
         order_id: Plain order.
-        algo_id: Conditional order.
+        algo_id: Conditional order; of a plain order, the one whose trigger sent it.
         client_id: The client's name for the order.
         quantity: Base units; None for a stop that closes the whole position.
         price: USDT: fill price, limit price, or trigger price.

@@ -139,6 +139,8 @@ class Ledger:
             "client_id": request.client_id,
             "reduce_only": request.reduce_only,
         }
+        if request.algo_id is not None:
+            about["algo_id"] = request.algo_id
         about.update(facts)
         self.journal.add(kind, request.symbol, **about)
 

@@ -1,17 +1,44 @@
 """What the exchange tells of the rehearsal itself, beside the endpoints Binance has."""
 
-from fastapi import APIRouter
+from pathlib import Path
 
+from fastapi import APIRouter, Response
+
+from qt_protections.rehearsal.display import State, state
+from qt_protections.rehearsal.faults import Faults
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.report import Report
 from qt_protections.rehearsal.venue import Venue
 
+PAGE = Path(__file__).with_name("page")
+PAGE_FILES = {
+    "/": ("index.html", "text/html"),
+    "/_rehearsal/page.css": ("page.css", "text/css"),
+    **{
+        f"/_rehearsal/{name}": (name, "text/javascript")
+        for name in ("page.js", "dom.js", "words.js", "timeline.js")
+    },
+}
+PAGE_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
 
-def observatory(venue: Venue) -> APIRouter:
-    """Return the endpoints under `/_rehearsal`."""
-    router = APIRouter(prefix="/_rehearsal")
 
-    @router.get("/health")
+def observatory(venue: Venue, faults: Faults) -> APIRouter:
+    """Return the page and the endpoints under `/_rehearsal`.
+
+    Args:
+        venue: The exchange.
+        faults: What goes wrong with its requests.
+    """
+    router = APIRouter()
+    for path, (name, media_type) in PAGE_FILES.items():
+        _serve(router, path, PAGE / name, media_type)
+
+    @router.get("/_rehearsal/health")
     async def health() -> JsonObject:
         facts = venue.replayed
         return {
@@ -21,14 +48,25 @@ def observatory(venue: Venue) -> APIRouter:
             "replay": None if facts is None else facts.model_dump(mode="json"),
         }
 
-    @router.get("/report")
+    @router.get("/_rehearsal/report")
     async def report() -> Report:
         venue.advance()
         return venue.report()
 
-    @router.get("/events")
+    @router.get("/_rehearsal/events")
     async def events(since: int = 0) -> list[JsonObject]:
         venue.advance()
         return [event.as_json() for event in venue.journal.since(since)]
 
+    @router.get("/_rehearsal/state")
+    async def now() -> State:
+        venue.advance()
+        return state(venue, faults)
+
     return router
+
+
+def _serve(router: APIRouter, path: str, file: Path, media_type: str) -> None:
+    @router.get(path, include_in_schema=False)
+    async def page() -> Response:
+        return Response(file.read_bytes(), media_type=media_type, headers=PAGE_HEADERS)

@@ -109,7 +109,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """A plain order as asked for; prices in USDT, quantity in base units."""
+    """A plain order as asked for; prices in USDT, quantity in base units.
+
+    `algo_id` is the conditional order whose trigger sent it, None for a client's own.
+    """
 
     symbol: str
     side: Side
@@ -121,6 +124,7 @@ class OrderRequest:
     reduce_only: bool = False
     close_position: bool = False
     cause: Cause = Cause.MARKET
+    algo_id: int | None = None
 
 
 @dataclass(slots=True)

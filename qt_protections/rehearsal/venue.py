@@ -18,6 +18,7 @@ from qt_protections.rehearsal.listen_keys import ListenKeys
 from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.report import ReplayFacts, Report
 from qt_protections.rehearsal.tape import Tape
+from qt_protections.rehearsal.traffic import Traffic
 
 Clock = Callable[[], int]
 START_BALANCE = Decimal(10_000)
@@ -36,6 +37,9 @@ class Venue:
         journal: Every event, and the exchange's time.
         funding: Rates and times of funding payments.
         liquidator: Closes what is short of margin.
+        verdict: What the journal tells of the protection of positions.
+        traffic: Requests, counted.
+        market: Name of the market, for people.
         replayed: The recorded market, None if prices are made up.
         listen_keys: Who may hear the user data stream.
         on_moved: Called whenever time and market have moved on.
@@ -52,6 +56,7 @@ class Venue:
         depth_ratio: float = 1.0,
         trigger_delay_ms: int = 10,
         position_lag_ms: int = POSITION_LAG_MS,
+        market: str = "scripted",
         replayed: ReplayFacts | None = None,
         funding_seed: int | None = None,
     ) -> None:
@@ -66,11 +71,13 @@ class Venue:
             depth_ratio: Book depth as a ratio of the usual.
             trigger_delay_ms: Time between a trigger and its order reaching the engine.
             position_lag_ms: Time for which `closePosition` orders do not see a new position.
+            market: Name of the market, for people.
             replayed: The recorded market `feed` replays, None if it replays none.
             funding_seed: Of the funding rates, see `Funding`.
         """
         self.tape = tape
         self.depth_ratio = depth_ratio
+        self.market = market
         self.replayed = replayed
         self.journal = Journal(clock())
         self.listen_keys = ListenKeys(lambda: self.now_ms)
@@ -82,8 +89,9 @@ class Venue:
         self.liquidator = Liquidator(self.desk)
         self._clock = clock
         self._feed = feed
-        self._replay = Replay()
-        self.journal.subscribe(self._replay.take)
+        self.verdict = Replay()
+        self.journal.subscribe(self.verdict.take)
+        self.traffic = Traffic()
         self.funding = Funding(self.now_ms, funding_seed)
         self._countdowns: dict[str, int] = {}
 
@@ -184,8 +192,9 @@ class Venue:
 
     def report(self) -> Report:
         """Return what happened so far, as the journal tells it."""
-        self._replay.pass_time(self.now_ms)
-        report = self._replay.report()
+        self.verdict.pass_time(self.now_ms)
+        report = self.verdict.report()
+        report.traffic = self.traffic.report()
         report.replay = self.replayed
         return report
 

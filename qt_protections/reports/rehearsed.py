@@ -82,7 +82,7 @@ def rehearsed(exchange_report: dict[str, Any], log: str) -> Rehearsed:
     said = {what: len(line.findall(log)) for what, line in _SAID.items()}
     return Rehearsed(
         entries=summary["entries"],
-        positions=len(exchange_report["positions"]),
+        positions=summary["closed"] + summary["open"],
         stops_live_before_entry=summary["stops_live_before_entry"],
         naked_max_s=summary["naked_s"]["max"],
         naked_total_s=summary["naked_total_s"],

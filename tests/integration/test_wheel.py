@@ -3,20 +3,27 @@
 import json
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from qt_protections.rehearsal.observatory import PAGE
 from tests.integration.commands import ROOT, run
 
 pytestmark = pytest.mark.freqtrade
 
 
 def test_the_wheel_brings_strategies_and_protections(tmp_path: Path) -> None:
-    """Installed alone, it lists its parts, and Freqtrade lists its strategies from there."""
+    """Installed alone, it lists its parts, and Freqtrade lists its strategies from there.
+
+    The page of the rehearsal exchange is in it.
+    """
     built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "dist")
     assert built.code == 0, built.output
     (wheel,) = (tmp_path / "dist").glob("*.whl")
+    page = {f"qt_protections/rehearsal/page/{path.name}" for path in PAGE.iterdir()}
+    assert page <= set(zipfile.ZipFile(wheel).namelist())
     venv.create(tmp_path / "empty", with_pip=True)
     python = tmp_path / "empty" / "bin" / "python"
     constraints = ROOT / "constraints.txt"

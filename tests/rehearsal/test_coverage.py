@@ -230,3 +230,76 @@ def test_asking_in_between(cut: int) -> None:
         run.take(event)
     run.pass_time(END_MS)
     assert run.report() == replay(events, END_MS)
+
+
+def test_a_rest_shed_in_parts_is_closed_not_reduced() -> None:
+    """Half covered, then closed in two fills of one millisecond: the close ended the gap."""
+    events = [fill(1000, "2"), stop(1500, "1"), fill(2000, "-1"), fill(2000, "-1", "limit")]
+    (position,) = replay(numbered(events), END_MS).positions
+    (gap,) = position.gaps
+    assert (gap.ended_by, gap.exit, gap.uncovered_qty) == ("position_closed", "limit", 2.0)
+
+
+def test_a_stop_that_waited_and_is_left_over() -> None:
+    """A position that came and went within a millisecond makes a waiting stop a leftover."""
+    events = numbered([stop(1000, "1"), fill(3000, "1"), fill(3000, "-1")])
+    report = replay(events, END_MS)
+    counts = report.summary.orphans
+    assert (counts.past, counts.left_over_past, counts.now, counts.left_over_now) == (1, 0, 1, 1)
+    assert (counts.longest_s, report.orphans[0].since_ms) == (7.0, 3000)
+
+
+def test_a_triggered_stop_whose_order_ends_early() -> None:
+    """The position's rest is naked, and the stop did not fill."""
+    released, expired = EventKind.STOP_RELEASED, EventKind.ORDER_EXPIRED
+    events = [stop(900, "1"), fill(1000, "1"), end(4000, released), end(5000, expired)]
+    report = replay(numbered([*events, end(5000, FINISHED)]), END_MS)
+    stops = report.summary.stops
+    assert (stops.filled, stops.unfilled, stops.working) == (0, 1, 0)
+    assert [gap.cause for gap in report.positions[0].gaps] == ["stop_left_rest"]
+    assert report.positions[0].naked_s == 6.0
+
+
+def test_a_position_that_never_ends_takes_no_memory() -> None:
+    """Gaps and marks are kept in detail only as far as a reader would look; sums stay whole."""
+    events = [stop(900, "1"), fill(1000, "1")]
+    for number in range(2, 500):
+        ms = 1000 + number * 10
+        events += [end(ms, number=number - 1), stop(ms + 5, "1", number=number)]
+    (position,) = replay(numbered(events), END_MS).positions
+    assert (len(position.gaps), len(position.marks)) == (100, 60)
+    assert position.naked_by_cause["stop_canceled"].gaps == 498
+    assert position.naked_s == pytest.approx(498 * 0.005)
+
+
+def refusal(ms: int) -> Event:
+    """Return the refusal of a stop."""
+    kind = EventKind.STOP_REJECTED
+    return Event(seq=0, ms=ms, kind=kind, symbol="BTCUSDT", type="STOP_MARKET", code=-2021)
+
+
+@pytest.mark.parametrize(
+    ("events", "gaps"),
+    [
+        (
+            [fill(1000, "1"), refusal(1000), stop(1000, "1"), end(2000)],
+            [("stop_canceled", {})],
+        ),
+        (
+            [fill(1000, "1"), refusal(2000), stop(3000, "1"), end(3000)],
+            [("opened_before_stop", {"-2021": 1})],
+        ),
+        (
+            [fill(1000, "1"), refusal(2000), stop(3000, "1"), end(4000), refusal(4000)],
+            [("opened_before_stop", {"-2021": 1}), ("stop_canceled", {"-2021": 1})],
+        ),
+        ([refusal(500), fill(1000, "1")], [("opened_before_stop", {})]),
+    ],
+    ids=["of-no-gap", "of-one-that-went-on", "of-each", "before"],
+)
+def test_refusals_belong_to_their_gap(
+    events: list[Event], gaps: list[tuple[str, dict[str, int]]]
+) -> None:
+    """A refused stop counts in the gap it left open, and in no other."""
+    (position,) = replay(numbered(events), END_MS).positions
+    assert [(gap.cause, gap.refusals) for gap in position.gaps] == gaps

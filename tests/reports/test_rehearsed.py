@@ -19,6 +19,8 @@ def exchange_report(naked_s: float = 0.0, covered: int = 3) -> dict[str, Any]:
     """Return an exchange's report of three positions."""
     return {
         "summary": {
+            "closed": 2,
+            "open": 1,
             "entries": 4,
             "stops_live_before_entry": covered,
             "naked_s": {"max": naked_s},
