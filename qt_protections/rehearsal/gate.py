@@ -1,6 +1,5 @@
-"""From a request to its answer: limits, fate, signature, endpoint."""
+"""From a request to its answer: fate, limits, signature, endpoint."""
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
@@ -9,9 +8,11 @@ from fastapi import Request
 
 from qt_protections.rehearsal.auth import check_signature, check_timestamp
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.faults import VANISH_S, Fault, busy, lost
+from qt_protections.rehearsal.fate import Call, Fate
+from qt_protections.rehearsal.fault_answers import GatewayError
+from qt_protections.rehearsal.faults import Faults
 from qt_protections.rehearsal.limits import RateLimits
-from qt_protections.rehearsal.params import Params
+from qt_protections.rehearsal.params import Params, algo_request, order_request
 from qt_protections.rehearsal.routes_account import ACCOUNT_ROUTES
 from qt_protections.rehearsal.routes_market import MARKET_ROUTES, Route
 from qt_protections.rehearsal.routes_trade import TRADE_ROUTES
@@ -23,94 +24,135 @@ logger = logging.getLogger(__name__)
 ROUTES: dict[tuple[str, str], Route] = MARKET_ROUTES | TRADE_ROUTES | ACCOUNT_ROUTES
 
 
+PREFIX = "/fapi/"
+ENDPOINTS = frozenset(f"{method} {PREFIX}{name}" for method, name in ROUTES)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back to the client.
 
     Attributes:
         status: HTTP status.
-        content: JSON.
+        content: JSON, or the HTML of a gateway.
         headers: Headers beyond the usual.
+        is_page: Whether `content` is HTML.
     """
 
     status: int
     content: object
     headers: dict[str, str] = field(default_factory=dict)
+    is_page: bool = False
 
 
 class Gate:
     """Where requests come in."""
 
-    def __init__(self, venue: Venue, limits: RateLimits) -> None:
+    def __init__(self, venue: Venue, limits: RateLimits, faults: Faults) -> None:
         """Open the gate.
 
         Args:
             venue: The exchange behind it.
             limits: Counts what comes in.
+            faults: What goes wrong.
         """
         self._venue = venue
         self._limits = limits
+        self._faults = faults
 
-    def answer(self, request: Request, path: str, body: str, fault: Fault | None = None) -> Answer:
-        """Return the answer to one exchange request, which may be struck by a fault.
+    def meet(self, request: Request, body: str) -> Fate:
+        """Read a request, and return what becomes of it."""
+        self._venue.advance()
+        query = request.url.query
+        call = Call(
+            method=request.method,
+            path=request.url.path,
+            values=dict(parse_qsl(query) + parse_qsl(body)),
+            address="unknown" if request.client is None else request.client.host,
+            payload=query + body,
+            api_key=request.headers.get("X-MBX-APIKEY"),
+        )
+        return self._faults.meet(call)
 
-        Args:
-            request: The request.
-            path: Its path without the leading slash.
-            body: Its body.
-            fault: What goes wrong with it.
+    def answer(self, fate: Fate) -> Answer:
+        """Return the answer to one exchange request, given what becomes of it.
+
+        Raises:
+            NoAnswerError: If the client gets none.
         """
         self._venue.advance()
-        address = "unknown" if request.client is None else request.client.host
+        call = fate.call
         headers: dict[str, str] = {}
         try:
-            content = self._handle(request, address, path, body, fault, headers)
+            content = self._handle(fate, headers)
         except VenueError as refusal:
-            logger.info("%s /%s refused: %s", request.method, path, refusal)
+            logger.info("%s refused: %s", call.endpoint, refusal)
             if refusal.retry_after_s is not None:
                 headers["Retry-After"] = str(refusal.retry_after_s)
             refused = {"code": refusal.code, "msg": refusal.msg}
-            headers |= self._limits.headers(address)
+            headers |= self._limits.headers(call.address)
             return Answer(refusal.http_status, refused, headers)
-        if fault is Fault.VANISH:
-            self._withdraw_later(content)
-        return Answer(200, content, headers | self._limits.headers(address))
+        except GatewayError as error:
+            return Answer(error.status, error.page, is_page=True)
+        return Answer(200, content, headers | self._limits.headers(call.address))
 
-    def _handle(
-        self,
-        request: Request,
-        address: str,
-        path: str,
-        body: str,
-        fault: Fault | None,
-        headers: dict[str, str],
-    ) -> object:
-        values = dict(parse_qsl(request.url.query) + parse_qsl(body))
-        name = path.removeprefix("fapi/")
-        self._limits.admit(address, request_weight(request.method, name, values))
-        if fault is Fault.BUSY:
-            raise busy()
-        places_order = is_order(request.method, name)
+    def _handle(self, fate: Fate, headers: dict[str, str]) -> object:
+        call = fate.call
+        fate.intercept()
+        self._limits.admit(call.address, request_weight(call.method, call.name, call.values))
+        places_order = is_order(call.method, call.name)
         if places_order:
             self._limits.admit_order()
-        content = self._dispatch(request, path, body, values)
+        content = self._dispatch(fate)
         if places_order:
             headers |= self._limits.count_order()
-        if fault is Fault.LOST:
-            raise lost()
+        fate.conclude(content)
         return content
 
-    def _dispatch(self, request: Request, path: str, body: str, values: dict[str, str]) -> object:
-        route = ROUTES.get((request.method, path.removeprefix("fapi/")))
-        if route is None or not path.startswith("fapi/"):
-            logger.warning("no such endpoint: %s /%s", request.method, path)
-            raise VenueError(-5000, f"Path /{path}, Method {request.method} is invalid", 404)
+    def _dispatch(self, fate: Fate) -> object:
+        call = fate.call
+        route = ROUTES.get((call.method, call.name))
+        if route is None or not call.path.startswith(PREFIX):
+            logger.warning("no such endpoint: %s", call.endpoint)
+            raise VenueError(-5000, f"Path {call.path}, Method {call.method} is invalid", 404)
         if route.signed:
-            check_signature(request.url.query + body, request.headers.get("X-MBX-APIKEY"))
-            check_timestamp(values, self._venue.now_ms)
-        return route.handler(self._venue, Params(values))
+            check_signature(call.payload, call.api_key)
+            check_timestamp(call.values, self._faults.told_ms)
+        self._refuse(fate)
+        with fate.account():
+            content = self._look(route, fate)
+        return self._told(content)
 
-    def _withdraw_later(self, content: object) -> None:
-        if isinstance(content, dict) and "algoStatus" in content:
-            loop = asyncio.get_running_loop()
-            loop.call_later(VANISH_S, self._venue.conditional.withdraw, content["algoId"])
+    def _refuse(self, fate: Fate) -> None:
+        """Raise the refusal that was drawn, written down as one of the order itself."""
+        refusal, call = fate.refusal(), fate.call
+        if refusal is None:
+            return
+        if (call.method, call.name) == ("POST", "v1/order"):
+            self._venue.note_refused_order(order_request(Params(call.values)), refusal)
+        elif (call.method, call.name) == ("POST", "v1/algoOrder"):
+            self._venue.note_refused_algo(algo_request(Params(call.values)), refusal)
+        raise refusal
+
+    def _look(self, route: Route, fate: Fate) -> object:
+        """Run an endpoint, for which young orders may not exist yet."""
+        call, params = fate.call, Params(fate.call.values)
+        if not fate.may_hide:
+            return route.handler(self._venue, params)
+        if call.method == "DELETE":
+            twin = ROUTES["GET", call.name]
+            if not fate.known([twin.handler(self._venue, params)]):
+                raise VenueError(-2011)
+            return route.handler(self._venue, params)
+        content = route.handler(self._venue, params)
+        if isinstance(content, list):
+            return fate.known(content)
+        if not fate.known([content]):
+            raise VenueError(-2013)
+        return content
+
+    def _told(self, content: object) -> object:
+        """Return an answer with the time the exchange's clock tells."""
+        if isinstance(content, dict) and "serverTime" in content:
+            return content | {"serverTime": self._faults.told_ms}
+        return content

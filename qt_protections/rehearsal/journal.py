@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     STOP_EXPIRED = "stop_expired"
     STOP_WITHDRAWN = "stop_withdrawn"
     FUNDING = "funding"
+    FAULT = "fault"
 
 
 class Facts(TypedDict, total=False):
@@ -61,7 +62,7 @@ class Event:
         seq: Running number.
         ms: Exchange time, epoch milliseconds.
         kind: What happened. `stop_*` tells of conditional orders of every type.
-        symbol: Exchange name, as sent by the client.
+        symbol: Exchange name, as sent by the client; empty for a fault that concerns none.
         side: BUY or SELL.
         type: Order type.
         order_id: Plain order.
@@ -70,12 +71,12 @@ class Event:
         quantity: Base units; None for a stop that closes the whole position.
         price: USDT: fill price, limit price, or trigger price.
         reduce_only: Whether the order can only shrink a position (true for closePosition too).
-        cause: Why a fill happened.
+        cause: Why a fill happened, or the kind of a fault.
         fee: USDT.
         realized: Profit of the fill in USDT, without fees.
         margin: Isolated margin of the position after the fill, in USDT.
         code: Binance's error code of a refusal.
-        reason: Text of a refusal or expiry.
+        reason: Text of a refusal or expiry; of a fault, the endpoint and what was done.
     """
 
     seq: int

@@ -11,7 +11,8 @@ import uvicorn
 
 from qt_protections.rehearsal.app import build_app
 from qt_protections.rehearsal.certificate import write_certificate
-from qt_protections.rehearsal.faults import Faults
+from qt_protections.rehearsal.fault_script import FaultScript
+from qt_protections.rehearsal.faults import Address
 from qt_protections.rehearsal.venue import Venue
 
 HOST = "127.0.0.1"
@@ -25,10 +26,15 @@ class _AbruptServer(uvicorn.Server):
     """Hangs up on its clients when it ends; a TLS farewell may take them half a minute."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for connection in list(self.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
+        self.cut(None)
         await super().shutdown(sockets)
+
+    def cut(self, client: Address | None) -> None:
+        """Cut the connection of a client's address, every connection if None."""
+        for connection in list(self.server_state.connections):
+            is_meant = client is None or getattr(connection, "client", None) == client
+            if is_meant and connection.transport is not None:
+                connection.transport.abort()
 
 
 class RehearsalServer:
@@ -41,7 +47,7 @@ class RehearsalServer:
     """
 
     def __init__(
-        self, venue: Venue, port: int = 0, latency_ms: int = 0, faults: Faults | None = None
+        self, venue: Venue, port: int = 0, latency_ms: int = 0, script: FaultScript | None = None
     ) -> None:
         """Take the port.
 
@@ -49,7 +55,7 @@ class RehearsalServer:
             venue: The exchange to serve.
             port: Port on 127.0.0.1; 0 picks a free one.
             latency_ms: Added round trip, see `build_app`.
-            faults: What goes wrong, see `build_app`.
+            script: What goes wrong, see `build_app`.
 
         Raises:
             PortInUseError: If the port is taken.
@@ -60,7 +66,7 @@ class RehearsalServer:
         self._folder = tempfile.TemporaryDirectory(prefix="rehearsal-")
         self.certificate, key = write_certificate(Path(self._folder.name), HOST)
         config = uvicorn.Config(
-            build_app(venue, latency_ms, faults),
+            build_app(venue, latency_ms, script, cut=self._cut),
             # uvloop 0.22 sometimes never returns from loop.close() after TLS connections
             loop="asyncio",
             log_level="critical",
@@ -91,6 +97,9 @@ class RehearsalServer:
             self._thread.join()
         self._socket.close()
         self._folder.cleanup()
+
+    def _cut(self, client: Address | None) -> None:
+        self._server.cut(client)
 
     def __enter__(self) -> Self:
         """Start serving."""

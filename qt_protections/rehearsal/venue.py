@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from qt_protections.rehearsal.account import Account, is_liquidated
+from qt_protections.rehearsal.agenda import Agenda
 from qt_protections.rehearsal.conditional import ConditionalDesk, FlatStops
 from qt_protections.rehearsal.coverage import Replay
 from qt_protections.rehearsal.desk import Desk
@@ -30,6 +31,7 @@ class Venue:
         desk: Plain orders.
         conditional: Stops and other conditional orders.
         journal: Every event, and the exchange's time.
+        agenda: What is to be done at a moment to come.
         replayed: The recorded market, None if prices are made up.
     """
 
@@ -61,6 +63,7 @@ class Venue:
         self.depth_ratio = depth_ratio
         self.replayed = replayed
         self.journal = Journal(clock())
+        self.agenda = Agenda()
         self.ledger = Ledger(Account(balance), self.journal)
         self.desk = Desk(tape, self.ledger, depth_ratio)
         self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms)
@@ -89,49 +92,55 @@ class Venue:
     def advance(self, now_ms: int | None = None) -> None:
         """Bring the exchange to `now_ms` (the clock's time if None), tick by tick."""
         target_ms = self._clock() if now_ms is None else now_ms
-        for tick in self._feed.until(target_ms):
-            self.conditional.run_due(tick.ms)
-            self._step(tick)
-        self.conditional.run_due(target_ms)
-        self.journal.now_ms = max(self.now_ms, target_ms)
-        self._end_countdowns()
+        for due_ms, action in self.agenda.due(target_ms):
+            self._run_until(due_ms)
+            action()
+        self._run_until(target_ms)
 
     def place_order(self, request: OrderRequest) -> Order:
         """Take a plain order; refusals are written down and raised as `VenueError`."""
         try:
             return self.desk.place(request)
         except VenueError as refusal:
-            self.journal.add(
-                EventKind.ORDER_REJECTED,
-                request.symbol,
-                side=request.side,
-                type=request.type,
-                client_id=request.client_id,
-                quantity=request.quantity,
-                reduce_only=request.reduce_only,
-                code=refusal.code,
-                reason=refusal.msg,
-            )
+            self.note_refused_order(request, refusal)
             raise
+
+    def note_refused_order(self, request: OrderRequest, refusal: VenueError) -> None:
+        """Write down that a plain order was refused."""
+        self.journal.add(
+            EventKind.ORDER_REJECTED,
+            request.symbol,
+            side=request.side,
+            type=request.type,
+            client_id=request.client_id,
+            quantity=request.quantity,
+            reduce_only=request.reduce_only,
+            code=refusal.code,
+            reason=refusal.msg,
+        )
 
     def place_algo(self, request: AlgoRequest) -> AlgoOrder:
         """Take a conditional order; refusals are written down and raised as `VenueError`."""
         try:
             return self.conditional.place(request)
         except VenueError as refusal:
-            self.journal.add(
-                EventKind.STOP_REJECTED,
-                request.symbol,
-                side=request.side,
-                type=request.type,
-                client_id=request.client_id,
-                quantity=request.quantity,
-                price=request.trigger_price,
-                reduce_only=request.reduce_only or request.close_position,
-                code=refusal.code,
-                reason=refusal.msg,
-            )
+            self.note_refused_algo(request, refusal)
             raise
+
+    def note_refused_algo(self, request: AlgoRequest, refusal: VenueError) -> None:
+        """Write down that a conditional order was refused."""
+        self.journal.add(
+            EventKind.STOP_REJECTED,
+            request.symbol,
+            side=request.side,
+            type=request.type,
+            client_id=request.client_id,
+            quantity=request.quantity,
+            price=request.trigger_price,
+            reduce_only=request.reduces,
+            code=refusal.code,
+            reason=refusal.msg,
+        )
 
     def set_leverage(self, symbol: str, leverage: int) -> Decimal:
         """Choose the leverage of `symbol` and return the largest notional it allows, in USDT."""
@@ -167,6 +176,14 @@ class Venue:
         report = self._replay.report()
         report.replay = self.replayed
         return report
+
+    def _run_until(self, target_ms: int) -> None:
+        for tick in self._feed.until(target_ms):
+            self.conditional.run_due(tick.ms)
+            self._step(tick)
+        self.conditional.run_due(target_ms)
+        self.journal.now_ms = max(self.now_ms, target_ms)
+        self._end_countdowns()
 
     def _step(self, tick: Tick) -> None:
         self.journal.now_ms = max(self.now_ms, tick.ms)
