@@ -11,6 +11,9 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Texts = Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
+Symbols = Annotated[
+    tuple[Annotated[str, Field(pattern="^[0-9A-Z]+USDT$")], ...], Field(strict=False, min_length=1)
+]
 Seconds = Annotated[float, Field(ge=0)]
 Span = Annotated[float, Field(gt=0)]
 
@@ -109,7 +112,7 @@ class OnRequests(Counted):
     REACH: ClassVar[tuple[str, ...]] = EVERYTHING
     USUAL: ClassVar[tuple[str, ...]] = TRADING
     rate: Annotated[float, Field(ge=0, le=1)] = 1.0
-    symbols: Texts | None = None
+    symbols: Symbols | None = None
     reduce_only: bool | None = None
 
     @property

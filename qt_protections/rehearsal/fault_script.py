@@ -135,8 +135,8 @@ def _wrong(error: ErrorDetails, model: type[Entry]) -> str:
         return f"needs {key}; add it"
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")
-    rule = error["msg"].removeprefix("Input ")
-    return f"has {key} = {error['input']!r}, which {rule}; change it"
+    rule = error["msg"].partition(" ")[2]
+    return f"has {key} = {error['input']!r}; it {rule}"
 
 
 def _check_endpoints(entry: OnEndpoints, where: str, endpoints: Collection[str]) -> None:

@@ -139,17 +139,23 @@ class Gate:
         call, params = fate.call, Params(fate.call.values)
         if not fate.may_hide:
             return route.handler(self._venue, params)
-        if call.method == "DELETE":
-            twin = ROUTES["GET", call.name]
-            if not fate.known([twin.handler(self._venue, params)]):
-                raise VenueError(-2011)
-            return route.handler(self._venue, params)
+        if call.method == "DELETE" and self._is_unseen(fate):
+            raise VenueError(-2011)
         content = route.handler(self._venue, params)
         if isinstance(content, list):
             return fate.known(content)
-        if not fate.known([content]):
+        if call.method == "GET" and not fate.known([content]):
             raise VenueError(-2013)
         return content
+
+    def _is_unseen(self, fate: Fate) -> bool:
+        """Say whether the order a request would cancel is too young to be known."""
+        lookup = ROUTES["GET", fate.call.name]
+        try:
+            order = lookup.handler(self._venue, Params(fate.call.values))
+        except VenueError:
+            return False  # the cancel itself is refused for the same reason, in its own words
+        return not fate.known([order])
 
     def _told(self, content: object) -> object:
         """Return an answer with the time the exchange's clock tells."""

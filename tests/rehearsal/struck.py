@@ -60,9 +60,11 @@ class Told:
 class Struck:
     """The stage behind its application; requests move its clock only as far as they are held up."""
 
-    def __init__(self, text: str = "", seed: int = 1, latency_ms: int = 0) -> None:
-        """Open the exchange with the script of `text`."""
-        self.stage = Stage()
+    def __init__(
+        self, text: str = "", seed: int = 1, latency_ms: int = 0, stage: Stage | None = None
+    ) -> None:
+        """Open the exchange with the script of `text`, on a stage of its own if none is given."""
+        self.stage = Stage() if stage is None else stage
         self.hung_up = 0
         self.cut_all = 0
         self.app = build_app(

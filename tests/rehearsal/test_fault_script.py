@@ -28,6 +28,7 @@ WRONG = [
     ("kind = 'busy'\nstatus = 500", ["status = 500", "502, 503 or 504"]),
     ("kind = 'busy'\ntimes = 0", ["times = 0", "greater than or equal to 1"]),
     ("kind = 'busy'\nsymbols = []", ["symbols = []", "at least 1"]),
+    ("kind = 'busy'\nsymbols = ['BTC/USDT:USDT']", ["symbols = 'BTC/USDT:USDT'", "pattern"]),
     ("kind = 'busy'\nfrom_s = 5\nto_s = 5", ["to_s after from_s 5", "was 5"]),
     ("kind = 'busy'\nfrom_s = 5\nat_s = 5", ["not both"]),
     ("kind = 'busy'\nat_s = 5\nfor_s = 9\nevery_s = 8", ["every_s 8", "shorter for_s"]),

@@ -193,7 +193,9 @@ def test_stale_cancels() -> None:
     struck = Struck(fault("stale", unseen_ms=500, endpoints=["DELETE *"]))
     algo_id = struck.stop().content["algoId"]
     assert struck.ask("DELETE", ALGO, algoId=algo_id).code == -2011
-    assert len(struck.stops) == 1
+    assert len(struck.stops) == len(struck.faults()) == 1
+    assert struck.ask("DELETE", ALGO, algoId=1).code == -2011
+    assert struck.ask("DELETE", ALGO).code == -1102
     assert struck.ask("GET", ALGO, algoId=algo_id).status == 200
     struck.stage.wait(500)
     assert struck.ask("DELETE", ALGO, algoId=algo_id).status == 200

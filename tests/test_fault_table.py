@@ -1,0 +1,43 @@
+"""The fault table's figures, from what a run left behind."""
+
+from typing import Any
+
+from benchmarks.fault_table import figures
+from benchmarks.live_bot import Seen
+from qt_protections.rehearsal.fault_kinds import Lost
+from tests.rehearsal.struck import Struck
+from tests.rehearsal.test_faults import fault
+
+
+def seen(struck: Struck, log: str = "", trades: list[dict[str, Any]] | None = None) -> Seen:
+    """Return what a run on that exchange left behind."""
+    venue = struck.stage.venue
+    report = venue.report().model_dump(mode="json")
+    events = [event.as_json() for event in venue.journal.events]
+    return Seen(report, events, log, trades or [], ended=False)
+
+
+def test_a_naked_position_names_its_faults() -> None:
+    """Seconds, the fault of its symbol, and that the bot does not know of it."""
+    struck = Struck(fault("lost", endpoints=["POST /fapi/v1/order"]))
+    struck.entry()
+    struck.stage.wait(4000)
+    row = figures(seen(struck))
+    (naked,) = row["naked"]
+    assert (naked["symbol"], naked["naked_s"], len(naked["faults"])) == ("BTCUSDT", 4.0, 1)
+    assert naked["faults"][0].startswith(f"{Lost.__name__.lower()}: POST /fapi/v1/order executed")
+    assert (row["unknown_positions"], row["faults"]) == (["BTCUSDT"], {"lost": 1})
+
+
+def test_a_covered_position_has_none() -> None:
+    """Its stop stood first; what the bot's log and database say is counted."""
+    struck = Struck()
+    struck.stop()
+    struck.entry()
+    struck.stage.tick(99_400)
+    log = "x - ERROR - y\n[ALERT] EMERGENCY CLOSE BTCUSDT\n"
+    trades = [{"pair": "BTC/USDT:USDT", "open": False, "exit": "emergency_exit"}]
+    row = figures(seen(struck, log, trades))
+    assert (row["positions"], row["stops_live_before_entry"], row["naked"]) == (1, 1, [])
+    assert (row["log_errors"], row["emergency_exits"]) == (1, 2)
+    assert row["worst_loss_of_plan"] > 0
