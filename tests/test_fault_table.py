@@ -5,8 +5,7 @@ from typing import Any
 from benchmarks.fault_table import figures
 from benchmarks.live_bot import Seen
 from qt_protections.rehearsal.fault_kinds import Lost
-from tests.rehearsal.struck import Struck
-from tests.rehearsal.test_faults import fault
+from tests.rehearsal.struck import Struck, fault
 
 
 def seen(struck: Struck, log: str = "", trades: list[dict[str, Any]] | None = None) -> Seen:

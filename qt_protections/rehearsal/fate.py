@@ -118,6 +118,10 @@ class Fate:
         self.call = call
         self._strikes = strikes
 
+    def has(self, kind: type[Entry]) -> bool:
+        """Say whether a fault of a kind was drawn for the request."""
+        return any(True for _ in self._of(kind))
+
     def delay_s(self, when: Literal["before", "after"]) -> float:
         """Return how long the request, or its answer, is held up on the way, in seconds."""
         total_s = 0.0
@@ -159,11 +163,6 @@ class Fate:
                 self._note(entry, f"answered as {entry.behind_ms} ms ago")
                 return self._past.shown(at_ms)
         return nullcontext()
-
-    @property
-    def may_hide(self) -> bool:
-        """Whether orders may be unknown to the request."""
-        return any(True for _ in self._of(Stale))
 
     def known(self, rows: list[object]) -> list[object]:
         """Return the orders of an answer without those that are too young to be known."""

@@ -10,6 +10,7 @@ from qt_protections.rehearsal.auth import check_signature, check_timestamp
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.fate import Call, Fate
 from qt_protections.rehearsal.fault_answers import GatewayError
+from qt_protections.rehearsal.fault_kinds import Refuse, Stale
 from qt_protections.rehearsal.faults import Faults
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.params import Params, algo_request, order_request
@@ -125,19 +126,24 @@ class Gate:
 
     def _refuse(self, fate: Fate) -> None:
         """Raise the refusal that was drawn, written down as one of the order itself."""
-        refusal, call = fate.refusal(), fate.call
+        if not fate.has(Refuse):
+            return
+        endpoint, params = (fate.call.method, fate.call.name), Params(fate.call.values)
+        order = order_request(params) if endpoint == ("POST", "v1/order") else None
+        algo = algo_request(params) if endpoint == ("POST", "v1/algoOrder") else None
+        refusal = fate.refusal()
         if refusal is None:
             return
-        if (call.method, call.name) == ("POST", "v1/order"):
-            self._venue.note_refused_order(order_request(Params(call.values)), refusal)
-        elif (call.method, call.name) == ("POST", "v1/algoOrder"):
-            self._venue.note_refused_algo(algo_request(Params(call.values)), refusal)
+        if order is not None:
+            self._venue.note_refused_order(order, refusal)
+        if algo is not None:
+            self._venue.note_refused_algo(algo, refusal)
         raise refusal
 
     def _look(self, route: Route, fate: Fate) -> object:
         """Run an endpoint, for which young orders may not exist yet."""
         call, params = fate.call, Params(fate.call.values)
-        if not fate.may_hide:
+        if not fate.has(Stale):
             return route.handler(self._venue, params)
         if call.method == "DELETE" and self._is_unseen(fate):
             raise VenueError(-2011)

@@ -17,6 +17,7 @@ from qt_protections.rehearsal.gate import ENDPOINTS
 from qt_protections.rehearsal.orders import AlgoOrder
 from tests.rehearsal.stage import BTC, Stage
 
+ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
 STOP = {
     "algoType": "CONDITIONAL",
     "symbol": BTC,
@@ -33,6 +34,16 @@ LIMIT = ENTRY | {"type": "LIMIT", "price": "90000", "timeInForce": "GTC"}
 def script(text: str, seed: int = 1) -> FaultScript:
     """Return the script of a text."""
     return parse_script(text, "test.toml", seed, ENDPOINTS)
+
+
+def fault(kind: str, **keys: object) -> str:
+    """Return a script of one entry."""
+    values = [f"{key} = {_toml(value)}" for key, value in ({"kind": kind} | keys).items()]
+    return "\n".join(["[[fault]]", *values])
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ import pytest
 
 from qt_protections.rehearsal.command import open_venue
 from qt_protections.rehearsal.server import RehearsalServer
-from tests.rehearsal.struck import script
-from tests.rehearsal.test_faults import fault
+from tests.rehearsal.struck import fault, script
 from tests.rehearsal.test_server import PAIR, options
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")

@@ -7,8 +7,7 @@ from qt_protections.rehearsal.scenarios import SCENARIOS
 from qt_protections.rehearsal.tape import build_market
 from qt_protections.rehearsal.venue import Venue
 from tests.rehearsal.stage import MIDNIGHT_MS, Stage
-from tests.rehearsal.struck import ENTRY, STOP, Struck
-from tests.rehearsal.test_faults import ALGO, ORDER, fault
+from tests.rehearsal.struck import ALGO, ENTRY, ORDER, STOP, Struck, fault
 
 RISK, LOOKUP = "/fapi/v3/positionRisk", "/fapi/v1/openAlgoOrders"
 SCRIPT = "\n".join(
