@@ -6,6 +6,8 @@ from functools import partial
 import numpy as np
 
 from qt_protections.rehearsal import fault_actions
+from qt_protections.rehearsal.auth import check_timestamp
+from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.fate import Call, Fate, Source, Strike
 from qt_protections.rehearsal.fault_entry import Entry, OnRequests
 from qt_protections.rehearsal.fault_kinds import (
@@ -60,12 +62,22 @@ class Faults:
     @property
     def told_ms(self) -> int:
         """The time the exchange's clock tells, epoch milliseconds."""
-        entries = (source.entry for source in self._sources)
-        return self._venue.now_ms + sum(
-            entry.ahead_ms
-            for entry in entries
-            if isinstance(entry, ClockSkew) and entry.left_s(self._now_s) > 0
-        )
+        return self._venue.now_ms + sum(skew.ahead_ms for skew in self._skews())
+
+    def check_time(self, call: Call) -> None:
+        """Refuse a request that is untimely by the clock as it runs (-1021)."""
+        try:
+            check_timestamp(call.values, self.told_ms)
+        except VenueError as refusal:
+            symbol = call.values.get("symbol", "")
+            for skew in self._skews():
+                say = f"{call.endpoint} not executed: {refusal}"
+                fault_actions.note(self._venue, skew, say, symbol, code=refusal.code)
+            raise
+
+    def _skews(self) -> list[ClockSkew]:
+        entries, now_s = (source.entry for source in self._sources), self._now_s
+        return [e for e in entries if isinstance(e, ClockSkew) and e.left_s(now_s) > 0]
 
     @property
     def _now_s(self) -> float:

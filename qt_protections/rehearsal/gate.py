@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from qt_protections.rehearsal.auth import check_signature, check_timestamp
+from qt_protections.rehearsal.auth import check_signature
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.fate import Call, Fate
 from qt_protections.rehearsal.fault_answers import GatewayError
@@ -118,7 +118,7 @@ class Gate:
             raise VenueError(-5000, f"Path {call.path}, Method {call.method} is invalid", 404)
         if route.signed:
             check_signature(call.payload, call.api_key)
-            check_timestamp(call.values, self._faults.told_ms)
+            self._faults.check_time(call)
         self._refuse(fate)
         with fate.account():
             content = self._look(route, fate)
