@@ -8,8 +8,9 @@ market, seed and fault script. It needs no network. JSON goes to standard output
 import argparse
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -85,8 +86,6 @@ def figures(seen: Seen) -> dict[str, Any]:
     """Return the figures of one run: seconds, counts, and ratios of the margin."""
     summary, positions = seen.report["summary"], seen.report["positions"]
     faults = [event for event in seen.events if event["kind"] == "fault"]
-    held = {p["symbol"] for p in positions if p["closed_ms"] is None}
-    known = {_symbol(trade["pair"]) for trade in seen.trades if trade["open"]}
     worst = min((p["pnl_ratio"] for p in positions), default=0.0)
     return {
         "entries": summary["entries"],
@@ -98,7 +97,7 @@ def figures(seen: Seen) -> dict[str, Any]:
         "emergency_exits": sum(t["exit"] == "emergency_exit" for t in seen.trades)
         + seen.log.count("[ALERT] EMERGENCY CLOSE"),
         "orphans": len(seen.report["orphans"]),
-        "unknown_positions": sorted(held - known),
+        "unknown_positions": _unknown(seen),
         "liquidations": summary["exits"].get("liquidation", 0),
         "stops_refused": summary["stops"]["rejections"],
         "log_errors": seen.log.count(" - ERROR - "),
@@ -124,8 +123,18 @@ def _naked(position: dict[str, Any], faults: list[dict[str, Any]]) -> dict[str, 
     }
 
 
-def _symbol(pair: str) -> str:
-    return pair.split(":", maxsplit=1)[0].replace("/", "")
+def _unknown(seen: Seen) -> list[str]:
+    """Return the symbols of which the exchange holds more than the bot knows."""
+    held: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for event in seen.events:
+        if event["kind"] == "order_filled":
+            sign = 1 if event["side"] == "BUY" else -1
+            held[event["symbol"]] += sign * Decimal(event["quantity"])
+    known: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for trade in seen.trades:
+        if trade["open"]:
+            known[trade["symbol"]] += Decimal(str(trade["amount"]))
+    return sorted(symbol for symbol, amount in held.items() if amount > known[symbol])
 
 
 def _headline(row: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ class Seen:
         report: Answer of the exchange's `/_rehearsal/report`.
         events: Its journal.
         log: The bot's log.
-        trades: The bot's trades: pair, whether open, exit reason.
+        trades: The bot's trades: symbol, whether open, exit reason, amount in base units.
         ended: Whether the bot ended by itself.
     """
 
@@ -131,5 +131,13 @@ def _trades(database: Path) -> list[dict[str, Any]]:
     if not database.exists():
         return []
     with closing(sqlite3.connect(database)) as connection:
-        rows = connection.execute("select pair, is_open, exit_reason from trades").fetchall()
-    return [{"pair": pair, "open": bool(is_open), "exit": why} for pair, is_open, why in rows]
+        rows = connection.execute("select pair, is_open, exit_reason, amount from trades")
+        return [
+            {
+                "symbol": pair.split(":")[0].replace("/", ""),
+                "open": bool(is_open),
+                "exit": why,
+                "amount": amount,
+            }
+            for pair, is_open, why, amount in rows.fetchall()
+        ]

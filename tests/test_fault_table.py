@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from benchmarks.fault_table import figures
 from benchmarks.live_bot import Seen
 from qt_protections.rehearsal.fault_kinds import Lost
@@ -14,6 +16,23 @@ def seen(struck: Struck, log: str = "", trades: list[dict[str, Any]] | None = No
     report = venue.report().model_dump(mode="json")
     events = [event.as_json() for event in venue.journal.events]
     return Seen(report, events, log, trades or [], ended=False)
+
+
+def trade(**changes: object) -> dict[str, Any]:
+    """Return a trade of the bot's database."""
+    return {"symbol": "BTCUSDT", "open": True, "exit": None, "amount": 0.01} | changes
+
+
+@pytest.mark.parametrize(
+    ("trades", "unknown"),
+    [([], ["BTCUSDT"]), ([trade(amount=0.005)], ["BTCUSDT"]), ([trade()], [])],
+    ids=["forgotten", "too-small", "known"],
+)
+def test_positions_the_bot_does_not_know(trades: list[dict[str, Any]], unknown: list[str]) -> None:
+    """What the exchange holds beyond the bot's open trades is named."""
+    struck = Struck()
+    struck.entry()
+    assert figures(seen(struck, trades=trades))["unknown_positions"] == unknown
 
 
 def test_a_naked_position_names_its_faults() -> None:
@@ -35,7 +54,7 @@ def test_a_covered_position_has_none() -> None:
     struck.entry()
     struck.stage.tick(99_400)
     log = "x - ERROR - y\n[ALERT] EMERGENCY CLOSE BTCUSDT\n"
-    trades = [{"pair": "BTC/USDT:USDT", "open": False, "exit": "emergency_exit"}]
+    trades = [trade(open=False, exit="emergency_exit")]
     row = figures(seen(struck, log, trades))
     assert (row["positions"], row["stops_live_before_entry"], row["naked"]) == (1, 1, [])
     assert (row["log_errors"], row["emergency_exits"]) == (1, 2)
