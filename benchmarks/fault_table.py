@@ -101,7 +101,7 @@ def figures(seen: Seen) -> dict[str, Any]:
         "liquidations": summary["exits"].get("liquidation", 0),
         "stops_refused": summary["stops"]["rejections"],
         "log_errors": seen.log.count(" - ERROR - "),
-        "worst_loss_of_plan": round(max(-worst, 0.0) / PLANNED_LOSS_RATIO, 2),
+        "worst_loss_of_plan": round(max(0.0, -worst) / PLANNED_LOSS_RATIO, 2),
         "faults": dict(Counter(event["cause"] for event in faults)),
         "bot_ended": seen.ended,
     }
