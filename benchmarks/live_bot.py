@@ -1,7 +1,6 @@
 """A real bot in live mode on a rehearsal exchange of its own, for some seconds."""
 
 import json
-import signal
 import socket
 import sqlite3
 import subprocess
@@ -97,7 +96,7 @@ def _process(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]
             yield process
         finally:
             if process.poll() is None:
-                process.send_signal(signal.SIGINT)
+                process.terminate()
             try:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
