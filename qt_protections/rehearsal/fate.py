@@ -103,7 +103,7 @@ class Fate:
     """
 
     def __init__(
-        self, venue: Venue, past: PastAccount, call: Call, strikes: Sequence[Strike] = ()
+        self, venue: Venue, past: PastAccount, call: Call, strikes: Sequence[Strike]
     ) -> None:
         """Await the request.
 
