@@ -2,13 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import orjson
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
 
-from qt_protections.rehearsal.faults import HANG_S, Fault, Faults
-from qt_protections.rehearsal.gate import Gate
+from qt_protections.rehearsal.fault_answers import NoAnswerError
+from qt_protections.rehearsal.fault_script import FaultScript
+from qt_protections.rehearsal.faults import Address, Cut, Faults
+from qt_protections.rehearsal.gate import Answer, Gate
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.observatory import observatory
 from qt_protections.rehearsal.stream_routes import stream_routes
@@ -16,14 +20,39 @@ from qt_protections.rehearsal.streams import Streams
 from qt_protections.rehearsal.venue import Venue
 
 PULSE_S = 0.1
+Sleep = Callable[[float], Awaitable[None]]
+
+
+class CutOff(Response):
+    """No answer: the connection is cut."""
+
+    def __init__(self, cut: Cut) -> None:
+        """Cut with `cut` when it is this answer's turn."""
+        super().__init__()
+        self._cut = cut
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Cut, and wait until the server has seen it; else it would send an answer of its own."""
+        self._cut(scope["client"])
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def without_sockets(address: Address | None) -> None:
+    """Stand in for a server that can cut connections: raise what a client would see."""
+    if address is not None:
+        raise ConnectionAbortedError(f"the connection of {address} was cut")
 
 
 def build_app(
     venue: Venue,
     latency_ms: int = 0,
-    faults: Faults | None = None,
+    script: FaultScript | None = None,
     limits: RateLimits | None = None,
     streams: Streams | None = None,
+    *,
+    cut: Cut = without_sockets,
+    sleep: Sleep = asyncio.sleep,
 ) -> FastAPI:
     """Return the web application.
 
@@ -31,34 +60,48 @@ def build_app(
         venue: The exchange; the application keeps its time moving.
         latency_ms: Added round trip of every exchange request, half before it is handled and
             half after, in milliseconds.
-        faults: What goes wrong; nothing if None.
+        script: What goes wrong, from now on; nothing if None.
         limits: Counts requests; Binance's limits if None.
         streams: Who listens on websockets; nobody yet if None.
+        cut: Cuts the connection of a client's address, every connection if None.
+        sleep: Lets seconds pass.
     """
-    gate = Gate(venue, RateLimits(lambda: venue.now_ms) if limits is None else limits)
+    script = FaultScript() if script is None else script
+    streams = Streams(venue) if streams is None else streams
+    faults = Faults(venue, script, cut, streams.hang_up)
+    limits = RateLimits(lambda: venue.now_ms) if limits is None else limits
     app = FastAPI(lifespan=_pulse(venue), openapi_url=None)
-    fate = Faults() if faults is None else faults
-    app.include_router(observatory(venue, fate))
-    app.include_router(stream_routes(Streams(venue) if streams is None else streams))
-    app.include_router(_exchange(gate, latency_ms, fate))
+    app.include_router(observatory(venue, script.described()))
+    app.include_router(stream_routes(streams, faults.is_down, cut))
+    app.include_router(_exchange(Gate(venue, limits, faults), latency_ms / 1000, cut, sleep))
     return app
 
 
-def _exchange(gate: Gate, latency_ms: int, faults: Faults) -> APIRouter:
+def _exchange(gate: Gate, latency_s: float, cut: Cut, sleep: Sleep) -> APIRouter:
     router = APIRouter()
 
     @router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
-    async def exchange(path: str, request: Request) -> Response:
+    async def exchange(request: Request) -> Response:
         body = (await request.body()).decode()
-        await asyncio.sleep(latency_ms / 2000)
-        fault = faults.draw(request.method, path)
-        answer = gate.answer(request, path, body, fault)
-        await asyncio.sleep(latency_ms / 2000 + (HANG_S if fault is Fault.HANG else 0.0))
-        return Response(
-            orjson.dumps(answer.content), answer.status, answer.headers, "application/json"
-        )
+        await sleep(latency_s / 2)
+        fate = gate.meet(request, body)
+        await sleep(fate.delay_s("before"))
+        try:
+            answer = gate.answer(fate)
+        except NoAnswerError as silence:
+            await sleep(silence.hold_s)
+            return CutOff(cut)
+        await sleep(latency_s / 2 + fate.delay_s("after"))
+        return _response(answer)
 
     return router
+
+
+def _response(answer: Answer) -> Response:
+    if answer.is_page:
+        return HTMLResponse(answer.content, answer.status, answer.headers)
+    body = orjson.dumps(answer.content)
+    return Response(body, answer.status, answer.headers, "application/json")
 
 
 def _pulse(venue: Venue) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:

@@ -11,12 +11,11 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
-
 from qt_protections.rehearsal.candles import MINUTE_MS
 from qt_protections.rehearsal.conditional import FlatStops
 from qt_protections.rehearsal.event_log import EventLog
-from qt_protections.rehearsal.faults import BASELINE, Faults
+from qt_protections.rehearsal.fault_script import FaultScript, FaultScriptError, load_script
+from qt_protections.rehearsal.gate import ENDPOINTS
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.options import add_exchange_options, add_market_options
 from qt_protections.rehearsal.overlay import config_overlay
@@ -74,24 +73,21 @@ def run(args: argparse.Namespace) -> int:
         args: The options of `add_parser`.
 
     Returns:
-        0 when ended by Ctrl-C or SIGTERM, 2 if the port is in use or the replay impossible.
+        0 when ended by Ctrl-C or SIGTERM, 2 if the port is in use, or the replay or the fault
+        script impossible.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
     try:
         if args.print_config:
             sys.stdout.write(json.dumps(_overlay(args), indent=2) + "\n")
             return 0
+        script = _script(args)
         venue = _venue(args)
-    except ReplayError as refusal:
+    except (ReplayError, FaultScriptError) as refusal:
         sys.stderr.write(f"{refusal}\n")
         return 2
     try:
-        server = RehearsalServer(
-            venue,
-            args.port,
-            args.latency_ms,
-            Faults(np.random.default_rng([args.seed, 99]), BASELINE) if args.faults else None,
-        )
+        server = RehearsalServer(venue, args.port, args.latency_ms, script)
     except PortInUseError:
         sys.stderr.write(
             f"Port {args.port} on {HOST} is in use: end the program that has it, "
@@ -193,6 +189,10 @@ def _overlay(args: argparse.Namespace) -> JsonObject:
     return config_overlay(args.port, [item for item, _ in recorded_files(args.replay)])
 
 
+def _script(args: argparse.Namespace) -> FaultScript | None:
+    return None if args.faults is None else load_script(args.faults, args.seed, ENDPOINTS)
+
+
 def _venue(args: argparse.Namespace) -> Venue:
     behaviour = {
         "balance": args.balance,
@@ -236,7 +236,7 @@ def _serve(server: RehearsalServer, args: argparse.Namespace) -> int:
                 seed=args.seed,
                 latency_ms=args.latency_ms,
                 balance=args.balance,
-                faults=", with faults" if args.faults else "",
+                faults="" if args.faults is None else f", faults {args.faults}",
                 program=PROGRAM,
             )
         )

@@ -109,12 +109,14 @@ class ConditionalDesk:
             if algo.status is AlgoStatus.NEW:
                 self._end(algo, AlgoStatus.CANCELED, EventKind.STOP_CANCELED)
 
-    def withdraw(self, algo_id: int) -> None:
-        """Reject an order after it was accepted, as exchanges sometimes do; done ones stay."""
+    def withdraw(self, algo_id: int, reason: str, *, is_expiry: bool = False) -> None:
+        """Reject an order after it was accepted, or let it expire; done ones stay."""
         algo = self.algos[algo_id]
         if algo.status is AlgoStatus.NEW:
-            algo.reason = "Order was rejected after acceptance"
-            self._end(algo, AlgoStatus.REJECTED, EventKind.STOP_WITHDRAWN, reason=algo.reason)
+            algo.reason = reason
+            status = AlgoStatus.EXPIRED if is_expiry else AlgoStatus.REJECTED
+            kind = EventKind.STOP_EXPIRED if is_expiry else EventKind.STOP_WITHDRAWN
+            self._end(algo, status, kind, reason=reason)
 
     def watch(self) -> None:
         """Compare the present prices with every trigger."""

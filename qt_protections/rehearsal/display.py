@@ -1,9 +1,10 @@
 """What the page at `/` shows, in one answer: `GET /_rehearsal/state`."""
 
+from collections.abc import Sequence
+
 from pydantic import BaseModel
 
 from qt_protections.rehearsal.candles import CLOSE, Window
-from qt_protections.rehearsal.faults import Faults
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.orders import AlgoOrder, Order
 from qt_protections.rehearsal.report import (
@@ -148,7 +149,7 @@ class State(BaseModel):
     traffic: TrafficReport
 
 
-def state(venue: Venue, faults: Faults) -> State:
+def state(venue: Venue, faults: Sequence[str]) -> State:
     """Return what the page shows of `venue`, and of what goes wrong on the way to it."""
     verdict = venue.verdict
     verdict.pass_time(venue.now_ms)
@@ -156,7 +157,7 @@ def state(venue: Venue, faults: Faults) -> State:
         now_ms=venue.now_ms,
         market=venue.market,
         replay=venue.replayed,
-        faults=faults.described(),
+        faults=list(faults),
         account=_money(venue),
         summary=verdict.summary(),
         orphans=verdict.orphans(),

@@ -2,6 +2,14 @@
 
 MESSAGES: dict[int, str] = {
     -1000: "An unknown error occurred while processing the request.",
+    -1003: "Too many requests; please use the websocket for live updates to avoid polling the API.",
+    -1007: (
+        "Timeout waiting for response from backend server. "
+        "Send status unknown; execution status unknown."
+    ),
+    -1008: (
+        "Server is currently overloaded with other requests. Please try again in a few minutes."
+    ),
     -1021: "Timestamp for this request is outside of the recvWindow.",
     -1022: "Signature for this request is not valid.",
     -1102: "Mandatory parameter was not sent, was empty/null, or malformed.",

@@ -1,81 +1,166 @@
-"""What goes wrong between a bot and an exchange, thrown like dice. Off unless asked for."""
+"""A fault script at work: what strikes a request, and what happens at a moment."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
+from qt_protections.rehearsal import fault_actions
+from qt_protections.rehearsal.auth import check_timestamp
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rehearsal.fate import Call, Fate, Source, Strike
+from qt_protections.rehearsal.fault_entry import Entry, OnRequests
+from qt_protections.rehearsal.fault_kinds import (
+    Cancel,
+    ClockSkew,
+    Down,
+    Latency,
+    PositionLag,
+    StreamDrop,
+)
+from qt_protections.rehearsal.fault_script import FaultScript
+from qt_protections.rehearsal.past_account import PastAccount
+from qt_protections.rehearsal.venue import Venue
 
-TRADING_PATHS = frozenset({"fapi/v1/order", "fapi/v1/algoOrder"})
-
-
-class Fault(StrEnum):
-    """Ways a trading request (POST or DELETE of an order) goes wrong."""
-
-    BUSY = "busy"
-    """Refused with HTTP 503 and -1008; nothing was done."""
-    LOST = "lost"
-    """Done, but answered with -1007, outcome unknown."""
-    HANG = "hang"
-    """Done, but the answer comes after every client's patience."""
-    VANISH = "vanish"
-    """Done; an accepted conditional order is rejected a moment later."""
-
-
-BASELINE: Mapping[Fault, float] = {
-    Fault.BUSY: 0.05,
-    Fault.LOST: 0.04,
-    Fault.HANG: 0.01,
-    Fault.VANISH: 0.10,
-}
-HANG_S = 12.0
-VANISH_S = 1.0
+Address = tuple[str, int]
+Cut = Callable[[Address | None], None]
 
 
-@dataclass(slots=True)
 class Faults:
-    """Decides the fate of each trading request.
+    """Watches requests and the clock, and strikes as the script says."""
 
-    Attributes:
-        rng: Source of chance.
-        rates: Probability of each fault, as a ratio; their sum is at most 1.
-    """
+    def __init__(
+        self, venue: Venue, script: FaultScript, cut: Cut, hang_up: Callable[[], None]
+    ) -> None:
+        """Begin now: the script's seconds count from here.
 
-    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
-    rates: Mapping[Fault, float] = field(default_factory=dict)
+        Args:
+            venue: The exchange.
+            script: What goes wrong.
+            cut: Cuts the connection of an address, every connection if None.
+            hang_up: Ends every websocket.
+        """
+        self._venue = venue
+        self._cut = cut
+        self._hang_up = hang_up
+        self._opened_ms = venue.now_ms
+        lags = [entry.behind_ms for entry in script.entries if isinstance(entry, PositionLag)]
+        self._past = PastAccount(venue.account, venue.journal, max(lags, default=0))
+        self._sources = [
+            Source(entry, np.random.default_rng([script.seed, index]))
+            for index, entry in enumerate(script.entries)
+        ]
+        for source in self._sources:
+            self._arrange(source)
 
-    def described(self) -> list[str]:
-        """Return each fault with its rate, for people."""
-        return [f"{fault} {rate * 100:g} %" for fault, rate in self.rates.items()]
+    def meet(self, call: Call) -> Fate:
+        """Draw what becomes of a request; each entry it matches draws once."""
+        now_s = self._now_s
+        strikes = [strike for source in self._sources for strike in _drawn(source, call, now_s)]
+        return Fate(self._venue, self._past, call, strikes)
 
-    def draw(self, method: str, path: str) -> Fault | None:
-        """Return what goes wrong with a request, None if nothing does."""
-        if not self.rates or method == "GET" or path not in TRADING_PATHS:
-            return None
-        chance = float(self.rng.random())
-        for fault, rate in self.rates.items():
-            chance -= rate
-            if chance < 0:
-                return fault
-        return None
+    @property
+    def told_ms(self) -> int:
+        """The time the exchange's clock tells, epoch milliseconds."""
+        return self._venue.now_ms + sum(skew.ahead_ms for skew in self._skews())
+
+    def is_down(self) -> bool:
+        """Say whether nothing answers now."""
+        entries, now_s = (source.entry for source in self._sources), self._now_s
+        return any(isinstance(e, Down) and e.left_s(now_s) > 0 for e in entries)
+
+    def check_time(self, call: Call) -> None:
+        """Refuse a request that is untimely by the clock as it runs (-1021)."""
+        try:
+            check_timestamp(call.values, self.told_ms)
+        except VenueError as refusal:
+            symbol = call.values.get("symbol", "")
+            for skew in self._skews():
+                say = f"{call.endpoint} not executed: {refusal}"
+                fault_actions.note(self._venue, skew, say, symbol, code=refusal.code)
+            raise
+
+    def _skews(self) -> list[ClockSkew]:
+        entries, now_s = (source.entry for source in self._sources), self._now_s
+        return [e for e in entries if isinstance(e, ClockSkew) and e.left_s(now_s) > 0]
+
+    @property
+    def _now_s(self) -> float:
+        return (self._venue.now_ms - self._opened_ms) / 1000
+
+    def _arrange(self, source: Source) -> None:
+        """Make the appointments of an entry that acts by the clock."""
+        match source.entry:
+            case StreamDrop(per_minute=per_minute) if per_minute is not None:
+                self._by_chance(source, 60 / per_minute, source.entry.start_s)
+            case StreamDrop():
+                self._at_moments(source, partial(self._drop_streams, source))
+            case Cancel(after_ms=None):
+                self._at_moments(source, partial(self._cancel, source, source.entry))
+            case Down():
+                self._at_moments(source, partial(self._go_down, source.entry))
+            case ClockSkew(ahead_ms=ahead_ms):
+                say = f"the clock runs {ahead_ms:+d} ms"
+                self._at_moments(source, partial(self._note, source.entry, say))
+
+    def _at(self, s: float, action: Callable[[], None]) -> None:
+        self._venue.agenda.add(self._opened_ms + round(s * 1000), action)
+
+    def _at_moments(self, source: Source, action: Callable[[], None]) -> None:
+        every_s = source.entry.every_s
+
+        def act(s: float) -> None:
+            action()
+            if every_s is not None:
+                self._at(s + every_s, partial(act, s + every_s))
+
+        self._at(source.entry.start_s, partial(act, source.entry.start_s))
+
+    def _by_chance(self, source: Source, mean_s: float, after_s: float) -> None:
+        s = after_s + float(source.rng.exponential(mean_s))
+
+        def act() -> None:
+            if source.entry.left_s(s) > 0:
+                self._drop_streams(source)
+            self._by_chance(source, mean_s, s)
+
+        self._at(s, act)
+
+    def _drop_streams(self, source: Source) -> None:
+        if source.take():
+            self._note(source.entry, "every websocket hung up")
+            self._hang_up()
+
+    def _go_down(self, entry: Down) -> None:
+        self._note(entry, f"down for {entry.length_s:g} s, connections cut")
+        self._cut(None)
+
+    def _cancel(self, source: Source, entry: Cancel) -> None:
+        if source.rng.random() >= entry.rate or not source.take():
+            return
+        venue = self._venue
+        if entry.orders != "plain":
+            for algo in venue.conditional.live():
+                if entry.concerns_order(algo.request.symbol, algo.request.reduces):
+                    fault_actions.cancel_algo(venue, entry, algo)
+        if entry.orders != "conditional":
+            for order in venue.desk.open_orders():
+                if entry.concerns_order(order.request.symbol, order.request.reduce_only):
+                    fault_actions.cancel_order(venue, entry, order)
+
+    def _note(self, entry: Entry, what: str) -> None:
+        fault_actions.note(self._venue, entry, what)
 
 
-def busy() -> VenueError:
-    """Return the refusal of an overloaded exchange."""
-    return VenueError(
-        -1008,
-        "Server is currently overloaded with other requests. Please try again in a few minutes.",
-        503,
-    )
-
-
-def lost() -> VenueError:
-    """Return the answer that leaves the outcome open."""
-    return VenueError(
-        -1007,
-        "Timeout waiting for response from backend server. "
-        "Send status unknown; execution status unknown.",
-        408,
-    )
+def _drawn(source: Source, call: Call, now_s: float) -> Iterator[Strike]:
+    entry = source.entry
+    left_s = entry.left_s(now_s)
+    if left_s <= 0:
+        return
+    if isinstance(entry, Down):
+        yield Strike(source, left_s)
+    elif isinstance(entry, OnRequests) and entry.concerns(call.endpoint, call.values):
+        struck = source.rng.random() < entry.rate
+        delay_s = entry.sample_s(source.rng) if isinstance(entry, Latency) else 0.0
+        if struck:
+            yield Strike(source, left_s, delay_s)

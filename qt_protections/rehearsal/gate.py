@@ -1,15 +1,18 @@
-"""From a request to its answer: limits, fate, signature, endpoint."""
+"""From a request to its answer: fate, limits, signature, endpoint."""
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from fastapi import Request
 
-from qt_protections.rehearsal.auth import check_key, check_signature, check_timestamp
+from qt_protections.rehearsal import intake
+from qt_protections.rehearsal.auth import check_key, check_signature
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.faults import VANISH_S, Fault, busy, lost
+from qt_protections.rehearsal.fate import Call, Fate
+from qt_protections.rehearsal.fault_answers import GatewayError
+from qt_protections.rehearsal.fault_kinds import Refuse, Stale
+from qt_protections.rehearsal.faults import Faults
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.params import Params
 from qt_protections.rehearsal.routes_account import ACCOUNT_ROUTES
@@ -23,99 +26,142 @@ logger = logging.getLogger(__name__)
 ROUTES: dict[tuple[str, str], Route] = MARKET_ROUTES | TRADE_ROUTES | ACCOUNT_ROUTES
 
 
+PREFIX = "/fapi/"
+NO_ANSWER = 0
+ENDPOINTS = frozenset(f"{method} {PREFIX}{name}" for method, name in ROUTES)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What goes back to the client.
 
     Attributes:
         status: HTTP status.
-        content: JSON.
+        content: JSON, or the HTML of a gateway.
         headers: Headers beyond the usual.
+        is_page: Whether `content` is HTML.
     """
 
     status: int
     content: object
     headers: dict[str, str] = field(default_factory=dict)
+    is_page: bool = False
 
 
 class Gate:
     """Where requests come in."""
 
-    def __init__(self, venue: Venue, limits: RateLimits) -> None:
+    def __init__(self, venue: Venue, limits: RateLimits, faults: Faults) -> None:
         """Open the gate.
 
         Args:
             venue: The exchange behind it.
             limits: Counts what comes in.
+            faults: What goes wrong.
         """
         self._venue = venue
         self._limits = limits
+        self._faults = faults
 
-    def answer(self, request: Request, path: str, body: str, fault: Fault | None = None) -> Answer:
-        """Return the answer to one exchange request, which may be struck by a fault.
+    def meet(self, request: Request, body: str) -> Fate:
+        """Read a request, and return what becomes of it."""
+        self._venue.advance()
+        query = request.url.query
+        call = Call(
+            method=request.method,
+            path=request.url.path,
+            values=dict(parse_qsl(query) + parse_qsl(body)),
+            address="unknown" if request.client is None else request.client.host,
+            payload=query + body,
+            api_key=request.headers.get("X-MBX-APIKEY"),
+        )
+        return self._faults.meet(call)
 
-        Args:
-            request: The request.
-            path: Its path without the leading slash.
-            body: Its body.
-            fault: What goes wrong with it.
+    def answer(self, fate: Fate) -> Answer:
+        """Return the answer to one exchange request, given what becomes of it.
+
+        Raises:
+            NoAnswerError: If the client gets none.
         """
         self._venue.advance()
-        address = "unknown" if request.client is None else request.client.host
-        headers: dict[str, str] = {}
+        call, status = fate.call, NO_ANSWER
         try:
-            content = self._handle(request, address, path, body, fault, headers)
+            answer = self._answer(fate)
+            status = answer.status
+        finally:
+            self._venue.traffic.count(call.method, call.path, status, self._venue.now_ms)
+        return answer
+
+    def _answer(self, fate: Fate) -> Answer:
+        call, headers = fate.call, dict[str, str]()
+        try:
+            content = self._handle(fate, headers)
         except VenueError as refusal:
-            logger.info("%s /%s refused: %s", request.method, path, refusal)
+            logger.info("%s refused: %s", call.endpoint, refusal)
             if refusal.retry_after_s is not None:
                 headers["Retry-After"] = str(refusal.retry_after_s)
             refused = {"code": refusal.code, "msg": refusal.msg}
-            headers |= self._limits.headers(address)
-            self._venue.traffic.count(request.method, path, refusal.http_status, self._venue.now_ms)
+            headers |= self._limits.headers(call.address)
             return Answer(refusal.http_status, refused, headers)
-        if fault is Fault.VANISH:
-            self._withdraw_later(content)
-        self._venue.traffic.count(request.method, path, 200, self._venue.now_ms)
-        return Answer(200, content, headers | self._limits.headers(address))
+        except GatewayError as error:
+            return Answer(error.status, error.page, is_page=True)
+        return Answer(200, content, headers | self._limits.headers(call.address))
 
-    def _handle(
-        self,
-        request: Request,
-        address: str,
-        path: str,
-        body: str,
-        fault: Fault | None,
-        headers: dict[str, str],
-    ) -> object:
-        values = dict(parse_qsl(request.url.query) + parse_qsl(body))
-        name = path.removeprefix("fapi/")
-        self._limits.admit(address, request_weight(request.method, name, values))
-        if fault is Fault.BUSY:
-            raise busy()
-        places_order = is_order(request.method, name)
+    def _handle(self, fate: Fate, headers: dict[str, str]) -> object:
+        call = fate.call
+        fate.intercept()
+        self._limits.admit(call.address, request_weight(call.method, call.name, call.values))
+        places_order = is_order(call.method, call.name)
         if places_order:
             self._limits.admit_order()
-        content = self._dispatch(request, path, body, values)
+        content = self._dispatch(fate)
         if places_order:
             headers |= self._limits.count_order()
-        if fault is Fault.LOST:
-            raise lost()
+        fate.conclude(content)
         return content
 
-    def _dispatch(self, request: Request, path: str, body: str, values: dict[str, str]) -> object:
-        route = ROUTES.get((request.method, path.removeprefix("fapi/")))
-        if route is None or not path.startswith("fapi/"):
-            logger.warning("no such endpoint: %s /%s", request.method, path)
-            raise VenueError(-5000, f"Path /{path}, Method {request.method} is invalid", 404)
-        api_key = request.headers.get("X-MBX-APIKEY")
+    def _dispatch(self, fate: Fate) -> object:
+        call = fate.call
+        route = ROUTES.get((call.method, call.name))
+        if route is None or not call.path.startswith(PREFIX):
+            logger.warning("no such endpoint: %s", call.endpoint)
+            raise VenueError(-5000, f"Path {call.path}, Method {call.method} is invalid", 404)
         if route.signed:
-            check_signature(request.url.query + body, api_key)
-            check_timestamp(values, self._venue.now_ms)
+            check_signature(call.payload, call.api_key)
+            self._faults.check_time(call)
         elif route.keyed:
-            check_key(api_key)
-        return route.handler(self._venue, Params(values))
+            check_key(call.api_key)
+        if fate.has(Refuse):
+            intake.refuse(self._venue, call.method, call.name, Params(call.values), fate.refusal)
+        with fate.account():
+            content = self._look(route, fate)
+        return self._told(content)
 
-    def _withdraw_later(self, content: object) -> None:
-        if isinstance(content, dict) and "algoStatus" in content:
-            loop = asyncio.get_running_loop()
-            loop.call_later(VANISH_S, self._venue.conditional.withdraw, content["algoId"])
+    def _look(self, route: Route, fate: Fate) -> object:
+        """Run an endpoint, for which young orders may not exist yet."""
+        call, params = fate.call, Params(fate.call.values)
+        if not fate.has(Stale):
+            return route.handler(self._venue, params)
+        if call.method == "DELETE" and self._is_unseen(fate):
+            raise VenueError(-2011)
+        content = route.handler(self._venue, params)
+        if isinstance(content, list):
+            return fate.known(content)
+        if call.method == "GET" and not fate.known([content]):
+            raise VenueError(-2013)
+        return content
+
+    def _is_unseen(self, fate: Fate) -> bool:
+        """Say whether the order a request would cancel is too young to be known."""
+        lookup = ROUTES["GET", fate.call.name]
+        try:
+            order = lookup.handler(self._venue, Params(fate.call.values))
+        except VenueError:
+            return False  # the cancel itself is refused for the same reason, in its own words
+        return not fate.known([order])
+
+    def _told(self, content: object) -> object:
+        """Return an answer with the time the exchange's clock tells."""
+        if isinstance(content, dict) and "serverTime" in content:
+            return content | {"serverTime": self._faults.told_ms}
+        return content

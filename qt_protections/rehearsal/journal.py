@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     INSURANCE = "insurance"
     LEVERAGE_CHANGED = "leverage_changed"
     MARGIN_TYPE_CHANGED = "margin_type_changed"
+    FAULT = "fault"
 
 
 class Facts(TypedDict, total=False):
@@ -65,7 +66,7 @@ class Event:
         seq: Running number.
         ms: Exchange time, epoch milliseconds.
         kind: What happened. `stop_*` tells of conditional orders of every type.
-        symbol: Exchange name, as sent by the client.
+        symbol: Exchange name, as sent by the client; empty for a fault that concerns none.
         side: BUY or SELL.
         type: Order type.
         order_id: Plain order.
@@ -74,12 +75,12 @@ class Event:
         quantity: Base units; None for a stop that closes the whole position.
         price: USDT: fill price, limit price, or trigger price.
         reduce_only: Whether the order can only shrink a position (true for closePosition too).
-        cause: Why a fill happened.
+        cause: Why a fill happened, or the kind of a fault.
         fee: USDT.
         realized: Profit of the fill in USDT, without fees.
         margin: Isolated margin of the position after the fill, in USDT.
         code: Binance's error code of a refusal.
-        reason: Text of a refusal or expiry.
+        reason: Text of a refusal or expiry; of a fault, the endpoint and what was done.
     """
 
     seq: int

@@ -95,7 +95,7 @@ class RateLimits:
         """
         now_ms, visitor = self._clock(), self._visitor(address)
         if now_ms < visitor.banned_until_ms:
-            raise _banned(address, visitor.banned_until_ms, now_ms)
+            raise banned(address, visitor.banned_until_ms, now_ms)
         if visitor.weight.add(weight, now_ms) <= visitor.weight.limit:
             visitor.offences = 0
             return
@@ -104,15 +104,8 @@ class RateLimits:
             length_ms = min(FIRST_BAN_MS * 2**visitor.bans, LONGEST_BAN_MS)
             visitor.bans, visitor.offences = visitor.bans + 1, 0
             visitor.banned_until_ms = now_ms + length_ms
-            raise _banned(address, visitor.banned_until_ms, now_ms)
-        raise VenueError(
-            -1003,
-            f"Too many requests; current limit of IP({address}) is {visitor.weight.limit} "
-            "requests per minute. Please use the websocket for live updates to avoid polling "
-            "the API.",
-            429,
-            retry_after_s=_seconds(visitor.weight.left_ms(now_ms)),
-        )
+            raise banned(address, visitor.banned_until_ms, now_ms)
+        raise over_limit(address, visitor.weight.limit, visitor.weight.left_ms(now_ms))
 
     def admit_order(self) -> None:
         """Refuse an order (-1015) if as many as allowed were placed."""
@@ -143,7 +136,20 @@ class RateLimits:
         return self._visitors.setdefault(address, fresh)
 
 
-def _banned(address: str, until_ms: int, now_ms: int) -> VenueError:
+def over_limit(address: str, limit: int, left_ms: int) -> VenueError:
+    """Return the refusal of an address that used more than `limit`, for `left_ms` milliseconds."""
+    return VenueError(
+        -1003,
+        f"Too many requests; current limit of IP({address}) is {limit} "
+        "requests per minute. Please use the websocket for live updates to avoid polling "
+        "the API.",
+        429,
+        retry_after_s=_seconds(left_ms),
+    )
+
+
+def banned(address: str, until_ms: int, now_ms: int) -> VenueError:
+    """Return the refusal of an address that is banned until `until_ms` (epoch milliseconds)."""
     return VenueError(
         -1003,
         f"Way too many requests; IP({address}) banned until {until_ms}. "

@@ -1,11 +1,11 @@
 """What the exchange tells of the rehearsal itself, beside the endpoints Binance has."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi import APIRouter, Response
 
 from qt_protections.rehearsal.display import State, state
-from qt_protections.rehearsal.faults import Faults
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.report import Report
 from qt_protections.rehearsal.venue import Venue
@@ -27,12 +27,12 @@ PAGE_HEADERS = {
 }
 
 
-def observatory(venue: Venue, faults: Faults) -> APIRouter:
+def observatory(venue: Venue, faults: Sequence[str]) -> APIRouter:
     """Return the page and the endpoints under `/_rehearsal`.
 
     Args:
         venue: The exchange.
-        faults: What goes wrong with its requests.
+        faults: What goes wrong, in words.
     """
     router = APIRouter()
     for path, (name, media_type) in PAGE_FILES.items():

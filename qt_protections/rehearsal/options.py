@@ -6,11 +6,13 @@ from pathlib import Path
 
 from qt_protections.rehearsal.candles import MINUTE_MS
 from qt_protections.rehearsal.conditional import FlatStops
+from qt_protections.rehearsal.fault_script import shipped_scripts
 from qt_protections.rehearsal.replay import MAX_SPEED, MIN_SPEED
 from qt_protections.rehearsal.scenarios import SCENARIOS
 from qt_protections.rehearsal.venue import POSITION_LAG_MS, START_BALANCE
 
 DEFAULT_PORT = 18443
+DEFAULT_FAULTS = "mix"
 
 
 def add_market_options(parser: argparse.ArgumentParser) -> None:
@@ -81,9 +83,11 @@ def add_exchange_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--faults",
-        action="store_true",
-        help="let trading requests go wrong: 5%% refused as busy, 4%% done but answered as timed "
-        "out, 1%% hanging, 10%% of conditional orders rejected after acceptance",
+        nargs="?",
+        const=DEFAULT_FAULTS,
+        metavar="SCRIPT",
+        help="let things go wrong as a script says: a TOML file, or one of "
+        f"{', '.join(shipped_scripts())}; {DEFAULT_FAULTS} if none is named",
     )
     parser.add_argument(
         "--events",

@@ -227,6 +227,11 @@ class AlgoRequest:
     callback_ratio: Decimal | None = None
     activate_price: Decimal | None = None
 
+    @property
+    def reduces(self) -> bool:
+        """Whether it can only shrink a position."""
+        return self.reduce_only or self.close_position
+
 
 @dataclass(slots=True)
 class AlgoOrder:

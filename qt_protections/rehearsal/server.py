@@ -13,7 +13,8 @@ import uvicorn
 
 from qt_protections.rehearsal.app import build_app
 from qt_protections.rehearsal.certificate import write_certificate
-from qt_protections.rehearsal.faults import Faults
+from qt_protections.rehearsal.fault_script import FaultScript
+from qt_protections.rehearsal.faults import Address
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.venue import Venue
 
@@ -31,11 +32,16 @@ class _AbruptServer(uvicorn.Server):
         # uvicorn 0.54 raises where it says goodbye to a websocket that is closing already, so wait
         # until each connection is known to be lost.
         while self.server_state.connections:
-            for connection in list(self.server_state.connections):
-                if connection.transport is not None:
-                    connection.transport.abort()
+            self.cut(None)
             await asyncio.sleep(0)
         await super().shutdown(sockets)
+
+    def cut(self, client: Address | None) -> None:
+        """Cut the connection of a client's address, every connection if None."""
+        for connection in list(self.server_state.connections):
+            is_meant = client is None or getattr(connection, "client", None) == client
+            if is_meant and connection.transport is not None:
+                connection.transport.abort()
 
 
 class RehearsalServer:
@@ -52,7 +58,7 @@ class RehearsalServer:
         venue: Venue,
         port: int = 0,
         latency_ms: int = 0,
-        faults: Faults | None = None,
+        script: FaultScript | None = None,
         limits: RateLimits | None = None,
     ) -> None:
         """Take the port.
@@ -61,7 +67,7 @@ class RehearsalServer:
             venue: The exchange to serve.
             port: Port on 127.0.0.1; 0 picks a free one.
             latency_ms: Added round trip, see `build_app`.
-            faults: What goes wrong, see `build_app`.
+            script: What goes wrong, see `build_app`.
             limits: Counts requests, see `build_app`.
 
         Raises:
@@ -73,7 +79,7 @@ class RehearsalServer:
         self._folder = tempfile.TemporaryDirectory(prefix="rehearsal-")
         self.certificate, key = write_certificate(Path(self._folder.name), HOST)
         config = uvicorn.Config(
-            build_app(venue, latency_ms, faults, limits),
+            build_app(venue, latency_ms, script, limits, cut=self._cut),
             # uvloop 0.22 sometimes never returns from loop.close() after TLS connections
             loop="asyncio",
             log_level="critical",
@@ -108,6 +114,9 @@ class RehearsalServer:
             self._thread.join()
         self._socket.close()
         self._folder.cleanup()
+
+    def _cut(self, client: Address | None) -> None:
+        self._server.cut(client)
 
     def __enter__(self) -> Self:
         """Start serving."""

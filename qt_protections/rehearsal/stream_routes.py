@@ -18,12 +18,32 @@ MAX_MESSAGES_PER_S = 10
 Endpoint = Callable[[WebSocket], Awaitable[None]]
 
 
-def stream_routes(streams: Streams) -> APIRouter:
-    """Return the websocket endpoints."""
+def stream_routes(
+    streams: Streams, is_down: Callable[[], bool], cut: Callable[[tuple[str, int]], None]
+) -> APIRouter:
+    """Return the websocket endpoints.
+
+    Args:
+        streams: Who hears what.
+        is_down: Whether new connections get no answer now.
+        cut: Cuts the connection of a client's address.
+    """
+
+    async def refuse(websocket: WebSocket) -> None:
+        cut(websocket.scope["client"])
+
+    def unless_down(endpoint: Endpoint) -> Endpoint:
+        async def answer(websocket: WebSocket) -> None:
+            await (refuse if is_down() else endpoint)(websocket)
+
+        return answer
+
     router = APIRouter()
     for category in (None, *Category):
         root = "" if category is None else f"/{category}"
-        raw, combined = (_endpoint(streams, category, combined=flag) for flag in (False, True))
+        raw, combined = (
+            unless_down(_endpoint(streams, category, combined=flag)) for flag in (False, True)
+        )
         router.add_api_websocket_route(f"{root}/ws", raw)
         router.add_api_websocket_route(f"{root}/ws/{{names:path}}", raw)
         router.add_api_websocket_route(f"{root}/stream", combined)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from qt_protections.rehearsal.account import ZERO, Account
+from qt_protections.rehearsal.agenda import Agenda
 from qt_protections.rehearsal.amendments import Amendments
 from qt_protections.rehearsal.conditional import ConditionalDesk, FlatStops
 from qt_protections.rehearsal.coverage import Replay
@@ -40,6 +41,7 @@ class Venue:
         verdict: What the journal tells of the protection of positions.
         traffic: Requests, counted.
         market: Name of the market, for people.
+        agenda: What is to be done at a moment to come.
         replayed: The recorded market, None if prices are made up.
         listen_keys: Who may hear the user data stream.
         on_moved: Called whenever time and market have moved on.
@@ -80,6 +82,7 @@ class Venue:
         self.market = market
         self.replayed = replayed
         self.journal = Journal(clock())
+        self.agenda = Agenda()
         self.listen_keys = ListenKeys(lambda: self.now_ms)
         self.on_moved: Callable[[], None] = lambda: None
         self.ledger = Ledger(Account(balance), self.journal)
@@ -108,14 +111,10 @@ class Venue:
     def advance(self, now_ms: int | None = None) -> None:
         """Bring the exchange to `now_ms` (the clock's time if None), tick by tick."""
         target_ms = self._clock() if now_ms is None else now_ms
-        for tick in self._feed.until(target_ms):
-            self._pay_funding(tick.ms)
-            self.conditional.run_due(tick.ms)
-            self._step(tick)
-        self._pay_funding(target_ms)
-        self.conditional.run_due(target_ms)
-        self.journal.now_ms = max(self.now_ms, target_ms)
-        self._end_countdowns()
+        for due_ms, action in self.agenda.due(target_ms):
+            self._run_until(due_ms)
+            action()
+        self._run_until(target_ms)
         self.on_moved()
 
     def place_order(self, request: OrderRequest) -> Order:
@@ -197,6 +196,16 @@ class Venue:
         report.traffic = self.traffic.report()
         report.replay = self.replayed
         return report
+
+    def _run_until(self, target_ms: int) -> None:
+        for tick in self._feed.until(target_ms):
+            self._pay_funding(tick.ms)
+            self.conditional.run_due(tick.ms)
+            self._step(tick)
+        self._pay_funding(target_ms)
+        self.conditional.run_due(target_ms)
+        self.journal.now_ms = max(self.now_ms, target_ms)
+        self._end_countdowns()
 
     def _step(self, tick: Tick) -> None:
         self.journal.now_ms = max(self.now_ms, tick.ms)

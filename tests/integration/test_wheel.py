@@ -36,6 +36,8 @@ def test_the_wheel_brings_strategies_and_protections(tmp_path: Path) -> None:
     parts = json.loads(listed.output)
     assert all(str(tmp_path / "empty") in part["folder"] for part in parts)
     assert {part["name"] for part in parts} >= {"QTStrategy", "QtGlobalRegime", "QtSymbolStacking"}
+    options = run(python.with_name("qt-guard"), "exchange", "--help", cwd=elsewhere).output
+    assert "position-lag" in options, "the fault scripts stayed behind"
     folder = next(part["folder"] for part in parts if part["kind"] == "strategy")
     stock = run(
         python.with_name("freqtrade"), "list-strategies", "--strategy-path", folder,

@@ -151,3 +151,41 @@ def test_position_lag(lag_ms: int, code: int) -> None:
     stop = {"algoType": "CONDITIONAL", "symbol": "BTCUSDT", "side": "SELL", "type": "STOP_MARKET"}
     stop |= {"triggerPrice": "1000", "closePosition": "true"}
     assert code_of(place_algo, venue, Params(stop)) == code
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (None, "neither a readable file nor one of"),
+        (
+            "[[fault]]\nkind = 'busy'\nrate = 2\n",
+            "mine.toml, fault 1 (busy) has rate = 2; it should be",
+        ),
+    ],
+    ids=["no-file", "bad-value"],
+)
+def test_fault_script_refusals(tmp_path: Path, script: str | None, said: str) -> None:
+    """A script that cannot be used is refused in one sentence, with code 2."""
+    path = tmp_path / "mine.toml"
+    if script is not None:
+        path.write_text(script)
+    done = run("--port", "0", "--faults", str(path))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "name"), [(["--faults"], "mix"), (["--faults", "down"], "down")], ids=str
+)
+def test_fault_script_by_name(options: list[str], name: str) -> None:
+    """The banner names the shipped script; today's mix if none is named."""
+    with subprocess.Popen(
+        [*COMMAND, "--port", "0", *options], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        head = [process.stdout.readline() for _ in range(4)]
+        process.send_signal(signal.SIGTERM)
+        process.stdout.read()
+        assert process.wait(timeout=30) == 0
+    assert head[3].endswith(f"10000 USDT, faults {name}\n")

@@ -3,14 +3,14 @@
 import pytest
 
 from qt_protections.rehearsal.display import SHOWN_POSITIONS, State, state
-from qt_protections.rehearsal.faults import BASELINE, Faults
 from tests.rehearsal.stage import BTC, ETH, Stage
+from tests.rehearsal.struck import script
 
 
 def shown(stage: Stage) -> State:
     """Return what the page shows a moment later."""
     stage.wait(100)
-    return state(stage.venue, Faults())
+    return state(stage.venue, [])
 
 
 @pytest.mark.parametrize(
@@ -79,6 +79,22 @@ def test_latest_positions_and_open_ones() -> None:
 
 def test_faults_are_named() -> None:
     """The page says what may go wrong."""
-    assert state(Stage().venue, Faults()).faults == []
-    named = state(Stage().venue, Faults(rates=BASELINE)).faults
-    assert named == ["busy 5 %", "lost 4 %", "hang 1 %", "vanish 10 %"]
+    text = """
+    [[fault]]
+    kind = "busy"
+    rate = 0.05
+    [[fault]]
+    kind = "down"
+    at_s = 30
+    for_s = 10
+    every_s = 60
+    [[fault]]
+    kind = "stream_drop"
+    at_s = 5
+    """
+    assert shown(Stage()).faults == []
+    assert state(Stage().venue, script(text).described()).faults == [
+        "busy, 5 % of requests",
+        "down from 30 s for 10 s every 60 s",
+        "stream drop at 5 s",
+    ]

@@ -183,14 +183,14 @@ def test_stops_that_end_otherwise() -> None:
     stage.order()
     stage.algo(quantity=None, reduceOnly=None, closePosition="true", triggerPrice="90000")
     stage.order(side="SELL", reduceOnly="true")
-    stage.venue.conditional.withdraw(stage.algo(triggerPrice="90000").algo_id)
+    stage.venue.conditional.withdraw(stage.algo(triggerPrice="90000").algo_id, "gone")
     ended = {"CANCELED", "REJECTED", "EXPIRED"}
     algos = updates(ear.take(), "ALGO_UPDATE")
     assert [(o["X"], o["rm"]) for o in algos if o["X"] in ended] == [
         ("CANCELED", ""),
         ("REJECTED", "Reduce Only reject"),
         ("EXPIRED", ""),
-        ("REJECTED", "Order was rejected after acceptance"),
+        ("REJECTED", "gone"),
     ]
 
 

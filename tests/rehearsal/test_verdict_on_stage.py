@@ -13,7 +13,7 @@ def withdrawn(stage: Stage) -> None:
     algo = stage.algo()
     stage.order()
     stage.wait(1000)
-    stage.venue.conditional.withdraw(algo.algo_id)
+    stage.venue.conditional.withdraw(algo.algo_id, "gone")
 
 
 def canceled(stage: Stage) -> None:
