@@ -16,12 +16,12 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+from qt_protections.rehearsal.api.gate import ROUTES
+from qt_protections.rehearsal.api.params import Params
 from qt_protections.rehearsal.event_log import EventLog
-from qt_protections.rehearsal.gate import ROUTES
 from qt_protections.rehearsal.journal import Event
-from qt_protections.rehearsal.params import Params
-from qt_protections.rehearsal.scenarios import SCENARIOS
-from qt_protections.rehearsal.tape import build_market
+from qt_protections.rehearsal.market.scenarios import SCENARIOS
+from qt_protections.rehearsal.market.tape import build_market
 from qt_protections.rehearsal.venue import Venue
 
 START_MS = 1_760_000_000_000

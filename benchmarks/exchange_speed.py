@@ -23,11 +23,11 @@ import aiohttp
 from benchmarks.signed import signed_query
 from qt_protections.rehearsal.auth import API_KEY
 from qt_protections.rehearsal.command import wall_clock_ms
-from qt_protections.rehearsal.instruments import INSTRUMENTS
 from qt_protections.rehearsal.limits import RateLimits
-from qt_protections.rehearsal.scenarios import SCENARIOS
+from qt_protections.rehearsal.market.instruments import INSTRUMENTS
+from qt_protections.rehearsal.market.scenarios import SCENARIOS
+from qt_protections.rehearsal.market.tape import build_market
 from qt_protections.rehearsal.server import RehearsalServer, spare_the_market
-from qt_protections.rehearsal.tape import build_market
 from qt_protections.rehearsal.venue import Venue
 
 SYMBOLS, HISTORY_DAYS = 100, 30

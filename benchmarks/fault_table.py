@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks.live_bot import Seen, live_run
-from qt_protections.rehearsal.fault_script import shipped_scripts
+from qt_protections.rehearsal.faults.script import shipped_scripts
 
 BOTS = {"plain": "PlainSignals", "guarded": "GuardedSignals"}
 NO_FAULT = "none"

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from qt_protections.rehearsal.instruments import INSTRUMENTS
+from qt_protections.rehearsal.market.instruments import INSTRUMENTS
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.shipped import base_config
 

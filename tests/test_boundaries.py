@@ -27,6 +27,18 @@ ALLOWED = {
     "shipped": set(),
 }
 
+_STATE = {"auth", "errors", "journal", "limits", "market", "engine", "verdict", "venue"}
+#: The same for the rooms of the rehearsal exchange; its other files stand before or after them all.
+ALLOWED_IN_REHEARSAL = {
+    "market": {"errors"},
+    "engine": {"errors", "journal", "market"},
+    "verdict": {"engine", "journal", "market"},
+    "faults": _STATE,
+    "api": _STATE | {"faults"},
+    "streams": _STATE | {"api"},
+    "page": _STATE | {"api"},
+}
+
 
 def imports(path: Path) -> set[str]:
     """Return what a file imports, as dotted names; `from a import b` is both a and a.b."""
@@ -53,6 +65,17 @@ def test_arrows_run_one_way(module: str) -> None:
     for path in paths:
         own = {name.split(".")[1] for name in imports(path) if name.startswith("qt_protections.")}
         assert own - {module} <= ALLOWED[module], path
+
+
+@pytest.mark.parametrize("room", ALLOWED_IN_REHEARSAL)
+def test_arrows_run_one_way_in_the_exchange(room: str) -> None:
+    """A room of the exchange reaches only for those before it."""
+    prefix = "qt_protections.rehearsal."
+    paths = list((PACKAGE / "rehearsal" / room).rglob("*.py"))
+    assert paths
+    for path in paths:
+        names = {name.removeprefix(prefix) for name in imports(path) if name.startswith(prefix)}
+        assert {name.split(".")[0] for name in names} - {room} <= ALLOWED_IN_REHEARSAL[room], path
 
 
 @pytest.mark.parametrize("module", ["rules", "rehearsal", "settings", "confidence"])

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.fault_table import figures
 from benchmarks.live_bot import Seen
-from qt_protections.rehearsal.fault_kinds import Lost
+from qt_protections.rehearsal.faults.kinds import Lost
 from tests.rehearsal.struck import Struck, fault
 
 

@@ -9,14 +9,14 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from qt_protections.rehearsal.fault_answers import NoAnswerError
-from qt_protections.rehearsal.fault_script import FaultScript
-from qt_protections.rehearsal.faults import Address, Cut, Faults
-from qt_protections.rehearsal.gate import Answer, Gate
+from qt_protections.rehearsal.api.gate import Answer, Gate
+from qt_protections.rehearsal.faults.answers import NoAnswerError
+from qt_protections.rehearsal.faults.at_work import Address, Cut, Faults
+from qt_protections.rehearsal.faults.script import FaultScript
 from qt_protections.rehearsal.limits import RateLimits
-from qt_protections.rehearsal.observatory import observatory
-from qt_protections.rehearsal.stream_routes import stream_routes
-from qt_protections.rehearsal.streams import Streams
+from qt_protections.rehearsal.page.routes import observatory
+from qt_protections.rehearsal.streams.hub import Streams
+from qt_protections.rehearsal.streams.routes import stream_routes
 from qt_protections.rehearsal.venue import Venue
 
 PULSE_S = 0.1

@@ -11,20 +11,24 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
-from qt_protections.rehearsal.candles import MINUTE_MS
-from qt_protections.rehearsal.conditional import FlatStops
+from qt_protections.rehearsal.api.gate import ENDPOINTS
+from qt_protections.rehearsal.engine.conditional import FlatStops
 from qt_protections.rehearsal.event_log import EventLog
-from qt_protections.rehearsal.fault_script import FaultScript, FaultScriptError, load_script
-from qt_protections.rehearsal.gate import ENDPOINTS
+from qt_protections.rehearsal.faults.script import FaultScript, FaultScriptError, load_script
 from qt_protections.rehearsal.journal import JsonObject
+from qt_protections.rehearsal.market.candles import MINUTE_MS
+from qt_protections.rehearsal.market.recordings import (
+    ReplayError,
+    ReplayFacts,
+    recorded_files,
+    utc_text,
+)
+from qt_protections.rehearsal.market.replay import open_replay
+from qt_protections.rehearsal.market.scenarios import SCENARIOS
+from qt_protections.rehearsal.market.tape import build_market
 from qt_protections.rehearsal.options import add_exchange_options, add_market_options
 from qt_protections.rehearsal.overlay import config_overlay
-from qt_protections.rehearsal.recordings import ReplayError, recorded_files, utc_text
-from qt_protections.rehearsal.replay import open_replay
-from qt_protections.rehearsal.report import ReplayFacts
-from qt_protections.rehearsal.scenarios import SCENARIOS
 from qt_protections.rehearsal.server import HOST, PortInUseError, RehearsalServer, spare_the_market
-from qt_protections.rehearsal.tape import build_market
 from qt_protections.rehearsal.venue import POSITION_LAG_MS, START_BALANCE, Venue
 
 PROGRAM = "qt-guard"

@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import TypedDict, Unpack
 
-from qt_protections.rehearsal.book import Side
+from qt_protections.rehearsal.market.book import Side
 
 JsonObject = dict[str, object]
 KEPT_EVENTS = 50_000

@@ -4,11 +4,11 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qt_protections.rehearsal.candles import MINUTE_MS
-from qt_protections.rehearsal.conditional import FlatStops
-from qt_protections.rehearsal.fault_script import shipped_scripts
-from qt_protections.rehearsal.replay import MAX_SPEED, MIN_SPEED
-from qt_protections.rehearsal.scenarios import SCENARIOS
+from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.faults.script import shipped_scripts
+from qt_protections.rehearsal.market.candles import MINUTE_MS
+from qt_protections.rehearsal.market.replay import MAX_SPEED, MIN_SPEED
+from qt_protections.rehearsal.market.scenarios import SCENARIOS
 from qt_protections.rehearsal.venue import POSITION_LAG_MS, START_BALANCE
 
 DEFAULT_PORT = 18443

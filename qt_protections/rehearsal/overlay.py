@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
-from qt_protections.rehearsal.instruments import INSTRUMENTS, Instrument
 from qt_protections.rehearsal.journal import JsonObject
+from qt_protections.rehearsal.market.instruments import INSTRUMENTS, Instrument
 
 # ccxt chooses its table of futures errors by the beginning of the URL
 # (binance.py, get_exceptions_by_url); on a bare loopback address -2021, -2022 and others would

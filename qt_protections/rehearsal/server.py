@@ -13,8 +13,8 @@ import uvicorn
 
 from qt_protections.rehearsal.app import build_app
 from qt_protections.rehearsal.certificate import write_certificate
-from qt_protections.rehearsal.fault_script import FaultScript
-from qt_protections.rehearsal.faults import Address
+from qt_protections.rehearsal.faults.at_work import Address
+from qt_protections.rehearsal.faults.script import FaultScript
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.venue import Venue
 

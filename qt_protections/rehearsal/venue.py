@@ -3,23 +3,24 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from qt_protections.rehearsal.account import ZERO, Account
-from qt_protections.rehearsal.agenda import Agenda
-from qt_protections.rehearsal.amendments import Amendments
-from qt_protections.rehearsal.conditional import ConditionalDesk, FlatStops
-from qt_protections.rehearsal.coverage import Replay
-from qt_protections.rehearsal.desk import Desk
+from qt_protections.rehearsal.engine.account import ZERO, Account
+from qt_protections.rehearsal.engine.agenda import Agenda
+from qt_protections.rehearsal.engine.amendments import Amendments
+from qt_protections.rehearsal.engine.conditional import ConditionalDesk, FlatStops
+from qt_protections.rehearsal.engine.desk import Desk
+from qt_protections.rehearsal.engine.funding import Funding
+from qt_protections.rehearsal.engine.ledger import Ledger
+from qt_protections.rehearsal.engine.liquidation import Liquidator
+from qt_protections.rehearsal.engine.listen_keys import ListenKeys
+from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.feed import PriceFeed, Tick
-from qt_protections.rehearsal.funding import Funding
 from qt_protections.rehearsal.journal import EventKind, Journal
-from qt_protections.rehearsal.ledger import Ledger
-from qt_protections.rehearsal.liquidation import Liquidator
-from qt_protections.rehearsal.listen_keys import ListenKeys
-from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
-from qt_protections.rehearsal.report import ReplayFacts, Report
-from qt_protections.rehearsal.tape import Tape
-from qt_protections.rehearsal.traffic import Traffic
+from qt_protections.rehearsal.market.feed import PriceFeed, Tick
+from qt_protections.rehearsal.market.recordings import ReplayFacts
+from qt_protections.rehearsal.market.tape import Tape
+from qt_protections.rehearsal.verdict.coverage import Replay
+from qt_protections.rehearsal.verdict.report import Report
+from qt_protections.rehearsal.verdict.traffic import Traffic
 
 Clock = Callable[[], int]
 START_BALANCE = Decimal(10_000)

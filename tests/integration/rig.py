@@ -17,15 +17,15 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.command import wall_clock_ms
-from qt_protections.rehearsal.conditional import FlatStops
+from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.feed import PriceFeed, Tick
 from qt_protections.rehearsal.limits import WEIGHT_PER_MINUTE, RateLimits
-from qt_protections.rehearsal.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
+from qt_protections.rehearsal.market.feed import PriceFeed, Tick
+from qt_protections.rehearsal.market.scenarios import SCENARIOS
+from qt_protections.rehearsal.market.tape import Tape, build_market
 from qt_protections.rehearsal.overlay import config_overlay
-from qt_protections.rehearsal.scenarios import SCENARIOS
 from qt_protections.rehearsal.server import RehearsalServer
-from qt_protections.rehearsal.tape import Tape, build_market
 from qt_protections.rehearsal.venue import Venue
 from qt_protections.shipped import base_config
 

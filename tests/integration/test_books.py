@@ -10,7 +10,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
-from qt_protections.rehearsal.ledger import Income
+from qt_protections.rehearsal.engine.ledger import Income
 from tests.integration.rig import Rig, force_entry, held_market
 
 ROUNDS = 29

@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from freqtrade.freqtradebot import FreqtradeBot
 
-from qt_protections.rehearsal.replay import open_replay
+from qt_protections.rehearsal.market.replay import open_replay
 from tests.integration.rig import Rig
 
 EVENT = Path(__file__).parents[3] / "shared/data/events/2025-02-03_binance"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qt_protections.rehearsal.observatory import PAGE
+from qt_protections.rehearsal.page.routes import PAGE
 from tests.integration.commands import ROOT, run
 
 pytestmark = pytest.mark.freqtrade
@@ -22,7 +22,7 @@ def test_the_wheel_brings_strategies_and_protections(tmp_path: Path) -> None:
     built = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "dist")
     assert built.code == 0, built.output
     (wheel,) = (tmp_path / "dist").glob("*.whl")
-    page = {f"qt_protections/rehearsal/page/{path.name}" for path in PAGE.iterdir()}
+    page = {f"qt_protections/rehearsal/page/static/{path.name}" for path in PAGE.iterdir()}
     assert page <= set(zipfile.ZipFile(wheel).namelist())
     venv.create(tmp_path / "empty", with_pip=True)
     python = tmp_path / "empty" / "bin" / "python"

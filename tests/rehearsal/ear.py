@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from qt_protections.rehearsal.streams import Listener, Streams
+from qt_protections.rehearsal.streams.hub import Listener, Streams
 from tests.rehearsal.stage import Stage
 
 

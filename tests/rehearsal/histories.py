@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from qt_protections.rehearsal.book import Side
 from qt_protections.rehearsal.journal import Event, EventKind, Journal
+from qt_protections.rehearsal.market.book import Side
 
 #: Whose, from when and to when (epoch milliseconds), how much.
 Span = tuple[Any, int, int, Decimal]

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from qt_protections.rehearsal.candles import Floats
+from qt_protections.rehearsal.market.candles import Floats
 
 MINUTE = pd.Timedelta("1min")
 FIRST = pd.Timestamp("2025-02-02T12:00", tz="UTC")

@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import numpy as np
 
-from qt_protections.rehearsal.conditional import FlatStops
+from qt_protections.rehearsal.api.intake import place_algo, place_order
+from qt_protections.rehearsal.api.params import Params
+from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.engine.orders import AlgoOrder, Order
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.feed import Tick
-from qt_protections.rehearsal.instruments import INSTRUMENTS
-from qt_protections.rehearsal.intake import place_algo, place_order
-from qt_protections.rehearsal.orders import AlgoOrder, Order
-from qt_protections.rehearsal.params import Params
-from qt_protections.rehearsal.tape import Tape, symbol_tape
+from qt_protections.rehearsal.market.feed import Tick
+from qt_protections.rehearsal.market.instruments import INSTRUMENTS
+from qt_protections.rehearsal.market.tape import Tape, symbol_tape
 from qt_protections.rehearsal.venue import Venue
 
 MIDNIGHT_MS = 1_800_000_000_000 // 86_400_000 * 86_400_000

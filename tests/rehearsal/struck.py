@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 import httpx
 
+from qt_protections.rehearsal.api.gate import ENDPOINTS
 from qt_protections.rehearsal.app import build_app, without_sockets
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
-from qt_protections.rehearsal.fault_script import FaultScript, parse_script
-from qt_protections.rehearsal.faults import Address
-from qt_protections.rehearsal.gate import ENDPOINTS
-from qt_protections.rehearsal.orders import AlgoOrder
-from qt_protections.rehearsal.streams import Streams
+from qt_protections.rehearsal.engine.orders import AlgoOrder
+from qt_protections.rehearsal.faults.at_work import Address
+from qt_protections.rehearsal.faults.script import FaultScript, parse_script
+from qt_protections.rehearsal.streams.hub import Streams
 from tests.rehearsal.stage import BTC, Stage
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from qt_protections.rehearsal.book import Side
 from qt_protections.rehearsal.command import open_venue
-from qt_protections.rehearsal.orders import OrderRequest, OrderType
+from qt_protections.rehearsal.engine.orders import OrderRequest, OrderType
+from qt_protections.rehearsal.market.book import Side
 from qt_protections.rehearsal.server import RehearsalServer
 from tests.rehearsal import shapes
 from tests.rehearsal.clients import KINDS, connected

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 import ccxt
 import pytest
 
+from qt_protections.rehearsal.api.intake import place_algo, place_order
+from qt_protections.rehearsal.api.params import Params
 from qt_protections.rehearsal.command import open_venue
-from qt_protections.rehearsal.intake import place_algo, place_order
 from qt_protections.rehearsal.overlay import api_urls
-from qt_protections.rehearsal.params import Params
 from tests.rehearsal.recorded import frame, write
 from tests.rehearsal.stage import code_of
 

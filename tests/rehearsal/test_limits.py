@@ -2,6 +2,7 @@
 
 import pytest
 
+from qt_protections.rehearsal.api.weights import is_order, request_weight
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.limits import (
     FIRST_BAN_MS,
@@ -13,7 +14,6 @@ from qt_protections.rehearsal.limits import (
     WEIGHT_PER_MINUTE,
     RateLimits,
 )
-from qt_protections.rehearsal.weights import is_order, request_weight
 
 HERE, THERE = "127.0.0.1", "127.0.0.2"
 NOON_MS = 1_800_000_000_000 // MINUTE_MS * MINUTE_MS

@@ -2,8 +2,8 @@
 
 import pytest
 
-from qt_protections.rehearsal.scenarios import SCENARIOS
-from qt_protections.rehearsal.tape import build_market
+from qt_protections.rehearsal.market.scenarios import SCENARIOS
+from qt_protections.rehearsal.market.tape import build_market
 from qt_protections.rehearsal.venue import Venue
 from tests.rehearsal.stage import BTC, MIDNIGHT_MS, Stage, code_of
 

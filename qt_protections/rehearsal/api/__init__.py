@@ -1,0 +1,1 @@
+"""REST: from a request to its answer."""

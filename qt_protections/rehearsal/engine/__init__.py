@@ -1,0 +1,1 @@
+"""Orders, positions and money: what is taken, filled, margined, triggered and liquidated."""

@@ -1,0 +1,45 @@
+"""What a fault does to orders that were accepted, and what the journal says of faults."""
+
+from typing import Unpack
+
+from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus, Order
+from qt_protections.rehearsal.faults.entry import Entry
+from qt_protections.rehearsal.faults.kinds import Cancel, Withdraw
+from qt_protections.rehearsal.journal import EventKind, Facts
+from qt_protections.rehearsal.venue import Venue
+
+
+def note(venue: Venue, entry: Entry, what: str, symbol: str = "", **facts: Unpack[Facts]) -> None:
+    """Write down that a fault struck.
+
+    Args:
+        venue: The exchange.
+        entry: The fault.
+        what: What it did, beginning with the endpoint if it struck a request.
+        symbol: Exchange name, empty if it concerns none.
+        facts: The order it concerns, and the code it was answered with.
+    """
+    facts["cause"], facts["reason"] = entry.kind, what
+    venue.journal.add(EventKind.FAULT, symbol, **facts)
+
+
+def withdraw(venue: Venue, entry: Withdraw, algo: AlgoOrder) -> None:
+    """Reject a conditional order, or let it expire, if it still waits for its trigger."""
+    if algo.status is AlgoStatus.NEW:
+        note(venue, entry, entry.outcome, algo.request.symbol, algo_id=algo.algo_id)
+        venue.conditional.withdraw(algo.algo_id, entry.reason, is_expiry=entry.outcome == "expire")
+
+
+def cancel_algo(venue: Venue, entry: Cancel, algo: AlgoOrder) -> None:
+    """Cancel a conditional order as another client would, if it still waits for its trigger."""
+    if algo.status is AlgoStatus.NEW:
+        note(venue, entry, "canceled", algo.request.symbol, algo_id=algo.algo_id)
+        venue.conditional.cancel(algo.algo_id, None)
+
+
+def cancel_order(venue: Venue, entry: Cancel, order: Order) -> None:
+    """Cancel a plain order as another client would, if it still rests."""
+    if order.is_open:
+        symbol = order.request.symbol
+        note(venue, entry, "canceled", symbol, order_id=order.order_id)
+        venue.desk.cancel(symbol, order.order_id, None)

@@ -1,0 +1,1 @@
+"""The user data stream and the market streams."""
