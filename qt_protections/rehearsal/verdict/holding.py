@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from qt_protections.rehearsal.engine.account import TAKER_FEE_RATIO
 from qt_protections.rehearsal.engine.orders import Cause
 from qt_protections.rehearsal.journal import Event
 from qt_protections.rehearsal.market.book import Side
@@ -159,7 +160,8 @@ class Holding:
         entry = self.entered.price
         if covered is None or covered.price is None or entry is None:
             return None
-        return self.qty_max * abs(entry - covered.price)
+        distance, fees = abs(entry - covered.price), TAKER_FEE_RATIO * (entry + covered.price)
+        return self.qty_max * (distance + fees)
 
     def _count_entry(self, order_id: int | None) -> None:
         if order_id not in self._orders:

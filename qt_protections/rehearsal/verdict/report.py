@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from qt_protections.rehearsal.market.recordings import ReplayFacts
 from qt_protections.rehearsal.verdict.traffic import TrafficReport
 
-# Fees of 0.1 % of the value are a fifth of the planned risk at a stop distance of 0.5 %.
+# Slippage of 0.15 % of the price, at a stop distance of 0.5 % with fees of 0.1 %.
 LOSS_TOLERANCE_RATIO = 0.25
 
 
@@ -162,8 +162,9 @@ class PositionReport(BaseModel):
         stop_live_before_entry: Whether its cover stood complete before the first fill.
         stop_lead_ms: From acceptance of the stop that completed the cover to the first fill;
             negative if the stop came later, None if it never was covered.
-        planned_risk: `qty_max` times the distance between `entry_price` and the trigger of the
-            stop that first completed the cover, USDT, without fees; None without such a stop.
+        planned_risk: What `qty_max` loses from `entry_price` to the trigger of the stop that
+            first completed the cover, taker fees at both prices included, USDT; None without
+            such a stop.
         loss_ratio: Loss with fees as a ratio of `planned_risk`; None while open, without a loss,
             or without a planned risk.
         stop_slippage: What the fills of its stops cost beyond their triggers, USDT; negative if
@@ -272,7 +273,7 @@ class Losses(BaseModel):
         unplanned: Closed at a loss, without one.
         mean_ratio: Mean of loss by planned risk.
         worst_ratio: Worst of them.
-        tolerance_ratio: How much above 1 a ratio may be: fees and slippage are not planned.
+        tolerance_ratio: How much above 1 a ratio may be: slippage is not planned.
         exceeding: Ratios above 1 by more than that.
     """
 

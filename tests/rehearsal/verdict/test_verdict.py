@@ -175,7 +175,8 @@ def test_risk_and_slippage(events: list[Event]) -> None:
         assert position.stop_lead_ms == (None if cover is None else position.opened_ms - cover.ms)
         planned = None
         if cover is not None and cover.price is not None:
-            planned = position.qty_max * abs(position.entry_price - float(cover.price))
+            entry, trigger = position.entry_price, float(cover.price)
+            planned = position.qty_max * (abs(entry - trigger) + 0.0005 * (entry + trigger))
         assert position.planned_risk == pytest.approx(planned)
         loss = position.fees - position.realized_pnl
         if position.closed_ms is not None and planned and loss > 0:

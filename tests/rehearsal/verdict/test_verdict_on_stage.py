@@ -112,7 +112,8 @@ def test_a_stop_run_through(side: str, trigger: int, then: int) -> None:
     assert beyond > 490
     assert position.stop_slippage == pytest.approx(beyond * 0.01)
     assert position.stop_slippage_ratio == pytest.approx(beyond / trigger)
-    planned = abs(position.entry_price - trigger) * 0.01
+    fees = 0.0005 * (position.entry_price + trigger)
+    planned = (abs(position.entry_price - trigger) + fees) * 0.01
     assert position.planned_risk == pytest.approx(planned)
     loss = position.fees - position.realized_pnl
     assert position.loss_ratio == pytest.approx(loss / planned)
