@@ -1,5 +1,6 @@
 """Faults over a real socket, as the real ccxt meets them."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,11 +8,15 @@ from typing import Any
 import ccxt
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosedError, WebSocketException
+from websockets.sync.client import connect
 
 from qt_protections.rehearsal.command import open_venue
 from qt_protections.rehearsal.server import RehearsalServer
 from tests.rehearsal.struck import fault, script
 from tests.rehearsal.test_server import PAIR, options
+
+PATIENCE_S = 30.0
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 
@@ -71,6 +76,26 @@ def test_down_cuts_connections_and_spares_the_observatory() -> None:
             client.fetch_time()
         health = httpx.get(f"{server.url}/_rehearsal/health", verify=False)  # noqa: S501  self-signed
         assert health.json()["ok"] is True
+
+
+def test_down_answers_no_websocket() -> None:
+    """A stream cannot be opened while nothing answers."""
+    with struck(fault("down", for_s=999)) as (server, _):
+        trust = ssl.create_default_context(cafile=str(server.certificate))
+        address = f"wss://127.0.0.1:{server.port}/market/ws/btcusdt@aggTrade"
+        with pytest.raises((OSError, WebSocketException)), connect(address, ssl=trust) as socket:
+            socket.recv()
+
+
+def test_streams_are_dropped_and_come_back() -> None:
+    """A script hangs up on every websocket; a new one is served."""
+    with struck(fault("stream_drop", at_s=1)) as (server, _):
+        trust = ssl.create_default_context(cafile=str(server.certificate))
+        address = f"wss://127.0.0.1:{server.port}/market/ws/btcusdt@aggTrade"
+        with connect(address, ssl=trust) as socket, pytest.raises(ConnectionClosedError):
+            list(socket)
+        with connect(address, ssl=trust) as again:
+            assert again.recv(timeout=PATIENCE_S)
 
 
 def _connections(server: RehearsalServer) -> set[object]:
