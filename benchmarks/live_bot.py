@@ -1,19 +1,18 @@
 """A real bot in live mode on a rehearsal exchange of its own, for some seconds."""
 
 import json
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from qt_protections.processes import free_port, running
 from qt_protections.rehearsal.market.instruments import INSTRUMENTS
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.shipped import base_config
@@ -55,15 +54,15 @@ def live_run(
         faults: Fault script; None for none.
         seconds: From the opening of the exchange to the end, the start of the bot included.
     """
-    port = _free_port()
+    port = free_port()
     struck = [] if faults is None else [f"--faults={faults}"]
     exchange = [
         *_PYTHON, "qt_protections.rehearsal", "exchange", f"--scenario={scenario}",
         f"--port={port}", f"--seed={seed}", *struck,
     ]  # fmt: skip
-    with _process(exchange, folder / "exchange.log") as venue:
+    with running(exchange, folder / "exchange.log") as venue:
         opened = _wait_until_open(port, venue)
-        with _process(_bot(folder, strategy, port), folder / "console.log") as bot:
+        with running(_bot(folder, strategy, port), folder / "console.log") as bot:
             time.sleep(max(0.0, opened + seconds - time.monotonic()))
             ended = bot.poll() is not None
             report, events = _ask(port, "report"), _ask(port, "events")
@@ -86,28 +85,6 @@ def _bot(folder: Path, strategy: str, port: int) -> list[str]:
         f"--strategy={strategy}", f"--strategy-path={STRATEGIES}",
         f"--userdir={folder / 'user_data'}", f"--logfile={folder / 'freqtrade.log'}",
     ]  # fmt: skip
-
-
-@contextmanager
-def _process(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)  # noqa: S603
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_open(port: int, venue: "subprocess.Popen[bytes]") -> float:

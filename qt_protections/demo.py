@@ -3,13 +3,9 @@
 import argparse
 import json
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +13,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from qt_protections.processes import free_port, running
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.reports.rehearsed import Rehearsed, as_report, as_table, rehearsed
 from qt_protections.shipped import base_config, strategies_folder
@@ -57,13 +54,16 @@ def run(arguments: argparse.Namespace) -> int:
     out: Path = arguments.out
     _make_room(out)
     console = Console(stderr=arguments.json)
-    port = _free_port()
+    port = free_port()
     with (
-        _process(_exchange_command(arguments, port), out / "exchange.log") as exchange,
+        running(_exchange_command(arguments, port), out / "exchange.log") as exchange,
         httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=False) as client,  # noqa: S501  self-signed, loopback
     ):
         _wait_until_open(client, exchange, out / "exchange.log")
-        with _process(_bot_command(out, port), out / "freqtrade.console.log") as bot:
+        console.print(
+            f"Watch it: {client.base_url} (the browser warns: it does not know the exchange)"
+        )
+        with running(_bot_command(out, port), out / "freqtrade.console.log") as bot:
             _watch(client, bot, out, arguments.seconds, console)
         figures, report = _read(client, out)
     (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
@@ -98,6 +98,7 @@ def _exchange_command(arguments: argparse.Namespace, port: int) -> list[str]:
         f"--port={port}",
         f"--seed={arguments.seed}",
         f"--latency-ms={arguments.latency_ms}",
+        f"--events={arguments.out / 'events.jsonl'}",
     ]
 
 
@@ -116,29 +117,6 @@ def _bot_command(out: Path, port: int) -> list[str]:
         f"--userdir={out / 'user_data'}",
         f"--logfile={out / 'freqtrade.log'}",
     ]
-
-
-@contextmanager
-def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a command with its output in a file; end it as Ctrl-C would."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)  # noqa: S603
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_open(client: httpx.Client, exchange: subprocess.Popen[bytes], log: Path) -> None:

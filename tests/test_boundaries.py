@@ -24,6 +24,7 @@ ALLOWED = {
     "locks": {"errors", "protections"},
     "rehearsal": set(),
     "reports": set(),
+    "processes": set(),
     "shipped": set(),
 }
 

@@ -30,6 +30,7 @@ from qt_protections.rehearsal.venue import Venue
 from qt_protections.shipped import base_config
 
 HERE = Path(__file__).parent
+BTC, ETH, ZEN = "BTC/USDT:USDT", "ETH/USDT:USDT", "ZEN/USDT:USDT"
 
 
 class HeldFeed:
@@ -196,3 +197,8 @@ class Rig:
 def force_entry(bot: FreqtradeBot, pair: str, side: str = "long") -> Trade | None:
     """Enter as `/forcelong` and `/forceshort` do."""
     return RPC(bot)._rpc_force_entry(pair, None, order_side=SignalDirection(side))
+
+
+def naked_max(rig: Rig) -> float:
+    """The longest time any position stood without cover, by the exchange's own log."""
+    return float(rig.report()["summary"]["naked_s"]["max"])

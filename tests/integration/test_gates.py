@@ -1,0 +1,213 @@
+"""What a live bot lets in and keeps out, and what it says of it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from freqtrade.exceptions import DependencyException, StrategyError
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import PairLocks, Trade
+from freqtrade.plugins.protectionmanager import ProtectionManager
+from freqtrade.resolvers import ProtectionResolver
+from freqtrade.rpc.rpc import RPCException
+
+from qt_protections.errors import EntryRefused, GuardNotInstalled
+from qt_protections.rules.verdict import DenyCode
+from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
+
+
+def test_shorts_are_refused_in_an_uptrend_but_for_the_exception(rig: Rig) -> None:
+    """`/forceshort` meets the same gate; ZEN is below its own EMA200 with confidence 90 %."""
+    bot = rig.bot()
+    with pytest.raises(RPCException, match="Failed to enter"):
+        force_entry(bot, BTC, "short")
+    assert rig.events("stop_accepted", "order_accepted") == []
+    assert force_entry(bot, ZEN, "short") is not None
+
+
+def test_the_short_side_is_locked_for_all_to_see(rig: Rig) -> None:
+    """One lock on all pairs' shorts, with a reason; only the exception is let past it."""
+    bot = rig.bot()
+    bot.process()
+    (lock,) = PairLocks.get_pair_locks("*", side="short")
+    assert lock.side == "short"
+    assert "BTC/USDT:USDT 4h is in UPTREND" in str(lock.reason)
+    assert bot.strategy.is_pair_locked(BTC, side="short")
+    assert not bot.strategy.is_pair_locked(BTC, side="long")
+    assert not bot.strategy.is_pair_locked(ZEN, side="short")
+    PairLocks.lock_pair(ZEN, lock.lock_end_time_utc, "by hand", side="short")
+    assert bot.strategy.is_pair_locked(ZEN, side="short"), "only the guard's own lock may be passed"
+
+
+def test_a_full_symbol_is_locked(rig: Rig) -> None:
+    """The stacking protection shows what it refuses in /locks."""
+    bot = rig.bot(qt={"max_positions_per_symbol": 1})
+    force_entry(bot, BTC)
+    bot.process()
+    reasons = [str(lock.reason) for lock in PairLocks.get_pair_locks(BTC)]
+    assert any(r.startswith("QtSymbolStacking: BTC holds 1 positions") for r in reasons)
+
+
+def test_protections_of_the_strategy_and_the_guard_stand_together(rig: Rig) -> None:
+    """The start-up message describes all of them."""
+    bot = rig.bot()
+    assert bot.protections.name_list == ["CooldownPeriod", "QtGlobalRegime", "QtSymbolStacking"]
+    described = " ".join(text for entry in bot.protections.short_desc() for text in entry.values())
+    assert "No shorts while BTC/USDT:USDT 4h is in an UPTREND" in described
+    assert "At most 2 positions per symbol" in described
+
+
+def test_a_worker_finds_the_protections(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of hyperopt's has loaded no guard; reading the list tells the loader the way."""
+    bot = rig.bot()
+    monkeypatch.setattr(ProtectionResolver, "extra_path", None)
+    manager = ProtectionManager(bot.config, bot.strategy.protections)
+    assert "QtGlobalRegime" in manager.name_list
+
+
+@pytest.mark.parametrize("rig", ["calm"], indirect=True)
+def test_no_lock_without_an_uptrend(rig: Rig) -> None:
+    """Sideways, shorts are free."""
+    bot = rig.bot()
+    assert PairLocks.get_pair_locks("*", side="short") == []
+    assert force_entry(bot, BTC, "short") is not None
+
+
+def test_the_strategy_is_still_heard(rig: Rig) -> None:
+    """Its refusal counts, and its smaller stake wins over the risk's."""
+    bot = rig.bot("GuardedConfirming")
+    with pytest.raises(RPCException, match="Failed to enter"):
+        force_entry(bot, "SOL/USDT:USDT")
+    trade = force_entry(bot, ETH)
+    assert trade is not None
+    assert trade.stake_amount == pytest.approx(20, rel=0.05)
+
+
+def test_the_stake_loses_the_risk_at_the_stop(rig: Rig) -> None:
+    """Size, leverage and stop agree: notional times distance and fees is 0.75 % of equity."""
+    bot = rig.bot(max_open_trades=1)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    notional = trade.amount * trade.open_rate
+    loss = trade.amount * (trade.open_rate - trade.stop_loss) + notional * 2 * 0.0005
+    assert loss == pytest.approx(0.0075 * 9_900, rel=0.02)
+
+
+def _broken(*_: object, **__: object) -> Any:
+    raise RuntimeError("forced by a test")
+
+
+def break_gate(bot: FreqtradeBot, gate: str) -> None:
+    """Force an exception inside one gate of a running bot."""
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    breaking: dict[str, Callable[[], None]] = {
+        "signal": lambda: setattr(post.gates, "_signal", _broken),
+        "rule": lambda: setattr(post.gates, "_limit", None),
+        "sizing": lambda: setattr(post, "_sizing", None),
+        "plan": lambda: setattr(post, "_stop_for", _broken),
+    }
+    breaking[gate]()
+
+
+@pytest.mark.parametrize("gate", ["signal", "rule", "sizing", "plan"])
+def test_an_error_inside_a_gate_refuses_the_entry(rig: Rig, gate: str) -> None:
+    """Whatever cannot be judged is refused, by signal and by force."""
+    bot = rig.bot("GuardedAlways", max_open_trades=0)
+    break_gate(bot, gate)
+    bot.config["max_open_trades"] = 5
+    bot.process()
+    with pytest.raises((DependencyException, RPCException)):
+        force_entry(bot, BTC)
+    assert rig.events("stop_accepted", "order_accepted") == []
+    assert Trade.get_open_trades() == []
+
+
+@pytest.mark.parametrize("gate", ["signal", "rule", "plan"])
+def test_an_error_at_the_door_refuses_the_entry(rig: Rig, gate: str) -> None:
+    """A second entry asks neither for confirmation nor for a stake: the door refuses it alone."""
+    bot = rig.bot()
+    force_entry(bot, BTC)
+    held = rig.position("BTCUSDT")
+    break_gate(bot, gate)
+    with pytest.raises(EntryRefused) as refused:
+        force_entry(bot, BTC)
+    assert refused.value.denial.code is DenyCode.GATE_FAILED
+    assert rig.position("BTCUSDT") == held
+    assert len(rig.live_stops("BTCUSDT")) == 1
+
+
+@pytest.mark.parametrize("pair", [BTC, ETH], ids=["confirm_trade_entry", "custom_stake_amount"])
+def test_an_error_in_the_strategys_own_callback_refuses_the_entry(rig: Rig, pair: str) -> None:
+    """Freqtrade would take either for a yes."""
+    bot = rig.bot("GuardedRaising")
+    with pytest.raises(RPCException, match="Failed to enter"):
+        force_entry(bot, pair)
+    assert force_entry(bot, "SOL/USDT:USDT") is not None
+
+
+def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
+    """The strategy asks for 2,000 again and again: it gets the risk's share once, then nothing."""
+    bot = rig.bot("GuardedAdjusting", max_open_trades=1)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    first = rig.position("BTCUSDT")
+    for _ in range(3):
+        bot.process()
+    assert trade.nr_of_successful_entries == 2
+    assert rig.position("BTCUSDT") == pytest.approx(2 * first, rel=0.05)
+    assert float(rig.live_stops("BTCUSDT")[0].request.quantity) == rig.position("BTCUSDT")
+    assert naked_max(rig) == 0
+
+
+def test_without_a_trend_shorts_are_refused(rig: Rig) -> None:
+    """An error in the trends leaves the frame standing, with the regime unknown."""
+    bot = rig.bot("GuardedAlways", max_open_trades=1)
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    post.market._history = _broken
+    frame = bot.dataprovider.ohlcv(ZEN, "1m")
+    analysed = bot.strategy.advise_indicators(frame, {"pair": ZEN})
+    assert set(analysed["qt_regime"]) == {"UNKNOWN"}
+    bot.process()
+    assert bot.last_process is not None, "the protections' error must not end the loop"
+
+
+def test_a_dry_run_trades_under_the_guard_too(rig: Rig) -> None:
+    """The default of config.json: a simulated stop before a simulated entry, nothing sent."""
+    bot = rig.bot(dry_run=True)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    (stop,) = trade.open_sl_orders
+    assert stop.ft_price == trade.stop_loss
+    assert rig.events("order_accepted", "stop_accepted") == []
+    rig.move("BTCUSDT", 0.975)
+    for _ in range(2):
+        bot.process()
+    assert not trade.is_open
+    assert trade.exit_reason == "stoploss_on_exchange"
+
+
+def test_an_error_in_bot_start_stops_the_start(rig: Rig) -> None:
+    """No guard, no bot."""
+    with pytest.raises(StrategyError, match="forced by a test"):
+        rig.bot("GuardedFailsAtStart")
+
+
+def test_spot_is_refused_with_the_fix(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mode the guard cannot cover stops the start, and says which setting to change."""
+    bot = rig.bot()
+    monkeypatch.setitem(bot.config, "trading_mode", "spot")
+    with pytest.raises(GuardNotInstalled, match='"trading_mode": "futures"'):
+        bot.strategy.bot_start()
+
+
+def test_an_exit_is_never_obstructed(rig: Rig) -> None:
+    """With every gate broken a forced exit still closes, and takes its stop along."""
+    bot = rig.bot()
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    break_gate(bot, "signal")
+    break_gate(bot, "plan")
+    RPC(bot)._rpc_force_exit(str(trade.id))
+    bot.process()
+    assert rig.position("BTCUSDT") == 0
+    assert rig.live_stops("BTCUSDT") == []
