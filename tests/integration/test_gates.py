@@ -9,7 +9,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ProtectionResolver
-from freqtrade.rpc.rpc import RPCException
+from freqtrade.rpc.rpc import RPC, RPCException
 
 from qt_protections.errors import EntryRefused, GuardNotInstalled
 from qt_protections.rules.verdict import DenyCode
