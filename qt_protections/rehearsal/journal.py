@@ -141,7 +141,8 @@ class Journal:
     def since(self, seq: int) -> list[Event]:
         """Return the events numbered `seq` or higher that are still held, oldest first."""
         oldest = self._count - len(self._events)
-        return list(islice(self._events, max(0, seq - oldest), None))
+        skipped = min(max(0, seq - oldest), len(self._events))
+        return list(islice(self._events, skipped, None))
 
     def add(self, kind: EventKind, symbol: str, **facts: Unpack[Facts]) -> None:
         """Append an event at the present time; see `Event` for the fields."""

@@ -25,6 +25,7 @@ CLIENT_ID = re.compile(r"[\.A-Z\:/a-z0-9_-]*")
 MAX_CLIENT_ID = 36
 # Python reads more as a number than an exchange does: underscores, blanks, other scripts' digits.
 INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+INTEGERS = range(-(2**63), 2**63)
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 # Powers of ten and digits within which decimal arithmetic on products stays exact enough.
 MAX_MAGNITUDE, MAX_DIGITS = 20, 28
@@ -58,7 +59,7 @@ class Params:
     def integer(self, name: str) -> int:
         """Return a mandatory integer; refuse (-1102) if absent or malformed."""
         text = self.text(name)
-        if not INTEGER.fullmatch(text):
+        if not INTEGER.fullmatch(text) or int(text) not in INTEGERS:
             raise missing(name)
         return int(text)
 

@@ -63,7 +63,7 @@ def parse_message(text: str) -> StreamRequest:
     """
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise StreamRequestError(3, "Invalid JSON: expected value at line 1 column 1") from None
     if not isinstance(body, dict):
         raise StreamRequestError(2, "Invalid request: expected an object")

@@ -39,6 +39,7 @@ def test_subscriptions_change() -> None:
     [
         ("", 3),
         ("{'method': 'SUBSCRIBE'}", 3),
+        pytest.param("[" * 100_000, 3, id="deep"),
         ("[]", 2),
         ("{}", 2),
         ('{"method": "SHOUT", "id": 1}', 2),
