@@ -109,12 +109,12 @@ class ConditionalDesk:
             if algo.status is AlgoStatus.NEW:
                 self._end(algo, AlgoStatus.CANCELED, EventKind.STOP_CANCELED)
 
-    def withdraw(self, algo_id: int, reason: str, *, is_expiry: bool = False) -> None:
-        """Reject an order after it was accepted, or let it expire; done ones stay."""
+    def withdraw(self, algo_id: int, reason: str, status: AlgoStatus = AlgoStatus.REJECTED) -> None:
+        """End an accepted order as its client did not ask for; one past its trigger stays."""
         algo = self.algos[algo_id]
         if algo.status is AlgoStatus.NEW:
             algo.reason = reason
-            status = AlgoStatus.EXPIRED if is_expiry else AlgoStatus.REJECTED
+            is_expiry = status is AlgoStatus.EXPIRED
             kind = EventKind.STOP_EXPIRED if is_expiry else EventKind.STOP_WITHDRAWN
             self._end(algo, status, kind, reason=reason)
 

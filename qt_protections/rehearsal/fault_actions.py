@@ -27,14 +27,16 @@ def withdraw(venue: Venue, entry: Withdraw, algo: AlgoOrder) -> None:
     """Reject a conditional order, or let it expire, if it still waits for its trigger."""
     if algo.status is AlgoStatus.NEW:
         note(venue, entry, entry.outcome, algo.request.symbol, algo_id=algo.algo_id)
-        venue.conditional.withdraw(algo.algo_id, entry.reason, is_expiry=entry.outcome == "expire")
+        expires = entry.outcome == "expire"
+        status = AlgoStatus.EXPIRED if expires else AlgoStatus.REJECTED
+        venue.conditional.withdraw(algo.algo_id, entry.reason, status)
 
 
 def cancel_algo(venue: Venue, entry: Cancel, algo: AlgoOrder) -> None:
     """Cancel a conditional order as another client would, if it still waits for its trigger."""
     if algo.status is AlgoStatus.NEW:
         note(venue, entry, "canceled", algo.request.symbol, algo_id=algo.algo_id)
-        venue.conditional.cancel(algo.algo_id, None)
+        venue.conditional.withdraw(algo.algo_id, "", AlgoStatus.CANCELED)
 
 
 def cancel_order(venue: Venue, entry: Cancel, order: Order) -> None:
