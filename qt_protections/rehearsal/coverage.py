@@ -35,6 +35,7 @@ class Replay:
         self._past_totals = Totals()
         self._past_naked_s = array("d")
         self._funding = ZERO
+        self._insurance = ZERO
         self._now_ms = 0
         self._touched: set[str] = set()
         self._handlers: dict[EventKind, Callable[[Event], None]] = {
@@ -44,6 +45,7 @@ class Replay:
             EventKind.STOP_ACCEPTED: self._accept,
             EventKind.STOP_REJECTED: self._reject,
             EventKind.FUNDING: self._fund,
+            EventKind.INSURANCE: self._insure,
             **dict.fromkeys(STOP_ENDS, self._end),
         }
 
@@ -75,6 +77,7 @@ class Replay:
         summary.stops = self._book.stop_counts()
         summary.orphans, summary.orphan_s = self._book.orphan_counts(self.orphans(), self._now_ms)
         summary.funding = float(self._funding)
+        summary.insurance = float(self._insurance)
         return summary
 
     def positions(self, latest: int | None = None) -> list[PositionReport]:
@@ -173,6 +176,9 @@ class Replay:
 
     def _fund(self, event: Event) -> None:
         self._funding += event.fee or ZERO
+
+    def _insure(self, event: Event) -> None:
+        self._insurance += event.fee or ZERO
 
 
 def replay(events: Iterable[Event], now_ms: int) -> Report:

@@ -307,6 +307,8 @@ class Summary(BaseModel):
         realized_pnl: USDT, without fees.
         fees: USDT.
         funding: USDT paid.
+        insurance: USDT paid to the insurance fund when liquidated, less what it paid; no
+            position's own figures have it.
     """
 
     closed: int = 0
@@ -328,6 +330,7 @@ class Summary(BaseModel):
     realized_pnl: float = 0.0
     fees: float = 0.0
     funding: float = 0.0
+    insurance: float = 0.0
 
 
 class ReplayFacts(BaseModel):

@@ -225,6 +225,16 @@ def test_liquidation() -> None:
     assert other.take() == []
 
 
+def test_insurance_is_told_where_it_moves_the_wallet() -> None:
+    """A gap through the bankruptcy price: the fund takes over, then the rest of the margin."""
+    stage = Stage(balance=1000, isolated=True)
+    stage.order(quantity="0.1")
+    ear = open_ear(stage)
+    stage.drift(80_000)
+    told = [m["a"]["B"][0] for m in ear.take() if m.get("a", {}).get("m") == "INSURANCE_CLEAR"]
+    assert [Decimal(balance["bc"]) < 0 for balance in told] == [True]
+
+
 def test_funding_leverage_and_margin_type() -> None:
     """Changes of the account that are no orders."""
     stage = Stage()

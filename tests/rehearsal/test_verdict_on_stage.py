@@ -134,6 +134,19 @@ def test_a_loss_without_a_plan() -> None:
     assert (summary.losses.planned, summary.losses.unplanned) == (0, 1)
 
 
+@pytest.mark.parametrize("isolated", [True, False])
+def test_money_adds_up(isolated: bool) -> None:
+    """Profit less fees, funding and insurance is the change of the wallet, with a liquidation."""
+    stage = Stage(isolated=isolated, balance=1000)
+    stage.order(quantity="0.1")
+    stage.drift(80_000)
+    summary = stage.venue.report().summary
+    costs = summary.fees + summary.funding + summary.insurance
+    change = float(stage.venue.account.wallet) - 1000
+    assert summary.insurance != 0
+    assert summary.realized_pnl - costs == pytest.approx(change, abs=1e-6)
+
+
 def test_liquidations_are_counted() -> None:
     """A liquidated position is counted, and its leftover stop is an orphan."""
     stage = Stage(isolated=True)
