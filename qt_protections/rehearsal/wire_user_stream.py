@@ -225,4 +225,5 @@ _TELLERS: dict[EventKind, Callable[[Venue, Event], list[JsonObject]]] = {
     EventKind.INSURANCE: _insurance,
     EventKind.LEVERAGE_CHANGED: _leverage,
     EventKind.MARGIN_TYPE_CHANGED: _account_change("MARGIN_TYPE_CHANGE"),
+    EventKind.MARGIN_MOVED: _account_change("MARGIN_TRANSFER"),
 }

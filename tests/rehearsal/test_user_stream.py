@@ -254,6 +254,12 @@ def test_funding_leverage_and_margin_type() -> None:
     leverage, margin = ear.take()
     assert (leverage["e"], leverage["ac"]) == ("ACCOUNT_CONFIG_UPDATE", {"s": ETH, "l": 5})
     assert (margin["a"]["m"], margin["a"]["P"][0]["mt"]) == ("MARGIN_TYPE_CHANGE", "isolated")
+    stage.order(symbol=ETH, quantity="1")
+    ear = open_ear(stage)
+    stage.venue.move_margin(ETH, Decimal(10))
+    (moved,) = ear.take()
+    assert (moved["a"]["m"], moved["a"]["B"][0]["bc"]) == ("MARGIN_TRANSFER", "0.00000000")
+    assert Decimal(moved["a"]["P"][0]["iw"]) == stage.venue.account.position(ETH).margin
 
 
 def test_refusals_are_not_told() -> None:
