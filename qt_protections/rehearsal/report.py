@@ -152,7 +152,8 @@ class PositionReport(BaseModel):
         exit_price: Mean price of the closing fills, USDT; None before the first.
         exit: What closed it: stop, trailing, take_profit, market, limit, liquidation.
         liquidated: Whether the exchange liquidated any of it.
-        margin_max: Largest isolated margin, USDT.
+        margin_max: Largest margin put behind it, USDT: its isolated margin, or in cross its
+            entry value by the leverage.
         realized_pnl: USDT, without fees.
         pnl_ratio: Realised profit as a ratio of `margin_max`, without fees.
         fees: USDT.
