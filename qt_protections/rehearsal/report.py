@@ -157,6 +157,7 @@ class PositionReport(BaseModel):
         realized_pnl: USDT, without fees.
         pnl_ratio: Realised profit as a ratio of `margin_max`, without fees.
         fees: USDT.
+        insurance: USDT paid to the insurance fund for its liquidation, negative if the fund paid.
         naked_s: Seconds it stood without live stops covering its full size.
         naked_by_cause: The same by cause, with the number of gaps.
         gaps: Its latest 100 naked gaps, oldest first.
@@ -165,8 +166,8 @@ class PositionReport(BaseModel):
             negative if the stop came later, None if it never was covered.
         planned_risk: `qty_max` times the distance between `entry_price` and the trigger of the
             stop that first completed the cover, USDT, without fees; None without such a stop.
-        loss_ratio: Loss with fees as a ratio of `planned_risk`; None while open, without a loss,
-            or without a planned risk.
+        loss_ratio: Loss with fees and insurance as a ratio of `planned_risk`; None while open,
+            without a loss, or without a planned risk.
         stop_slippage: What the fills of its stops cost beyond their triggers, USDT; negative if
             they were better; None without such fills.
         stop_slippage_ratio: The same as a ratio of those fills' value at their triggers.
@@ -188,6 +189,7 @@ class PositionReport(BaseModel):
     realized_pnl: float = 0.0
     pnl_ratio: float = 0.0
     fees: float = 0.0
+    insurance: float = 0.0
     naked_s: float = 0.0
     naked_by_cause: dict[GapCause, GapTotal] = {}
     gaps: list[Gap] = []
@@ -266,7 +268,7 @@ class Slippage(BaseModel):
 
 
 class Losses(BaseModel):
-    """Losses of closed positions, fees included, against their planned risk.
+    """Losses of closed positions, fees and insurance included, against their planned risk.
 
     Attributes:
         planned: Closed at a loss, with a planned risk.
@@ -308,8 +310,7 @@ class Summary(BaseModel):
         realized_pnl: USDT, without fees.
         fees: USDT.
         funding: USDT paid.
-        insurance: USDT paid to the insurance fund when liquidated, less what it paid; no
-            position's own figures have it.
+        insurance: USDT paid to the insurance fund, less what it paid.
     """
 
     closed: int = 0
