@@ -26,7 +26,7 @@ class StopCounts(BaseModel):
     `accepted` is the sum of all that follow from `canceled` on, `rejected_at_trigger` included.
 
     Attributes:
-        requested: Sent with well-formed parameters.
+        requested: Sent, those included whose parameters cannot be read.
         accepted: Answered NEW.
         rejected: Answered with an error.
         rejected_at_trigger: Accepted, but refused when the trigger was hit.
