@@ -82,7 +82,7 @@ def _exchange(gate: Gate, latency_s: float, cut: Cut, sleep: Sleep) -> APIRouter
 
     @router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
     async def exchange(request: Request) -> Response:
-        body = (await request.body()).decode()
+        body = (await request.body()).decode(errors="replace")
         await sleep(latency_s / 2)
         fate = gate.meet(request, body)
         await sleep(fate.delay_s("before"))

@@ -40,7 +40,7 @@ def check_signature(payload: str, api_key: str | None) -> None:
     if not found:
         raise missing("signature")
     expected = hmac.new(API_SECRET.encode(), signed.rstrip("&").encode(), hashlib.sha256)
-    if not hmac.compare_digest(expected.hexdigest(), signature):
+    if not hmac.compare_digest(expected.hexdigest().encode(), signature.encode()):
         raise VenueError(-1022)
 
 

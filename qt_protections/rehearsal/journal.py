@@ -36,6 +36,7 @@ class EventKind(StrEnum):
     INSURANCE = "insurance"
     LEVERAGE_CHANGED = "leverage_changed"
     MARGIN_TYPE_CHANGED = "margin_type_changed"
+    MARGIN_MOVED = "margin_moved"
     FAULT = "fault"
 
 
@@ -78,7 +79,7 @@ class Event:
         cause: Why a fill happened, or the kind of a fault.
         fee: USDT.
         realized: Profit of the fill in USDT, without fees.
-        margin: Isolated margin of the position after the fill, in USDT.
+        margin: USDT behind the position after the fill, see `Account.entry_margin`.
         code: Binance's error code of a refusal.
         reason: Text of a refusal or expiry; of a fault, the endpoint and what was done.
     """
@@ -141,7 +142,8 @@ class Journal:
     def since(self, seq: int) -> list[Event]:
         """Return the events numbered `seq` or higher that are still held, oldest first."""
         oldest = self._count - len(self._events)
-        return list(islice(self._events, max(0, seq - oldest), None))
+        skipped = min(max(0, seq - oldest), len(self._events))
+        return list(islice(self._events, skipped, None))
 
     def add(self, kind: EventKind, symbol: str, **facts: Unpack[Facts]) -> None:
         """Append an event at the present time; see `Event` for the fields."""

@@ -29,10 +29,11 @@ def signed(query: str, secret: str = API_SECRET) -> str:
         (signed("a=1").replace("a=1", "a=2"), API_KEY, -1022),
         (signed("a=1", "another-secret"), API_KEY, -1022),
         ("a=1", API_KEY, -1102),
+        ("a=1&signature=\u00e9", API_KEY, -1022),
         (signed("a=1"), None, -2014),
         (signed("a=1"), "a-real-key", -2015),
     ],
-    ids=["good", "changed", "other-secret", "unsigned", "no-key", "other-key"],
+    ids=["good", "changed", "other-secret", "unsigned", "not-ascii", "no-key", "other-key"],
 )
 def test_signature(payload: str, key: str | None, code: int) -> None:
     """Only the published key and secret open the account."""

@@ -9,6 +9,7 @@ import ccxt.async_support
 import pytest
 import requests
 
+from qt_protections.rehearsal.auth import API_KEY
 from qt_protections.rehearsal.command import open_venue
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import PortInUseError, RehearsalServer
@@ -247,6 +248,7 @@ def get(server: RehearsalServer, path: str) -> requests.Response:
         ("/fapi/v1/klines?symbol=BTCUSDT&interval=7m", 400, -1120),
         ("/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit=0", 400, -1130),
         ("/fapi/v1/klines?symbol=BTCUSDT", 400, -1102),
+        (f"/fapi/v1/klines?symbol=BTCUSDT&interval=1m&limit={'9' * 5000}", 400, -1102),
         ("/fapi/v1/depth?symbol=NOPE", 400, -1121),
         ("/fapi/v1/openOrders", 401, -2014),
     ],
@@ -255,6 +257,13 @@ def test_refused_paths(server: RehearsalServer, path: str, status: int, code: in
     """What is unknown, malformed or unsigned is refused with its code."""
     answer = get(server, path)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_a_body_that_is_no_text(server: RehearsalServer) -> None:
+    """It is refused like any request that is not signed."""
+    url, key = f"{server.url}/fapi/v1/order", {"X-MBX-APIKEY": API_KEY}
+    answer = requests.post(url, b"symbol=\xff", headers=key, verify=False, timeout=10)  # noqa: S501
+    assert (answer.status_code, answer.json()["code"]) == (400, -1102)
 
 
 def test_numbers_are_strings(server: RehearsalServer) -> None:

@@ -21,10 +21,14 @@ from qt_protections.rehearsal.errors import VenueError, missing
 from qt_protections.rehearsal.journal import Facts
 from qt_protections.rehearsal.market.book import Side
 
+# Taken by conditional orders, though the documents list it only among the statuses
+# (binance-connector-python issue 446).
+UNTIL_FLAT = "GTE_GTC"
 CLIENT_ID = re.compile(r"[\.A-Z\:/a-z0-9_-]*")
 MAX_CLIENT_ID = 36
 # Python reads more as a number than an exchange does: underscores, blanks, other scripts' digits.
 INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+INTEGERS = range(-(2**63), 2**63)
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 # Powers of ten and digits within which decimal arithmetic on products stays exact enough.
 MAX_MAGNITUDE, MAX_DIGITS = 20, 28
@@ -58,7 +62,7 @@ class Params:
     def integer(self, name: str) -> int:
         """Return a mandatory integer; refuse (-1102) if absent or malformed."""
         text = self.text(name)
-        if not INTEGER.fullmatch(text):
+        if not INTEGER.fullmatch(text) or int(text) not in INTEGERS:
             raise missing(name)
         return int(text)
 
@@ -144,6 +148,7 @@ def algo_request(params: Params) -> AlgoRequest:
         raise VenueError(-4137)
     if closes and params.has("reduceOnly"):
         raise _superfluous("reduceOnly")
+    until_flat = params.maybe_text("timeInForce") == UNTIL_FLAT
     return AlgoRequest(
         symbol=params.text("symbol"),
         side=params.choice("side", Side, None, -1117),
@@ -152,7 +157,8 @@ def algo_request(params: Params) -> AlgoRequest:
         client_id=_client_id(params, "clientAlgoId"),
         trigger_price=None if type_.is_trailing else params.decimal("triggerPrice"),
         price=params.decimal("price") if type_.is_limit else None,
-        tif=_time_in_force(params) if type_.is_limit else TimeInForce.GTC,
+        tif=_time_in_force(params) if type_.is_limit and not until_flat else TimeInForce.GTC,
+        until_flat=until_flat,
         working_type=params.choice("workingType", WorkingType, WorkingType.CONTRACT_PRICE, -1130),
         price_protect=params.flag("priceProtect"),
         reduce_only=params.flag("reduceOnly"),

@@ -5,6 +5,8 @@ Paths are those behind `/fapi/`. What is not listed costs 1.
 
 from collections.abc import Mapping
 
+from qt_protections.rehearsal.api.params import INTEGER
+
 KLINE_STEPS = ((99, 1), (499, 2), (1000, 5))
 DEPTH_STEPS = ((50, 2), (100, 5), (500, 10))
 KLINE_PATHS = frozenset(
@@ -90,5 +92,5 @@ def is_order(method: str, path: str) -> bool:
 
 def _stepped(values: Mapping[str, str], steps: tuple[tuple[int, int], ...], most: int) -> int:
     text = values.get("limit", "")
-    limit = int(text) if text.isdecimal() else DEFAULT_ROWS
+    limit = int(text) if INTEGER.fullmatch(text) else DEFAULT_ROWS
     return next((weight for bound, weight in steps if limit <= bound), most)

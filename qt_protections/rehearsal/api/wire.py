@@ -2,6 +2,7 @@
 
 from decimal import Context, Decimal
 
+from qt_protections.rehearsal.api.params import UNTIL_FLAT
 from qt_protections.rehearsal.engine.ledger import Income
 from qt_protections.rehearsal.engine.orders import (
     AlgoOrder,
@@ -112,7 +113,7 @@ def algo_json(algo: AlgoOrder) -> JsonObject:
         "symbol": request.symbol,
         "side": request.side,
         "positionSide": "BOTH",
-        "timeInForce": request.tif,
+        "timeInForce": UNTIL_FLAT if request.until_flat else request.tif,
         "quantity": number(request.quantity or Decimal(0)),
         "algoStatus": algo.status,
         "triggerPrice": number(request.trigger_price or Decimal(0)),

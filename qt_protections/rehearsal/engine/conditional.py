@@ -109,12 +109,12 @@ class ConditionalDesk:
             if algo.status is AlgoStatus.NEW:
                 self._end(algo, AlgoStatus.CANCELED, EventKind.STOP_CANCELED)
 
-    def withdraw(self, algo_id: int, reason: str, *, is_expiry: bool = False) -> None:
-        """Reject an order after it was accepted, or let it expire; done ones stay."""
+    def withdraw(self, algo_id: int, reason: str, status: AlgoStatus = AlgoStatus.REJECTED) -> None:
+        """End an accepted order as its client did not ask for; one past its trigger stays."""
         algo = self.algos[algo_id]
         if algo.status is AlgoStatus.NEW:
             algo.reason = reason
-            status = AlgoStatus.EXPIRED if is_expiry else AlgoStatus.REJECTED
+            is_expiry = status is AlgoStatus.EXPIRED
             kind = EventKind.STOP_EXPIRED if is_expiry else EventKind.STOP_WITHDRAWN
             self._end(algo, status, kind, reason=reason)
 
@@ -156,7 +156,7 @@ class ConditionalDesk:
             raise VenueError(-4116)
         _check_prices(request, instrument)
         self._check_size(request, instrument)
-        if request.close_position:
+        if request.ends_when_flat:
             self._check_closer(request)
         elif request.reduce_only and self._flat_stops is FlatStops.REJECT:
             self._require_position(request, -2022)
@@ -169,7 +169,7 @@ class ConditionalDesk:
                 instrument.check_notional(request.quantity, price)
 
     def _check_closer(self, request: AlgoRequest) -> None:
-        if request.type.is_trailing:
+        if request.close_position and request.type.is_trailing:
             raise VenueError(-4136)
         self._require_position(request, -4509)
         desk = self._desk
@@ -178,7 +178,8 @@ class ConditionalDesk:
         for algo in self.live(request.symbol):
             other = algo.request
             same_kind = other.type.is_stop is request.type.is_stop
-            if other.close_position and other.side is request.side and same_kind:
+            both = request.close_position and other.close_position
+            if both and other.side is request.side and same_kind:
                 raise VenueError(-4130)
 
     def _require_position(self, request: AlgoRequest, code: int) -> None:
@@ -228,7 +229,7 @@ class ConditionalDesk:
             client_id=f"algo_{algo.algo_id}",
             price=ZERO if request.price is None else request.price,
             tif=request.tif,
-            reduce_only=request.reduce_only or request.close_position,
+            reduce_only=request.reduces,
             close_position=request.close_position,
             cause=Cause.of(request.type),
             algo_id=algo.algo_id,
@@ -236,7 +237,7 @@ class ConditionalDesk:
 
     def _expire_closers(self, symbol: str) -> None:
         for algo in self.live(symbol):
-            if algo.request.close_position and algo.status is AlgoStatus.NEW:
+            if algo.request.ends_when_flat and algo.status is AlgoStatus.NEW:
                 self._end(algo, AlgoStatus.EXPIRED, EventKind.STOP_EXPIRED)
 
     def _end(
@@ -256,7 +257,7 @@ class ConditionalDesk:
             "client_id": request.client_id,
             "quantity": request.quantity,
             "price": request.trigger_price,
-            "reduce_only": request.reduce_only or request.close_position,
+            "reduce_only": request.reduces,
         }
         about.update(facts)
         self._desk.journal.add(kind, request.symbol, **about)

@@ -128,6 +128,7 @@ class Ledger:
         """Move USDT from the cross wallet into an isolated margin, or out of it if negative."""
         self.account.add_margin(symbol, amount)
         self._change_margin(symbol, amount, by_trade=False)
+        self.journal.add(EventKind.MARGIN_MOVED, symbol)
 
     def log(self, kind: EventKind, order: Order, **facts: Unpack[Facts]) -> None:
         """Write an event about a plain order."""

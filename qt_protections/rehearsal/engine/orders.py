@@ -210,6 +210,7 @@ class AlgoRequest:
         price: Limit price in USDT of STOP and TAKE_PROFIT.
         callback_ratio: Distance of a trailing stop as a ratio of its peak.
         activate_price: Price in USDT a trailing stop starts from.
+        until_flat: Time in force GTE_GTC: good until cancelled or the position's end.
     """
 
     symbol: str
@@ -226,6 +227,12 @@ class AlgoRequest:
     close_position: bool = False
     callback_ratio: Decimal | None = None
     activate_price: Decimal | None = None
+    until_flat: bool = False
+
+    @property
+    def ends_when_flat(self) -> bool:
+        """Whether it needs a position, and expires with it."""
+        return self.until_flat or self.close_position
 
     @property
     def reduces(self) -> bool:

@@ -8,6 +8,8 @@ from qt_protections.rehearsal.faults.kinds import Cancel, Withdraw
 from qt_protections.rehearsal.journal import EventKind, Facts
 from qt_protections.rehearsal.venue import Venue
 
+MAX_NOTED = 300
+
 
 def note(venue: Venue, entry: Entry, what: str, symbol: str = "", **facts: Unpack[Facts]) -> None:
     """Write down that a fault struck.
@@ -19,22 +21,24 @@ def note(venue: Venue, entry: Entry, what: str, symbol: str = "", **facts: Unpac
         symbol: Exchange name, empty if it concerns none.
         facts: The order it concerns, and the code it was answered with.
     """
-    facts["cause"], facts["reason"] = entry.kind, what
-    venue.journal.add(EventKind.FAULT, symbol, **facts)
+    facts["cause"], facts["reason"] = entry.kind, what[:MAX_NOTED]
+    venue.journal.add(EventKind.FAULT, symbol[:MAX_NOTED], **facts)
 
 
 def withdraw(venue: Venue, entry: Withdraw, algo: AlgoOrder) -> None:
     """Reject a conditional order, or let it expire, if it still waits for its trigger."""
     if algo.status is AlgoStatus.NEW:
         note(venue, entry, entry.outcome, algo.request.symbol, algo_id=algo.algo_id)
-        venue.conditional.withdraw(algo.algo_id, entry.reason, is_expiry=entry.outcome == "expire")
+        expires = entry.outcome == "expire"
+        status = AlgoStatus.EXPIRED if expires else AlgoStatus.REJECTED
+        venue.conditional.withdraw(algo.algo_id, entry.reason, status)
 
 
 def cancel_algo(venue: Venue, entry: Cancel, algo: AlgoOrder) -> None:
     """Cancel a conditional order as another client would, if it still waits for its trigger."""
     if algo.status is AlgoStatus.NEW:
         note(venue, entry, "canceled", algo.request.symbol, algo_id=algo.algo_id)
-        venue.conditional.cancel(algo.algo_id, None)
+        venue.conditional.withdraw(algo.algo_id, "", AlgoStatus.CANCELED)
 
 
 def cancel_order(venue: Venue, entry: Cancel, order: Order) -> None:

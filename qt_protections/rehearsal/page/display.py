@@ -61,7 +61,7 @@ class OpenPosition(BaseModel):
         entry_price: USDT.
         mark_price: USDT.
         unrealized: Profit at the mark price, USDT.
-        unrealized_ratio: The same as a ratio of its isolated margin.
+        unrealized_ratio: The same as a ratio of the margin put behind it.
         leverage: Chosen leverage.
         liquidation_price: USDT, 0 if there is none.
         covered: Base units that live stops cover.
@@ -198,17 +198,17 @@ def _price(venue: Venue, symbol: str) -> Price:
 
 def _position(venue: Venue, symbol: str) -> OpenPosition:
     row = position_v2_json(venue, symbol)
-    amount, mark, unrealized, margin, entry, liquidation = (
+    amount, mark, unrealized, entry, liquidation = (
         float(str(row[name]))
         for name in (
             "positionAmt",
             "markPrice",
             "unRealizedProfit",
-            "isolatedWallet",
             "entryPrice",
             "liquidationPrice",
         )
     )
+    margin = float(venue.account.entry_margin(symbol))
     cover = venue.verdict.cover_of(symbol)
     triggers = [float(stop.price) for stop in cover.stops if stop.price is not None]
     nearest = min(triggers, key=lambda trigger: abs(trigger - mark), default=None)
@@ -255,7 +255,7 @@ def _conditional(algo: AlgoOrder) -> WaitingOrder:
         price=None if request.price is None else float(request.price),
         trigger=None if trigger is None else float(trigger),
         callback_ratio=None if ratio is None else float(ratio),
-        reduce_only=request.reduce_only or request.close_position,
+        reduce_only=request.reduces,
         client_id=request.client_id,
         since_ms=algo.created_ms,
     )

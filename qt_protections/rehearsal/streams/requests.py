@@ -10,6 +10,9 @@ from enum import StrEnum
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.streams.hub import Listener, Streams
 
+# Of one connection, as Binance documents for USD-M futures.
+MAX_STREAMS = 1024
+
 
 class Method(StrEnum):
     """What may be asked."""
@@ -63,7 +66,7 @@ def parse_message(text: str) -> StreamRequest:
     """
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise StreamRequestError(3, "Invalid JSON: expected value at line 1 column 1") from None
     if not isinstance(body, dict):
         raise StreamRequestError(2, "Invalid request: expected an object")
@@ -93,7 +96,10 @@ def _number(body: dict[str, object]) -> int | str | None:
 def _obey(streams: Streams, listener: Listener, request: StreamRequest) -> object:
     match request.method:
         case Method.SUBSCRIBE:
-            streams.subscribe(listener, _names(request))
+            names = _names(request)
+            if len(listener.names.keys() | names) > MAX_STREAMS:
+                raise StreamRequestError(2, f"Invalid request: more than {MAX_STREAMS} streams")
+            streams.subscribe(listener, names)
         case Method.UNSUBSCRIBE:
             streams.unsubscribe(listener, _names(request))
         case Method.LIST_SUBSCRIPTIONS:

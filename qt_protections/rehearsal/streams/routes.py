@@ -11,7 +11,7 @@ from fastapi.websockets import WebSocketDisconnect
 from qt_protections.rehearsal.limits import Counter
 from qt_protections.rehearsal.streams.hub import Listener, Streams
 from qt_protections.rehearsal.streams.names import Category
-from qt_protections.rehearsal.streams.requests import answer_message
+from qt_protections.rehearsal.streams.requests import MAX_STREAMS, answer_message
 
 MAX_MESSAGES_PER_S = 10
 
@@ -81,7 +81,7 @@ def _asked_names(websocket: WebSocket) -> list[str]:
         *query.get("streams", "").split("/"),
         query.get("listenKey", ""),
     ]
-    return [name for name in asked if name]
+    return [name for name in asked if name][:MAX_STREAMS]
 
 
 async def _read(websocket: WebSocket, streams: Streams, listener: Listener) -> None:

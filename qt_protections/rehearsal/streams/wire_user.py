@@ -59,6 +59,11 @@ def _account_change(reason: str) -> Callable[[Venue, Event], list[JsonObject]]:
     ]
 
 
+def _insurance(venue: Venue, event: Event) -> list[JsonObject]:
+    # What the fund makes of a position it took over moves no wallet.
+    return [] if event.fee is None else _account_change("INSURANCE_CLEAR")(venue, event)
+
+
 def _leverage(venue: Venue, event: Event) -> list[JsonObject]:
     config = {"s": event.symbol, "l": venue.account.leverage_of(event.symbol)}
     return [_head("ACCOUNT_CONFIG_UPDATE", event) | {"ac": config}]
@@ -217,7 +222,8 @@ _TELLERS: dict[EventKind, Callable[[Venue, Event], list[JsonObject]]] = {
     EventKind.STOP_EXPIRED: _algo_change,
     EventKind.STOP_WITHDRAWN: _algo_change,
     EventKind.FUNDING: _account_change("FUNDING_FEE"),
-    EventKind.INSURANCE: _account_change("INSURANCE_CLEAR"),
+    EventKind.INSURANCE: _insurance,
     EventKind.LEVERAGE_CHANGED: _leverage,
     EventKind.MARGIN_TYPE_CHANGED: _account_change("MARGIN_TYPE_CHANGE"),
+    EventKind.MARGIN_MOVED: _account_change("MARGIN_TRANSFER"),
 }

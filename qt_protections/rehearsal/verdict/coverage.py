@@ -36,11 +36,14 @@ class Replay:
         """Start flat, to keep the latest `keep` closed positions in detail."""
         self._book = StopBook()
         self._holdings: dict[str, Holding] = {}
+        # Closed in this millisecond: what the insurance fund takes or pays comes after the fill.
+        self._closing: list[Holding] = []
         self._numbers = count(1)
         self._past: deque[PositionReport] = deque(maxlen=keep)
         self._past_totals = Totals()
         self._past_naked_s = array("d")
         self._funding = ZERO
+        self._insurance = ZERO
         self._now_ms = 0
         self._touched: set[str] = set()
         self._handlers: dict[EventKind, Callable[[Event], None]] = {
@@ -50,6 +53,7 @@ class Replay:
             EventKind.STOP_ACCEPTED: self._accept,
             EventKind.STOP_REJECTED: self._reject,
             EventKind.FUNDING: self._fund,
+            EventKind.INSURANCE: self._insure,
             **dict.fromkeys(STOP_ENDS, self._end),
         }
 
@@ -72,7 +76,7 @@ class Replay:
 
     def summary(self) -> Summary:
         """Return all positions in numbers."""
-        present = self._open_positions()
+        present = self._present()
         totals = deepcopy(self._past_totals)
         for position in present:
             totals.add(position)
@@ -81,12 +85,13 @@ class Replay:
         summary.stops = self._book.stop_counts()
         summary.orphans, summary.orphan_s = self._book.orphan_counts(self.orphans(), self._now_ms)
         summary.funding = float(self._funding)
+        summary.insurance = float(self._insurance)
         return summary
 
     def positions(self, latest: int | None = None) -> list[PositionReport]:
         """Return the `latest` closed positions (all that are kept if None), then the open ones."""
         skipped = 0 if latest is None else max(0, len(self._past) - latest)
-        return [*islice(self._past, skipped, None), *self._open_positions()]
+        return [*islice(self._past, skipped, None), *self._present()]
 
     def orphans(self) -> list[Orphan]:
         """Return the live reducing orders that have no position to reduce."""
@@ -100,13 +105,17 @@ class Replay:
             return Cover(ZERO, (), None)
         return cover(self._book.live(symbol), holding.closing_side, holding.amount)
 
-    def _open_positions(self) -> list[PositionReport]:
-        return [
+    def _present(self) -> list[PositionReport]:
+        opened = (
             holding.report(self._book.live(symbol), self._now_ms)
             for symbol, holding in self._holdings.items()
-        ]
+        )
+        return [*(holding.report((), self._now_ms) for holding in self._closing), *opened]
 
     def _settle(self) -> None:
+        for closed in self._closing:
+            self._close(closed)
+        self._closing.clear()
         for symbol in self._touched:
             holding = self._holdings.get(symbol)
             side = None if holding is None else holding.closing_side
@@ -135,7 +144,7 @@ class Replay:
             self._weigh(event)
         else:
             self._touched.add(event.symbol)
-            self._close(self._holdings.pop(event.symbol))
+            self._closing.append(self._holdings.pop(event.symbol))
 
     def _open(self, event: Event) -> Holding:
         holding = self._holdings[event.symbol] = Holding(next(self._numbers), event)
@@ -179,6 +188,12 @@ class Replay:
 
     def _fund(self, event: Event) -> None:
         self._funding += event.fee or ZERO
+
+    def _insure(self, event: Event) -> None:
+        self._insurance += event.fee or ZERO
+        closed = [held for held in self._closing if held.opened.symbol == event.symbol]
+        if closed:
+            closed[-1].insurance += event.fee or ZERO
 
 
 def replay(events: Iterable[Event], now_ms: int) -> Report:

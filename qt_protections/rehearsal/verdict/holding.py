@@ -54,6 +54,7 @@ class Holding:
     margin_max: Decimal = ZERO
     realized: Decimal = ZERO
     fees: Decimal = ZERO
+    insurance: Decimal = ZERO
     liquidated: bool = False
     cover: Event | None = None
     closed: Event | None = None
@@ -121,7 +122,7 @@ class Holding:
         if covered is None and closed is None:
             covered = self._covered(stops).completed_by
         planned = self._planned_risk(covered)
-        loss = self.fees - realized
+        loss = self.fees + self.insurance - realized
         loses = closed is not None and loss > 0 and planned is not None and planned > 0
         return PositionReport(
             number=self.number,
@@ -139,6 +140,7 @@ class Holding:
             realized_pnl=float(realized),
             pnl_ratio=float(realized / self.margin_max) if self.margin_max else 0.0,
             fees=float(self.fees),
+            insurance=float(self.insurance),
             naked_s=self.gaps.naked_ms(now_ms) / 1000,
             naked_by_cause=self.gaps.by_cause(now_ms),
             gaps=self.gaps.latest(now_ms),

@@ -26,7 +26,7 @@ class StopCounts(BaseModel):
     `accepted` is the sum of all that follow from `canceled` on, `rejected_at_trigger` included.
 
     Attributes:
-        requested: Sent with well-formed parameters.
+        requested: Sent, those included whose parameters cannot be read.
         accepted: Answered NEW.
         rejected: Answered with an error.
         rejected_at_trigger: Accepted, but refused when the trigger was hit.
@@ -152,10 +152,12 @@ class PositionReport(BaseModel):
         exit_price: Mean price of the closing fills, USDT; None before the first.
         exit: What closed it: stop, trailing, take_profit, market, limit, liquidation.
         liquidated: Whether the exchange liquidated any of it.
-        margin_max: Largest isolated margin, USDT.
+        margin_max: Largest margin put behind it, USDT: its isolated margin, or in cross its
+            entry value by the leverage.
         realized_pnl: USDT, without fees.
         pnl_ratio: Realised profit as a ratio of `margin_max`, without fees.
         fees: USDT.
+        insurance: USDT paid to the insurance fund for its liquidation, negative if the fund paid.
         naked_s: Seconds it stood without live stops covering its full size.
         naked_by_cause: The same by cause, with the number of gaps.
         gaps: Its latest 100 naked gaps, oldest first.
@@ -165,8 +167,8 @@ class PositionReport(BaseModel):
         planned_risk: What `qty_max` loses from `entry_price` to the trigger of the stop that
             first completed the cover, taker fees at both prices included, USDT; None without
             such a stop.
-        loss_ratio: Loss with fees as a ratio of `planned_risk`; None while open, without a loss,
-            or without a planned risk.
+        loss_ratio: Loss with fees and insurance as a ratio of `planned_risk`; None while open,
+            without a loss, or without a planned risk.
         stop_slippage: What the fills of its stops cost beyond their triggers, USDT; negative if
             they were better; None without such fills.
         stop_slippage_ratio: The same as a ratio of those fills' value at their triggers.
@@ -188,6 +190,7 @@ class PositionReport(BaseModel):
     realized_pnl: float = 0.0
     pnl_ratio: float = 0.0
     fees: float = 0.0
+    insurance: float = 0.0
     naked_s: float = 0.0
     naked_by_cause: dict[GapCause, GapTotal] = {}
     gaps: list[Gap] = []
@@ -266,7 +269,7 @@ class Slippage(BaseModel):
 
 
 class Losses(BaseModel):
-    """Losses of closed positions, fees included, against their planned risk.
+    """Losses of closed positions, fees and insurance included, against their planned risk.
 
     Attributes:
         planned: Closed at a loss, with a planned risk.
@@ -308,6 +311,7 @@ class Summary(BaseModel):
         realized_pnl: USDT, without fees.
         fees: USDT.
         funding: USDT paid.
+        insurance: USDT paid to the insurance fund, less what it paid.
     """
 
     closed: int = 0
@@ -329,6 +333,7 @@ class Summary(BaseModel):
     realized_pnl: float = 0.0
     fees: float = 0.0
     funding: float = 0.0
+    insurance: float = 0.0
 
 
 class Report(BaseModel):

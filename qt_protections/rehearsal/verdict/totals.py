@@ -131,7 +131,9 @@ class Totals:
         if position.loss_ratio is not None:
             self.loss_ratio.add(position.loss_ratio)
             self.losses_exceeding += position.loss_ratio > 1 + LOSS_TOLERANCE_RATIO
-        elif position.closed_ms is not None and position.fees > position.realized_pnl:
+        elif position.closed_ms is not None and (
+            position.fees + position.insurance > position.realized_pnl
+        ):
             self.losses_unplanned += 1
 
 

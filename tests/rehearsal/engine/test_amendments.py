@@ -185,6 +185,9 @@ def test_its_own_number_comes_back() -> None:
     asked = {"symbol": BTC, "side": "BUY", "orderId": str(order.order_id), "modifyId": "7"}
     answer: Any = put_order(stage.venue, Params(asked | {"price": "98000", "quantity": "0.1"}))
     assert (answer["modifyId"], answer["price"], answer["pair"]) == (7, "98000", BTC)
+    too_long = Params(asked | {"price": "97000", "quantity": "0.1", "modifyId": str(2**63)})
+    assert code_of(put_order, stage.venue, too_long) == -1102
+    assert order.request.price == Decimal(98_000)
 
 
 @settings(max_examples=60, deadline=None)

@@ -277,3 +277,17 @@ def test_new_position_is_seen_late() -> None:
     assert code_of(stage.algo, **stop) == -4509
     stage.wait(1000)
     assert code_of(stage.algo, **stop) == 0
+
+
+@pytest.mark.parametrize("type_", ["STOP_MARKET", "STOP"])
+def test_good_till_the_position_ends(type_: str) -> None:
+    """GTE_GTC needs a position, as closePosition does, and expires with it; its size is its own."""
+    stage = Stage()
+    given = {"type": type_, "timeInForce": "GTE_GTC"}
+    given |= {"price": "99500"} if type_ == "STOP" else {}
+    assert code_of(stage.algo, **given) == -4509
+    stage.order()
+    first, second = stage.algo(**given), stage.algo(**given)
+    stage.order(side="SELL", reduceOnly="true")
+    assert (first.status, second.status) == ("EXPIRED", "EXPIRED")
+    assert stage.venue.conditional.live() == []

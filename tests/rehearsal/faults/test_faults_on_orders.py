@@ -105,6 +105,8 @@ def test_cancel_at_a_moment(keys: dict[str, object], left: list[str]) -> None:
     live = [algo.request.symbol for algo in struck.stops]
     assert live + [order.request.symbol for order in venue.desk.open_orders()] == left
     assert all(algo.status in {"NEW", "CANCELED"} for algo in venue.conditional.algos)
+    stops = venue.report().summary.stops
+    assert (stops.canceled, stops.withdrawn) == (0, 2 - len(struck.stops))
     gone = venue.desk.orders[plain].status is OrderStatus.CANCELED
     assert gone is (BTC not in left)
     struck.stop()

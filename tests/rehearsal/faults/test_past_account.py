@@ -1,12 +1,29 @@
 """The account as it was."""
 
+from decimal import Decimal
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qt_protections.rehearsal.faults.past_account import PastAccount
-from tests.rehearsal.stage import Stage
+from tests.rehearsal.stage import BTC, Stage
 
 KEEP_MS = 3000
+
+
+def test_margin_moved_by_its_owner() -> None:
+    """It is told late like everything else, and no later."""
+    stage = Stage(isolated=True)
+    past = PastAccount(stage.venue.account, stage.venue.journal, KEEP_MS)
+    stage.order()
+    stage.wait(1000)
+    before = stage.venue.account.position(BTC).margin
+    stage.venue.move_margin(BTC, Decimal(100))
+    for lag_ms, margin in ((0, before + 100), (1, before)):
+        with past.shown(stage.now_ms - lag_ms):
+            assert stage.venue.account.position(BTC).margin == margin
+    stage.wait(KEEP_MS)
+    assert not past.has_changed(stage.now_ms - KEEP_MS)
 
 
 @given(

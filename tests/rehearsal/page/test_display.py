@@ -38,6 +38,16 @@ def test_covering_stop(stops: list[tuple[str, str]], covered: float, nearest: fl
         assert position.stop_distance_ratio == pytest.approx(distance)
 
 
+@pytest.mark.parametrize("isolated", [True, False])
+def test_profit_ratio(isolated: bool) -> None:
+    """A tenth of a position's margin won, cross or isolated, is 10 %."""
+    stage = Stage(isolated=isolated)
+    stage.order()
+    stage.mark(100_005 * 1.005)
+    (position,) = state(stage.venue, []).positions
+    assert position.unrealized_ratio == pytest.approx(0.1)
+
+
 def test_prices_move() -> None:
     """The last close is the present price; the change is against the first of the hour."""
     stage = Stage()

@@ -39,6 +39,12 @@ def test_subscriptions_change() -> None:
     [
         ("", 3),
         ("{'method': 'SUBSCRIBE'}", 3),
+        pytest.param("[" * 100_000, 3, id="deep"),
+        pytest.param(
+            json.dumps({"method": "SUBSCRIBE", "params": [str(n) for n in range(1025)], "id": 1}),
+            2,
+            id="too-many",
+        ),
         ("[]", 2),
         ("{}", 2),
         ('{"method": "SHOUT", "id": 1}', 2),

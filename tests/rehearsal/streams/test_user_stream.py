@@ -225,6 +225,16 @@ def test_liquidation() -> None:
     assert other.take() == []
 
 
+def test_insurance_is_told_where_it_moves_the_wallet() -> None:
+    """A gap through the bankruptcy price: the fund takes over, then the rest of the margin."""
+    stage = Stage(balance=1000, isolated=True)
+    stage.order(quantity="0.1")
+    ear = open_ear(stage)
+    stage.drift(80_000)
+    told = [m["a"]["B"][0] for m in ear.take() if m.get("a", {}).get("m") == "INSURANCE_CLEAR"]
+    assert [Decimal(balance["bc"]) < 0 for balance in told] == [True]
+
+
 def test_funding_leverage_and_margin_type() -> None:
     """Changes of the account that are no orders."""
     stage = Stage()
@@ -244,6 +254,12 @@ def test_funding_leverage_and_margin_type() -> None:
     leverage, margin = ear.take()
     assert (leverage["e"], leverage["ac"]) == ("ACCOUNT_CONFIG_UPDATE", {"s": ETH, "l": 5})
     assert (margin["a"]["m"], margin["a"]["P"][0]["mt"]) == ("MARGIN_TYPE_CHANGE", "isolated")
+    stage.order(symbol=ETH, quantity="1")
+    ear = open_ear(stage)
+    stage.venue.move_margin(ETH, Decimal(10))
+    (moved,) = ear.take()
+    assert (moved["a"]["m"], moved["a"]["B"][0]["bc"]) == ("MARGIN_TRANSFER", "0.00000000")
+    assert Decimal(moved["a"]["P"][0]["iw"]) == stage.venue.account.position(ETH).margin
 
 
 def test_refusals_are_not_told() -> None:

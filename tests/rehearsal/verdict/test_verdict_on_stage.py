@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from qt_protections.rehearsal.verdict.report import Gap, PositionReport, Summary
-from tests.rehearsal.stage import Stage, code_of
+from tests.rehearsal.stage import BTC, Stage, code_of
 
 
 def withdrawn(stage: Stage) -> None:
@@ -133,6 +133,48 @@ def test_a_loss_without_a_plan() -> None:
     position, summary = judged(stage)
     assert (position.planned_risk, position.loss_ratio, position.stop_slippage) == (None,) * 3
     assert (summary.losses.planned, summary.losses.unplanned) == (0, 1)
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_money_adds_up(isolated: bool) -> None:
+    """Profit less fees and insurance is the change of the wallet, with a liquidation."""
+    stage = Stage(isolated=isolated, balance=1000)
+    stage.order(quantity="0.1")
+    stage.drift(80_000)
+    report = stage.venue.report()
+    change = float(stage.venue.account.wallet) - 1000
+    told: Summary | PositionReport
+    for told in (report.summary, *report.positions):
+        assert told.insurance != 0
+        assert told.realized_pnl - told.fees - told.insurance == pytest.approx(change, abs=1e-6)
+
+
+def test_insurance_belongs_to_the_position_closed_last() -> None:
+    """Not to one that was closed in the same millisecond before."""
+    stage = Stage(balance=3000)
+    for side in ("BUY", "SELL"):
+        stage.order(side=side)
+    stage.venue.set_leverage(BTC, 50)
+    stage.order(quantity="0.5")
+    stage.mark(stage.venue.desk.valuation.liquidation_price(BTC) - 1)
+    first, last = stage.venue.report().positions
+    assert first.insurance == 0 < last.insurance
+
+
+def test_the_loss_of_a_liquidation_has_its_fee() -> None:
+    """Also when asked in the same millisecond, and no position is told twice."""
+    stage = Stage(balance=3000)
+    stage.venue.set_leverage(BTC, 50)
+    stage.order(quantity="0.5")
+    stage.algo(quantity="0.5", triggerPrice="90000")
+    stage.mark(stage.venue.desk.valuation.liquidation_price(BTC) - 1)
+    lost = 3000 - float(stage.venue.account.wallet)
+    for wait_ms in (0, 5):
+        stage.wait(wait_ms)
+        (position,) = stage.venue.report().positions
+        assert position.planned_risk is not None
+        assert position.loss_ratio == pytest.approx(lost / position.planned_risk)
+        assert stage.venue.report().summary.closed == 1
 
 
 def test_liquidations_are_counted() -> None:

@@ -35,7 +35,7 @@ function verdict(state) {
 function tiles({ summary }) {
   const { stops, orphans, slippage, losses } = summary;
   const count = summary.closed + summary.open;
-  const profit = summary.realized_pnl - summary.fees - summary.funding;
+  const profit = summary.realized_pnl - summary.fees - summary.funding - summary.insurance;
   const late = count - summary.stops_live_before_entry;
   const refused = stops.rejected + stops.rejected_at_trigger;
   return [
