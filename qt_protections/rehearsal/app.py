@@ -80,7 +80,6 @@ def build_app(
 def _exchange(gate: Gate, latency_s: float, cut: Cut, sleep: Sleep) -> APIRouter:
     router = APIRouter()
 
-    @router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
     async def exchange(request: Request) -> Response:
         body = (await request.body()).decode(errors="replace")
         await sleep(latency_s / 2)
@@ -94,6 +93,8 @@ def _exchange(gate: Gate, latency_s: float, cut: Cut, sleep: Sleep) -> APIRouter
         await sleep(latency_s / 2 + fate.delay_s("after"))
         return _response(answer)
 
+    # A plain route: nothing here wants FastAPI's parsing, which costs a tenth of a request.
+    router.add_route("/{path:path}", exchange, methods=["GET", "POST", "PUT", "DELETE"])
     return router
 
 
