@@ -145,6 +145,10 @@ class Journal:
         skipped = min(max(0, seq - oldest), len(self._events))
         return list(islice(self._events, skipped, None))
 
+    def latest(self, count: int) -> list[Event]:
+        """Return the latest events, `count` at most, oldest first."""
+        return list(islice(reversed(self._events), count))[::-1]
+
     def add(self, kind: EventKind, symbol: str, **facts: Unpack[Facts]) -> None:
         """Append an event at the present time; see `Event` for the fields."""
         event = Event(self._count, self.now_ms, kind, symbol, **facts)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rehearsal.market.candles import MINUTE_MS
 
 WEIGHT_PER_MINUTE = 2400
 ORDERS_PER_10_S, ORDERS_PER_MINUTE = 300, 1200
-MINUTE_MS, TEN_S_MS = 60_000, 10_000
+TEN_S_MS = 10_000
 OFFENCES_TO_BAN = 10
 FIRST_BAN_MS, LONGEST_BAN_MS = 2 * MINUTE_MS, 3 * 86_400_000
 

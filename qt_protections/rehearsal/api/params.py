@@ -6,8 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
+from qt_protections.rehearsal.engine.account import ZERO
 from qt_protections.rehearsal.engine.orders import (
-    ZERO,
     AlgoRequest,
     AlgoType,
     AmendRequest,

@@ -3,7 +3,7 @@
 from decimal import Context, Decimal
 
 from qt_protections.rehearsal.api.params import UNTIL_FLAT
-from qt_protections.rehearsal.engine.ledger import Income
+from qt_protections.rehearsal.engine.ledger import MONEY_STEP, Income
 from qt_protections.rehearsal.engine.orders import (
     AlgoOrder,
     AlgoStatus,
@@ -15,7 +15,6 @@ from qt_protections.rehearsal.engine.orders import (
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.market.book import Side
 
-MONEY = Decimal("1E-8")
 AVERAGE_CONTEXT = Context(prec=16)
 
 
@@ -35,7 +34,7 @@ def average(value: Decimal) -> str:
 
 def money(value: Decimal) -> str:
     """Return a number with eight decimals."""
-    return format(value.quantize(MONEY), "f")
+    return format(value.quantize(MONEY_STEP), "f")
 
 
 def order_json(order: Order) -> JsonObject:

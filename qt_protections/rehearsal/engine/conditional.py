@@ -5,11 +5,11 @@ from enum import StrEnum
 from itertools import count
 from typing import Unpack
 
+from qt_protections.rehearsal.engine.account import ZERO
 from qt_protections.rehearsal.engine.archive import Archive
 from qt_protections.rehearsal.engine.desk import Desk
 from qt_protections.rehearsal.engine.filters import check_stop_limit
 from qt_protections.rehearsal.engine.orders import (
-    ZERO,
     AlgoOrder,
     AlgoRequest,
     AlgoStatus,

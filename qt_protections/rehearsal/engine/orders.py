@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 
+from qt_protections.rehearsal.engine.account import ZERO
 from qt_protections.rehearsal.market.book import Side
-
-ZERO = Decimal(0)
 
 
 class OrderType(StrEnum):

@@ -8,7 +8,8 @@ ahead never goes away by cancellation.
 from collections.abc import Iterable
 from decimal import Decimal
 
-from qt_protections.rehearsal.engine.orders import ZERO, Order
+from qt_protections.rehearsal.engine.account import ZERO
+from qt_protections.rehearsal.engine.orders import Order
 from qt_protections.rehearsal.market.book import Level, Side
 
 AGAINST_US_RATIO = Decimal("0.5")

@@ -91,10 +91,5 @@ def take(
     return fills
 
 
-def best_price(instrument: Instrument, last: Decimal, taker: Side) -> Decimal:
-    """Return the first price a taker meets, in USDT."""
-    return next(ladder(instrument, last, taker)).price
-
-
 def _on_step(value: Decimal, step: Decimal, rounding: str) -> Decimal:
     return (value / step).to_integral_value(rounding) * step

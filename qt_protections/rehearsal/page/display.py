@@ -166,7 +166,7 @@ def state(venue: Venue, faults: Sequence[str]) -> State:
         orders=[_order(order) for order in venue.desk.open_orders()],
         conditionals=[_conditional(algo) for algo in venue.conditional.live()],
         coverage=verdict.positions(SHOWN_POSITIONS),
-        events=[event.as_json() for event in venue.journal.events[-SHOWN_EVENTS:]],
+        events=[event.as_json() for event in venue.journal.latest(SHOWN_EVENTS)],
         traffic=venue.traffic.report(),
     )
 

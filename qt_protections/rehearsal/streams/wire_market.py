@@ -95,11 +95,14 @@ def mark_price_event_json(venue: Venue, symbol: str) -> JsonObject:
 
 def mini_ticker_event_json(venue: Venue, symbol: str) -> JsonObject:
     """Return `24hrMiniTicker`."""
-    row = day_ticker_json(venue, symbol)
+    return _day_event(venue, day_ticker_json(venue, symbol), "24hrMiniTicker")
+
+
+def _day_event(venue: Venue, row: JsonObject, name: str) -> JsonObject:
     return {
-        "e": "24hrMiniTicker",
+        "e": name,
         "E": venue.now_ms,
-        "s": symbol,
+        "s": row["symbol"],
         "c": row["lastPrice"],
         "o": row["openPrice"],
         "h": row["highPrice"],
@@ -112,8 +115,7 @@ def mini_ticker_event_json(venue: Venue, symbol: str) -> JsonObject:
 def ticker_event_json(venue: Venue, symbol: str) -> JsonObject:
     """Return `24hrTicker`."""
     row = day_ticker_json(venue, symbol)
-    return mini_ticker_event_json(venue, symbol) | {
-        "e": "24hrTicker",
+    return _day_event(venue, row, "24hrTicker") | {
         "p": row["priceChange"],
         "P": row["priceChangePercent"],
         "w": row["weightedAvgPrice"],

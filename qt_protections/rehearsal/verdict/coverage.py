@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import count, islice
 
+from qt_protections.rehearsal.engine.account import ZERO
 from qt_protections.rehearsal.journal import Event, EventKind
-from qt_protections.rehearsal.verdict.holding import ZERO, Holding
+from qt_protections.rehearsal.verdict.holding import Holding
 from qt_protections.rehearsal.verdict.report import (
     MarkKind,
     Orphan,

@@ -4,10 +4,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from qt_protections.rehearsal.engine.account import ZERO
 from qt_protections.rehearsal.journal import Event, EventKind
 from qt_protections.rehearsal.verdict.report import Gap, GapCause, GapEnd, GapTotal
 
-ZERO = Decimal(0)
 KEPT_GAPS = 100
 CAUSES: dict[EventKind, GapCause] = {
     EventKind.STOP_CANCELED: GapCause.CANCELED,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from qt_protections.rehearsal.engine.account import TAKER_FEE_RATIO
+from qt_protections.rehearsal.engine.account import TAKER_FEE_RATIO, ZERO
 from qt_protections.rehearsal.engine.orders import Cause
 from qt_protections.rehearsal.journal import Event
 from qt_protections.rehearsal.market.book import Side
@@ -13,7 +13,6 @@ from qt_protections.rehearsal.verdict.gaps import Gaps
 from qt_protections.rehearsal.verdict.report import Mark, MarkKind, PositionReport
 from qt_protections.rehearsal.verdict.stopbook import Cover, Stop, cover
 
-ZERO = Decimal(0)
 KEPT_MARKS = 60
 #: An order that fills again after so many later entry orders is counted as a further one.
 KEPT_ORDERS = 1_000

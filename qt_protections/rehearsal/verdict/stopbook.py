@@ -10,7 +10,7 @@ from qt_protections.rehearsal.journal import Event, EventKind
 from qt_protections.rehearsal.market.book import Side
 from qt_protections.rehearsal.verdict.report import Orphan, OrphanCounts, StopCounts
 
-STOP_TYPES = frozenset({AlgoType.STOP, AlgoType.STOP_MARKET})
+STOP_TYPES = frozenset(kind for kind in AlgoType if kind.is_stop)
 #: The count of `StopCounts` an event ends a stop in; a finished one may have left a rest.
 OUTCOMES: dict[EventKind, str] = {
     EventKind.STOP_CANCELED: "canceled",

@@ -4,7 +4,8 @@ from collections import Counter, deque
 
 from pydantic import BaseModel
 
-MINUTE_MS = 60_000
+from qt_protections.rehearsal.market.candles import MINUTE_MS
+
 KEPT_MINUTES = 60
 KEPT_ENDPOINTS = 100
 OTHER = "other"

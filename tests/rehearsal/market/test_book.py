@@ -5,7 +5,7 @@ from itertools import islice, pairwise
 
 import pytest
 
-from qt_protections.rehearsal.market.book import Side, best_price, ladder, take
+from qt_protections.rehearsal.market.book import Side, ladder, take
 from qt_protections.rehearsal.market.instruments import INSTRUMENTS, Instrument
 
 
@@ -21,7 +21,7 @@ class TestEveryContract:
     def test_spread(self, item: Instrument) -> None:
         """Bid and ask stand around the last price, at least 0.01 % apart, at most 0.03 %."""
         last = last_price(item)
-        bid, ask = best_price(item, last, Side.SELL), best_price(item, last, Side.BUY)
+        bid, ask = (next(ladder(item, last, side)).price for side in (Side.SELL, Side.BUY))
         assert bid < last < ask
         assert Decimal("0.0001") <= ask / bid - 1 <= Decimal("0.0003")
 
