@@ -1,0 +1,93 @@
+"""The guard's line to the exchange: what it can ask and send, and how that can fail."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+#: An order as ccxt parses it, amounts in base currency.
+CcxtOrder = dict[str, Any]
+
+
+class Outcome(StrEnum):
+    """What is known of a request that failed."""
+
+    REFUSED = "the exchange said no"
+    NOT_EXECUTED = "it was turned away before it was looked at"
+    UNKNOWN = "it may or may not have been executed"
+
+
+class LineError(Exception):
+    """A request failed.
+
+    Attributes:
+        outcome: Whether it can have been executed all the same.
+        code: The exchange's own number, for example -2021; None when it gave none.
+    """
+
+    def __init__(self, text: str, outcome: Outcome, code: int | None = None) -> None:
+        super().__init__(text)
+        self.outcome = outcome
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A position of the account; amount in base currency, > 0, prices in quote currency."""
+
+    pair: str
+    is_short: bool
+    amount: float
+    entry_price: float
+    leverage: float
+
+
+class Line(Protocol):
+    """What a venue offers. Every method may raise `LineError`; none repeats a request by itself."""
+
+    def place_stop(
+        self, pair: str, *, is_short: bool, amount: float, trigger: float, client_id: str
+    ) -> CcxtOrder:
+        """Send a reduce-only stop at market for a position of this side and return its answer."""
+
+    def place_trailing(
+        self,
+        pair: str,
+        *,
+        is_short: bool,
+        amount: float,
+        callback_pct: float,
+        activation: float | None,
+        client_id: str,
+    ) -> CcxtOrder:
+        """Send a reduce-only trailing stop; without activation price it trails from now."""
+
+    def cancel(self, pair: str, order_id: str) -> None:
+        """Cancel a stop or a trailing stop; one that is gone already is no error."""
+
+    def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
+        """Return every live conditional order, of one pair or of all, whoever placed it."""
+
+    def find_stop(
+        self, pair: str, *, order_id: str | None = None, client_id: str | None = None
+    ) -> CcxtOrder | None:
+        """Return a conditional order in any state; None if the exchange says there is none."""
+
+    def find_order(
+        self, pair: str, *, order_id: str | None = None, client_id: str | None = None
+    ) -> CcxtOrder | None:
+        """Return an order of the book in any state; None if the exchange says there is none."""
+
+    def open_orders(self) -> list[CcxtOrder]:
+        """Return every open order of the book, of all pairs, whoever placed it."""
+
+    def cancel_order(self, pair: str, order_id: str) -> None:
+        """Cancel an order of the book; one that is gone already is no error."""
+
+    def positions(self) -> dict[str, Position]:
+        """Return the account's open positions by pair."""
+
+    def price(self, pair: str) -> float:
+        """Return the latest price of the kind that triggers stops, last or mark."""
+
+    def close(self, pair: str, *, is_short: bool, amount: float, client_id: str) -> CcxtOrder:
+        """Close a position of this side at market, reduce-only."""

@@ -1,0 +1,66 @@
+"""Client ids: the name an order has before the exchange gives it one.
+
+An id says whose order it is and what it protects, so that a lost answer is settled by asking for
+it, and a stop that outlived its bot is known to the next start. Binance takes 1 to 36 characters of
+``^[\\.A-Z\\:/a-z0-9_-]{1,36}$``: ``qt`` + bot + ``-`` + role + symbol + ``-`` + time and count.
+"""
+
+import hashlib
+import itertools
+import re
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from qt_protections.snapshots import symbol_of
+
+_LONGEST_SYMBOL = 16
+_PATTERN = re.compile(r"qt([0-9a-f]{4})-([ESTX])([A-Z0-9_]+)-[0-9A-Z]+")
+
+
+class Role(StrEnum):
+    """What an order is for."""
+
+    ENTRY = "E"
+    STOP = "S"
+    TRAILING = "T"
+    EMERGENCY_CLOSE = "X"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """What a client id says."""
+
+    bot: str
+    role: Role
+    symbol: str
+
+
+class Namer:
+    """Gives the orders of one bot their client ids; ids never repeat, whatever the clock does."""
+
+    def __init__(self, bot_name: str, db_url: str) -> None:
+        """Take the bot's identity: the database that holds the trades its orders protect."""
+        self.bot = hashlib.sha256(f"{bot_name}\n{db_url}".encode()).hexdigest()[:4]
+        self._count = itertools.count()
+
+    def new(self, role: Role, pair: str) -> str:
+        """Return a client id nobody has used; pair in Freqtrade's notation."""
+        symbol = re.sub("[^A-Z0-9_]", "", symbol_of(pair).upper())[:_LONGEST_SYMBOL]
+        stamp = np.base_repr(time.time_ns() // 1_000_000, 36)
+        return (
+            f"qt{self.bot}-{role}{symbol}-{stamp}{np.base_repr(next(self._count) % 1296, 36):0>2}"
+        )
+
+    def mine(self, client_id: str | None) -> Name | None:
+        """Return what an id of this bot says; None if it is another's."""
+        name = parse(client_id)
+        return name if name is not None and name.bot == self.bot else None
+
+
+def parse(client_id: str | None) -> Name | None:
+    """Return what a guard's client id says; None if no guard made it."""
+    match = _PATTERN.fullmatch(client_id or "")
+    return Name(match[1], Role(match[2]), match[3]) if match else None
