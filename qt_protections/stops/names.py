@@ -1,8 +1,8 @@
-"""Client ids: the name an order has before the exchange gives it one.
+r"""Client ids: the name an order has before the exchange gives it one.
 
 An id says whose order it is and what it protects, so that a lost answer is settled by asking for
 it, and a stop that outlived its bot is known to the next start. Binance takes 1 to 36 characters of
-``^[\\.A-Z\\:/a-z0-9_-]{1,36}$``: ``qt`` + bot + ``-`` + role + symbol + ``-`` + time and count.
+``^[\.A-Z\:/a-z0-9_-]{1,36}$``: ``qt`` + bot + ``-`` + role + symbol + ``-`` + time and count.
 """
 
 import hashlib
