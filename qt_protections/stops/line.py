@@ -1,19 +1,12 @@
 """The guard's line to the exchange: what it can ask and send, and how that can fail."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Protocol
+
+from qt_protections.rules.refusals import Outcome
 
 #: An order as ccxt parses it, amounts in base currency.
 CcxtOrder = dict[str, Any]
-
-
-class Outcome(StrEnum):
-    """What is known of a request that failed."""
-
-    REFUSED = "the exchange said no"
-    NOT_EXECUTED = "it was turned away before it was looked at"
-    UNKNOWN = "it may or may not have been executed"
 
 
 class LineError(Exception):
