@@ -1,18 +1,21 @@
 """Every knob of the guard: type, unit, default, bounds, and where its value came from.
 
 Precedence: environment (`QT_...`) over the `"qt"` block of config.json over the default. A value
-that cannot be read or lies outside its bounds stops the start with one sentence. `trail_callback`
-alone is more lenient: a broken trailing stop must not keep the fixed stop from protecting.
+that cannot be read or lies outside its bounds stops the start with one sentence. The settings of
+the trailing stop alone are more lenient: a broken one switches trailing off, because it must not
+keep the fixed stop from protecting.
 """
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Ge, Le
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Field,
     ValidationError,
@@ -28,6 +31,14 @@ CONFIG_BLOCK = "qt"
 
 #: Freqtrade's candle intervals that can serve as a regime's; one month has no fixed length.
 Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
+
+#: When a position's stop goes out.
+StopPlacement = Literal["auto", "before_entry", "on_fill"]
+
+#: Binance takes a callback rate in whole tenths of a per cent, and answers -2007 to any other.
+CALLBACK_STEP = Decimal("0.1")
+
+_TRAILING = ("trail_callback", "trail_activation")
 
 
 class SettingsError(ValueError):
@@ -49,6 +60,13 @@ class Unit:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Annotation of a setting that is a whole number of steps."""
+
+    size: Decimal
+
+
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("must be a number, not true or false")  # noqa: TRY004  pydantic's contract
@@ -63,6 +81,16 @@ def _none_if_invalid(value: object, parse: ValidatorFunctionWrapHandler) -> obje
         return None
 
 
+def _whole_steps(value: float | None) -> float | None:
+    """Take a rate the exchange takes, free of the noise of binary fractions."""
+    if value is None:
+        return None
+    exact = round(Decimal(value), 9)
+    if exact % CALLBACK_STEP:
+        raise ValueError(f"must be in steps of {CALLBACK_STEP}")
+    return float(exact)
+
+
 Number = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_no_bool)]
 
@@ -74,9 +102,26 @@ class Settings(BaseSettings):
         env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
     )
 
+    stop_placement: Annotated[StopPlacement, Unit("moment")] = Field(
+        "auto",
+        description="when a stop goes out: before its entry, right after the fill, or (auto) "
+        "before the entry unless the exchange refuses that",
+    )
     trail_callback: Annotated[
-        Number | None, Field(ge=0.1, le=5.0), WrapValidator(_none_if_invalid), Unit("% of price")
-    ] = Field(1.5, description="native trailing stop's callback rate; 1.5 means 1.5 %")
+        Number | None,
+        Field(ge=0.1, le=5.0),
+        AfterValidator(_whole_steps),
+        WrapValidator(_none_if_invalid),
+        Unit("% of price"),
+        Step(CALLBACK_STEP),
+    ] = Field(1.5, description="trailing stop's callback rate; 1.5 means 1.5 %; null: no trailing")
+    trail_activation: Annotated[
+        Number | None, Field(ge=0.0, le=20.0), WrapValidator(_none_if_invalid), Unit("R")
+    ] = Field(
+        1.0,
+        description="gain from which the stop trails, in multiples of the initial risk (entry to "
+        "initial stop); 0 trails from the fill",
+    )
     risk_per_trade: Annotated[Number, Field(ge=0.1, le=2.0), Unit("% of equity")] = Field(
         0.75, description="share of equity lost if the stop is hit, costs included"
     )
@@ -173,7 +218,7 @@ def describe(loaded: Loaded) -> list[Described]:
         Described(
             name=name,
             value=getattr(loaded.settings, name),
-            unit=next(m.name for m in field.metadata if isinstance(m, Unit)),
+            unit=_unit(field),
             bounds=_bounds(field),
             default=field.default,
             origin=loaded.origins[name],
@@ -203,13 +248,17 @@ def _checked_block(block: object) -> dict[str, Any]:
 def _warnings(
     settings: Settings, given: Mapping[str, Any], origins: Mapping[str, Origin]
 ) -> tuple[str, ...]:
-    raw = _environment().get(_env_name("trail_callback")) or given.get("trail_callback")
-    if settings.trail_callback is not None or raw is None:
-        return ()
-    field = Settings.model_fields["trail_callback"]
-    return (
-        f"{_named('trail_callback', origins)} must be a number in {_bounds(field)} %, was {raw!r}: "
-        "the native trailing stop is disabled, the stop stays.",
+    refused = {
+        name: raw
+        for name in _TRAILING
+        if getattr(settings, name) is None
+        and (raw := _environment().get(_env_name(name)) or given.get(name)) is not None
+    }
+    return tuple(
+        f"{_named(name, origins)} must be a number in {_bounds(Settings.model_fields[name])} "
+        f"{_unit(Settings.model_fields[name])}, was {raw!r}: the trailing stop is disabled, "
+        "the stop stays."
+        for name, raw in refused.items()
     )
 
 
@@ -244,13 +293,21 @@ def _env_name(name: str) -> str:
     return f"{ENV_PREFIX}{name.upper()}"
 
 
+def _unit(field: FieldInfo) -> str:
+    return next(m.name for m in field.metadata if isinstance(m, Unit))
+
+
 def _bounds(field: FieldInfo) -> str:
     low = next((m.ge for m in field.metadata if isinstance(m, Ge)), None)
     high = next((m.le for m in field.metadata if isinstance(m, Le)), None)
     if low is None:
-        return (
-            "1m .. 1d"
-            if "interval" in {m.name for m in field.metadata if isinstance(m, Unit)}
-            else "text"
-        )
-    return f"{low} .. {high}"
+        return _choices(field)
+    step = next((m.size for m in field.metadata if isinstance(m, Step)), None)
+    return f"{low} .. {high}" + (f" in steps of {step}" if step else "")
+
+
+def _choices(field: FieldInfo) -> str:
+    """Return what a setting that is no number may be."""
+    if _unit(field) == "interval":
+        return "1m .. 1d"
+    return " | ".join(map(str, get_args(field.annotation))) if _unit(field) == "moment" else "text"

@@ -1,6 +1,8 @@
 """Settings: precedence, bounds, and sentences that name setting, value and fix."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qt_protections.settings import Origin, Settings, SettingsError, describe, load_settings
 
@@ -37,6 +39,8 @@ def test_environment_over_config_over_default(monkeypatch: pytest.MonkeyPatch) -
         ("uptrend_short_exception_conf", -0.01, "0.0 .. 1.0"),
         ("uptrend_short_exception_conf", 1.01, "0.0 .. 1.0"),
         ("regime_timeframe", "7h", "'4h'"),
+        ("stop_placement", "after", "auto | before_entry | on_fill"),
+        ("stop_placement", None, "auto | before_entry | on_fill"),
         ("regime_pair", "BTC", "pattern"),
     ],
 )
@@ -75,19 +79,69 @@ def test_the_block_must_be_an_object(block: object) -> None:
 
 def test_unknown_keys_are_refused() -> None:
     """A misspelt setting is never silently the default."""
-    with pytest.raises(SettingsError, match=r"'risk_pertrade'.*known are: trail_callback"):
+    with pytest.raises(SettingsError, match=r"'risk_pertrade'.*known are: stop_placement"):
         load_settings({"risk_pertrade": 1.0})
 
 
-@pytest.mark.parametrize("value", [0.09, 5.01, "abc", float("nan"), True, -1, []])
-def test_bad_trailing_is_disabled_with_a_warning(value: object) -> None:
-    """A broken callback rate costs the trailing stop, not the start."""
-    loaded = load_settings({"trail_callback": value})
-    assert loaded.settings.trail_callback is None
+@pytest.mark.parametrize(
+    ("name", "value", "bounds"),
+    [
+        *(
+            ("trail_callback", value, "0.1 .. 5.0 in steps of 0.1 % of price")
+            for value in (
+                0,
+                0.09,
+                5.01,
+                5.1,
+                1.55,
+                0.101,
+                "1.55",
+                "abc",
+                float("nan"),
+                True,
+                -1,
+                [],
+            )
+        ),
+        *(
+            ("trail_activation", value, "0.0 .. 20.0 R")
+            for value in (-0.1, 20.1, "abc", float("nan"), True)
+        ),
+    ],
+)
+def test_bad_trailing_is_disabled_with_a_warning(name: str, value: object, bounds: str) -> None:
+    """A broken setting of the trailing stop costs the trailing stop, not the start."""
+    loaded = load_settings({name: value})
+    assert getattr(loaded.settings, name) is None
     (warning,) = loaded.warnings
-    assert "trail_callback" in warning
-    assert repr(value) in warning
-    assert "the stop stays" in warning
+    assert warning.startswith(f'{name} (from the "qt" block')
+    assert f"in {bounds}, was {value!r}: " in warning
+    assert "the trailing stop is disabled, the stop stays" in warning
+
+
+@given(st.integers(1, 50))
+def test_every_step_of_the_callback_is_taken(steps: int) -> None:
+    """However its binary fraction came about, it becomes the decimal the exchange takes."""
+    exact = float(f"{steps // 10}.{steps % 10}")
+    for value in (exact, steps / 10, steps * 0.1, str(exact)):
+        loaded = load_settings({"trail_callback": value})
+        assert loaded.warnings == ()
+        assert loaded.settings.trail_callback == exact
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 20])
+def test_activation_within_its_bounds(value: float) -> None:
+    """Zero is a value: it trails from the fill."""
+    loaded = load_settings({"trail_activation": value})
+    assert loaded.settings.trail_activation == value
+    assert loaded.warnings == ()
+
+
+def test_where_a_stop_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one of three words, and the environment's wins."""
+    assert load_settings().settings.stop_placement == "auto"
+    monkeypatch.setenv("QT_STOP_PLACEMENT", "on_fill")
+    assert load_settings({"stop_placement": "before_entry"}).settings.stop_placement == "on_fill"
 
 
 def test_bad_trailing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,10 +153,11 @@ def test_bad_trailing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     assert "QT_TRAIL_CALLBACK (from the environment)" in loaded.warnings[0]
 
 
-def test_trailing_can_be_switched_off_quietly() -> None:
+@pytest.mark.parametrize("name", ["trail_callback", "trail_activation"])
+def test_trailing_can_be_switched_off_quietly(name: str) -> None:
     """Null says off, and is no mistake."""
-    loaded = load_settings({"trail_callback": None})
-    assert loaded.settings.trail_callback is None
+    loaded = load_settings({name: None})
+    assert getattr(loaded.settings, name) is None
     assert loaded.warnings == ()
 
 
