@@ -19,6 +19,9 @@ class Need:
         is_short: Whether the position gains when the price falls.
         amount: The whole position, with what entries under way may still add; base currency, > 0.
         trigger: Trigger price in quote currency, > 0.
+
+    Both as the exchange takes them, rounded to lot and tick: a finer number is never found
+    standing, and would be placed again and again.
     """
 
     is_short: bool
@@ -47,18 +50,21 @@ def mend(need: Need | None, standing: Sequence[Standing]) -> Mend:
     """Return the next step toward exactly one stop that covers the need.
 
     A stop larger than the position stays: reduce-only takes no more than there is. A trigger only
-    ever moves toward the price, so the tightest that stands is the loosest that may follow.
+    ever moves toward the price, so the tightest that stands is the loosest that may follow. Of
+    several that would do the newest stays, in whatever order they are listed: a cancel whose answer
+    was lost may still arrive, and a second look must not then decide for the other one.
 
     Args:
         need: What has to be covered; None when there is nothing to protect.
-        standing: Every live stop of the pair.
+        standing: Every live stop of the pair that closes a position of this side, trailing stops
+            apart. One for the other side would count as the tightest.
     """
     if need is None:
         return Mend(cancel=tuple(stop.order_id for stop in standing))
     wanted = replace(
         need, trigger=tightest(need.is_short, need.trigger, *(s.trigger for s in standing))
     )
-    keep = next((stop for stop in reversed(standing) if _covers(stop, wanted)), None)
+    keep = max((stop for stop in standing if _covers(stop, wanted)), key=_age, default=None)
     if keep is None:
         return Mend(place=wanted)
     return Mend(cancel=tuple(s.order_id for s in standing if s.order_id != keep.order_id))
@@ -77,3 +83,8 @@ def tightest(is_short: bool, *triggers: float) -> float:
 def _covers(stop: Standing, wanted: Need) -> bool:
     at_the_trigger = abs(stop.trigger - wanted.trigger) <= _SAME * wanted.trigger
     return at_the_trigger and covered(wanted, (stop,))
+
+
+def _age(stop: Standing) -> tuple[int, str]:
+    """Sort by number: ids of the exchange grow, and need not have the same length."""
+    return len(stop.order_id), stop.order_id
