@@ -25,6 +25,7 @@ from qt_protections.post import Post
 from qt_protections.rules.regime import Regime, TrendRule
 from qt_protections.settings import CONFIG_BLOCK, SettingsError, load_settings
 from qt_protections.standing import require_in_front
+from qt_protections.stops.simulated_trailing import Glance
 
 logger = logging.getLogger(__name__)
 
@@ -211,6 +212,8 @@ class QTGuard(IStrategy):
             except Exception:
                 # Freqtrade then places a stop of its own, and the sweep withdraws this one.
                 logger.exception("%s could not take over its stop.", trade)
+        trailing, glance = self._qt.trailing, Glance(current_time, current_rate, low, high)
+        follows = trailing is not None and trailing.may_follow(trade, glance)
         super().ft_stoploss_adjust(
             current_rate,
             trade,
@@ -222,6 +225,8 @@ class QTGuard(IStrategy):
             bound_profit,
             after_fill,
         )
+        if trailing is not None and follows:
+            trailing.follow(trade, glance, trails_itself=self.trailing_stop)
 
 
 def _keep_stop(**_: Any) -> None:

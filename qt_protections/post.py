@@ -4,6 +4,7 @@ import logging
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.strategy.interface import IStrategy
@@ -18,11 +19,13 @@ from qt_protections.protections.context import ProtectionContext
 from qt_protections.rules.regime import TrendRule
 from qt_protections.rules.sizing import RiskSizing
 from qt_protections.rules.stop_price import check_stop, stop_distance, stop_price
+from qt_protections.rules.trailing import TrailingRule
 from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.settings import Settings
 from qt_protections.snapshots import open_trade
 from qt_protections.stops.entry_door import EntryDoor, EntryOrder
 from qt_protections.stops.protective_stop import StopPlan
+from qt_protections.stops.simulated_trailing import SimulatedTrailing
 from qt_protections.stops.waiting import WaitingStops
 
 logger = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ class Post:
         live: Whether orders reach an exchange, or a dry run's imitation of one.
         context: What the guard's protections may know.
         waiting: Stops that no trade has taken over yet; None unless live.
+        trailing: The simulated trailing stop; None if switched off, or where the exchange trails.
     """
 
     def __init__(self, strategy: IStrategy, settings: Settings) -> None:
@@ -51,6 +55,7 @@ class Post:
         self.gates = Gates(settings, strategy.dp, strategy.timeframe, self.announcer)
         self.context = ProtectionContext(settings, self.market, live=self.live)
         self.waiting: WaitingStops | None = None
+        self.trailing = None if strategy.dp.runmode is RunMode.LIVE else _simulated(settings)
         # In a comparison of strategies the bot's configuration is not the strategy's own.
         self._bot_config = strategy.dp._config
         logger.info("[OK] GlobalRegimeDetector initialized")
@@ -209,3 +214,15 @@ class Post:
         if denial is not None:
             raise EntryRefused(pair, denial)
         return stop
+
+
+def _simulated(settings: Settings) -> SimulatedTrailing | None:
+    rule = TrailingRule.of(settings.trail_callback, settings.trail_activation)
+    if rule is None:
+        return None
+    logger.info(
+        "[OK] Trailing stop, simulated: %g %% behind the best price, from a gain of %g R",
+        rule.callback_pct,
+        rule.activation_r,
+    )
+    return SimulatedTrailing(rule)

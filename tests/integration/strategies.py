@@ -8,6 +8,9 @@ from freqtrade.strategy import IStrategy
 
 from qt_protections.guard import QTGuard
 
+#: When `OnceTenfold` enters, at the candle's open.
+TENFOLD_AT = "2025-01-04T00:00:00Z"
+
 
 class Quiet(IStrategy):
     """No signals of its own: entries come by remote control."""
@@ -174,3 +177,29 @@ class NeverFills(Always):
 
 class GuardedNeverFills(QTGuard, NeverFills):
     """NeverFills, guarded."""
+
+
+class OnceTenfold(Quiet):
+    """One entry at a known candle, ten times leverage: the stop, 1 R, is 2 % away."""
+
+    timeframe = "5m"
+    stoploss = -0.2
+    position_adjustment_enable = False
+    minimal_roi = {"0": 100}
+
+    def leverage(self, **kwargs: Any) -> float:  # type: ignore[override]
+        """Return 10."""
+        return 10.0
+
+    def populate_entry_trend(
+        self, dataframe: pd.DataFrame, metadata: dict[str, Any]
+    ) -> pd.DataFrame:
+        """Signal on the candle before `TENFOLD_AT`: short on ETH and XRP, else long."""
+        side = "enter_short" if metadata["pair"][:3] in ("ETH", "XRP") else "enter_long"
+        signal = pd.Timestamp(TENFOLD_AT) - pd.Timedelta(self.timeframe)
+        dataframe[side] = (dataframe["date"] == signal).astype(int)
+        return dataframe
+
+
+class GuardedOnceTenfold(QTGuard, OnceTenfold):
+    """OnceTenfold, guarded."""
