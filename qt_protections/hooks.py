@@ -20,11 +20,16 @@ KNOWN_HOOKS: dict[str, str] = {
         "pair timeframe datadir timerange fill_up_missing drop_incomplete startup_candles "
         "data_format data_handler candle_type"
     ),
+    "freqtrade.exchange.exchange:Exchange._amount_to_contracts": "self pair amount",
     "freqtrade.exchange.exchange:Exchange._contracts_to_amount": "self pair num_contracts",
+    "freqtrade.exchange.exchange:Exchange._order_contracts_to_amount": "self order",
+    "freqtrade.exchange.exchange:Exchange.amount_to_precision": "self pair amount",
+    "freqtrade.exchange.exchange:Exchange.get_contract_size": "self pair",
     "freqtrade.exchange.exchange:Exchange.get_fee": (
         "self symbol order_type side amount price taker_or_maker"
     ),
     "freqtrade.exchange.exchange:Exchange.get_option": "self param default",
+    "freqtrade.exchange.exchange:Exchange.price_to_precision": "self pair price rounding_mode",
     "freqtrade.exchange.exchange:Exchange.validate_ordertypes": "self order_types",
     "freqtrade.exchange.exchange:Exchange.create_order": (
         "self pair ordertype side amount rate leverage time_in_force reduceOnly initial_order"

@@ -1,7 +1,7 @@
 """The guard's line to the exchange: what it can ask and send, and how that can fail."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from qt_protections.rules.refusals import Outcome
 
@@ -35,10 +35,25 @@ class Position:
 
 
 class Line(Protocol):
-    """What a venue offers. Every method may raise `LineError`; none repeats a request by itself."""
+    """What a venue offers. Every method may raise `LineError`; none repeats a request by itself.
+
+    Attributes:
+        WATCHES: Whether it can list what is live, and find an order by its client id. Where it
+            cannot, `open_stops`, `open_orders` and a search by client id tell nothing, an empty
+            list or None, and Freqtrade's own loop looks after the stops: ask this first.
+    """
+
+    WATCHES: ClassVar[bool]
 
     def place_stop(
-        self, pair: str, *, is_short: bool, amount: float, trigger: float, client_id: str
+        self,
+        pair: str,
+        *,
+        is_short: bool,
+        amount: float,
+        trigger: float,
+        leverage: float,
+        client_id: str,
     ) -> CcxtOrder:
         """Send a reduce-only stop at market for a position of this side and return its answer."""
 
@@ -82,5 +97,7 @@ class Line(Protocol):
     def price(self, pair: str) -> float:
         """Return the latest price of the kind that triggers stops, last or mark."""
 
-    def close(self, pair: str, *, is_short: bool, amount: float, client_id: str) -> CcxtOrder:
+    def close(
+        self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str
+    ) -> CcxtOrder:
         """Close a position of this side at market, reduce-only."""

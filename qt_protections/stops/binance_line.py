@@ -1,0 +1,214 @@
+"""The line to Binance USD-M futures, live: everything the guard knows how to use."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import ccxt
+from ccxt import ROUND_DOWN, ROUND_UP
+from freqtrade.exchange import Exchange
+
+from qt_protections.stops.connection import TIMEOUT_MS, Connection
+from qt_protections.stops.failures import classify
+from qt_protections.stops.line import CcxtOrder, LineError, Position
+
+T = TypeVar("T")
+
+#: "Order does not exist." and "Unknown order sent.": there is none, or it is done.
+_GONE = frozenset({-2011, -2013})
+_CONDITIONAL = {"trigger": True}
+#: Without a pair ccxt 4.5.90 asks the spot exchange, whatever its option `defaultType` says.
+_ALL_PAIRS = {"type": "swap", "subType": "linear"}
+#: Amounts are cut to whole lots, and a sum of lots may lack its last binary digit: that must not
+#: leave a lot uncovered. Too much is harmless, reduce-only takes no more than there is.
+_HAIR = 1 + 1e-9
+
+
+class BinanceLine:
+    """A `Line` over a connection of its own, so that nothing of Freqtrade's is in its way."""
+
+    WATCHES: ClassVar[bool] = True
+
+    def __init__(
+        self, exchange: Exchange, order_types: dict[str, Any], timeout_ms: int = TIMEOUT_MS
+    ) -> None:
+        """Connect beside Freqtrade; nothing is sent.
+
+        Args:
+            exchange: The bot's exchange, its markets loaded.
+            order_types: The strategy's, which may choose the price that triggers stops.
+            timeout_ms: Milliseconds until a request counts as unanswered.
+        """
+        self._exchange = exchange
+        self._connection = Connection(exchange._api, timeout_ms)
+        self._working_type = _working_type(exchange, order_types)
+
+    def place_stop(
+        self,
+        pair: str,
+        *,
+        is_short: bool,
+        amount: float,
+        trigger: float,
+        leverage: float,
+        client_id: str,
+    ) -> CcxtOrder:
+        """Send a STOP_MARKET, its trigger rounded to the tick toward the price.
+
+        The leverage is the entry's to set: Freqtrade sends it, and the margin type, with that.
+        """
+        params = {"stopPrice": self._trigger(pair, trigger, is_short)} | self._working_type
+        return self._reduce(pair, "STOP_MARKET", is_short, amount, client_id, params)
+
+    def place_trailing(
+        self,
+        pair: str,
+        *,
+        is_short: bool,
+        amount: float,
+        callback_pct: float,
+        activation: float | None,
+        client_id: str,
+    ) -> CcxtOrder:
+        """Send a TRAILING_STOP_MARKET; its callback rate is a percentage, 1.5 is 1.5 %."""
+        params: dict[str, Any] = {"trailingPercent": f"{callback_pct:.6g}"} | self._working_type
+        if activation is not None:
+            params["trailingTriggerPrice"] = self._trigger(pair, activation, is_short)
+        return self._reduce(pair, "TRAILING_STOP_MARKET", is_short, amount, client_id, params)
+
+    def close(
+        self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str
+    ) -> CcxtOrder:
+        """Close a position at market, reduce-only, whatever its leverage."""
+        return self._reduce(pair, "market", is_short, amount, client_id, {})
+
+    def cancel(self, pair: str, order_id: str) -> None:
+        """Cancel a conditional order; one at its trigger is refused with -4117."""
+        self._cancel(pair, order_id, _CONDITIONAL)
+
+    def cancel_order(self, pair: str, order_id: str) -> None:
+        """Cancel an order of the book."""
+        self._cancel(pair, order_id, {})
+
+    def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
+        """Return the live conditional orders; one request of weight 40, for a pair of 1."""
+        return self._open(pair, _CONDITIONAL)
+
+    def open_orders(self) -> list[CcxtOrder]:
+        """Return the open orders of the book; one request of weight 40."""
+        return self._open(None, {})
+
+    def find_stop(
+        self, pair: str, *, order_id: str | None = None, client_id: str | None = None
+    ) -> CcxtOrder | None:
+        """Return a conditional order as it was asked for; what it sent is `info.actualOrderId`."""
+        return self._find(pair, order_id, client_id, _CONDITIONAL)
+
+    def find_order(
+        self, pair: str, *, order_id: str | None = None, client_id: str | None = None
+    ) -> CcxtOrder | None:
+        """Return an order of the book, or the one a triggered stop sent."""
+        return self._find(pair, order_id, client_id, {})
+
+    def positions(self) -> dict[str, Position]:
+        """Return the open positions; one request of weight 5."""
+        # The endpoint itself: ccxt's own `fetch_positions` may ask for the leverage brackets first.
+        found = self._ask(
+            lambda api: [
+                self._position(api, row)
+                for row in api.fapiPrivateV3GetPositionRisk()
+                if float(row["positionAmt"])
+            ]
+        )
+        return {position.pair: position for position in found}
+
+    def price(self, pair: str) -> float:
+        """Return the mark price or the last one, as `order_types` chose for the triggers."""
+        if "MARK_PRICE" in self._working_type.values():
+            return self._ask(lambda api: float(api.fetch_mark_price(pair)["markPrice"]))
+        return self._ask(lambda api: _last_price(api, pair))
+
+    def _reduce(
+        self,
+        pair: str,
+        kind: str,
+        is_short: bool,
+        amount: float,
+        client_id: str,
+        params: dict[str, Any],
+    ) -> CcxtOrder:
+        exchange = self._exchange
+        size = exchange._amount_to_contracts(pair, amount) * _HAIR
+        contracts = exchange.amount_to_precision(pair, size)
+        side = "buy" if is_short else "sell"
+        params = params | {"reduceOnly": True, "clientOrderId": client_id}
+        order = self._ask(
+            lambda api: api.create_order(pair, kind, side, contracts, None, params=params)
+        )
+        return self._in_base(order)
+
+    def _cancel(self, pair: str, order_id: str, params: dict[str, Any]) -> None:
+        try:
+            self._ask(lambda api: api.cancel_order(order_id, pair, params=params))
+        except LineError as error:
+            if error.code not in _GONE:
+                raise
+
+    def _open(self, pair: str | None, params: dict[str, Any]) -> list[CcxtOrder]:
+        params = params | _ALL_PAIRS if pair is None else params
+        found = self._ask(lambda api: api.fetch_open_orders(pair, params=params))
+        return [self._in_base(order) for order in found]
+
+    def _find(
+        self, pair: str, order_id: str | None, client_id: str | None, params: dict[str, Any]
+    ) -> CcxtOrder | None:
+        by_name = {"clientOrderId": client_id} if order_id is None else {}
+        try:
+            order = self._ask(lambda api: api.fetch_order(order_id, pair, params=params | by_name))
+        except LineError as error:
+            if error.code in _GONE:
+                return None
+            raise
+        return self._in_base(order)
+
+    def _position(self, api: ccxt.Exchange, row: dict[str, Any]) -> Position:
+        pair = str(api.safe_symbol(row["symbol"], None, None, "contract"))
+        contracts, notional = float(row["positionAmt"]), abs(float(row["notional"]))
+        margin = float(row["positionInitialMargin"])
+        return Position(
+            pair=pair,
+            is_short=contracts < 0,
+            amount=abs(contracts) * (self._exchange.get_contract_size(pair) or 1.0),
+            entry_price=float(row["entryPrice"]),
+            # Version 3 of the endpoint leaves out the leverage, a whole number.
+            leverage=float(round(notional / margin)) if margin else 1.0,
+        )
+
+    def _trigger(self, pair: str, price: float, is_short: bool) -> float:
+        # As Freqtrade rounds in create_stoploss, so that both arrive at the same price.
+        toward_price = ROUND_DOWN if is_short else ROUND_UP
+        return self._exchange.price_to_precision(pair, price, rounding_mode=toward_price)
+
+    def _in_base(self, order: CcxtOrder) -> CcxtOrder:
+        # Someone's order in a market that Freqtrade has not loaded yet has no contract size.
+        if self._exchange.get_contract_size(order["symbol"]) is None:
+            return order
+        return dict(self._exchange._order_contracts_to_amount(order))
+
+    def _ask(self, request: Callable[[ccxt.Exchange], T]) -> T:
+        try:
+            return request(self._connection.api(self._exchange._api))
+        except Exception as error:
+            raise classify(error) from error
+
+
+def _last_price(api: ccxt.Exchange, pair: str) -> float:
+    return float(api.fapiPublicV2GetTickerPrice({"symbol": api.market_id(pair)})["price"])
+
+
+def _working_type(exchange: Exchange, order_types: dict[str, Any]) -> dict[str, str]:
+    """Return the parameter that names the triggering price; empty leaves it to the exchange."""
+    field = exchange.get_option("stop_price_type_field")
+    if "stoploss_price_type" not in order_types or field is None:
+        return {}
+    mapping = exchange.get_option("stop_price_type_value_mapping")
+    return {field: mapping[order_types["stoploss_price_type"]]}

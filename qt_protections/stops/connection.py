@@ -1,0 +1,69 @@
+"""A connection of the guard's own to the exchange Freqtrade trades on.
+
+An urgent stop must not queue behind Freqtrade's requests: ccxt's rate limiter charges `GET /income`
+30 units and lets the next request sleep for them, and a request that hangs holds its thread.
+"""
+
+import copy
+import logging
+import threading
+
+import ccxt
+import requests
+
+#: Milliseconds until a request counts as unanswered. ccxt's usual 10 s are too long to look away
+#: from a position; an answer takes tenths of a second even on a bad day.
+TIMEOUT_MS = 3000
+#: Milliseconds after which the exchange refuses what it had not executed by then; Binance's own
+#: default, where ccxt allows 10 s. An order that cannot be found when they are over, counted from
+#: its sending, never comes.
+RECV_WINDOW_MS = 5000
+
+_OPTIONS = {
+    "recvWindow": RECV_WINDOW_MS,
+    # ccxt would send an order again by itself if the user's options told it to.
+    "maxRetriesOnFailure": 0,
+    # Without it ccxt refuses to ask for the open orders of all pairs; one request a loop is meant.
+    "warnOnFetchOpenOrdersWithoutSymbol": False,
+}
+_SESSION_SETTINGS = ("headers", "auth", "proxies", "cert", "verify", "trust_env")
+# With -vvv Freqtrade has ccxt log every request with its headers, and with them the API key.
+_wire_log = logging.getLogger(f"{__name__}.wire")
+_wire_log.setLevel(logging.INFO)
+
+
+class Connection:
+    """A copy of Freqtrade's ccxt object that shares its markets and settings, and no socket.
+
+    Threads may use it at once: with the rate limiter off, ccxt keeps nothing between two requests
+    that a request reads, and the pool below `requests.Session` is made for threads.
+    """
+
+    def __init__(self, source: ccxt.Exchange, timeout_ms: int = TIMEOUT_MS) -> None:
+        """Copy `source`; nothing is sent."""
+        # The copy comes with every setting, whichever way it was made: keys, addresses, proxies.
+        own = copy.copy(source)
+        own.session = _session_like(source.session)
+        own.enableRateLimit = False
+        own.timeout = timeout_ms
+        own.verbose = False
+        own.logger = _wire_log
+        own.options = source.options | _OPTIONS
+        self._own = own
+        self._lock = threading.Lock()
+
+    def api(self, source: ccxt.Exchange) -> ccxt.Exchange:
+        """Return the copy, with the markets `source` has loaded last."""
+        if self._own.markets is not source.markets:
+            with self._lock:
+                self._own.set_markets_from_exchange(source)
+                # What ccxt learns with the markets, as the clock's difference, is an option.
+                self._own.options = source.options | _OPTIONS
+        return self._own
+
+
+def _session_like(session: requests.Session) -> requests.Session:
+    own = requests.Session()
+    for name in _SESSION_SETTINGS:
+        setattr(own, name, copy.copy(getattr(session, name)))
+    return own

@@ -1,0 +1,287 @@
+"""The line to Binance futures does what the protocol says, on the rehearsal exchange."""
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qt_protections.rehearsal.auth import API_KEY, API_SECRET
+from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.stops.line import LineError, Outcome
+from tests.integration.rig import BTC, ETH
+from tests.stops.venues import Scene
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """An exchange in an uptrend, flat."""
+    with Scene(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def line(scene: Scene) -> BinanceLine:
+    """A line with Freqtrade's usual order types."""
+    return BinanceLine(scene.exchange, {"stoploss": "market"})
+
+
+def enter(scene: Scene, pair: str, amount: float, side: str = "buy", leverage: float = 7.0) -> None:
+    """Open a position as Freqtrade does."""
+    scene.exchange.create_order(
+        pair=pair, ordertype="market", side=side, amount=amount, rate=1.0, leverage=leverage
+    )
+
+
+def stop(line: BinanceLine, pair: str = BTC, *, is_short: bool = False, **changes: Any) -> Any:
+    """Place a stop a tenth away from the price."""
+    ratio = 1.1 if is_short else 0.9
+    order = {
+        "amount": 0.01,
+        "trigger": line.price(pair) * ratio,
+        "leverage": 1.0,
+        "client_id": "qt0000-SBTCUSDT-1",
+    }
+    return line.place_stop(pair, is_short=is_short, **order | changes)
+
+
+@pytest.mark.parametrize(
+    ("is_short", "side", "sent"), [(False, "SELL", "80000.1"), (True, "BUY", "110000")]
+)
+def test_a_stop_reduces_and_triggers_no_later_than_asked(
+    line: BinanceLine, is_short: bool, side: str, sent: str
+) -> None:
+    """It is STOP_MARKET, reduce-only, by quantity, and its trigger is rounded toward the price."""
+    trigger = 110_000.04 if is_short else 80_000.04
+    order = stop(line, is_short=is_short, amount=0.0129, trigger=trigger)
+    assert {
+        "orderType": "STOP_MARKET",
+        "side": side,
+        "quantity": "0.012",
+        "triggerPrice": sent,
+        "reduceOnly": True,
+        "closePosition": False,
+        "workingType": "CONTRACT_PRICE",
+        "clientAlgoId": "qt0000-SBTCUSDT-1",
+    }.items() <= order["info"].items()
+    assert (order["status"], order["stopPrice"], order["amount"]) == ("open", float(sent), 0.012)
+
+
+@pytest.mark.parametrize("amount", [0.3 - 0.1, 0.1 + 0.1, 0.2004])
+def test_a_stop_covers_the_last_lot(line: BinanceLine, amount: float) -> None:
+    """0.3 - 0.1 is a little less than 0.2, which cut to lots would be 0.199."""
+    assert stop(line, amount=amount)["info"]["quantity"] == "0.2"
+
+
+def test_margin_type_and_leverage_are_not_touched(scene: Scene, line: BinanceLine) -> None:
+    """Freqtrade's entry sends them; twice would be two round trips more."""
+    stop(line, trigger=80_000.0)
+    placed = {"POST /fapi/v1/algoOrder": 1}
+    sent = {what: count for what, count in scene.requests().items() if what.startswith("POST")}
+    assert sent == placed
+
+
+def test_a_stop_is_the_one_freqtrade_would_have_placed(scene: Scene, line: BinanceLine) -> None:
+    """So that Freqtrade finds nothing to replace in it."""
+    types = {"stoploss": "market", "stoploss_price_type": "mark"}
+    mark = BinanceLine(scene.exchange, types)
+    theirs = scene.exchange.create_stoploss(BTC, 0.0129, 80_000.04, types, "sell", 3.0)
+    ours = stop(mark, amount=0.0129, trigger=80_000.04)
+    own = {"algoId", "clientAlgoId", "createTime", "updateTime"}
+    assert {k: v for k, v in ours["info"].items() if k not in own} == {
+        k: v for k, v in theirs["info"].items() if k not in own
+    }
+
+
+def test_an_order_is_found_by_either_id(line: BinanceLine) -> None:
+    """And what the exchange does not know is None."""
+    placed = stop(line)
+    by_name = line.find_stop(BTC, client_id="qt0000-SBTCUSDT-1")
+    assert by_name is not None
+    assert by_name == line.find_stop(BTC, order_id=placed["id"])
+    assert by_name["id"] == placed["id"]
+    assert line.find_stop(BTC, client_id="qt0000-SBTCUSDT-2") is None
+    assert line.find_stop(BTC, order_id="4999999999") is None
+
+
+def test_open_orders_are_told_in_one_request(scene: Scene, line: BinanceLine) -> None:
+    """Of all pairs or of one; conditional ones apart from those of the book."""
+    stop(line, BTC)
+    stop(line, ETH, is_short=True, client_id="other")
+    scene.exchange.create_order(
+        pair=ETH, ordertype="limit", side="buy", amount=0.5, rate=1500.0, leverage=2.0
+    )
+    before = sum(scene.requests().values())
+    assert [order["symbol"] for order in line.open_stops()] == [BTC, ETH]
+    assert [order["clientOrderId"] for order in line.open_stops(ETH)] == ["other"]
+    assert [(order["symbol"], order["price"]) for order in line.open_orders()] == [(ETH, 1500.0)]
+    assert sum(scene.requests().values()) == before + 3
+
+
+def test_a_cancelled_order_may_be_cancelled_again(scene: Scene, line: BinanceLine) -> None:
+    """What is gone is gone; nothing is raised."""
+    placed = stop(line)
+    resting = scene.exchange.create_order(
+        pair=ETH, ordertype="limit", side="buy", amount=0.5, rate=1500.0, leverage=2.0
+    )
+    for _ in range(2):
+        line.cancel(BTC, placed["id"])
+        line.cancel_order(ETH, resting["id"])
+    assert (line.open_stops(), line.open_orders()) == ([], [])
+    cancelled = line.find_stop(BTC, order_id=placed["id"])
+    assert cancelled is not None
+    assert cancelled["status"] == "canceled"
+
+
+def test_positions_are_told_with_side_size_and_leverage(scene: Scene, line: BinanceLine) -> None:
+    """A symbol with nothing but a resting order is not among them."""
+    assert line.positions() == {}
+    enter(scene, BTC, 0.02, leverage=7.0)
+    enter(scene, ETH, 0.5, "sell", leverage=13.0)
+    scene.exchange.create_order(
+        pair="ZEN/USDT:USDT", ordertype="limit", side="buy", amount=50, rate=5.0, leverage=2.0
+    )
+    long, short = line.positions()[BTC], line.positions()[ETH]
+    assert (long.is_short, long.amount, long.leverage) == (False, 0.02, 7.0)
+    assert (short.is_short, short.amount, short.leverage) == (True, 0.5, 13.0)
+    assert long.entry_price == pytest.approx(line.price(BTC), rel=1e-3)
+    assert line.positions().keys() == {BTC, ETH}
+
+
+def test_closing_reduces_by_name(scene: Scene, line: BinanceLine) -> None:
+    """The order is found by its name, and more than there is is not sold."""
+    enter(scene, BTC, 0.02)
+    closed = line.close(BTC, is_short=False, amount=0.05, leverage=7.0, client_id="qt-X")
+    assert (closed["status"], closed["filled"]) == ("closed", 0.02)
+    assert line.positions() == {}
+    found = line.find_order(BTC, client_id="qt-X")
+    assert found is not None
+    assert (found["id"], found["reduceOnly"]) == (closed["id"], True)
+    with pytest.raises(LineError) as refused:
+        line.close(BTC, is_short=False, amount=0.02, leverage=7.0, client_id="qt-Y")
+    assert (refused.value.outcome, refused.value.code) == (Outcome.REFUSED, -2022)
+    assert line.find_order(BTC, client_id="qt-Y") is None
+
+
+def test_a_triggered_stop_leads_to_what_it_sent(scene: Scene, line: BinanceLine) -> None:
+    """FINISHED alone proves no fill: the order it sent tells."""
+    enter(scene, BTC, 0.02)
+    placed = stop(line, amount=0.02, trigger=line.price(BTC) * 0.99)
+    scene.move("BTCUSDT", 0.95)
+    done = line.find_stop(BTC, order_id=placed["id"])
+    assert done is not None
+    assert done["status"] == "closed"
+    child = line.find_order(BTC, order_id=done["info"]["actualOrderId"])
+    assert child is not None
+    assert (child["status"], child["filled"], child["side"]) == ("closed", 0.02, "sell")
+    assert line.positions() == {}
+
+
+@pytest.mark.parametrize(
+    ("activation", "is_short", "side", "sent"),
+    [
+        (None, False, "SELL", "0"),
+        (100_000.04, False, "SELL", "100000.1"),
+        (80_000.06, True, "BUY", "80000"),
+    ],
+    ids=["at-once", "long", "short"],
+)
+def test_a_trailing_stop_takes_a_percentage(
+    line: BinanceLine, activation: float | None, is_short: bool, side: str, sent: str
+) -> None:
+    """And sits beside the stop, reduce-only; 0.1 + 0.2 is 0.3."""
+    order = line.place_trailing(
+        BTC,
+        is_short=is_short,
+        amount=0.02,
+        callback_pct=0.1 + 0.2,
+        activation=activation,
+        client_id="qt-T",
+    )
+    info = order["info"]
+    assert (info["orderType"], info["side"]) == ("TRAILING_STOP_MARKET", side)
+    assert (info["callbackRate"], info["reduceOnly"]) == ("0.3", True)
+    assert info["activatePrice"] == sent
+    assert line.find_stop(BTC, client_id="qt-T") is not None
+
+
+@pytest.mark.parametrize(
+    ("types", "kind", "endpoint"),
+    [
+        ({}, "CONTRACT_PRICE", "GET /fapi/v2/ticker/price"),
+        ({"stoploss_price_type": "last"}, "CONTRACT_PRICE", "GET /fapi/v2/ticker/price"),
+        ({"stoploss_price_type": "mark"}, "MARK_PRICE", "GET /fapi/v1/premiumIndex"),
+    ],
+    ids=["unsaid", "last", "mark"],
+)
+def test_the_price_is_the_one_that_triggers(
+    scene: Scene, types: dict[str, str], kind: str, endpoint: str
+) -> None:
+    """A re-priced stop is measured by what would trigger it."""
+    line = BinanceLine(scene.exchange, types)
+    price = line.price(BTC)
+    tape = scene.venue.tape
+    told = tape.mark("BTCUSDT") if kind == "MARK_PRICE" else tape.last("BTCUSDT")
+    assert price == float(told)
+    assert scene.requests()[endpoint] == 1
+    assert stop(line)["info"]["workingType"] == kind
+
+
+def test_freqtrades_rate_limiter_and_retries_are_left_out(scene: Scene) -> None:
+    """Nothing waits for what Freqtrade asked before, and ccxt sends nothing twice."""
+    theirs = scene.exchange._api
+    theirs.enableRateLimit, theirs.options["maxRetriesOnFailure"] = True, 3
+    own = BinanceLine(scene.exchange, {})._connection.api(theirs)
+    assert (own.enableRateLimit, own.options["maxRetriesOnFailure"]) == (False, 0)
+    assert (theirs.enableRateLimit, theirs.options["maxRetriesOnFailure"]) == (True, 3)
+    assert own.session is not theirs.session
+    assert (own.timeout, theirs.timeout) == (3000, 10000)
+
+
+def test_reloaded_markets_are_taken_over(scene: Scene, line: BinanceLine) -> None:
+    """A pair that was listed since, and the clock's difference, are known at once."""
+    scene.exchange.reload_markets(force=True, load_leverage_tiers=False)
+    scene.exchange._api.options["timeDifference"] = 17
+    line.open_stops()
+    own = line._connection.api(scene.exchange._api)
+    assert own.markets is scene.exchange._api.markets
+    assert own.options["timeDifference"] == 17
+
+
+def test_an_order_in_a_market_freqtrade_has_not_loaded_is_told_as_well(
+    scene: Scene, line: BinanceLine
+) -> None:
+    """Someone may trade what was listed since the last reload; the watch must not end by it."""
+    stop(line, BTC)
+    stop(line, ETH, client_id="other")
+    api = scene.exchange._api
+    del api.markets[ETH], api.markets_by_id["ETHUSDT"]
+    assert [order["symbol"] for order in line.open_stops()] == [BTC, "ETHUSDT"]
+
+
+def test_threads_share_the_line(line: BinanceLine) -> None:
+    """Entries by remote control run in a thread of their own."""
+
+    def place(number: int) -> str:
+        return str(stop(line, trigger=80_000.0, client_id=f"qt-{number}")["clientOrderId"])
+
+    with ThreadPoolExecutor(4) as pool:
+        placed = list(pool.map(place, range(24)))
+    assert placed == [f"qt-{number}" for number in range(24)]
+    assert {order["clientOrderId"] for order in line.open_stops()} == set(placed)
+
+
+def test_neither_key_nor_secret_is_logged_or_shown(
+    scene: Scene, line: BinanceLine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not even with ccxt's own log at its loudest."""
+    with caplog.at_level(logging.DEBUG):
+        stop(line)
+        with pytest.raises(LineError) as refused:
+            stop(line)
+    shown = [caplog.text, str(refused.value), repr(refused.value), repr(line), repr(vars(line))]
+    assert caplog.text
+    assert not any(secret in text for text in shown for secret in (API_KEY, API_SECRET))
+    assert (refused.value.outcome, refused.value.code) == (Outcome.REFUSED, -4116)
