@@ -23,6 +23,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange._amount_to_contracts": "self pair amount",
     "freqtrade.exchange.exchange:Exchange._contracts_to_amount": "self pair num_contracts",
     "freqtrade.exchange.exchange:Exchange._order_contracts_to_amount": "self order",
+    "freqtrade.exchange.exchange:Exchange._order_needs_price": "self side ordertype",
     "freqtrade.exchange.exchange:Exchange.amount_to_precision": "self pair amount",
     "freqtrade.exchange.exchange:Exchange.get_contract_size": "self pair",
     "freqtrade.exchange.exchange:Exchange.get_fee": (
@@ -37,10 +38,13 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange.create_stoploss": (
         "self pair amount stop_price order_types side leverage"
     ),
+    "freqtrade.exchange.exchange:Exchange.cancel_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.cancel_stoploss_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_orders": "self pair since params",
     "freqtrade.exchange.exchange:Exchange.fetch_positions": "self pair params",
+    "freqtrade.exchange.exchange:Exchange.fetch_stoploss_order": "self order_id pair params",
+    "freqtrade.exchange.exchange:Exchange.fetch_ticker": "self pair",
     "freqtrade.freqtradebot:FreqtradeBot._update_trade_after_fill": "self trade order send_msg",
     "freqtrade.freqtradebot:FreqtradeBot.cancel_stoploss_on_exchange": (
         "self trade allow_nonblocking"

@@ -10,6 +10,7 @@ import pytest
 
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.stops.connection import RECV_WINDOW_MS
 from qt_protections.stops.line import LineError, Outcome
 from tests.integration.rig import BTC, ETH
 from tests.stops.venues import Scene
@@ -230,13 +231,15 @@ def test_the_price_is_the_one_that_triggers(
 
 
 def test_freqtrades_rate_limiter_and_retries_are_left_out(scene: Scene) -> None:
-    """Nothing waits for what Freqtrade asked before, and ccxt sends nothing twice."""
+    """Nothing waits for what Freqtrade asked before, and ccxt sends nothing twice nor prints it."""
     theirs = scene.exchange._api
+    theirs.verbose = True
     theirs.enableRateLimit, theirs.options["maxRetriesOnFailure"] = True, 3
     own = BinanceLine(scene.exchange, {})._connection.api(theirs)
     assert (own.enableRateLimit, own.options["maxRetriesOnFailure"]) == (False, 0)
     assert (theirs.enableRateLimit, theirs.options["maxRetriesOnFailure"]) == (True, 3)
-    assert own.session is not theirs.session
+    assert (own.options["recvWindow"], theirs.options["recvWindow"]) == (RECV_WINDOW_MS, 10_000)
+    assert (own.verbose, own.session is theirs.session) == (False, False)
     assert (own.timeout, theirs.timeout) == (3000, 10000)
 
 

@@ -1,0 +1,219 @@
+"""The line that goes through Freqtrade's own functions: dry runs, spot, and other exchanges.
+
+Freqtrade knows neither client ids nor a list of live stops, so this line does not watch, and a lost
+answer is settled no better than Freqtrade does by itself.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, TypeVar
+
+import ccxt
+from freqtrade.enums import TradingMode
+from freqtrade.exceptions import InvalidOrderException, RetryableOrderError
+from freqtrade.exchange import Exchange
+
+from qt_protections.stops.failures import classify
+from qt_protections.stops.line import CcxtOrder, LineError, Outcome, Position
+
+T = TypeVar("T")
+
+
+class FreqtradeLine:
+    """A `Line` as far as Freqtrade's functions reach, on whatever exchange."""
+
+    WATCHES: ClassVar[bool] = False
+
+    def __init__(self, exchange: Exchange, order_types: dict[str, Any]) -> None:
+        """Take Freqtrade's functions as they are now; the guard puts its own in their place later.
+
+        Args:
+            exchange: The bot's exchange.
+            order_types: The strategy's, for the type of the stop and the price that triggers it.
+        """
+        self._exchange = exchange
+        self._order_types = order_types
+        self._is_spot = exchange.trading_mode is TradingMode.SPOT
+        self._create_stoploss = exchange.create_stoploss
+        self._create_order = exchange.create_order
+        self._cancel_stoploss_order = exchange.cancel_stoploss_order
+        self._cancel_order = exchange.cancel_order
+        self._fetch_order = exchange.fetch_order
+        self._fetch_stop = _stop_lookup(exchange)
+
+    def place_stop(
+        self,
+        pair: str,
+        *,
+        is_short: bool,
+        amount: float,
+        trigger: float,
+        leverage: float,
+        client_id: str,
+    ) -> CcxtOrder:
+        """Send the stop Freqtrade would send, without the client id."""
+        return self._ask(
+            lambda: dict(
+                self._create_stoploss(
+                    pair=pair,
+                    amount=amount,
+                    stop_price=trigger,
+                    order_types=self._order_types,
+                    side="buy" if is_short else "sell",
+                    leverage=leverage,
+                )
+            )
+        )
+
+    def place_trailing(
+        self,
+        pair: str,
+        *,
+        is_short: bool,
+        amount: float,
+        callback_pct: float,
+        activation: float | None,
+        client_id: str,
+    ) -> CcxtOrder:
+        """Refuse: Freqtrade has no order of the kind."""
+        raise LineError(f"no native trailing stop here, for {pair}", Outcome.REFUSED)
+
+    def close(
+        self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str
+    ) -> CcxtOrder:
+        """Close at market, reduce-only; on spot, sell. Without the client id."""
+        side: Literal["buy", "sell"] = "buy" if is_short else "sell"
+        rate = self.price(pair) if self._needs_rate(side) else 0.0
+        return self._ask(
+            lambda: dict(
+                self._create_order(
+                    pair=pair,
+                    ordertype="market",
+                    side=side,
+                    amount=amount,
+                    rate=rate,
+                    leverage=leverage,
+                    reduceOnly=not self._is_spot,
+                    initial_order=False,
+                )
+            )
+        )
+
+    def cancel(self, pair: str, order_id: str) -> None:
+        """Cancel a stop; what the exchange refuses to cancel is asked after."""
+        try:
+            self._cancel_stoploss_order(order_id, pair)
+        except InvalidOrderException as error:
+            self._raise_if_live(self.find_stop(pair, order_id=order_id), error)
+        except Exception as error:
+            raise classify(error) from error
+
+    def cancel_order(self, pair: str, order_id: str) -> None:
+        """Cancel an order of the book; what the exchange refuses to cancel is asked after."""
+        try:
+            self._cancel_order(order_id, pair)
+        except InvalidOrderException as error:
+            self._raise_if_live(self.find_order(pair, order_id=order_id), error)
+        except Exception as error:
+            raise classify(error) from error
+
+    def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
+        """Tell nothing: Freqtrade has no such list."""
+        return []
+
+    def open_orders(self) -> list[CcxtOrder]:
+        """Tell nothing: Freqtrade has no such list."""
+        return []
+
+    def find_stop(
+        self, pair: str, *, order_id: str | None = None, client_id: str | None = None
+    ) -> CcxtOrder | None:
+        """Return a stop by the exchange's id; None without one.
+
+        Some exchanges tell of a triggered stop, and some of the order it sent, as Freqtrade asks.
+        """
+        return self._find(self._fetch_stop, pair, order_id)
+
+    def find_order(
+        self, pair: str, *, order_id: str | None = None, client_id: str | None = None
+    ) -> CcxtOrder | None:
+        """Return an order of the book by the exchange's id; None without one."""
+        return self._find(self._fetch_order, pair, order_id)
+
+    def positions(self) -> dict[str, Position]:
+        """Return the open positions; none on spot and in a dry run, which have none to tell of."""
+        fetch: Callable[..., Any] = self._exchange.fetch_positions
+        found = self._ask(
+            lambda: [self._position(row) for row in fetch(**_once(fetch)) if row["contracts"]]
+        )
+        return {position.pair: position for position in found}
+
+    def price(self, pair: str) -> float:
+        """Return the mark price where stops are triggered by it and the ticker tells it."""
+        fetch: Callable[..., Any] = self._exchange.fetch_ticker
+        by_mark = self._order_types.get("stoploss_price_type") == "mark"
+        return self._ask(lambda: _price_in(fetch(pair, **_once(fetch)), by_mark))
+
+    def _needs_rate(self, side: Literal["buy", "sell"]) -> bool:
+        """Say whether a market order takes a price: simulated ones do, and those of a few."""
+        exchange = self._exchange
+        return bool(exchange._config["dry_run"]) or exchange._order_needs_price(side, "market")
+
+    def _find(self, fetch: Callable[..., Any], pair: str, order_id: str | None) -> CcxtOrder | None:
+        if order_id is None:
+            return None
+        try:
+            return dict(fetch(order_id, pair, **_once(fetch)))
+        except InvalidOrderException as error:
+            if _is_not_found(error):
+                return None
+            raise classify(error) from error
+        except Exception as error:
+            raise classify(error) from error
+
+    def _position(self, row: Any) -> Position:
+        return Position(
+            pair=row["symbol"],
+            is_short=row["side"] == "short",
+            amount=self._exchange._contracts_to_amount(row["symbol"], abs(row["contracts"])),
+            entry_price=float(row.get("entryPrice") or 0.0),
+            leverage=float(row.get("leverage") or 1.0),
+        )
+
+    @staticmethod
+    def _raise_if_live(order: CcxtOrder | None, error: InvalidOrderException) -> None:
+        if order is not None and order["status"] == "open":
+            raise classify(error) from error
+
+    @staticmethod
+    def _ask(request: Callable[[], T]) -> T:
+        try:
+            return request()
+        except Exception as error:
+            raise classify(error) from error
+
+
+def _stop_lookup(exchange: Exchange) -> Callable[..., Any]:
+    """Return the class's own way to a stop; the common one asks for the order it sent as well."""
+    if type(exchange).fetch_stoploss_order is not Exchange.fetch_stoploss_order:
+        return exchange.fetch_stoploss_order
+    params = {"stop": True} if exchange.get_option("stoploss_query_requires_stop_flag") else {}
+    fetch = exchange.fetch_order
+
+    def fetch_stop(order_id: str, pair: str) -> Any:
+        return fetch(order_id, pair, params=params.copy(), **_once(fetch))
+
+    return fetch_stop
+
+
+def _price_in(ticker: dict[str, Any], by_mark: bool) -> float:
+    mark = ticker.get("markPrice") if by_mark else None
+    return float(ticker["last"] if mark is None else mark)
+
+
+def _once(fetch: Callable[..., Any]) -> dict[str, int]:
+    """Keep Freqtrade's retrier, where it wraps `fetch`, from repeating a query for 25 s."""
+    return {"count": 0} if hasattr(fetch, "__wrapped__") else {}
+
+
+def _is_not_found(error: InvalidOrderException) -> bool:
+    return isinstance(error, RetryableOrderError) or not isinstance(error.__cause__, ccxt.BaseError)
