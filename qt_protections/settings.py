@@ -310,4 +310,4 @@ def _choices(field: FieldInfo) -> str:
     """Return what a setting that is no number may be."""
     if _unit(field) == "interval":
         return "1m .. 1d"
-    return " | ".join(map(str, get_args(field.annotation))) if _unit(field) == "moment" else "text"
+    return ", ".join(map(str, get_args(field.annotation))) if _unit(field) == "moment" else "text"

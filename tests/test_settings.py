@@ -39,8 +39,8 @@ def test_environment_over_config_over_default(monkeypatch: pytest.MonkeyPatch) -
         ("uptrend_short_exception_conf", -0.01, "0.0 .. 1.0"),
         ("uptrend_short_exception_conf", 1.01, "0.0 .. 1.0"),
         ("regime_timeframe", "7h", "'4h'"),
-        ("stop_placement", "after", "auto | before_entry | on_fill"),
-        ("stop_placement", None, "auto | before_entry | on_fill"),
+        ("stop_placement", "after", "auto, before_entry, on_fill"),
+        ("stop_placement", None, "auto, before_entry, on_fill"),
         ("regime_pair", "BTC", "pattern"),
     ],
 )
