@@ -8,14 +8,14 @@ market, seed and fault script. It needs no network. JSON goes to standard output
 import argparse
 import json
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.live_bot import Seen, live_run
+from benchmarks.live_bot import Bot, Seen, Venue, held, live_run
+from benchmarks.records import differences
 from qt_protections.rehearsal.faults.script import shipped_scripts
 
 BOTS = {"plain": "PlainSignals", "guarded": "GuardedSignals"}
@@ -72,7 +72,8 @@ def _both(arguments: argparse.Namespace, name: str) -> dict[str, Any]:
         with TemporaryDirectory(prefix="fault-table-") as temporary:
             folder = Path(temporary) if arguments.out is None else arguments.out / name / bot
             folder.mkdir(parents=True, exist_ok=True)
-            seen = live_run(folder, BOTS[bot], SCENARIO, arguments.seed, faults, arguments.seconds)
+            venue = Venue(SCENARIO, arguments.seed, faults)
+            seen = live_run(folder, Bot(BOTS[bot]), venue, arguments.seconds)
             if arguments.out is not None:
                 (folder / "events.json").write_text(json.dumps(seen.events))
                 (folder / "report.json").write_text(json.dumps(seen.report, indent=2))
@@ -125,16 +126,11 @@ def _naked(position: dict[str, Any], faults: list[dict[str, Any]]) -> dict[str, 
 
 def _unknown(seen: Seen) -> list[str]:
     """Return the symbols of which the exchange holds more than the bot knows."""
-    held: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for event in seen.events:
-        if event["kind"] == "order_filled":
-            sign = 1 if event["side"] == "BUY" else -1
-            held[event["symbol"]] += sign * Decimal(event["quantity"])
-    known: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for trade in seen.trades:
-        if trade["open"]:
-            known[trade["symbol"]] += Decimal(str(trade["amount"]))
-    return sorted(symbol for symbol, amount in held.items() if amount > known[symbol])
+    return [
+        symbol
+        for symbol, amount in differences(held(seen.events), seen.trades).items()
+        if abs(amount["exchange"]) > abs(amount["bot"])
+    ]
 
 
 def _headline(row: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,10 +10,20 @@ PATIENCE_S = 30
 
 
 @contextmanager
-def running(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a command with its output in `log`, and end it with the context, at last by force."""
+def running(
+    command: list[str], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a command with its output in `log`, and end it with the context, at last by force.
+
+    Args:
+        command: Program and arguments.
+        log: Emptied first.
+        environment: All of the program's; this one's if None.
+    """
     with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
+            command, stdout=file, stderr=subprocess.STDOUT, env=environment
+        )
         try:
             yield process
         finally:

@@ -1,0 +1,54 @@
+"""What Freqtrade's database says of its trades and their orders."""
+
+import sqlite3
+from collections import defaultdict
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+
+def trades(database: Path) -> list[dict[str, Any]]:
+    """Return all trades: symbol, whether open, exit reason, base units (negative for a short)."""
+    rows = _rows(database, "select pair, is_open, exit_reason, amount, is_short from trades")
+    return [
+        {
+            "symbol": pair.split(":")[0].replace("/", ""),
+            "open": bool(is_open),
+            "exit": why,
+            "amount": -amount if is_short else amount,
+        }
+        for pair, is_open, why, amount, is_short in rows
+    ]
+
+
+def order_ids(database: Path) -> list[str]:
+    """Return the exchange's ids of every order on record, in the order they were recorded."""
+    return [str(name) for (name,) in _rows(database, "select order_id from orders order by id")]
+
+
+def differences(
+    held: dict[str, Decimal], trades: list[dict[str, Any]]
+) -> dict[str, dict[str, float]]:
+    """Return the symbols of which the exchange and the bot's open trades hold different amounts.
+
+    Args:
+        held: The exchange's positions in base units, negative for shorts.
+        trades: As `trades` returns them.
+    """
+    known: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for trade in trades:
+        if trade["open"]:
+            known[trade["symbol"]] += Decimal(str(trade["amount"]))
+    return {
+        symbol: {"exchange": float(held.get(symbol, 0)), "bot": float(known[symbol])}
+        for symbol in sorted({*held, *known})
+        if held.get(symbol, Decimal(0)) != known[symbol]
+    }
+
+
+def _rows(database: Path, query: str) -> list[tuple[Any, ...]]:
+    if not database.exists():
+        return []
+    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        return connection.execute(query).fetchall()
