@@ -70,18 +70,18 @@ class QTGuard(IStrategy):
     # Each loop
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
-        """Withdraw stops whose entry came to nothing."""
+        """Compare everything that is live with everything that should be, before any entry."""
         try:
             super().bot_loop_start(current_time, **kwargs)
         finally:
-            if self._qt.waiting is not None:
+            if self._qt.stops is not None:
                 self._qt.announcer.new_candle(timeframe_to_prev_date(self.timeframe, current_time))
-                self._qt.waiting.sweep()
+                self._qt.stops.loop()
 
     def ft_bot_cleanup(self) -> None:
-        """Leave no stop behind that protects nothing, whether the bot ends or reloads."""
-        if self._qt_post is not None and self._qt_post.waiting is not None:
-            self._qt_post.waiting.settle()
+        """End the watch, whether the bot ends or reloads; every stop that protects stays."""
+        if self._qt_post is not None and self._qt_post.stops is not None:
+            self._qt_post.stops.close()
         super().ft_bot_cleanup()
 
     def analyze(self, pairs: list[str]) -> None:
@@ -147,6 +147,8 @@ class QTGuard(IStrategy):
         pair = asked["pair"]
         if self._qt.gates.entry(pair, is_short=asked["side"] == "short") is not None:
             return False
+        if self._qt.stops is not None:
+            self._qt.stops.tag(pair, asked.get("entry_tag"))
         try:
             return super().confirm_trade_entry(*args, **asked)
         except Exception:
@@ -205,13 +207,10 @@ class QTGuard(IStrategy):
         bound_profit: float | None = None,
         after_fill: bool = False,
     ) -> None:
-        """Hand a trade that just filled its live stop, before the strategy's own stop logic."""
-        if after_fill and self._qt.waiting is not None:
-            try:
-                self._qt.waiting.hand_over(trade)
-            except Exception:
-                # Freqtrade then places a stop of its own, and the sweep withdraws this one.
-                logger.exception("%s could not take over its stop.", trade)
+        """Hand a trade that just filled its live stop; follow the strategy's with the live one."""
+        stops = self._qt.stops
+        if after_fill and stops is not None:
+            stops.filled(trade)
         trailing, glance = self._qt.trailing, Glance(current_time, current_rate, low, high)
         follows = trailing is not None and trailing.may_follow(trade, glance)
         super().ft_stoploss_adjust(
@@ -227,6 +226,8 @@ class QTGuard(IStrategy):
         )
         if trailing is not None and follows:
             trailing.follow(trade, glance, trails_itself=self.trailing_stop)
+        if stops is not None:
+            stops.moved(trade)
 
 
 def _keep_stop(**_: Any) -> None:

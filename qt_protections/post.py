@@ -2,7 +2,6 @@
 
 import logging
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
@@ -23,12 +22,16 @@ from qt_protections.rules.trailing import TrailingRule
 from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.settings import Settings
 from qt_protections.snapshots import open_trade
-from qt_protections.stops.entry_door import EntryDoor, EntryOrder
-from qt_protections.stops.protective_stop import StopPlan
+from qt_protections.stops.book import EntryOrder
+from qt_protections.stops.guarding import Guarding
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
-from qt_protections.stops.waiting import WaitingStops
 
 logger = logging.getLogger(__name__)
+
+_UNSETTLED = Denial(
+    DenyCode.ENTRY_UNSETTLED,
+    "an earlier entry is not settled, or the exchange holds a position without a trade",
+)
 
 
 class Post:
@@ -37,7 +40,7 @@ class Post:
     Attributes:
         live: Whether orders reach an exchange, or a dry run's imitation of one.
         context: What the guard's protections may know.
-        waiting: Stops that no trade has taken over yet; None unless live.
+        stops: What keeps the positions covered; None unless live.
         trailing: The simulated trailing stop; None if switched off, or where the exchange trails.
     """
 
@@ -54,7 +57,7 @@ class Post:
         self.market = Market(strategy.dp, strategy.config, settings)
         self.gates = Gates(settings, strategy.dp, strategy.timeframe, self.announcer)
         self.context = ProtectionContext(settings, self.market, live=self.live)
-        self.waiting: WaitingStops | None = None
+        self.stops: Guarding | None = None
         self.trailing = None if strategy.dp.runmode is RunMode.LIVE else _simulated(settings)
         # In a comparison of strategies the bot's configuration is not the strategy's own.
         self._bot_config = strategy.dp._config
@@ -71,11 +74,6 @@ class Post:
     def _attach(self, exchange: Exchange) -> None:
         """Put the entry door in front of the exchange object the bot trades with."""
         strategy = self._strategy
-        if strategy.config["trading_mode"] != "futures":
-            raise GuardNotInstalled(
-                'QTGuard places its stops on futures: set "trading_mode": "futures" in the '
-                "configuration, or run the strategy without the guard."
-            )
         strategy.order_types = {
             **strategy.order_types,
             "stoploss": "market",  # the child of a limit stop may never fill
@@ -89,10 +87,7 @@ class Post:
                 f"{needed} candles to settle: take it out of the configuration and out of the "
                 "strategy's __init__, and QTGuard sets it."
             )
-        self.waiting = WaitingStops(exchange)
-        self.waiting.restore()
-        door = EntryDoor(exchange, self._plan_stop, self.waiting, strategy.order_types)
-        exchange.create_order = door  # type: ignore[method-assign]
+        self.stops = Guarding(strategy, exchange, self._settings, self._plan_stop)
         locks.release(datetime.now(UTC))
         self._protections = ProtectionManager(self._bot_config, self.protections())
 
@@ -162,42 +157,27 @@ class Post:
             self._fees[pair] = self._exchange.get_fee(symbol=pair, taker_or_maker="taker")
         return self._fees[pair]
 
-    def _plan_stop(self, order: EntryOrder) -> StopPlan:
-        """Judge an entry at the door and say which stop it needs.
+    def _plan_stop(self, entry: EntryOrder) -> float:
+        """Judge an entry at the door and say where its stop has to stand.
 
         Raises:
             EntryRefused: If a rule objects, or cannot be asked.
         """
-        denial = self.gates.entry(order.pair, is_short=order.is_short)
+        denial = self.gates.entry(entry.pair, is_short=entry.is_short)
         if denial is not None:
-            raise EntryRefused(order.pair, denial)
+            raise EntryRefused(entry.pair, denial)
+        if self.stops is not None and self.stops.unsettled(entry.pair):
+            self.announcer.refusal(entry.pair, _UNSETTLED)
+            raise EntryRefused(entry.pair, _UNSETTLED)
         try:
-            return self._plan(order)
+            return self._stop_for(entry.pair, entry.rate, entry.leverage, is_short=entry.is_short)
         except EntryRefused as refusal:
-            self.announcer.refusal(order.pair, refusal.denial)
+            self.announcer.refusal(entry.pair, refusal.denial)
             raise
         except Exception as error:
-            logger.exception("No stop could be planned for %s.", order.pair)
+            logger.exception("No stop could be planned for %s.", entry.pair)
             text = f"no stop could be planned: {error}"
-            raise EntryRefused(order.pair, Denial(DenyCode.GATE_FAILED, text)) from error
-
-    def _plan(self, order: EntryOrder) -> StopPlan:
-        trade = open_trade(order.pair)
-        if trade is None and self.waiting is not None and self.waiting.holds(order.pair):
-            text = (
-                "an earlier entry is not settled: the exchange may hold a position without a trade"
-            )
-            raise EntryRefused(order.pair, Denial(DenyCode.ENTRY_UNSETTLED, text))
-        held = trade.amount if trade else 0.0
-        return StopPlan(
-            pair=order.pair,
-            held=held,
-            # Exact decimals: a float sum can fall one lot short once the exchange truncates it.
-            amount=float(Decimal(str(held)) + Decimal(str(order.amount))),
-            trigger=self._stop_for(order.pair, order.rate, order.leverage, is_short=order.is_short),
-            is_short=order.is_short,
-            leverage=order.leverage,
-        )
+            raise EntryRefused(entry.pair, Denial(DenyCode.GATE_FAILED, text)) from error
 
     def _stop_for(self, pair: str, rate: float, leverage: float, *, is_short: bool) -> float:
         """Return the trigger of an entry's stop: the trade's own, or a new one from `stoploss`.

@@ -19,7 +19,7 @@ ALLOWED = {
     "standing": {"errors"},
     "announcer": {"rules", "snapshots"},
     "gates": {"announcer", "confidence", "market", "rules", "settings", "snapshots"},
-    "stops": {"errors", "rules", "snapshots"},
+    "stops": {"errors", "rules", "settings", "snapshots"},
     "protections": {"market", "rules", "settings", "snapshots"},
     "locks": {"errors", "protections"},
     "rehearsal": set(),

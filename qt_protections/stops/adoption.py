@@ -1,26 +1,130 @@
-"""How a trade takes over the stop that was live before it existed."""
+"""What the guard writes into Freqtrade's trades: stops it placed, orders whose answer was lost."""
+
+from datetime import UTC, datetime
 
 from ccxt import TICK_SIZE
+from freqtrade.exchange import Exchange, timeframe_to_minutes
 from freqtrade.persistence import Order, Trade
+from freqtrade.strategy.interface import IStrategy
 
-from qt_protections.stops.protective_stop import ProtectiveStop
+from qt_protections.stops.line import CcxtOrder
+from qt_protections.stops.stop import Stop
 
 
-def adopt(trade: Trade, stop: ProtectiveStop) -> None:
+def adopt(trade: Trade, stop: Stop) -> None:
     """Make the live stop the trade's own, so that Freqtrade manages it from here.
 
     The trade's stop price becomes exactly the live trigger. Were it a tick tighter, Freqtrade would
     cancel the stop and place another a minute later, with the position naked in between.
     """
-    order = Order.parse_from_ccxt_object(
-        stop.order, trade.pair, "stoploss", stop.plan.amount, stop.trigger
-    )
-    trade.orders.append(order)
-    trade.stop_loss = stop.trigger
-    trade.stop_loss_pct = -_ratio_of_margin(trade, stop.trigger)
-    if trade.nr_of_successful_entries <= 1:
+    if not trade.sl_orders:
         trade.initial_stop_loss = stop.trigger
+    add_stop(trade, stop)
+    follow(trade, stop.trigger)
+
+
+def add_stop(trade: Trade, stop: Stop) -> None:
+    """Put a stop on the trade's record as live; Freqtrade asks the exchange what became of it."""
+    known = row_of(trade, stop.order_id)
+    if known is not None:
+        known.ft_is_open, known.status = True, "open"
+        return
+    trade.orders.append(
+        Order.parse_from_ccxt_object(
+            {**stop.order, "status": "open"}, trade.pair, "stoploss", stop.amount, stop.trigger
+        )
+    )
+
+
+def follow(trade: Trade, trigger: float) -> None:
+    """Set the trade's stop price to where its stop stands on the exchange."""
+    trade.stop_loss = trigger
+    trade.stop_loss_pct = -_ratio_of_margin(trade, trigger)
     trade.is_stop_loss_trailing = trade.stop_loss != trade.initial_stop_loss
+
+
+def release(trade: Trade, order_id: str) -> None:
+    """Note on the trade that one of its stops stands no more, without having done its work."""
+    row = row_of(trade, order_id)
+    if row is not None:
+        row.ft_is_open, row.status = False, "canceled"
+
+
+def take_exit(trade: Trade, order: CcxtOrder, reason: str) -> None:
+    """Add an order that reduced the position; Freqtrade books its fill as of any exit, at once."""
+    _add_open(trade, order, trade.exit_side, reason)
+    trade.exit_reason = reason
+
+
+def take_entry(trade: Trade, order: CcxtOrder, tag: str | None) -> None:
+    """Add an entry to its trade; Freqtrade books its fill as of any entry, at once."""
+    _add_open(trade, order, trade.entry_side, tag)
+
+
+def new_trade(
+    exchange: Exchange,
+    strategy: IStrategy,
+    pair: str,
+    order: CcxtOrder,
+    *,
+    leverage: float,
+    rate: float,
+    tag: str | None,
+) -> Trade:
+    """Return a trade for an entry the exchange has and Freqtrade does not know of.
+
+    It is what Freqtrade makes of an entry whose answer arrived, before anything is filled.
+    """
+    amount = float(order["amount"])
+    config = strategy.config
+    fee = exchange.get_fee(symbol=pair, taker_or_maker="maker")
+    trade = Trade(
+        pair=pair,
+        base_currency=exchange.get_pair_base_currency(pair),
+        stake_currency=config["stake_currency"],
+        stake_amount=amount * rate / leverage,
+        amount=0.0,
+        is_open=True,
+        amount_requested=amount,
+        fee_open=fee,
+        fee_close=fee,
+        open_rate=rate,
+        open_rate_requested=rate,
+        open_date=datetime.now(UTC),
+        exchange=exchange.id,
+        strategy=strategy.get_strategy_name(),
+        enter_tag=tag,
+        timeframe=timeframe_to_minutes(strategy.timeframe),
+        leverage=leverage,
+        is_short=order["side"] == "sell",
+        trading_mode=exchange.trading_mode,
+        funding_fees=0.0,
+        amount_precision=exchange.get_precision_amount(pair),
+        price_precision=exchange.get_precision_price(pair),
+        precision_mode=exchange.precisionMode,
+        precision_mode_price=exchange.precision_mode_price,
+        contract_size=exchange.get_contract_size(pair),
+    )
+    trade.adjust_stop_loss(trade.open_rate, strategy.stoploss, initial=True)
+    take_entry(trade, order, tag)
+    trade.recalc_trade_from_orders()
+    return trade
+
+
+def row_of(trade: Trade, order_id: str) -> Order | None:
+    """Return the trade's record of an order."""
+    found: Order | None = trade.select_order_by_order_id(order_id)
+    return found
+
+
+def _add_open(trade: Trade, order: CcxtOrder, side: str, tag: str | None) -> None:
+    if row_of(trade, str(order["id"])) is not None:
+        return
+    unfilled = {**order, "status": "open", "filled": 0.0, "remaining": order["amount"]}
+    price = float(order.get("price") or order.get("average") or trade.open_rate)
+    row = Order.parse_from_ccxt_object(unfilled, trade.pair, side, price=price)
+    row.ft_order_tag = tag
+    trade.orders.append(row)
 
 
 def _ratio_of_margin(trade: Trade, trigger: float) -> float:

@@ -21,6 +21,7 @@ class Capabilities:
         trailing: Whether the exchange has a native trailing stop the guard can place.
         watches: Whether the live stops can be listed, see `Line.WATCHES`.
         user_stream: Whether the exchange pushes what happens to orders.
+        blocks: Whether a live stop keeps the asset from being sold otherwise, as on spot.
         text: All of it, for the start-up log.
     """
 
@@ -28,6 +29,7 @@ class Capabilities:
     trailing: bool
     watches: bool
     user_stream: bool
+    blocks: bool
     text: str
 
 
@@ -61,6 +63,7 @@ def _everything(name: str) -> Capabilities:
         trailing=True,
         watches=True,
         user_stream=True,
+        blocks=False,
         text=f"{name}: stop before the entry (falls back to on_fill per pair), native trailing "
         "stop, watched by user data stream and by polling",
     )
@@ -72,6 +75,7 @@ def _simulated(name: str) -> Capabilities:
         trailing=False,
         watches=False,
         user_stream=False,
+        blocks=False,
         text=f"{name}: stop before the entry, trailing by custom_stoploss, both simulated by "
         "Freqtrade, watched by its loop",
     )
@@ -84,5 +88,6 @@ def _on_fill(name: str, *, blocks: bool) -> Capabilities:
         trailing=False,
         watches=False,
         user_stream=False,
+        blocks=blocks,
         text=f"{name}: stop on_fill, no native trailing stop{why}, watched by Freqtrade's loop",
     )

@@ -1,36 +1,31 @@
-"""The one door every order leaves by: an entry passes it only with its stop live in front.
+"""The one door every order leaves by: an entry passes it only with its stop seen to.
 
 It stands in for `create_order` of the exchange object the bot trades with, so signals, forced
-entries, position adjustments and replaced orders all meet it. Reduce-only orders pass untouched.
+entries, position adjustments and replaced orders all meet it. An exit passes untouched; both get a
+client id, by which a lost answer is settled.
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from freqtrade.constants import NON_OPEN_EXCHANGE_STATES
-from freqtrade.exceptions import InvalidOrderException
 from freqtrade.exchange import Exchange
 
-from qt_protections.errors import EntryRefused
-from qt_protections.snapshots import symbol_of
-from qt_protections.stops import protective_stop
-from qt_protections.stops.protective_stop import ProtectiveStop, StopPlan
-from qt_protections.stops.waiting import WaitingStops
+from qt_protections.rules.refusals import Outcome
+from qt_protections.snapshots import open_trade, symbol_of
+from qt_protections.stops.book import EntryOrder, Intent
+from qt_protections.stops.failures import classify
+from qt_protections.stops.keeper import Keeper
+from qt_protections.stops.line import CcxtOrder, LineError
+from qt_protections.stops.names import Role
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class EntryOrder:
-    """An entry on its way out; amount in base currency, rate in quote currency."""
-
-    pair: str
-    is_short: bool
-    amount: float
-    rate: float
-    leverage: float
+#: Seconds before each question about an order whose answer was lost.
+_ASK_AFTER_S = (0.0, 0.2, 0.5, 1.0)
 
 
 class EntryDoor:
@@ -39,98 +34,147 @@ class EntryDoor:
     def __init__(
         self,
         exchange: Exchange,
-        plan_stop: Callable[[EntryOrder], StopPlan],
-        waiting: WaitingStops,
-        order_types: dict[str, Any],
+        keeper: Keeper,
+        plan_stop: Callable[[EntryOrder], float],
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._exchange = exchange
-        self._create_order = exchange.create_order
+        """Take the place of `create_order`.
+
+        Args:
+            exchange: The bot's exchange.
+            keeper: Who covers what passes.
+            plan_stop: Judges an entry and returns the trigger of its stop, or raises.
+            pause: Waits for some seconds.
+        """
+        self._keeper = keeper
         self._plan_stop = plan_stop
-        self._waiting = waiting
-        self._order_types = order_types
+        self._pause = pause
+        self._exchange = exchange
+        self._futures = exchange.trading_mode == "futures"
+        self._names = _ClientIds(exchange)
+        self._create_order = exchange.create_order
+        exchange.create_order = self  # type: ignore[method-assign]
 
     def __call__(self, **order: Any) -> Any:
-        """Send an order; an entry only behind its stop.
+        """Send an order.
 
         Raises:
             EntryRefused: If a rule objects or the stop was not accepted; no entry was sent then.
         """
-        if order.get("reduceOnly"):
-            return self._create_order(**order)
-        plan = self._plan_stop(
-            EntryOrder(
-                pair=order["pair"],
-                is_short=order["side"] == "sell",
-                amount=order["amount"],
-                rate=order["rate"],
-                leverage=order["leverage"],
+        if order.get("reduceOnly") or (not self._futures and order["side"] == "sell"):
+            return self._exit(order)
+        entry = EntryOrder(
+            pair=order["pair"],
+            is_short=order["side"] == "sell",
+            amount=self._as_executed(order["pair"], order["amount"]),
+            rate=order["rate"],
+            leverage=order["leverage"],
+        )
+        trigger = self._plan_stop(entry)
+        trade = open_trade(entry.pair)
+        intent = self._keeper.expect(entry, trigger, trade.amount if trade else 0.0)
+        try:
+            with self._names.given(intent.client_id):
+                answer = self._create_order(**order)
+        except Exception as error:
+            answer = self._settle_entry(intent, error)
+        self._keeper.answered(intent, answer)
+        return answer
+
+    def _as_executed(self, pair: str, amount: float) -> float:
+        """Return an amount as the exchange takes it, in whole steps."""
+        exchange = self._exchange
+        contracts = exchange.amount_to_precision(pair, exchange._amount_to_contracts(pair, amount))
+        return exchange._contracts_to_amount(pair, contracts)
+
+    def _settle_entry(self, intent: Intent, error: Exception) -> CcxtOrder:
+        """Return the entry if the exchange has it after all; it is never sent twice."""
+        failure = classify(error)
+        if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
+            self._keeper.refused(intent)
+            raise error
+        found = self._ask_for(intent.entry.pair, intent.client_id)
+        if found is not None:
+            logger.warning(
+                "The answer to the entry of %s was lost (%s); the exchange has it: order ID %s.",
+                symbol_of(intent.entry.pair),
+                failure,
+                found["id"],
             )
-        )
-        stop = protective_stop.place(self._exchange, plan, self._order_types)
-        with self._waiting.entry_in_flight(stop):
-            try:
-                entry = self._create_order(**order)
-            except BaseException as error:
-                self._settle_failed_entry(stop, error)
-                raise
-            if entry.get("filled"):
-                self._make_sure(stop)
-            elif entry.get("status") in NON_OPEN_EXCHANGE_STATES:
-                self._waiting.give_up(stop)
-        return entry
-
-    def _settle_failed_entry(self, stop: ProtectiveStop, error: BaseException) -> None:
-        """Withdraw the stop of an entry that was certainly refused; keep any other.
-
-        A flat account proves nothing right after a lost answer: the order may rest, or the position
-        lag behind. The sweep gives the stop up once nothing of the kind is left.
-        """
-        if isinstance(error, InvalidOrderException):
-            self._waiting.give_up(stop)
-            return
+            return found
+        intent.lost = True
         logger.error(
-            "[ALERT] Entry of %s ended unknown (%s): its stop %s stays until the exchange shows "
-            "neither a position nor an open order.",
-            symbol_of(stop.plan.pair),
-            error,
-            stop.order_id,
+            "[ALERT] The entry of %s ended unknown (%s): its stop stays, and no other entry goes "
+            "out, until the exchange tells what became of it.",
+            symbol_of(intent.entry.pair),
+            failure,
         )
+        raise error
 
-    def _make_sure(self, stop: ProtectiveStop) -> None:
-        """Replace a stop that was consumed before the fill; raise nothing, the entry happened."""
+    def _exit(self, order: dict[str, Any]) -> Any:
+        name = self._keeper.namer.new(Role.EXIT, order["pair"])
         try:
-            if not self._was_consumed(stop):
-                return
-            logger.warning("Stop %s of %s was gone before the fill.", stop.order_id, stop.plan.pair)
-            self._waiting.forget(stop)
-            self._cover_or_close(stop.plan)
-        except Exception:
-            # Freqtrade looks after the stop in its next loop, as it does without the guard.
-            logger.exception("[ALERT] Could not make sure of the stop of %s.", stop.plan.pair)
+            with self._names.given(name):
+                return self._create_order(**order)
+        except Exception as error:
+            if classify(error).outcome is not Outcome.UNKNOWN or not self._names.sent:
+                raise
+            found = self._ask_for(order["pair"], name)
+            if found is None:
+                raise
+            logger.warning(
+                "The answer to the exit of %s was lost (%s); the exchange has it: order ID %s.",
+                symbol_of(order["pair"]),
+                error,
+                found["id"],
+            )
+            return found
 
-    def _was_consumed(self, stop: ProtectiveStop) -> bool:
-        if protective_stop.is_live(self._exchange, stop):
-            return False
-        # Triggered after the fill it did its work: the account is flat, and the trade will see it.
-        return protective_stop.position_size(self._exchange, stop.plan.pair) > 0
+    def _ask_for(self, pair: str, client_id: str) -> CcxtOrder | None:
+        for pause in _ASK_AFTER_S:
+            self._pause(pause)
+            try:
+                found = self._keeper.line.find_order(pair, client_id=client_id)
+            except LineError as error:
+                logger.warning("Could not ask for %s of %s: %s", client_id, pair, error)
+                continue
+            if found is not None:
+                return found
+        return None
 
-    def _cover_or_close(self, plan: StopPlan) -> None:
+
+class _ClientIds:
+    """Gives the next order of a thread a client id; Freqtrade has no parameter for it."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._get_params = exchange._get_params
+        self._lev_prep = exchange._lev_prep
+        self._of_thread = threading.local()
+        exchange._get_params = self._params  # type: ignore[method-assign]
+        exchange._lev_prep = self._prepare  # type: ignore[method-assign]
+
+    @contextmanager
+    def given(self, client_id: str) -> Iterator[None]:
+        """Name the order that is sent within."""
+        self._of_thread.client_id = client_id
+        self._of_thread.sent = True
         try:
-            stop = protective_stop.place(self._exchange, plan, self._order_types)
-        except EntryRefused as refusal:
-            self._emergency_close(plan, str(refusal))
-        else:
-            self._waiting.add(stop)
+            yield
+        finally:
+            self._of_thread.client_id = None
 
-    def _emergency_close(self, plan: StopPlan, why: str) -> None:
-        """Close at market; Freqtrade then finds the closing order on the exchange by itself."""
-        logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(plan.pair), why)
-        self._create_order(
-            pair=plan.pair,
-            ordertype="market",
-            side="buy" if plan.is_short else "sell",
-            amount=plan.amount,
-            rate=plan.trigger,
-            leverage=plan.leverage,
-            reduceOnly=True,
-        )
+    @property
+    def sent(self) -> bool:
+        """Whether this thread's last order can have been sent at all."""
+        return bool(self._of_thread.sent)
+
+    def _params(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        params = self._get_params(*args, **kwargs)
+        client_id = getattr(self._of_thread, "client_id", None)
+        return params if client_id is None else {**params, "clientOrderId": client_id}
+
+    def _prepare(self, *args: Any, **kwargs: Any) -> None:
+        """Margin type and leverage go out before the order: if they fail, it was not sent."""
+        self._of_thread.sent = False
+        self._lev_prep(*args, **kwargs)
+        self._of_thread.sent = True

@@ -14,7 +14,8 @@ import requests
 from freqtrade.exceptions import FreqtradeException
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from qt_protections.stops.line import LineError, Outcome
+from qt_protections.rules.refusals import Outcome
+from qt_protections.stops.line import LineError
 
 #: -1000 comes with the 503 "Unknown error, please check your request or try again later."
 #: -1001 "Internal error; unable to process your request." may be sent again by the futures

@@ -12,8 +12,9 @@ from freqtrade.enums import TradingMode
 from freqtrade.exceptions import InvalidOrderException, RetryableOrderError
 from freqtrade.exchange import Exchange
 
+from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.failures import classify
-from qt_protections.stops.line import CcxtOrder, LineError, Outcome, Position
+from qt_protections.stops.line import CcxtOrder, LineError, Position
 
 T = TypeVar("T")
 

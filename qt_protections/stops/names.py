@@ -17,7 +17,7 @@ import numpy as np
 from qt_protections.snapshots import symbol_of
 
 _LONGEST_SYMBOL = 16
-_PATTERN = re.compile(r"qt([0-9a-f]{4})-([ESTX])([A-Z0-9_]+)-[0-9A-Z]+")
+_PATTERN = re.compile(r"qt([0-9a-f]{4})-([ESTXL])([A-Z0-9_]+)-[0-9A-Z]+")
 
 
 class Role(StrEnum):
@@ -27,6 +27,7 @@ class Role(StrEnum):
     STOP = "S"
     TRAILING = "T"
     EMERGENCY_CLOSE = "X"
+    EXIT = "L"
 
 
 @dataclass(frozen=True, slots=True)

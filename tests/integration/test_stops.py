@@ -97,51 +97,58 @@ def test_a_refused_entry_takes_its_stop_along(rig: Rig, code: int) -> None:
 LOST = VenueError(-1007, "Timeout waiting for response from backend server.")
 
 
-def test_an_entry_that_may_have_happened_keeps_its_stop(rig: Rig) -> None:
-    """It did not: with neither position nor order left, the sweep withdraws the stop."""
+def test_an_entry_that_may_have_happened_keeps_its_stop(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It did not: once it can arrive no more, the stop is withdrawn and the pair is free."""
     bot = rig.bot()
     rig.venue.refuse_orders.append(LOST)
     with pytest.raises(DependencyException):
         force_entry(bot, BTC)
-    assert len(rig.live_stops("BTCUSDT")) == 1
-    for _ in range(2):
-        bot.process()
-    assert rig.live_stops("BTCUSDT") == []
-    assert force_entry(bot, BTC) is not None
-
-
-def test_a_resting_entry_whose_answer_is_lost_keeps_its_stop(rig: Rig) -> None:
-    """Flat proves nothing while the order rests; when it fills, the stop is there."""
-    bot = rig.bot(max_open_trades=1)
-    bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
-    rig.venue.lose_answers = 1
-    with pytest.raises(DependencyException):
-        force_entry(bot, BTC)
-    for _ in range(3):
-        bot.process()
-    assert len(rig.live_stops("BTCUSDT")) == len(rig.venue.desk.open_orders()) == 1
-    rig.move("BTCUSDT", 0.985)
-    assert rig.position("BTCUSDT") > 0
-    for _ in range(3):
-        bot.process()
-    assert len(rig.live_stops("BTCUSDT")) == 1
-    assert naked_max(rig) == 0
-
-
-def test_an_entry_whose_answer_is_lost_stays_covered(rig: Rig) -> None:
-    """It happened, and the bot was not told: the stop stays, and no second entry goes on top."""
-    bot = rig.bot()
-    rig.venue.lose_answers = 1
-    with pytest.raises(DependencyException):
-        force_entry(bot, BTC)
-    assert rig.position("BTCUSDT") > 0
-    for _ in range(4):
-        bot.process()
+    bot.process()
     assert len(rig.live_stops("BTCUSDT")) == 1
     with pytest.raises(EntryRefused) as refused:
         force_entry(bot, BTC)
     assert refused.value.denial.code is DenyCode.ENTRY_UNSETTLED
+    monkeypatch.setattr("qt_protections.stops.bookkeeping.NEVER_ARRIVES_S", 0.0)
+    bot.process()
+    assert rig.live_stops("BTCUSDT") == []
+    assert force_entry(bot, BTC) is not None
+
+
+@pytest.mark.parametrize("filled", [True, False], ids=["filled", "resting"])
+def test_an_entry_whose_answer_is_lost_is_a_normal_trade(rig: Rig, filled: bool) -> None:
+    """It is found by its client id and never sent twice, whether it filled or rests."""
+    bot = rig.bot(max_open_trades=1)
+    if not filled:
+        bot.strategy.order_types["entry"] = "limit"
+        bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    rig.venue.lose_answers = 1
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    rig.move("BTCUSDT", 1.0 if filled else 0.985)
+    for _ in range(3):
+        bot.process()
+    assert trade.amount == pytest.approx(rig.position("BTCUSDT"))
+    assert len(rig.events("order_accepted")) == 1
+    assert len(rig.live_stops("BTCUSDT")) == 1
+    assert naked_max(rig) == 0
+
+
+def test_an_entry_found_late_becomes_a_trade(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exchange tells of it only loops later: the trade is made then, with its stop."""
+    monkeypatch.setattr("qt_protections.stops.entry_door._ASK_AFTER_S", ())
+    bot = rig.bot()
+    rig.venue.lose_answers = 1
+    with pytest.raises(DependencyException):
+        force_entry(bot, BTC)
+    assert Trade.get_open_trades() == []
+    for _ in range(2):
+        bot.process()
+    (trade,) = Trade.get_open_trades()
+    assert trade.amount == pytest.approx(rig.position("BTCUSDT"))
+    assert len(trade.open_sl_orders) == len(rig.live_stops("BTCUSDT")) == 1
+    assert trade.stop_loss == float(rig.live_stops("BTCUSDT")[0].request.trigger_price)
     assert naked_max(rig) == 0
 
 
@@ -186,10 +193,9 @@ def test_a_stop_that_is_gone_already_is_forgotten(rig: Rig) -> None:
     rig.venue.on_order = fall_and_refuse
     with pytest.raises(DependencyException):
         force_entry(bot, BTC)
-    assert rig.live_stops("BTCUSDT") == []
     for _ in range(3):
         bot.process()
-    assert len(rig.events("stop_accepted", "stop_canceled")) == 1
+    assert rig.live_stops("BTCUSDT") == []
 
 
 def test_a_stop_consumed_before_the_fill_is_replaced(rig: Rig) -> None:
@@ -204,17 +210,41 @@ def test_a_stop_consumed_before_the_fill_is_replaced(rig: Rig) -> None:
     assert [o.order_id for o in trade.open_sl_orders] == [str(stop.algo_id)]
 
 
-def test_a_position_that_cannot_be_covered_is_closed(rig: Rig) -> None:
-    """The price falls through the trigger for good: closed at market, and Freqtrade catches up."""
+def test_a_stop_the_price_has_passed_is_repriced(rig: Rig) -> None:
+    """The price falls through the trigger for good: the next stop stands 0.05 % below the price."""
     bot = rig.bot()
 
     rig.venue.on_order = lambda: through_the_stop(rig, 0.97)
     trade = force_entry(bot, BTC)
     assert trade is not None
+    (stop,) = rig.live_stops("BTCUSDT")
+    price = float(rig.venue.tape.last("BTCUSDT"))
+    assert float(stop.request.trigger_price) == pytest.approx(price * 0.9995, rel=1e-4)
+    for _ in range(2):
+        bot.process()
+    assert trade.stop_loss == float(stop.request.trigger_price)
+    steps = trade.get_custom_data("qt_stop")["steps"]
+    assert any("-2021" in step for step in steps)
+    assert any("re-priced" in step for step in steps)
+
+
+def test_a_position_that_cannot_be_covered_is_closed(rig: Rig) -> None:
+    """No stop is accepted, at no price: closed at market, and Freqtrade catches up."""
+    bot = rig.bot()
+
+    def fall_and_refuse() -> None:
+        through_the_stop(rig, 0.97)
+        rig.venue.refuse_stops.extend([VenueError(-2021)] * 10)
+
+    rig.venue.on_order = fall_and_refuse
+    trade = force_entry(bot, BTC)
+    assert trade is not None
     assert rig.position("BTCUSDT") == 0
+    rig.venue.refuse_stops.clear()
     for _ in range(2):
         bot.process()
     assert not trade.is_open
+    assert trade.exit_reason == "emergency_exit"
     assert rig.live_stops("BTCUSDT") == []
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qt_protections.stops.adoption import adopt
-from qt_protections.stops.protective_stop import ProtectiveStop, StopPlan
+from qt_protections.stops.stop import Stop
 
 
 def trade(open_rate: float, tick: float, leverage: float, *, is_short: bool) -> Trade:
@@ -46,11 +46,11 @@ def trade(open_rate: float, tick: float, leverage: float, *, is_short: bool) -> 
     return made
 
 
-def live_stop(trigger: float, *, is_short: bool) -> ProtectiveStop:
+def live_stop(trigger: float, *, is_short: bool) -> Stop:
     """Return a stop as the exchange answered for it."""
-    plan = StopPlan("BTC/USDT:USDT", 0, 1, trigger, is_short, 30)
-    order = {"id": "77", "stopPrice": trigger, "status": "open", "side": "sell", "amount": 1}
-    return ProtectiveStop(plan, order)
+    side = "buy" if is_short else "sell"
+    order = {"id": "77", "stopPrice": trigger, "status": "open", "side": side, "amount": 1}
+    return Stop.of("BTC/USDT:USDT", order)
 
 
 @given(

@@ -158,8 +158,8 @@ def test_a_key_is_extended_until_the_exchange_denies_it() -> None:
 
 def test_an_idle_line_is_not_given_up(house: House) -> None:
     """Pongs are enough; while nothing happens nothing is said."""
-    house.listening(lively(ping_s=0.05))
-    for _ in range(40):
+    house.listening(lively(ping_s=0.3))
+    for _ in range(150):
         httpx.get(f"{house.server.url}/fapi/v1/ping", verify=False)  # noqa: S501  self-signed
     house.send("order", **BUY)
     assert house.until("FILLED")

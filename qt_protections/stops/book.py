@@ -1,0 +1,204 @@
+"""What the guard knows of each pair: what has to be covered, and what stands to cover it.
+
+Several threads read and write it: the bot's loop, remote control, and the watch. Whoever looks at a
+pair or sends something for it holds that pair's lock.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from time import monotonic
+
+from qt_protections.rules.cover import Need, Standing, tightest
+from qt_protections.stops.line import CcxtOrder, Position
+from qt_protections.stops.stop import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOrder:
+    """An entry on its way out; amount in base currency, rate in quote currency."""
+
+    pair: str
+    is_short: bool
+    amount: float
+    rate: float
+    leverage: float
+
+
+@dataclass(slots=True)
+class Intent:
+    """An entry the guard let out, until a trade of Freqtrade's has booked its end.
+
+    Attributes:
+        entry: What was asked for.
+        client_id: Its name on the exchange.
+        beforehand: Whether its stop stands before it fills.
+        order_id: The exchange's id; empty until its answer is known.
+        filled: Base currency, as far as known.
+        final: Whether it can fill no further.
+        lost: Whether its answer was lost, and asking has not settled it yet.
+        thread: Who sent it.
+        sent: When, on this process's monotonic clock.
+    """
+
+    entry: EntryOrder
+    client_id: str
+    beforehand: bool
+    order_id: str = ""
+    filled: float = 0.0
+    final: bool = False
+    lost: bool = False
+    thread: int = field(default_factory=threading.get_ident)
+    sent: float = field(default_factory=monotonic)
+
+    @property
+    def share(self) -> float:
+        """What the entry adds to the size its pair's stop has to cover."""
+        return self.entry.amount if self.beforehand and not self.final else self.filled
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """An order that reduced a position and that its trade has yet to book.
+
+    Attributes:
+        order: As the exchange executed it.
+        reason: Exit reason for the trade; empty for a stop, which Freqtrade names itself.
+        stop: The stop it was the child of; None for a close at market.
+    """
+
+    order: CcxtOrder
+    reason: str
+    stop: Stop | None = None
+
+    @property
+    def amount(self) -> float:
+        """What it filled, base currency."""
+        return float(self.order.get("filled") or 0.0)
+
+
+@dataclass(slots=True)
+class Held:
+    """One pair.
+
+    Attributes:
+        base: The position as Freqtrade's trade books it, base currency.
+        trigger: Where its stop has to stand; 0 while nothing is known.
+        leverage: Of the position.
+        stops: Live stops, oldest first.
+        trails: Live trailing stops.
+        intents: Entries under way.
+        fills: What the trade has yet to book.
+        claimed: Ids of the stops the trade believes are live.
+        dropped: Ids of stops that stand no more and may still be live on the trade's record.
+        guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
+            found standing knows better.
+        flat: Whether the exchange has no position though the trade has: closed by another hand.
+        stranger: A position no trade accounts for.
+        doubtful: Stops the exchange could not tell of when it was last asked.
+        steps: What was done for the stop that stands, one line each.
+        latency_ms: What it took to place it.
+        changed: When something was sent or heard, on this process's monotonic clock.
+    """
+
+    pair: str
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    is_short: bool = False
+    base: float = 0.0
+    trigger: float = 0.0
+    leverage: float = 1.0
+    stops: list[Stop] = field(default_factory=list)
+    trails: list[Stop] = field(default_factory=list)
+    intents: list[Intent] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+    claimed: frozenset[str] = frozenset()
+    dropped: set[str] = field(default_factory=set)
+    guessed: bool = False
+    flat: bool = False
+    stranger: Position | None = None
+    doubtful: set[str] = field(default_factory=set)
+    steps: list[str] = field(default_factory=list)
+    latency_ms: float = 0.0
+    changed: float = 0.0
+
+    @property
+    def need(self) -> Need | None:
+        """What has to stand now."""
+        parts = [0.0 if self.flat else self.base, *(intent.share for intent in self.intents)]
+        # Exact decimals: a float sum can fall one lot short once the exchange truncates it.
+        amount = float(sum(Decimal(str(part)) for part in parts))
+        if self.stranger is not None:
+            amount = max(amount, self.stranger.amount)
+        return Need(self.is_short, amount, self.trigger) if amount > 0 and self.trigger else None
+
+    @property
+    def standing(self) -> list[Standing]:
+        """The live stops of the pair's side, as the rules see them."""
+        return [stop.standing for stop in self.stops if stop.is_short == self.is_short]
+
+    @property
+    def astray(self) -> list[Stop]:
+        """Live stops that could only hit a position of the other side."""
+        return [s for s in (*self.stops, *self.trails) if s.is_short != self.is_short]
+
+    @property
+    def cover(self) -> Stop | None:
+        """The stop that counts: the last one placed."""
+        mine = [stop for stop in self.stops if stop.is_short == self.is_short]
+        return mine[-1] if mine else None
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether the exchange may hold more of the pair than any trade accounts for."""
+        return self.stranger is not None or any(intent.lost for intent in self.intents)
+
+    def intent_of(self, order_id: str, client_id: str = "") -> Intent | None:
+        """Return the entry with one of these names."""
+        return next(
+            (
+                intent
+                for intent in self.intents
+                if (order_id and intent.order_id == order_id)
+                or (client_id and intent.client_id == client_id)
+            ),
+            None,
+        )
+
+    def stop_of(self, order_id: str) -> Stop | None:
+        """Return the live stop, or trailing stop, with this id."""
+        return next((s for s in (*self.stops, *self.trails) if s.order_id == order_id), None)
+
+    def drop(self, order_id: str) -> None:
+        """Forget a stop, or a trailing stop, that no longer stands."""
+        self.stops = [stop for stop in self.stops if stop.order_id != order_id]
+        self.trails = [stop for stop in self.trails if stop.order_id != order_id]
+        self.doubtful.discard(order_id)
+        self.dropped.add(order_id)
+        self.touch()
+
+    def tighten(self, trigger: float) -> None:
+        """Move the wanted trigger toward the price; it never moves away while something stands."""
+        known = [self.trigger] if self.trigger and self.need else []
+        self.trigger = tightest(self.is_short, trigger, *known)
+
+    def touch(self) -> None:
+        """Note that something was sent or heard."""
+        self.changed = monotonic()
+
+
+class Book:
+    """Every pair the guard has something to do with."""
+
+    def __init__(self) -> None:
+        self._pairs: dict[str, Held] = {}
+        self._lock = threading.Lock()
+
+    def of(self, pair: str) -> Held:
+        """Return what is known of a pair; nothing at first."""
+        with self._lock:
+            return self._pairs.setdefault(pair, Held(pair))
+
+    def __iter__(self) -> Iterator[Held]:
+        with self._lock:
+            return iter(list(self._pairs.values()))

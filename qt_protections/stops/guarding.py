@@ -1,0 +1,125 @@
+"""Everything that keeps a running bot's positions covered, put together."""
+
+import logging
+from collections.abc import Callable
+
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import Trade
+from freqtrade.strategy.interface import IStrategy
+
+from qt_protections.rules.trailing import TrailingRule
+from qt_protections.settings import Settings, StopPlacement
+from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.stops.book import Book, EntryOrder
+from qt_protections.stops.bookkeeping import Bookkeeping
+from qt_protections.stops.capabilities import Capabilities, capabilities
+from qt_protections.stops.desk import StopDesk
+from qt_protections.stops.entry_door import EntryDoor
+from qt_protections.stops.freqtrade_line import FreqtradeLine
+from qt_protections.stops.keeper import Keeper
+from qt_protections.stops.line import Line
+from qt_protections.stops.names import Namer
+from qt_protections.stops.placing import Placer
+from qt_protections.stops.sentinel import Sentinel
+from qt_protections.stops.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+
+class Guarding:
+    """Attached to the exchange object a bot trades with, from its start to its end.
+
+    No error of its own keeps Freqtrade from an exit: what fails is logged and done again in the
+    next loop.
+    """
+
+    def __init__(
+        self,
+        strategy: IStrategy,
+        exchange: Exchange,
+        settings: Settings,
+        plan_stop: Callable[[EntryOrder], float],
+    ) -> None:
+        """Take the places of the exchange's functions.
+
+        Raises:
+            GuardNotInstalled: If the exchange takes no stops.
+        """
+        can = capabilities(exchange, strategy.config)
+        logger.info("[OK] Stops on %s", can.text)
+        line = _line(exchange, strategy, can)
+        namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
+        placer = Placer(line, namer)
+        placement = _placement(settings, can)
+        keeper = Keeper(Book(), line, namer, placer, placement, at_hand_over=can.blocks)
+        watch = Watch(keeper) if can.watches else None
+        trailing = TrailingRule.of(settings.trail_callback, settings.trail_activation)
+        self._books = Bookkeeping(
+            strategy,
+            exchange,
+            keeper,
+            watch,
+            trailing if can.trailing else None,
+            blocks=can.blocks,
+        )
+        self._sentinel = Sentinel(exchange, watch) if watch is not None else None
+        self._running = False
+        EntryDoor(exchange, keeper, plan_stop)
+        if watch is not None:
+            StopDesk(exchange, keeper)
+        self.tag = self._books.tag
+        self.unsettled = self._books.unsettled
+
+    def loop(self) -> None:
+        """Run once in each of the bot's loops, before its exits and entries."""
+        if self._look_after() and not self._running:
+            self._running = True
+            if self._sentinel is not None:
+                self._sentinel.start()
+
+    def filled(self, trade: Trade) -> None:
+        """Hand a trade that just filled its live stop."""
+        try:
+            self._books.filled(trade)
+        except Exception:
+            logger.exception("[ALERT] %s could not take over its stop; the next loop does.", trade)
+
+    def moved(self, trade: Trade) -> None:
+        """Follow the strategy's stop with the live one."""
+        try:
+            self._books.moved(trade)
+        except Exception:
+            logger.exception("[ALERT] The stop of %s could not be moved; it stays.", trade)
+
+    def close(self) -> None:
+        """End the watch, and leave nothing behind that protects nothing."""
+        if self._sentinel is not None:
+            self._sentinel.stop()
+        if self._running:
+            self._look_after()
+
+    def _look_after(self) -> bool:
+        try:
+            self._books.loop()
+        except Exception:
+            Trade.rollback()
+            logger.exception("[ALERT] The stops could not be looked after in this loop.")
+            return False
+        return True
+
+
+def _line(exchange: Exchange, strategy: IStrategy, can: Capabilities) -> Line:
+    if can.watches:
+        return BinanceLine(exchange, strategy.order_types)
+    return FreqtradeLine(exchange, strategy.order_types)
+
+
+def _placement(settings: Settings, can: Capabilities) -> StopPlacement:
+    wanted = settings.stop_placement
+    if "before_entry" in can.placement_supported:
+        return wanted
+    if wanted == "before_entry":
+        logger.warning(
+            "stop_placement is before_entry, which is not to be had here: on_fill it is."
+        )
+    return "on_fill"

@@ -1,0 +1,348 @@
+"""Keeps every position covered: places what is missing, cancels what is left over.
+
+It works on what the book knows and touches no trade of Freqtrade's, so that any thread may call it
+the moment something happens. What a trade has yet to learn waits in the book for the bot's loop.
+"""
+
+import logging
+from math import isnan
+
+from qt_protections.errors import EntryRefused
+from qt_protections.rules.cover import Need, covered, mend
+from qt_protections.rules.refusals import Purpose, Step
+from qt_protections.rules.verdict import Denial, DenyCode
+from qt_protections.settings import StopPlacement
+from qt_protections.snapshots import symbol_of
+from qt_protections.stops.book import Book, EntryOrder, Fill, Held, Intent
+from qt_protections.stops.line import CcxtOrder, Line, LineError
+from qt_protections.stops.names import Namer, Role
+from qt_protections.stops.placing import Placer, Unplaced
+from qt_protections.stops.stop import Fate, Stop, child_id, fate
+
+logger = logging.getLogger(__name__)
+
+EMERGENCY = "emergency_exit"
+TRAILED = "trailing_stop_on_exchange"
+
+
+class Keeper:
+    """Covers entries, repairs what vanished, moves stops, closes what cannot be covered."""
+
+    def __init__(
+        self,
+        book: Book,
+        line: Line,
+        namer: Namer,
+        placer: Placer,
+        placement: StopPlacement,
+        *,
+        at_hand_over: bool = False,
+    ) -> None:
+        """Take the tools.
+
+        Args:
+            book: What is known.
+            line: Where orders go.
+            namer: Gives orders their client ids.
+            placer: Sends what protects.
+            placement: When a stop goes out.
+            at_hand_over: Whether it is placed only once Freqtrade has worked out the amount: on
+                spot the fee may be taken from it.
+        """
+        self.book = book
+        self.line = line
+        self.namer = namer
+        self._placer = placer
+        self._placement = placement
+        self._at_hand_over = at_hand_over
+        self._fallen_back: set[str] = set()
+
+    # Entries
+
+    def expect(self, entry: EntryOrder, trigger: float, base: float) -> Intent:
+        """Get a pair ready for an entry: with its stop live, if that is how the pair is covered.
+
+        Args:
+            entry: What is about to be sent.
+            trigger: Where its stop has to stand.
+            base: The position of the pair's trade, base currency; 0 without one.
+
+        Raises:
+            EntryRefused: If the stop was not accepted; nothing is left behind then.
+        """
+        held = self.book.of(entry.pair)
+        with held.lock:
+            held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, base
+            if held.need is None:
+                held.trigger = 0.0
+            held.tighten(trigger)
+            intent = Intent(
+                entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
+            )
+            held.intents.append(intent)
+            held.touch()
+            if intent.beforehand:
+                self._stop_beforehand(held, intent)
+        return intent
+
+    def answered(self, intent: Intent, order: CcxtOrder) -> None:
+        """Take in an entry's answer, and make sure of the stop if anything filled."""
+        held = self.book.of(intent.entry.pair)
+        with held.lock:
+            self.learn(intent, order)
+            held.touch()
+            try:
+                if intent.filled > 0:
+                    self._make_sure(held)
+                if not self._at_hand_over:
+                    self.mend(held)
+            except LineError as error:
+                # The stop was accepted; the watch and the next loop look again.
+                logger.warning("Could not ask after the stop of %s: %s", held.pair, error)
+
+    def refused(self, intent: Intent) -> None:
+        """Forget an entry that was certainly not executed, and withdraw what stood for it alone."""
+        held = self.book.of(intent.entry.pair)
+        with held.lock:
+            held.intents.remove(intent)
+            held.touch()
+            self.mend(held)
+
+    # Cover
+
+    def mend(self, held: Held) -> bool:
+        """Place what is missing, then cancel what is left over; return whether all is well."""
+        with held.lock:
+            todo = mend(held.need, held.standing)
+            if todo.place is not None:
+                if not self._cover(held, todo.place):
+                    return False
+                todo = mend(held.need, held.standing)
+            left_over = {*todo.cancel, *(stop.order_id for stop in held.astray)}
+            if held.need is None:
+                left_over |= {stop.order_id for stop in (*held.stops, *held.trails)}
+            return all([self.cancel(held, order_id) for order_id in sorted(left_over)])
+
+    def lost(self, held: Held, order_id: str, how: str) -> None:
+        """Replace a stop that is gone without having done its work."""
+        with held.lock:
+            if held.stop_of(order_id) is None:
+                return
+            trailing = any(trail.order_id == order_id for trail in held.trails)
+            logger.warning(
+                "[SHIELD] %s %s of %s is gone: %s",
+                "Trailing stop" if trailing else "Stop",
+                order_id,
+                symbol_of(held.pair),
+                how,
+            )
+            held.drop(order_id)
+            self.mend(held)
+
+    def fired(self, held: Held, order_id: str, child: str) -> None:
+        """Take in that a stop triggered: what its child filled, and what is left to cover."""
+        with held.lock:
+            stop = held.stop_of(order_id)
+            if stop is None:
+                return
+            order = self.line.find_order(held.pair, order_id=child) if child else None
+            if order is None or order["status"] == "open":
+                held.doubtful.add(order_id)  # at work; the watch asks again
+                return
+            held.drop(order_id)
+            self._book_fill(held, stop, order)
+            self.mend(held)
+
+    def move(self, held: Held, trigger: float) -> bool:
+        """Move the stop to a tighter trigger: the new one first, then the old one goes.
+
+        Returns:
+            Whether the new one stands. If not, the old one does.
+        """
+        with held.lock:
+            need = held.need
+            if need is None:
+                return False
+            tighter = Need(need.is_short, need.amount, trigger)
+            try:
+                self._place(held, tighter, Purpose.STOP_MOVE)
+            except Unplaced as refusal:
+                logger.warning("Stop of %s stays at %s: %s", held.pair, held.trigger, refusal)
+                return False
+            return self.mend(held)
+
+    def trail(
+        self, held: Held, amount: float, callback_pct: float, activation: float | None
+    ) -> bool:
+        """Place a trailing stop beside the stop; return False if the exchange refuses it."""
+        with held.lock:
+            try:
+                trail = self._placer.trailing(
+                    held.pair,
+                    is_short=held.is_short,
+                    amount=amount,
+                    callback_pct=callback_pct,
+                    activation=activation,
+                )
+            except Unplaced as refusal:
+                logger.warning(
+                    "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
+                )
+                return refusal.unknown
+            held.trails.append(trail)
+            held.touch()
+            logger.info(
+                "[OK] Trailing stop placed for %s: order ID %s, callback %s %%",
+                symbol_of(held.pair),
+                trail.order_id,
+                callback_pct,
+            )
+            return True
+
+    def place_once(self, held: Held) -> None:
+        """Place a stop for the whole need; if it is refused, Freqtrade's own loop sees to it."""
+        if held.need is None:
+            return
+        held.stops.clear()
+        try:
+            self._place(held, held.need, Purpose.STOP_OF_POSITION)
+        except Unplaced as refusal:
+            logger.warning("No stop for %s yet: %s", symbol_of(held.pair), refusal)
+
+    def cancel(self, held: Held, order_id: str) -> bool:
+        """Cancel a stop that protects nothing any more; return whether it is gone."""
+        with held.lock:
+            try:
+                self.line.cancel(held.pair, order_id)
+            except LineError as error:
+                logger.warning("Could not cancel stop %s of %s: %s", order_id, held.pair, error)
+                return False
+            held.drop(order_id)
+            return True
+
+    def may_cancel(self, held: Held, order_id: str) -> bool:
+        """Whether what has to be covered stays so without this stop."""
+        with held.lock:
+            rest = [stop for stop in held.standing if stop.order_id != order_id]
+            return held.need is None or covered(held.need, rest)
+
+    # Steps
+
+    def beforehand(self, pair: str) -> bool:
+        """Whether a pair's stop stands before its entry goes out."""
+        if self._placement == "auto":
+            return pair not in self._fallen_back
+        return self._placement == "before_entry"
+
+    def _stop_beforehand(self, held: Held, intent: Intent) -> None:
+        todo = mend(held.need, held.standing)
+        if todo.place is None:
+            return
+        try:
+            self._place(held, todo.place, Purpose.STOP_BEFORE_ENTRY)
+        except Unplaced as refusal:
+            if refusal.step is Step.ON_FILL and self._placement == "auto":
+                logger.warning(
+                    "%s takes no stop before its entry (%s): from now on it is placed on the fill.",
+                    symbol_of(held.pair),
+                    refusal,
+                )
+                self._fallen_back.add(held.pair)
+                intent.beforehand = False
+                return
+            held.intents.remove(intent)
+            denial = Denial(DenyCode.STOP_REFUSED, f"no stop, no entry: {refusal}")
+            raise EntryRefused(held.pair, denial) from refusal
+
+    def _place(self, held: Held, need: Need, purpose: Purpose) -> None:
+        placed = self._placer.stop(held.pair, need, purpose, held.leverage)
+        held.stops.append(placed.stop)
+        held.trigger, held.guessed = placed.stop.trigger, False
+        held.steps, held.latency_ms = list(placed.steps), placed.latency_ms
+        held.touch()
+
+    def _cover(self, held: Held, need: Need) -> bool:
+        """Cover a position; close it if the exchange takes no stop for it."""
+        try:
+            self._place(held, need, Purpose.STOP_OF_POSITION)
+        except Unplaced as refusal:
+            held.steps = list(refusal.steps)
+            if covered(need, held.standing):
+                logger.warning("A stop of %s stays as it is: %s", held.pair, refusal)
+                return True
+            if refusal.unknown:
+                logger.error(  # noqa: TRY400  the reason is in the text
+                    "[ALERT] %s is not covered, the exchange does not answer: %s. Trying again.",
+                    symbol_of(held.pair),
+                    refusal,
+                )
+                return False
+            self._emergency_close(held, need, str(refusal))
+            return False
+        return True
+
+    def _emergency_close(self, held: Held, need: Need, why: str) -> None:
+        """Close at market at once."""
+        logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
+        try:
+            order = self._placer.close(
+                held.pair, is_short=need.is_short, amount=need.amount, leverage=held.leverage
+            )
+        except Unplaced as refusal:
+            logger.error(  # noqa: TRY400  the reason is in the text
+                "[ALERT] Could not close %s: %s. Trying again.", symbol_of(held.pair), refusal
+            )
+            held.steps += ["close at market failed", *refusal.steps]
+            return
+        held.steps.append("closed at market")
+        self._reduce(held, float(order.get("filled") or 0.0))
+        held.fills.append(Fill(order, EMERGENCY))
+        held.touch()
+
+    def _make_sure(self, held: Held) -> None:
+        """Ask whether the stop in front of a fill still stands: a trigger may have consumed it."""
+        stop = held.cover
+        if stop is None:
+            return
+        self.ask_after(held, stop)
+
+    def ask_after(self, held: Held, stop: Stop) -> bool:
+        """Ask what became of a stop and act on it; return False if the exchange cannot tell.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        order = self.line.find_stop(held.pair, order_id=stop.order_id)
+        if order is None:
+            return False
+        match fate(order):
+            case Fate.LIVE:
+                held.doubtful.discard(stop.order_id)
+            case Fate.TRIGGERED:
+                self.fired(held, stop.order_id, child_id(order))
+            case Fate.GONE:
+                self.lost(held, stop.order_id, str(order["status"]))
+        return True
+
+    def _book_fill(self, held: Held, stop: Stop, child: CcxtOrder) -> None:
+        trailed = isnan(stop.trigger)
+        fill = Fill(child, TRAILED if trailed else "", stop)
+        self._reduce(held, fill.amount)
+        if fill.amount or not trailed:
+            held.fills.append(fill)
+
+    def _reduce(self, held: Held, amount: float) -> None:
+        """Take what a close or a stop filled off the size that has to be covered."""
+        held.base, rest = max(0.0, held.base - amount), max(0.0, amount - held.base)
+        for intent in held.intents:
+            taken = min(rest, intent.filled)
+            intent.filled, rest = intent.filled - taken, rest - taken
+            intent.final = intent.final or taken > 0
+
+    @staticmethod
+    def learn(intent: Intent, order: CcxtOrder) -> None:
+        """Take in what the exchange says of an entry."""
+        intent.order_id = str(order["id"])
+        intent.filled = max(intent.filled, float(order.get("filled") or 0.0))
+        intent.final = order.get("status") not in (None, "open")
+        intent.lost = False

@@ -1,0 +1,214 @@
+"""Sending an order that protects, and what follows when the exchange says no or says nothing."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from qt_protections.rules.cover import Need
+from qt_protections.rules.refusals import Outcome, Purpose, Step, next_step, pause_s, reprice
+from qt_protections.snapshots import symbol_of
+from qt_protections.stops.line import CcxtOrder, Line, LineError
+from qt_protections.stops.names import Namer, Role
+from qt_protections.stops.stop import Fate, Stop, fate
+
+logger = logging.getLogger(__name__)
+
+
+class Unplaced(Exception):  # noqa: N818  states the fact
+    """An order could not be placed.
+
+    Attributes:
+        step: What the rules say to do next.
+        code: The exchange's number for its last refusal; None when it gave none.
+        unknown: Whether the order may stand all the same.
+        steps: What was tried, one line each.
+    """
+
+    def __init__(self, step: Step, failure: LineError, steps: tuple[str, ...]) -> None:
+        super().__init__(str(failure))
+        self.step = step
+        self.code = failure.code
+        self.unknown = failure.outcome is Outcome.UNKNOWN
+        self.steps = steps
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A stop the exchange accepted, what it took, and the milliseconds from first try to answer."""
+
+    stop: Stop
+    steps: tuple[str, ...]
+    latency_ms: float
+
+
+@dataclass(slots=True)
+class _Attempt:
+    purpose: Purpose
+    role: Role
+    pair: str
+    send: Callable[[str], CcxtOrder]
+    find: Callable[[str], CcxtOrder | None]
+    steps: list[str] = field(default_factory=list)
+
+
+class Placer:
+    """Places stops, trailing stops and emergency closes, each by a name of its own."""
+
+    def __init__(
+        self, line: Line, namer: Namer, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._line = line
+        self._namer = namer
+        self._pause = pause
+
+    def stop(self, pair: str, need: Need, purpose: Purpose, leverage: float) -> Placed:
+        """Place a stop that covers the need; one the price has passed is re-priced once.
+
+        Raises:
+            Unplaced: If the exchange did not take it, or did not say so.
+        """
+        began = time.monotonic()
+        logger.info("[SHIELD] Placing IMMEDIATE SL for %s", symbol_of(pair))
+        attempt = self._stop_attempt(pair, need, purpose, leverage)
+        try:
+            order = self._carry_out(attempt)
+        except Unplaced as refusal:
+            if refusal.step is not Step.REPRICE:
+                raise
+            need = replace(need, trigger=self._beyond_the_price(pair, need, refusal))
+            attempt = self._stop_attempt(pair, need, purpose, leverage, attempt.steps)
+            self._note(attempt, f"re-priced to {need.trigger:.10g}")
+            order = self._carry_out(attempt)
+        stop = Stop.of(pair, order, need.amount, need.trigger)
+        logger.info("[OK] SL placed successfully: order ID %s", stop.order_id)
+        return Placed(stop, tuple(attempt.steps), (time.monotonic() - began) * 1000)
+
+    def trailing(
+        self,
+        pair: str,
+        *,
+        is_short: bool,
+        amount: float,
+        callback_pct: float,
+        activation: float | None,
+    ) -> Stop:
+        """Place a trailing stop; one whose activation price has been passed trails from now.
+
+        Raises:
+            Unplaced: If the exchange did not take it, or did not say so.
+        """
+
+        def attempt(activation: float | None) -> _Attempt:
+            return _Attempt(
+                Purpose.TRAILING,
+                Role.TRAILING,
+                pair,
+                lambda name: self._line.place_trailing(
+                    pair,
+                    is_short=is_short,
+                    amount=amount,
+                    callback_pct=callback_pct,
+                    activation=activation,
+                    client_id=name,
+                ),
+                lambda name: self._line.find_stop(pair, client_id=name),
+            )
+
+        try:
+            order = self._carry_out(attempt(activation))
+        except Unplaced as refusal:
+            if refusal.step is not Step.WITHOUT_ACTIVATION:
+                raise
+            order = self._carry_out(attempt(None))
+        return Stop.of(pair, order, amount, float("nan"))
+
+    def close(self, pair: str, *, is_short: bool, amount: float, leverage: float) -> CcxtOrder:
+        """Close a position at market.
+
+        Raises:
+            Unplaced: If the exchange did not take it: most often because nothing is left to close.
+        """
+        return self._carry_out(
+            _Attempt(
+                Purpose.EMERGENCY_CLOSE,
+                Role.EMERGENCY_CLOSE,
+                pair,
+                lambda name: self._line.close(
+                    pair, is_short=is_short, amount=amount, leverage=leverage, client_id=name
+                ),
+                lambda name: self._line.find_order(pair, client_id=name),
+            )
+        )
+
+    def _stop_attempt(
+        self,
+        pair: str,
+        need: Need,
+        purpose: Purpose,
+        leverage: float,
+        steps: list[str] | None = None,
+    ) -> _Attempt:
+        return _Attempt(
+            purpose,
+            Role.STOP,
+            pair,
+            lambda name: self._line.place_stop(
+                pair,
+                is_short=need.is_short,
+                amount=need.amount,
+                trigger=need.trigger,
+                leverage=leverage,
+                client_id=name,
+            ),
+            lambda name: self._line.find_stop(pair, client_id=name),
+            steps if steps is not None else [],
+        )
+
+    def _beyond_the_price(self, pair: str, need: Need, refusal: Unplaced) -> float:
+        try:
+            return reprice(need.is_short, self._line.price(pair))
+        except LineError as error:
+            raise Unplaced(Step.GIVE_UP, error, refusal.steps) from refusal
+
+    def _carry_out(self, attempt: _Attempt) -> CcxtOrder:
+        """Send until it is accepted, settled by its name, or the rules say to stop."""
+        name = self._namer.new(attempt.role, attempt.pair)
+        tries = 0
+        while True:
+            try:
+                return attempt.send(name)
+            except LineError as error:
+                failure = error
+            tries += 1
+            step = next_step(attempt.purpose, failure.code, failure.outcome)
+            self._note(attempt, f"{failure.code or failure.outcome.name}: {step.value}")
+            if step in (Step.SETTLE, Step.AFRESH):
+                found = self._ask(attempt, name)
+                if found is not None:
+                    return found
+                # The same name again: were the first still to arrive, this one is refused. Where
+                # names are unknown nothing is sent twice.
+                step = Step.AGAIN if self._line.WATCHES else Step.GIVE_UP
+            pause = pause_s(attempt.purpose, tries) if step is Step.AGAIN else None
+            if pause is None:
+                given_up = Step.GIVE_UP if step is Step.AGAIN else step
+                raise Unplaced(given_up, failure, tuple(attempt.steps)) from failure
+            self._pause(pause)
+
+    def _ask(self, attempt: _Attempt, name: str) -> CcxtOrder | None:
+        try:
+            found = attempt.find(name)
+        except LineError as error:
+            self._note(attempt, f"asking failed: {error.outcome.name}")
+            return None
+        if found is None or (attempt.role is not Role.EMERGENCY_CLOSE and fate(found) is Fate.GONE):
+            return None
+        self._note(attempt, "found by its client id")
+        return found
+
+    def _note(self, attempt: _Attempt, text: str) -> None:
+        attempt.steps.append(text)
+        logger.warning(
+            "[SHIELD] %s of %s: %s", attempt.purpose.value, symbol_of(attempt.pair), text
+        )

@@ -1,0 +1,73 @@
+"""One order that protects a position, as the exchange last told of it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from time import monotonic
+from typing import Any
+
+from qt_protections.rules.cover import Standing
+from qt_protections.stops.line import CcxtOrder
+
+
+class Fate(StrEnum):
+    """What became of a conditional order."""
+
+    LIVE = "live"
+    TRIGGERED = "triggered"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A stop, or a trailing stop, that the exchange accepted.
+
+    Attributes:
+        pair: Freqtrade's pair.
+        is_short: Side of the position it protects.
+        amount: Base currency.
+        trigger: The trigger price the exchange accepted, rounded to its tick; NaN while it trails.
+        order: The exchange's answer as ccxt parsed it.
+        known_since: When this process learnt of it, on its monotonic clock.
+    """
+
+    pair: str
+    is_short: bool
+    amount: float
+    trigger: float
+    order: CcxtOrder = field(repr=False)
+    known_since: float = field(default_factory=monotonic, repr=False)
+
+    @classmethod
+    def of(cls, pair: str, order: CcxtOrder, amount: float = 0.0, trigger: float = 0.0) -> "Stop":
+        """Read ccxt's order; what the exchange left out is what was asked for."""
+        return cls(
+            pair=pair,
+            is_short=order["side"] == "buy",
+            amount=float(order.get("amount") or amount),
+            trigger=float(order.get("stopPrice") or order.get("triggerPrice") or trigger),
+            order=order,
+        )
+
+    @property
+    def order_id(self) -> str:
+        """The exchange's id."""
+        return str(self.order["id"])
+
+    @property
+    def standing(self) -> Standing:
+        """The stop as the rules see it."""
+        return Standing(self.order_id, self.amount, self.trigger)
+
+
+def fate(order: CcxtOrder) -> Fate:
+    """Return what a conditional order's state means for the position it protected."""
+    status = order.get("status")
+    if status == "open":
+        return Fate.LIVE
+    return Fate.TRIGGERED if status in ("closed", "triggered") else Fate.GONE
+
+
+def child_id(order: CcxtOrder) -> str:
+    """Return the id of the order a triggered stop became; empty before."""
+    info: dict[str, Any] = order.get("info") or {}
+    return str(info.get("actualOrderId") or "")
