@@ -213,8 +213,12 @@ def test_in_the_candle_of_the_fill_a_strategy_that_trails_is_alone(
 ) -> None:
     """Freqtrade would close it there at its own offset, which the price has not reached."""
     alone, trailed = opened(is_short=is_short), opened(is_short=is_short)
-    candle(started(GuardedOwnTrailing, tmp_path), alone, 0, least=0, most=29)
+    strategy = started(GuardedOwnTrailing, tmp_path)
+    candle(strategy, alone, 0, least=0, most=29)
     assert gain_at_stop(alone) == pytest.approx(-20)
+    candle(strategy, alone, 1, least=16, most=18)
+    behind_29 = 29 - (0.015 * 971 if is_short else 0.015 * 1029)
+    assert gain_at_stop(alone) == pytest.approx(behind_29, abs=A_TICK)
     assert candle(started(GuardedPlain, tmp_path), trailed, 0, least=0, most=29) != []
     assert gain_at_stop(trailed) > 10
 
