@@ -270,7 +270,7 @@ def test_broken_rules_are_found_out(broken: Decide, told_by: str) -> None:
         decide = staticmethod(broken)
 
     few = settings(
-        max_examples=300,
+        max_examples=3000,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,
