@@ -76,6 +76,7 @@ class Keeper:
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, base
             if held.need is None:
                 held.trigger = 0.0
+                held.fills.clear()  # of a trade that is closed
             held.tighten(trigger)
             intent = Intent(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
