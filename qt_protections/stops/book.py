@@ -36,6 +36,7 @@ class Intent:
         beforehand: Whether its stop stands before it fills.
         order_id: The exchange's id; empty until its answer is known.
         filled: Base currency, as far as known.
+        closed: What a stop or a close took off it again, before its trade booked it.
         final: Whether it can fill no further.
         lost: Whether its answer was lost, and asking has not settled it yet.
         thread: Who sent it.
@@ -47,6 +48,7 @@ class Intent:
     beforehand: bool
     order_id: str = ""
     filled: float = 0.0
+    closed: float = 0.0
     final: bool = False
     lost: bool = False
     thread: int = field(default_factory=threading.get_ident)
@@ -55,7 +57,13 @@ class Intent:
     @property
     def share(self) -> float:
         """What the entry adds to the size its pair's stop has to cover."""
-        return self.entry.amount if self.beforehand and not self.final else self.filled
+        whole = self.beforehand and not self.final
+        return max(0.0, self.entry.amount - self.closed) if whole else self.open
+
+    @property
+    def open(self) -> float:
+        """What of it stands as a position."""
+        return max(0.0, self.filled - self.closed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,7 @@ class Held:
     @property
     def position_need(self) -> Need | None:
         """What has to stand for what has filled alone."""
-        return self._need(intent.filled for intent in self.intents)
+        return self._need(intent.open for intent in self.intents)
 
     def _need(self, shares: Iterable[float]) -> Need | None:
         parts = [0.0 if self.flat else self.base, *shares]
