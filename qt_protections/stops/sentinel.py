@@ -58,13 +58,13 @@ class Sentinel:
             if item is None:
                 return
             if item is True:
-                self._do(self._watch.look)  # what happened before it was up
+                self._do(self._watch.catch_up)  # what happened before it was up
             elif isinstance(item, OrderEvent):
                 self._do(partial(self._watch.heard, item))
 
     def _tick(self) -> None:
         for held in self._watch.book:
-            if held.need is not None or held.stops or held.trails:
+            if held.need is not None or held.stops or held.trails or held.intents:
                 self._do(partial(self._tick_for, held))
 
     def _tick_for(self, held: Held) -> None:
@@ -73,6 +73,7 @@ class Sentinel:
         try:
             self._watch.check_doubts(held)
             if not self._stream.up:
+                self._watch.ask_for_entries(held)
                 self._watch.look_at(held)
         finally:
             held.lock.release()
