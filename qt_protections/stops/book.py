@@ -154,7 +154,7 @@ class Held:
     @property
     def position_need(self) -> Need | None:
         """What has to stand for what has filled alone."""
-        return self._need(intent.filled for intent in self.intents)
+        return self._need(intent.left for intent in self.intents)
 
     def _need(self, shares: Iterable[float]) -> Need | None:
         parts = [0.0 if self.flat else self.base, *shares]
