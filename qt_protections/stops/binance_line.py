@@ -127,6 +127,10 @@ class BinanceLine:
             return self._ask(lambda api: float(api.fetch_mark_price(pair)["markPrice"]))
         return self._ask(lambda api: _last_price(api, pair))
 
+    def tick(self, pair: str) -> float | None:
+        """Return the step of a pair's prices."""
+        return self._exchange.get_precision_price(pair)
+
     def _reduce(
         self,
         pair: str,

@@ -351,6 +351,7 @@ class Bookkeeping:
     # From the book to the trades
 
     def _write(self, held: Held, trade: Trade) -> None:
+        held.fills = [fill for fill in held.fills if not _is_anothers(trade, fill)]
         for fill in held.fills:
             if fill.stop is not None and not fill.reason:
                 add_stop(trade, fill.stop)
@@ -405,11 +406,21 @@ class Bookkeeping:
         return {trade.pair: trade for trade in Trade.get_open_trades()}
 
 
-def _is_booked(trade: Trade, fill: Fill) -> bool:
+def _id_on_record(fill: Fill) -> str:
+    """Return the id under which a trade books a fill: a stop's own, else the order's."""
     by_stop = fill.stop is not None and not fill.reason
-    order_id = fill.stop.order_id if fill.stop is not None and by_stop else str(fill.order["id"])
-    row = row_of(trade, order_id)
+    return fill.stop.order_id if fill.stop is not None and by_stop else str(fill.order["id"])
+
+
+def _is_booked(trade: Trade, fill: Fill) -> bool:
+    row = row_of(trade, _id_on_record(fill))
     return row is not None and not row.ft_is_open
+
+
+def _is_anothers(trade: Trade, fill: Fill) -> bool:
+    """Whether an earlier trade of the pair has booked the fill."""
+    row = Order.order_by_id(_id_on_record(fill), trade.pair)
+    return row is not None and row.ft_trade_id != trade.id
 
 
 def _surplus(held: Held, position: Position | None) -> bool:

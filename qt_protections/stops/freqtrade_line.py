@@ -159,6 +159,11 @@ class FreqtradeLine:
         exchange = self._exchange
         return bool(exchange._config["dry_run"]) or exchange._order_needs_price(side, "market")
 
+    def tick(self, pair: str) -> float | None:
+        """Return the step of a pair's prices; None where prices have significant digits instead."""
+        in_ticks = self._exchange.precision_mode_price == ccxt.TICK_SIZE
+        return self._exchange.get_precision_price(pair) if in_ticks else None
+
     def _find(self, fetch: Callable[..., Any], pair: str, order_id: str | None) -> CcxtOrder | None:
         if order_id is None:
             return None

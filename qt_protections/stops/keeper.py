@@ -5,10 +5,11 @@ the moment something happens. What a trade has yet to learn waits in the book fo
 """
 
 import logging
+from dataclasses import replace
 from math import isnan
 
 from qt_protections.errors import EntryRefused
-from qt_protections.rules.cover import Need, covered, mend
+from qt_protections.rules.cover import Need, covered, mend, tightest
 from qt_protections.rules.refusals import Purpose, Step
 from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.settings import StopPlacement
@@ -75,6 +76,7 @@ class Keeper:
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, base
             if held.need is None:
                 held.trigger = 0.0
+                held.fills.clear()  # of a trade that is closed
             held.tighten(trigger)
             intent = Intent(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
@@ -160,14 +162,14 @@ class Keeper:
             Whether the new one stands. If not, the old one does.
         """
         with held.lock:
-            need = held.need
-            if need is None:
+            need, before = held.need, held.trigger
+            if need is None or not self.mend(held):
                 return False
-            tighter = Need(need.is_short, need.amount, trigger)
+            wanted = replace(need, trigger=tightest(need.is_short, trigger, before))
             try:
-                self._place(held, tighter, Purpose.STOP_MOVE)
+                self._place(held, wanted, Purpose.STOP_MOVE)
             except Unplaced as refusal:
-                logger.warning("Stop of %s stays at %s: %s", held.pair, held.trigger, refusal)
+                logger.warning("Stop of %s stays at %s: %s", held.pair, before, refusal)
                 return False
             return self.mend(held)
 
@@ -267,8 +269,8 @@ class Keeper:
             self._place(held, need, Purpose.STOP_OF_POSITION)
         except Unplaced as refusal:
             held.steps = list(refusal.steps)
-            if covered(need, held.standing):
-                logger.warning("A stop of %s stays as it is: %s", held.pair, refusal)
+            if self._suffices(held):
+                logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
                 return True
             if refusal.unknown:
                 logger.error(  # noqa: TRY400  the reason is in the text
@@ -277,12 +279,26 @@ class Keeper:
                     refusal,
                 )
                 return False
-            self._emergency_close(held, need, str(refusal))
+            self._emergency_close(held, str(refusal))
             return False
         return True
 
-    def _emergency_close(self, held: Held, need: Need, why: str) -> None:
+    def _suffices(self, held: Held) -> bool:
+        """Whether what filled is covered; entries that could add to it are called off."""
+        need = held.position_need
+        if need is not None and not covered(need, held.standing):
+            return False
+        for intent in held.intents:
+            if intent.order_id and not intent.final:
+                logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
+                self.line.cancel_order(held.pair, intent.order_id)
+        return True
+
+    def _emergency_close(self, held: Held, why: str) -> None:
         """Close at market at once."""
+        need = held.position_need
+        if need is None:
+            return
         logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
         try:
             order = self._placer.close(

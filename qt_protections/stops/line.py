@@ -97,6 +97,9 @@ class Line(Protocol):
     def price(self, pair: str) -> float:
         """Return the latest price of the kind that triggers stops, last or mark."""
 
+    def tick(self, pair: str) -> float | None:
+        """Return the step of a pair's prices; None where the exchange has another notion of it."""
+
     def close(
         self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str
     ) -> CcxtOrder:
