@@ -94,7 +94,9 @@ class Keeper:
             self.learn(intent, order)
             held.touch()
             try:
-                if intent.filled > 0:
+                need = held.need
+                # Only what may have been consumed is asked after: a missing stop goes out first.
+                if intent.filled > 0 and need is not None and covered(need, held.standing):
                     self._make_sure(held)
                 if not self._at_hand_over:
                     self.mend(held)
@@ -372,13 +374,12 @@ class Keeper:
         """Take what a close or a stop filled off the size that has to be covered."""
         held.base, rest = max(0.0, held.base - amount), max(0.0, amount - held.base)
         for intent in held.intents:
-            taken = min(rest, intent.open)
-            intent.closed, rest = intent.closed + taken, rest - taken
+            rest -= intent.close(rest)
 
     @staticmethod
     def learn(intent: Intent, order: CcxtOrder) -> None:
         """Take in what the exchange says of an entry."""
         intent.order_id = str(order["id"])
         intent.filled = max(intent.filled, float(order.get("filled") or 0.0))
-        intent.final = order.get("status") not in (None, "open")
+        intent.final = intent.final or order.get("status") not in (None, "open")
         intent.lost = False

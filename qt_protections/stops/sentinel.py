@@ -62,13 +62,13 @@ class Sentinel:
             if item is None:
                 return
             if item is True:  # what happened before it was up was not heard
-                self._lanes.put(_ALL_PAIRS, self._safely(self._watch.look))
+                self._lanes.put(_ALL_PAIRS, self._safely(self._watch.catch_up))
             elif isinstance(item, OrderEvent):
                 self._lanes.put(item.pair, self._safely(partial(self._watch.heard, item)))
 
     def _tick(self) -> None:
         for held in self._watch.book:
-            if held.need is not None or held.stops or held.trails:
+            if held.need is not None or held.stops or held.trails or held.intents:
                 self._lanes.put_if_idle(held.pair, self._safely(partial(self._tick_for, held)))
 
     def _tick_for(self, held: Held) -> None:
@@ -77,6 +77,7 @@ class Sentinel:
         try:
             self._watch.check_doubts(held)
             if not self._stream.up:
+                self._watch.ask_for_entries(held)
                 self._watch.look_at(held)
         finally:
             held.lock.release()
