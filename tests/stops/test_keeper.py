@@ -8,7 +8,7 @@ from qt_protections.errors import EntryRefused
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.keeper import EMERGENCY, TRAILED
-from tests.stops.guards import Guards, guards
+from tests.stops.guards import Guards, guards, order_event
 from tests.stops.paper import BTC, LOST, refusal
 
 
@@ -169,8 +169,10 @@ def test_an_order_that_cannot_be_asked_after_is_asked_after_again(on_paper: Guar
     assert held.fills
 
 
-def test_the_rest_of_an_entry_stays_covered_when_its_stop_has_fired(on_paper: Guards) -> None:
-    """Part of a limit entry filled and was stopped out; the rest may still fill."""
+def test_the_rest_of_an_entry_is_covered_on_its_fill_when_its_stop_has_fired(
+    on_paper: Guards,
+) -> None:
+    """Part of a limit entry filled and was stopped out; the price is past the stop meanwhile."""
     entry = on_paper.rest(3.0)
     on_paper.paper.fill(entry, 1.0)
     held = on_paper.held()
@@ -178,13 +180,11 @@ def test_the_rest_of_an_entry_stays_covered_when_its_stop_has_fired(on_paper: Gu
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop)
     on_paper.keeper.fired(held, stop, on_paper.paper.stops[stop]["info"]["actualOrderId"])
+    assert on_paper.live() == []
+    on_paper.paper.fill(entry, 2.0)
+    on_paper.watch.heard(order_event(entry, "FILLED", 3.0, 3.0))
     (new,) = on_paper.paper.live()
     assert new["amount"] == 2.0
-    on_paper.paper.fill(entry, 2.0)
-    held.intents[0].filled = 3.0
-    held.intents[0].final = True
-    assert on_paper.keeper.mend(held)
-    assert on_paper.paper.is_covered(BTC)
 
 
 # Cancels
