@@ -127,6 +127,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.strategy.interface:IStrategy.informative_pairs": "self",
     "freqtrade.strategy.interface:IStrategy.is_pair_locked": "self pair candle_date side",
     "freqtrade.wallets:Wallets.get_total_stake_amount": "self",
+    "freqtrade.wallets:Wallets.update": "self require_update",
 }
 
 

@@ -70,8 +70,12 @@ def uses(source: str) -> set[tuple[type, str]]:
 
 
 def is_hook(attribute: object) -> bool:
-    """Whether an attribute of a class is a function or a property, and no column."""
-    return callable(attribute) or isinstance(attribute, property | staticmethod | classmethod)
+    """Whether an attribute of a class is a function or a property, and no column.
+
+    Nor the session, which the first test with a database puts there.
+    """
+    kinds = property | staticmethod | classmethod
+    return inspect.isroutine(attribute) or isinstance(attribute, kinds)
 
 
 def test_no_hook_is_known_that_nobody_needs() -> None:
