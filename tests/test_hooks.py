@@ -71,7 +71,8 @@ def uses(source: str) -> set[tuple[type, str]]:
 
 def is_hook(attribute: object) -> bool:
     """Whether an attribute of a class is a function or a property, and no column."""
-    return callable(attribute) or isinstance(attribute, property | staticmethod | classmethod)
+    routine = inspect.isroutine(attribute)
+    return routine or isinstance(attribute, property | staticmethod | classmethod)
 
 
 def test_no_hook_is_known_that_nobody_needs() -> None:

@@ -7,9 +7,9 @@ pair or sends something for it holds that pair's lock.
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from time import monotonic
 
+from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import Need, Standing, tightest
 from qt_protections.stops.line import CcxtOrder, Position
 from qt_protections.stops.stop import Stop
@@ -63,12 +63,12 @@ class Intent:
         """
         if self.final or not (self.beforehand or self.left > 0):
             return self.left
-        return self.entry.amount - self.closed
+        return rest(self.entry.amount, self.closed)
 
     @property
     def left(self) -> float:
         """What it filled and nothing has closed yet."""
-        return self.filled - self.closed
+        return rest(self.filled, self.closed)
 
     def close(self, amount: float) -> float:
         """Take a close off what is left, and return how much of it there was.
@@ -77,7 +77,7 @@ class Intent:
         """
         taken = min(amount, self.left)
         if taken > 0:
-            self.closed += taken
+            self.closed = total(self.closed, taken)
             self.beforehand = False
         return taken
 
@@ -158,8 +158,7 @@ class Held:
 
     def _need(self, shares: Iterable[float]) -> Need | None:
         parts = [0.0 if self.flat else self.base, *shares]
-        # Exact decimals: a float sum can fall one lot short once the exchange truncates it.
-        amount = float(sum(Decimal(str(part)) for part in parts))
+        amount = total(*parts)
         if self.stranger is not None:
             amount = max(amount, self.stranger.amount)
         return Need(self.is_short, amount, self.trigger) if amount > 0 and self.trigger else None

@@ -101,9 +101,7 @@ class Entries:
         return [dict(o) for o in orders if o["side"] == side and self._is_filled_stray(dict(o))]
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
-        if intent.order_id and (row := Order.order_by_id(intent.order_id, held.pair)) is not None:
-            if not row.trade.is_open:
-                held.intents.remove(intent)  # its trade has come and gone
+        if self._is_with_a_trade(held, intent):
             return
         age = monotonic() - intent.sent
         if not intent.lost and intent.thread != threading.get_ident() and age < _OTHER_THREAD_S:
@@ -115,10 +113,19 @@ class Entries:
                 held.intents.remove(intent)
             return
         self._keeper.learn(intent, order)
+        if self._is_with_a_trade(held, intent):
+            return
         if intent.final and not intent.filled:
             held.intents.remove(intent)
             return
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
+
+    @staticmethod
+    def _is_with_a_trade(held: Held, intent: Intent) -> bool:
+        row = Order.order_by_id(intent.order_id, held.pair) if intent.order_id else None
+        if row is not None and not row.trade.is_open:
+            held.intents.remove(intent)  # its trade has come and gone
+        return row is not None
 
     def _ask_for(self, held: Held, intent: Intent) -> CcxtOrder | None:
         """Ask by the exchange's id if it is known: an entry of an earlier run has no other."""

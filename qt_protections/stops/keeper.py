@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import isnan
 
 from qt_protections.errors import EntryRefused
+from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import Need, covered, mend, tightest
 from qt_protections.rules.refusals import Purpose, Step
 from qt_protections.rules.verdict import Denial, DenyCode
@@ -178,30 +179,36 @@ class Keeper:
     def trail(
         self, held: Held, amount: float, callback_pct: float, activation: float | None
     ) -> bool:
-        """Place a trailing stop beside the stop; return False if the exchange refuses it."""
-        with held.lock:
-            try:
-                trail = self._placer.trailing(
-                    held.pair,
-                    is_short=held.is_short,
-                    amount=amount,
-                    callback_pct=callback_pct,
-                    activation=activation,
-                )
-            except Unplaced as refusal:
-                logger.warning(
-                    "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
-                )
-                return refusal.unknown
-            held.trails.append(trail)
-            held.touch()
-            logger.info(
-                "[OK] Trailing stop placed for %s: order ID %s, callback %s %%",
-                symbol_of(held.pair),
-                trail.order_id,
-                callback_pct,
+        """Place a trailing stop beside the stop; return False if the exchange refuses it.
+
+        The pair's lock is free meanwhile: the stop may need another while this one waits.
+        """
+        try:
+            trail = self._placer.trailing(
+                held.pair,
+                is_short=held.is_short,
+                amount=amount,
+                callback_pct=callback_pct,
+                activation=activation,
             )
-            return True
+        except Unplaced as refusal:
+            logger.warning(
+                "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
+            )
+            return refusal.unanswered
+        logger.info(
+            "[OK] Trailing stop placed for %s: order ID %s, callback %s %%",
+            symbol_of(held.pair),
+            trail.order_id,
+            callback_pct,
+        )
+        with held.lock:
+            if held.stop_of(trail.order_id) is None:  # else a look was faster
+                held.trails.append(trail)
+            held.touch()
+            if held.need is None:
+                self.mend(held)
+        return True
 
     def place_once(self, held: Held) -> None:
         """Place a stop for the whole need; if it is refused, Freqtrade's own loop sees to it."""
@@ -233,8 +240,8 @@ class Keeper:
     def may_cancel(self, held: Held, order_id: str) -> bool:
         """Whether what has to be covered stays so without this stop."""
         with held.lock:
-            rest = [stop for stop in held.standing if stop.order_id != order_id]
-            return held.need is None or covered(held.need, rest)
+            others = [stop for stop in held.standing if stop.order_id != order_id]
+            return held.need is None or covered(held.need, others)
 
     # Steps
 
@@ -280,7 +287,7 @@ class Keeper:
             if self._suffices(held):
                 logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
                 return True
-            if refusal.unknown:
+            if refusal.unanswered:
                 logger.error(  # noqa: TRY400  the reason is in the text
                     "[ALERT] %s is not covered, the exchange does not answer: %s. Trying again.",
                     symbol_of(held.pair),
@@ -365,9 +372,9 @@ class Keeper:
 
     def _reduce(self, held: Held, amount: float) -> None:
         """Take what a close or a stop filled off the size that has to be covered."""
-        held.base, rest = max(0.0, held.base - amount), max(0.0, amount - held.base)
+        held.base, further = rest(held.base, amount), rest(amount, held.base)
         for intent in held.intents:
-            rest -= intent.close(rest)
+            further = rest(further, intent.close(further))
 
     @staticmethod
     def learn(intent: Intent, order: CcxtOrder) -> None:
