@@ -101,7 +101,7 @@ class Entries:
         return [dict(o) for o in orders if o["side"] == side and self._is_filled_stray(dict(o))]
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
-        if self._is_with_a_trade(held, intent):
+        if self._is_with_a_trade(held, intent, trade):
             return
         age = monotonic() - intent.sent
         if not intent.lost and intent.thread != threading.get_ident() and age < _OTHER_THREAD_S:
@@ -113,7 +113,7 @@ class Entries:
                 held.intents.remove(intent)
             return
         self._keeper.learn(intent, order)
-        if self._is_with_a_trade(held, intent):
+        if self._is_with_a_trade(held, intent, trade):
             return
         if intent.final and not intent.filled:
             held.intents.remove(intent)
@@ -121,9 +121,9 @@ class Entries:
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
 
     @staticmethod
-    def _is_with_a_trade(held: Held, intent: Intent) -> bool:
+    def _is_with_a_trade(held: Held, intent: Intent, trade: Trade | None) -> bool:
         row = Order.order_by_id(intent.order_id, held.pair) if intent.order_id else None
-        if row is not None and not row.trade.is_open:
+        if row is not None and (trade is None or row.ft_trade_id != trade.id):
             held.intents.remove(intent)  # its trade has come and gone
         return row is not None
 
