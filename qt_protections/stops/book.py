@@ -12,7 +12,10 @@ from time import monotonic
 from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import Need, Standing, tightest
 from qt_protections.stops.line import CcxtOrder, Position
-from qt_protections.stops.stop import Stop
+from qt_protections.stops.stop import Stop, as_booked
+
+#: How many stops that are over a pair remembers, should the exchange not answer when asked.
+_PAST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class Held:
         intents: Entries under way.
         fills: What the trade has yet to book.
         claimed: Ids of the stops the trade believes are live.
+        past: The last stops that are over, by id, as Freqtrade books them.
         dropped: Ids of stops that stand no more and may still be live on the trade's record.
         guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
@@ -137,6 +141,7 @@ class Held:
     intents: list[Intent] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     claimed: frozenset[str] = frozenset()
+    past: dict[str, CcxtOrder] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     guessed: bool = False
     flat: bool = False
@@ -200,8 +205,11 @@ class Held:
         """Return the live stop, or trailing stop, with this id."""
         return next((s for s in (*self.stops, *self.trails) if s.order_id == order_id), None)
 
-    def drop(self, order_id: str) -> None:
-        """Forget a stop, or a trailing stop, that no longer stands."""
+    def drop(self, order_id: str, child: CcxtOrder | None = None) -> None:
+        """Forget a stop, or a trailing stop, that no longer stands; `child` is what it became."""
+        if (stop := self.stop_of(order_id)) is not None:
+            self.past[order_id] = as_booked(stop.order, child)
+            self.past = dict(list(self.past.items())[-_PAST:])
         self.stops = [stop for stop in self.stops if stop.order_id != order_id]
         self.trails = [stop for stop in self.trails if stop.order_id != order_id]
         self.doubtful.discard(order_id)

@@ -154,7 +154,7 @@ class Keeper:
             order = self.line.find_order(held.pair, order_id=child) if child else None
             if order is None or order["status"] == "open":
                 return
-            held.drop(order_id)
+            held.drop(order_id, order)
             self._book_fill(held, stop, order)
             self.mend(held)
 
