@@ -190,6 +190,7 @@ class Keeper:
                 logger.warning(
                     "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
                 )
+                held.untrailed = refusal.step is Step.DISABLE
                 return refusal.unknown
             held.trails.append(trail)
             held.touch()
