@@ -11,7 +11,7 @@ from freqtrade import __version__ as freqtrade_version
 
 from qt_protections.errors import GuardNotInstalled
 
-#: module:attribute path -> parameter names, in order, as of Freqtrade 2026.9.
+#: module:attribute path -> parameter names, in order, as of Freqtrade 2026.9; none of a property.
 KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.data.dataprovider:DataProvider.current_whitelist": "self",
     "freqtrade.data.dataprovider:DataProvider.get_analyzed_dataframe": "self pair timeframe",
@@ -22,43 +22,77 @@ KNOWN_HOOKS: dict[str, str] = {
     ),
     "freqtrade.exchange.exchange:Exchange._amount_to_contracts": "self pair amount",
     "freqtrade.exchange.exchange:Exchange._contracts_to_amount": "self pair num_contracts",
+    "freqtrade.exchange.exchange:Exchange._get_params": (
+        "self side ordertype leverage reduceOnly time_in_force"
+    ),
+    "freqtrade.exchange.exchange:Exchange._lev_prep": "self pair leverage side accept_fail",
     "freqtrade.exchange.exchange:Exchange._order_contracts_to_amount": "self order",
     "freqtrade.exchange.exchange:Exchange._order_needs_price": "self side ordertype",
     "freqtrade.exchange.exchange:Exchange.amount_to_precision": "self pair amount",
-    "freqtrade.exchange.exchange:Exchange.get_contract_size": "self pair",
-    "freqtrade.exchange.exchange:Exchange.get_fee": (
-        "self symbol order_type side amount price taker_or_maker"
+    "freqtrade.exchange.exchange:Exchange.cancel_order": "self order_id pair params",
+    "freqtrade.exchange.exchange:Exchange.cancel_stoploss_order": "self order_id pair params",
+    "freqtrade.exchange.exchange:Exchange.cancel_stoploss_order_with_result": (
+        "self order_id pair amount"
     ),
-    "freqtrade.exchange.exchange:Exchange.get_option": "self param default",
-    "freqtrade.exchange.exchange:Exchange.price_to_precision": "self pair price rounding_mode",
-    "freqtrade.exchange.exchange:Exchange.validate_ordertypes": "self order_types",
     "freqtrade.exchange.exchange:Exchange.create_order": (
         "self pair ordertype side amount rate leverage time_in_force reduceOnly initial_order"
     ),
     "freqtrade.exchange.exchange:Exchange.create_stoploss": (
         "self pair amount stop_price order_types side leverage"
     ),
-    "freqtrade.exchange.exchange:Exchange.cancel_order": "self order_id pair params",
-    "freqtrade.exchange.exchange:Exchange.cancel_stoploss_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_orders": "self pair since params",
     "freqtrade.exchange.exchange:Exchange.fetch_positions": "self pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_stoploss_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_ticker": "self pair",
+    "freqtrade.exchange.exchange:Exchange.get_contract_size": "self pair",
+    "freqtrade.exchange.exchange:Exchange.get_fee": (
+        "self symbol order_type side amount price taker_or_maker"
+    ),
+    "freqtrade.exchange.exchange:Exchange.get_option": "self param default",
+    "freqtrade.exchange.exchange:Exchange.get_pair_base_currency": "self pair",
+    "freqtrade.exchange.exchange:Exchange.get_precision_amount": "self pair",
+    "freqtrade.exchange.exchange:Exchange.get_precision_price": "self pair",
+    "freqtrade.exchange.exchange:Exchange.id": "",
+    "freqtrade.exchange.exchange:Exchange.name": "",
+    "freqtrade.exchange.exchange:Exchange.precisionMode": "",
+    "freqtrade.exchange.exchange:Exchange.precision_mode_price": "",
+    "freqtrade.exchange.exchange:Exchange.price_to_precision": "self pair price rounding_mode",
+    "freqtrade.exchange.exchange:Exchange.validate_ordertypes": "self order_types",
     "freqtrade.freqtradebot:FreqtradeBot._update_trade_after_fill": "self trade order send_msg",
     "freqtrade.freqtradebot:FreqtradeBot.cancel_stoploss_on_exchange": (
         "self trade allow_nonblocking"
     ),
+    "freqtrade.freqtradebot:FreqtradeBot.handle_stoploss_on_exchange": "self trade",
+    "freqtrade.freqtradebot:FreqtradeBot.update_trade_state": (
+        "self trade order_id action_order stoploss_order send_msg"
+    ),
+    "freqtrade.persistence.pairlock_middleware:PairLocks.get_pair_locks": "pair now side",
+    "freqtrade.persistence.pairlock_middleware:PairLocks.unlock_reason": "reason now",
+    "freqtrade.persistence.trade_model:Order.order_by_id": "order_id pair",
     "freqtrade.persistence.trade_model:Order.parse_from_ccxt_object": (
         "order pair side amount price"
     ),
-    "freqtrade.persistence.trade_model:Trade.get_custom_data": "self key default",
-    "freqtrade.persistence.trade_model:Trade.get_trades_proxy": (
-        "pair is_open open_date close_date"
+    "freqtrade.persistence.trade_model:Order.safe_amount": "",
+    "freqtrade.persistence.trade_model:Order.safe_filled": "",
+    "freqtrade.persistence.trade_model:Order.safe_price": "",
+    "freqtrade.persistence.trade_model:Trade.adjust_stop_loss": (
+        "self current_price stoploss initial allow_refresh"
     ),
+    "freqtrade.persistence.trade_model:Trade.commit": "",
+    "freqtrade.persistence.trade_model:Trade.entry_side": "",
+    "freqtrade.persistence.trade_model:Trade.exit_side": "",
+    "freqtrade.persistence.trade_model:Trade.get_open_trades": "",
+    "freqtrade.persistence.trade_model:Trade.get_trades_proxy": "pair is_open open_date close_date",
+    "freqtrade.persistence.trade_model:Trade.has_open_orders": "",
+    "freqtrade.persistence.trade_model:Trade.has_open_position": "",
+    "freqtrade.persistence.trade_model:Trade.open_date_utc": "",
+    "freqtrade.persistence.trade_model:Trade.open_sl_orders": "",
+    "freqtrade.persistence.trade_model:Trade.recalc_trade_from_orders": "self is_closing",
+    "freqtrade.persistence.trade_model:Trade.rollback": "",
+    "freqtrade.persistence.trade_model:Trade.select_order_by_order_id": "self order_id",
     "freqtrade.persistence.trade_model:Trade.set_custom_data": "self key value",
-    "freqtrade.persistence.pairlock_middleware:PairLocks.get_pair_locks": "pair now side",
-    "freqtrade.persistence.pairlock_middleware:PairLocks.unlock_reason": "reason now",
+    "freqtrade.persistence.trade_model:Trade.sl_orders": "",
     "freqtrade.plugins.protectionmanager:ProtectionManager": "config protections",
     "freqtrade.plugins.protectionmanager:ProtectionManager.global_stop": (
         "self now side starting_balance"
@@ -88,6 +122,7 @@ KNOWN_HOOKS: dict[str, str] = {
         "self current_rate trade current_time current_profit force_stoploss low high "
         "bound_profit after_fill"
     ),
+    "freqtrade.strategy.interface:IStrategy.get_strategy_name": "self",
     "freqtrade.strategy.interface:IStrategy.informative_pairs": "self",
     "freqtrade.strategy.interface:IStrategy.is_pair_locked": "self pair candle_date side",
     "freqtrade.wallets:Wallets.get_total_stake_amount": "self",
@@ -118,5 +153,5 @@ def _difference(path: str, expected: str) -> str | None:
             hook = getattr(hook, attribute)
     except (ImportError, AttributeError):
         return f"{attribute_path} is gone"
-    found = " ".join(inspect.signature(hook).parameters)  # type: ignore[arg-type]
+    found = " ".join(inspect.signature(hook).parameters) if callable(hook) else ""
     return None if found == expected else f"{attribute_path} takes ({found}), known is ({expected})"

@@ -1,15 +1,29 @@
 """The guard starts on the Freqtrade it knows, and on no other."""
 
+import ast
 import inspect
+from pathlib import Path
 
 import pytest
+from freqtrade.exchange import Exchange
 from freqtrade.exchange.common import retrier
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
+from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from qt_protections.errors import GuardNotInstalled
-from qt_protections.hooks import verify_hooks
+from qt_protections.hooks import KNOWN_HOOKS, verify_hooks
+
+ROOM = Path(inspect.getfile(verify_hooks)).parent / "stops"
+#: How the room of the stops calls the objects of Freqtrade that it works with.
+NAMES = {"exchange": Exchange, "_exchange": Exchange, "trade": Trade, "Trade": Trade}
+NAMES |= {"row": Order, "Order": Order}
+#: Functions and properties that Freqtrade's own code leads to the guard's, by these names.
+RELIED_ON = {
+    "_update_trade_after_fill", "build_search_paths", "cancel_stoploss_on_exchange",
+    "cancel_stoploss_order_with_result", "handle_stoploss_on_exchange", "update_trade_state",
+}  # fmt: skip
 
 
 def test_the_installed_freqtrade_is_known() -> None:
@@ -30,6 +44,43 @@ def test_a_changed_hook_is_named(path: str, said: str) -> None:
     """The start stops with the name of what changed."""
     with pytest.raises(GuardNotInstalled, match=said):
         verify_hooks({path: "self something else"})
+
+
+def test_every_hook_of_the_stops_is_known() -> None:
+    """What the code calls, replaces or reads of the exchange and the trades is looked at."""
+    known = {path.rpartition(":")[2] for path in KNOWN_HOOKS}
+    assert {
+        f"{owner.__name__}.{name}"
+        for path in ROOM.glob("*.py")
+        for owner, name in uses(path.read_text())
+        if is_hook(inspect.getattr_static(owner, name, None))
+    } <= known
+
+
+def uses(source: str) -> set[tuple[type, str]]:
+    """Return the attributes that source code takes of Freqtrade's objects."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            of = node.value
+            name = of.attr if isinstance(of, ast.Attribute) else getattr(of, "id", "")
+            if name in NAMES:
+                found.add((NAMES[name], node.attr))
+    return found
+
+
+def is_hook(attribute: object) -> bool:
+    """Whether an attribute of a class is a function or a property, and no column."""
+    return callable(attribute) or isinstance(attribute, property | staticmethod | classmethod)
+
+
+def test_no_hook_is_known_that_nobody_needs() -> None:
+    """A change of one would stop the start for nothing."""
+    sources = "".join(
+        path.read_text() for path in ROOM.parent.rglob("*.py") if path.name != "hooks.py"
+    )
+    names = {path.replace(":", ".").rpartition(".")[2] for path in KNOWN_HOOKS}
+    assert {name for name in names if name not in sources} <= RELIED_ON
 
 
 def order_of(function: object, *texts: str) -> list[int]:

@@ -5,7 +5,7 @@ pair or sends something for it holds that pair's lock.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from time import monotonic
@@ -150,8 +150,16 @@ class Held:
 
     @property
     def need(self) -> Need | None:
-        """What has to stand now."""
-        parts = [0.0 if self.flat else self.base, *(intent.share for intent in self.intents)]
+        """What has to stand now: for the position, and for what entries under way may add."""
+        return self._need(intent.share for intent in self.intents)
+
+    @property
+    def position_need(self) -> Need | None:
+        """What has to stand for what has filled alone."""
+        return self._need(intent.left for intent in self.intents)
+
+    def _need(self, shares: Iterable[float]) -> Need | None:
+        parts = [0.0 if self.flat else self.base, *shares]
         # Exact decimals: a float sum can fall one lot short once the exchange truncates it.
         amount = float(sum(Decimal(str(part)) for part in parts))
         if self.stranger is not None:

@@ -99,14 +99,15 @@ class FreqtradeLine:
             )
         )
 
-    def cancel(self, pair: str, order_id: str) -> None:
-        """Cancel a stop; what the exchange refuses to cancel is asked after."""
+    def cancel(self, pair: str, order_id: str) -> bool:
+        """Cancel a stop; what became of one that is gone Freqtrade's own loop finds out."""
         try:
             self._cancel_stoploss_order(order_id, pair)
         except InvalidOrderException as error:
             self._raise_if_live(self.find_stop(pair, order_id=order_id), error)
         except Exception as error:
             raise classify(error) from error
+        return True
 
     def cancel_order(self, pair: str, order_id: str) -> None:
         """Cancel an order of the book; what the exchange refuses to cancel is asked after."""
@@ -158,6 +159,11 @@ class FreqtradeLine:
         """Say whether a market order takes a price: simulated ones do, and those of a few."""
         exchange = self._exchange
         return bool(exchange._config["dry_run"]) or exchange._order_needs_price(side, "market")
+
+    def tick(self, pair: str) -> float | None:
+        """Return the step of a pair's prices; None where prices have significant digits instead."""
+        in_ticks = self._exchange.precision_mode_price == ccxt.TICK_SIZE
+        return self._exchange.get_precision_price(pair) if in_ticks else None
 
     def _find(self, fetch: Callable[..., Any], pair: str, order_id: str | None) -> CcxtOrder | None:
         if order_id is None:

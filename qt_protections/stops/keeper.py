@@ -5,10 +5,11 @@ the moment something happens. What a trade has yet to learn waits in the book fo
 """
 
 import logging
+from dataclasses import replace
 from math import isnan
 
 from qt_protections.errors import EntryRefused
-from qt_protections.rules.cover import Need, covered, mend
+from qt_protections.rules.cover import Need, covered, mend, tightest
 from qt_protections.rules.refusals import Purpose, Step
 from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.settings import StopPlacement
@@ -74,7 +75,8 @@ class Keeper:
         with held.lock:
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, base
             if held.need is None:
-                held.trigger = 0.0
+                held.trigger, held.guessed = 0.0, False
+                held.fills.clear()  # of a trade that is closed
             held.tighten(trigger)
             intent = Intent(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
@@ -147,9 +149,9 @@ class Keeper:
             stop = held.stop_of(order_id)
             if stop is None:
                 return
+            held.doubtful.add(order_id)  # until its order has ended; the watch asks again
             order = self.line.find_order(held.pair, order_id=child) if child else None
             if order is None or order["status"] == "open":
-                held.doubtful.add(order_id)  # at work; the watch asks again
                 return
             held.drop(order_id)
             self._book_fill(held, stop, order)
@@ -162,14 +164,14 @@ class Keeper:
             Whether the new one stands. If not, the old one does.
         """
         with held.lock:
-            need = held.need
-            if need is None:
+            need, before = held.need, held.trigger
+            if need is None or not self.mend(held):
                 return False
-            tighter = Need(need.is_short, need.amount, trigger)
+            wanted = replace(need, trigger=tightest(need.is_short, trigger, before))
             try:
-                self._place(held, tighter, Purpose.STOP_MOVE)
+                self._place(held, wanted, Purpose.STOP_MOVE)
             except Unplaced as refusal:
-                logger.warning("Stop of %s stays at %s: %s", held.pair, held.trigger, refusal)
+                logger.warning("Stop of %s stays at %s: %s", held.pair, before, refusal)
                 return False
             return self.mend(held)
 
@@ -216,12 +218,18 @@ class Keeper:
         """Cancel a stop that protects nothing any more; return whether it is gone."""
         with held.lock:
             try:
-                self.line.cancel(held.pair, order_id)
+                if not self.line.cancel(held.pair, order_id) and self._is_told_of(held, order_id):
+                    return held.stop_of(order_id) is None
             except LineError as error:
                 logger.warning("Could not cancel stop %s of %s: %s", order_id, held.pair, error)
                 return False
             held.drop(order_id)
             return True
+
+    def _is_told_of(self, held: Held, order_id: str) -> bool:
+        """Whether the exchange tells what became of a stop it did not cancel: it may have fired."""
+        stop = held.stop_of(order_id)
+        return stop is not None and self.ask_after(held, stop)
 
     def may_cancel(self, held: Held, order_id: str) -> bool:
         """Whether what has to be covered stays so without this stop."""
@@ -270,8 +278,8 @@ class Keeper:
             self._place(held, need, Purpose.STOP_OF_POSITION)
         except Unplaced as refusal:
             held.steps = list(refusal.steps)
-            if covered(need, held.standing):
-                logger.warning("A stop of %s stays as it is: %s", held.pair, refusal)
+            if self._suffices(held):
+                logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
                 return True
             if refusal.unknown:
                 logger.error(  # noqa: TRY400  the reason is in the text
@@ -280,13 +288,36 @@ class Keeper:
                     refusal,
                 )
                 return False
-            self._emergency_close(held, need, str(refusal))
+            self._emergency_close(held, str(refusal))
             return False
         return True
 
-    def _emergency_close(self, held: Held, need: Need, why: str) -> None:
+    def _suffices(self, held: Held) -> bool:
+        """Whether what filled is covered; entries that could add to it are called off."""
+        need = held.position_need
+        if need is not None and not covered(need, held.standing):
+            return False
+        self._call_off(held)
+        return True
+
+    def _call_off(self, held: Held) -> None:
+        """Cancel entries that could still add to what nothing covers."""
+        for intent in held.intents:
+            if not intent.order_id or intent.final:
+                continue
+            logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
+            try:
+                self.line.cancel_order(held.pair, intent.order_id)
+            except LineError as error:
+                logger.warning("Could not cancel it: %s. Trying again.", error)
+
+    def _emergency_close(self, held: Held, why: str) -> None:
         """Close at market at once."""
+        need = held.position_need
+        if need is None:
+            return
         logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
+        self._call_off(held)
         try:
             order = self._placer.close(
                 held.pair, is_short=need.is_short, amount=need.amount, leverage=held.leverage
@@ -305,9 +336,8 @@ class Keeper:
     def _make_sure(self, held: Held) -> None:
         """Ask whether the stop in front of a fill still stands: a trigger may have consumed it."""
         stop = held.cover
-        if stop is None:
-            return
-        self.ask_after(held, stop)
+        if stop is not None and not self.ask_after(held, stop):
+            held.doubtful.add(stop.order_id)
 
     def ask_after(self, held: Held, stop: Stop) -> bool:
         """Ask what became of a stop and act on it; return False if the exchange cannot tell.

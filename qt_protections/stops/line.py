@@ -69,8 +69,8 @@ class Line(Protocol):
     ) -> CcxtOrder:
         """Send a reduce-only trailing stop; without activation price it trails from now."""
 
-    def cancel(self, pair: str, order_id: str) -> None:
-        """Cancel a stop or a trailing stop; one that is gone already is no error."""
+    def cancel(self, pair: str, order_id: str) -> bool:
+        """Cancel a stop or a trailing stop; return False if the exchange says there is none."""
 
     def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
         """Return every live conditional order, of one pair or of all, whoever placed it."""
@@ -96,6 +96,9 @@ class Line(Protocol):
 
     def price(self, pair: str) -> float:
         """Return the latest price of the kind that triggers stops, last or mark."""
+
+    def tick(self, pair: str) -> float | None:
+        """Return the step of a pair's prices; None where the exchange has another notion of it."""
 
     def close(
         self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str

@@ -167,7 +167,9 @@ class Placer:
 
     def _beyond_the_price(self, pair: str, need: Need, refusal: Unplaced) -> float:
         try:
-            return reprice(need.is_short, self._line.price(pair))
+            beyond = reprice(need.is_short, self._line.price(pair), self._line.tick(pair))
+            # The price may have turned meanwhile: a stop is not moved closer for a wick's sake.
+            return max(need.trigger, beyond) if need.is_short else min(need.trigger, beyond)
         except LineError as error:
             raise Unplaced(Step.GIVE_UP, error, refusal.steps) from refusal
 
@@ -187,6 +189,8 @@ class Placer:
                 found = self._ask(attempt, name)
                 if found is not None:
                     return found
+                if step is Step.AFRESH:
+                    name = self._namer.new(attempt.role, attempt.pair)
                 # The same name again: were the first still to arrive, this one is refused. Where
                 # names are unknown nothing is sent twice.
                 step = Step.AGAIN if self._line.WATCHES else Step.GIVE_UP

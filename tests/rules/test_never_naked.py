@@ -22,7 +22,15 @@ from hypothesis.stateful import (
 from qt_protections.rules.cover import Mend, Need, Standing, covered, mend
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.line import LineError
-from tests.rules.model_exchange import Exchange, Fault, Jump, Lose, Refuse, Vanish
+from tests.rules.model_exchange import (
+    Exchange,
+    Fault,
+    Jump,
+    Lose,
+    PromiseBrokenError,
+    Refuse,
+    Vanish,
+)
 from tests.rules.model_keeper import Decide, Keeper
 from tests.rules.test_refusals import TABLE
 
@@ -70,6 +78,24 @@ class Life(RuleBasedStateMachine):
     def refuse_stubbornly(self, code: int | None, times: int) -> None:
         """The exchange says no for as long as the keeper has patience, and longer."""
         self.exchange.grudges.extend([Refuse(code, Outcome.REFUSED)] * times)
+        self.quiet = False
+
+    @precondition(lambda self: not self.exchange.grudges)
+    @rule(faults=st.lists(FAULTS, min_size=1, max_size=4), exposed=st.booleans())
+    def fail_to_send(self, faults: list[Fault], exposed: bool) -> None:
+        """What is sent next fails or is lost; perhaps just when every stop has gone."""
+        self.exchange.grudges.extend(faults)
+        if exposed:
+            self._lose_all()
+        self.quiet = False
+
+    @precondition(lambda self: self.exchange.position and self.keeper.trigger is not None)
+    @rule(ticks=st.integers(0, 20))
+    def run_through(self, ticks: int) -> None:
+        """The price runs through where the stop should be, and the stop has gone before."""
+        self._lose_all()
+        away = self.exchange.price - self.keeper.trigger
+        self.exchange.move_price(round(-away) + (ticks if self.exchange.is_short else -ticks))
         self.quiet = False
 
     @rule(ticks=MOVES)
@@ -188,6 +214,10 @@ class Life(RuleBasedStateMachine):
             self.covered()
             self.tidy()
 
+    def _lose_all(self) -> None:
+        for order_id in list(self.exchange.stops):
+            self.exchange.lose_stop(order_id)
+
     def _beyond(self, ticks: int) -> float:
         return self.exchange.price + (ticks if self.exchange.is_short else -ticks)
 
@@ -227,7 +257,7 @@ def takes_two_halves(need: Need | None, standing: Sequence[Standing]) -> Mend:
 @pytest.mark.parametrize(
     ("broken", "told_by"),
     [
-        (breaks_before_it_makes, "make before break"),
+        (breaks_before_it_makes, "make before break|no stop, no entry"),
         (loosens, "never looser"),
         (leaves_leftovers, "len"),
         (takes_two_halves, "covered|len"),
@@ -240,7 +270,7 @@ def test_broken_rules_are_found_out(broken: Decide, told_by: str) -> None:
         decide = staticmethod(broken)
 
     few = settings(
-        max_examples=300,
+        max_examples=3000,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,
@@ -250,3 +280,12 @@ def test_broken_rules_are_found_out(broken: Decide, told_by: str) -> None:
     )
     with pytest.raises(AssertionError, match=told_by):
         run_state_machine_as_test(BrokenLife, settings=few)
+
+
+def test_cancelling_first_is_told_as_such() -> None:
+    """The plainest case: a stop is to move, and the old one goes before the new one stands."""
+    exchange = Exchange(is_short=False, takes_before=True)
+    keeper = Keeper(exchange, breaks_before_it_makes)
+    keeper.enter(2, 2, exchange.price - 100)
+    with pytest.raises(PromiseBrokenError, match="make before break"):
+        keeper.move(exchange.price - 50)
