@@ -10,6 +10,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoType
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.journal import Event, EventKind
@@ -89,6 +90,14 @@ def test_its_fill_closes_the_trade(rig: Rig, side: str, gain: float) -> None:
     assert force_entry(bot, BTC, side) is not None
 
 
+def test_an_exit_takes_it_along(rig: Rig) -> None:
+    """At once: left alive it could hit the next position."""
+    bot, trade = entered(rig)
+    RPC(bot)._rpc_force_exit(str(trade.id))
+    assert not trade.is_open
+    assert rig.venue.conditional.live() == []
+
+
 def test_the_stop_still_works(rig: Rig) -> None:
     """Hit first, it closes the trade, and the trailing stop goes."""
     bot, trade = entered(rig)
@@ -130,6 +139,51 @@ def test_a_second_entry_gets_one_of_its_own(rig: Rig) -> None:
     assert len(stops(rig)) == 1
     trail_out(rig)
     assert_closed_by_its_trail(rig, bot, trade)
+
+
+def test_a_waiting_entry_goes_with_the_trade(rig: Rig) -> None:
+    """Freqtrade would leave it in the book, to fill for a trade that is closed."""
+    bot, trade = entered(rig)
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    force_entry(bot, BTC)
+    assert len(rig.venue.desk.open_orders("BTCUSDT")) == 1
+    trail_out(rig)
+    until(lambda: rig.venue.desk.open_orders() == [])
+    assert_closed_by_its_trail(rig, bot, trade)
+    assert not trade.has_open_orders
+    rig.move("BTCUSDT", 0.95)
+    bot.process()
+    assert rig.position("BTCUSDT") == 0
+
+
+def test_a_waiting_entry_that_fills_all_the_same_is_covered(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be cancelled in time: a position no trade accounts for, with a stop."""
+    bot, trade = entered(rig)
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    force_entry(bot, BTC)
+    rig.venue.desk.cancel = _refuse  # type: ignore[method-assign]
+    trail_out(rig)
+    for _ in range(2):
+        bot.process()
+    assert not trade.is_open
+    rig.move("BTCUSDT", 0.97)
+    assert rig.position("BTCUSDT") > 0
+    monkeypatch.setattr("qt_protections.stops.entries.SURPLUS_LAG_S", 0.0)
+    for _ in range(3):
+        bot.process()
+        assert float(stops(rig)[0].request.quantity or 0) >= rig.position("BTCUSDT")
+    assert "no trade accounts for" in caplog.text
+    with pytest.raises(EntryRefused):
+        force_entry(bot, BTC)
+    assert naked_max(rig) < 0.5
+
+
+def _refuse(*_: Any) -> None:
+    raise VenueError(-1001)
 
 
 def test_a_part_of_it_fills(rig: Rig) -> None:
