@@ -123,6 +123,7 @@ class Held:
         guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
         flat: Whether the exchange has no position though the trade has: closed by another hand.
+        untrailed: Whether the exchange takes no trailing stop here, now or later.
         stranger: A position no trade accounts for.
         doubtful: Stops the exchange could not tell of when it was last asked.
         steps: What was done for the stop that stands, one line each.
@@ -145,6 +146,7 @@ class Held:
     dropped: set[str] = field(default_factory=set)
     guessed: bool = False
     flat: bool = False
+    untrailed: bool = False
     stranger: Position | None = None
     doubtful: set[str] = field(default_factory=set)
     steps: list[str] = field(default_factory=list)

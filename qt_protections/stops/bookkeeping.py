@@ -168,6 +168,7 @@ class Bookkeeping:
                 return  # remote control has made one since this loop looked
             held.base, held.fills, held.claimed, held.flat = 0.0, [], frozenset(), False
             held.dropped.clear()
+            self._untrailed.pop(held.pair, None)
             if held.need is None:
                 held.trigger = 0.0
 
@@ -226,7 +227,9 @@ class Bookkeeping:
 
     def _trail(self, held: Held, trade: Trade) -> None:
         """See to it that the whole position is trailed, beside its stop."""
-        if self._trailing is None or not trade.has_open_position or held.flat or not held.base:
+        if self._trailing is None or held.untrailed:
+            return
+        if not trade.has_open_position or held.flat or not held.base:
             return
         missing = rest(held.base, *(trail.amount for trail in held.trails))
         if missing <= held.base * _SAME or self._untrailed.get(held.pair) == missing:

@@ -91,8 +91,10 @@ class StopDesk:
                     order_id,
                     symbol_of(pair),
                 )
-            else:
-                self._keeper.cancel(held, order_id)  # one that stays is cancelled in the next loop
+                return {}
+            self._keeper.cancel(held, order_id)  # one that stays is cancelled in the next loop
+            if held.need is None:
+                self._keeper.mend(held)  # what stood beside it must not hit the next position
         return {}
 
     @staticmethod

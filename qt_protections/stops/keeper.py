@@ -155,7 +155,8 @@ class Keeper:
             if order is None or order["status"] == "open":
                 return
             held.drop(order_id, order)
-            self._book_fill(held, stop, order)
+            if self._book_fill(held, stop, order) and held.position_need is None:
+                self.call_off(held)  # the trade ends with its position
             self.mend(held)
 
     def move(self, held: Held, trigger: float) -> bool:
@@ -195,6 +196,7 @@ class Keeper:
             logger.warning(
                 "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
             )
+            held.untrailed = refusal.step is Step.DISABLE
             return refusal.unanswered
         logger.info(
             "[OK] Trailing stop placed for %s: order ID %s, callback %s %%",
@@ -242,6 +244,17 @@ class Keeper:
         with held.lock:
             others = [stop for stop in held.standing if stop.order_id != order_id]
             return held.need is None or covered(held.need, others)
+
+    def call_off(self, held: Held) -> None:
+        """Cancel entries that wait: for want of cover, or because their trade has ended."""
+        for intent in held.intents:
+            if not intent.order_id or intent.final:
+                continue
+            logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
+            try:
+                self.line.cancel_order(held.pair, intent.order_id)
+            except LineError as error:
+                logger.warning("Could not cancel it: %s. Trying again.", error)
 
     # Steps
 
@@ -303,19 +316,8 @@ class Keeper:
         need = held.position_need
         if need is not None and not covered(need, held.standing):
             return False
-        self._call_off(held)
+        self.call_off(held)
         return True
-
-    def _call_off(self, held: Held) -> None:
-        """Cancel entries that could still add to what nothing covers."""
-        for intent in held.intents:
-            if not intent.order_id or intent.final:
-                continue
-            logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
-            try:
-                self.line.cancel_order(held.pair, intent.order_id)
-            except LineError as error:
-                logger.warning("Could not cancel it: %s. Trying again.", error)
 
     def _emergency_close(self, held: Held, why: str) -> None:
         """Close at market at once."""
@@ -323,7 +325,7 @@ class Keeper:
         if need is None:
             return
         logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
-        self._call_off(held)
+        self.call_off(held)
         try:
             order = self._placer.close(
                 held.pair, is_short=need.is_short, amount=need.amount, leverage=held.leverage
@@ -363,12 +365,13 @@ class Keeper:
                 self.lost(held, stop.order_id, str(order["status"]))
         return True
 
-    def _book_fill(self, held: Held, stop: Stop, child: CcxtOrder) -> None:
+    def _book_fill(self, held: Held, stop: Stop, child: CcxtOrder) -> float:
         trailed = isnan(stop.trigger)
         fill = Fill(child, TRAILED if trailed else "", stop)
         self._reduce(held, fill.amount)
         if fill.amount or not trailed:
             held.fills.append(fill)
+        return fill.amount
 
     def _reduce(self, held: Held, amount: float) -> None:
         """Take what a close or a stop filled off the size that has to be covered."""
