@@ -144,6 +144,13 @@ class Keeper:
             held.drop(order_id)
             self.mend(held)
 
+    def give_up(self, held: Held, order_id: str) -> None:
+        """Replace a stop the exchange knows nothing of; should it stand all the same, it goes."""
+        with held.lock:
+            self.lost(held, order_id, "the exchange knows nothing of it")
+            if self.may_cancel(held, order_id):
+                self.cancel(held, order_id)
+
     def fired(self, held: Held, order_id: str, child: str) -> None:
         """Take in that a stop triggered: what its child filled, and what is left to cover."""
         with held.lock:

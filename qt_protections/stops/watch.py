@@ -143,7 +143,7 @@ class Watch:
         if told:
             return
         if stop.order_id in held.doubtful:
-            self._keeper.lost(held, stop.order_id, "the exchange knows nothing of it")
+            self._keeper.give_up(held, stop.order_id)
         else:
             held.doubtful.add(stop.order_id)
 
