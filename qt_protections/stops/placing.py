@@ -21,7 +21,8 @@ class Unplaced(Exception):  # noqa: N818  states the fact
     Attributes:
         step: What the rules say to do next.
         code: The exchange's number for its last refusal; None when it gave none.
-        unknown: Whether the order may stand all the same.
+        unanswered: Whether the exchange never judged it: the answer was lost, or it turned away
+            whatever came. The order may stand all the same.
         steps: What was tried, one line each.
     """
 
@@ -29,7 +30,7 @@ class Unplaced(Exception):  # noqa: N818  states the fact
         super().__init__(str(failure))
         self.step = step
         self.code = failure.code
-        self.unknown = failure.outcome is Outcome.UNKNOWN
+        self.unanswered = failure.outcome is not Outcome.REFUSED
         self.steps = steps
 
 

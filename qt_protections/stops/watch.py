@@ -30,6 +30,11 @@ class Watch:
         self._keeper = keeper
         self.book = keeper.book
 
+    @property
+    def shut(self) -> bool:
+        """Whether the exchange takes nothing at present: asking would make it longer."""
+        return self._keeper.line.shut_s() > 0
+
     def look(self) -> None:
         """Compare all live stops of the account with the book, in one request.
 
