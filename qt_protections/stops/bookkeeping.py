@@ -31,6 +31,7 @@ from qt_protections.stops.book import EntryOrder, Fill, Held, Intent
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError, Position
 from qt_protections.stops.names import Role
+from qt_protections.stops.on_record import read_stops
 from qt_protections.stops.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -156,10 +157,12 @@ class Bookkeeping:
         age = monotonic() - intent.sent
         if not intent.lost and intent.thread != threading.get_ident() and age < _OTHER_THREAD_S:
             return  # remote control is still at it
-        order = self._keeper.line.find_order(held.pair, client_id=intent.client_id)
+        order = self._keeper.line.find_order(
+            held.pair, order_id=intent.order_id or None, client_id=intent.client_id
+        )
         if order is None:
             if age > NEVER_ARRIVES_S:
-                logger.info("The entry of %s was never executed.", symbol_of(held.pair))
+                logger.info("The entry of %s is not to be found.", symbol_of(held.pair))
                 held.intents.remove(intent)
             return
         self._keeper.learn(intent, order)
@@ -202,6 +205,8 @@ class Bookkeeping:
             held.fills = [fill for fill in held.fills if not _is_booked(trade, fill)]
             held.base = max(0.0, trade.amount - sum(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
+            if self._watch is None:
+                read_stops(held, trade)
             if not held.trigger:
                 held.trigger, held.guessed = trade.stop_loss, not trade.sl_orders
             for row in trade.orders:
@@ -227,6 +232,8 @@ class Bookkeeping:
         with held.lock:
             held.base, held.fills, held.claimed, held.flat = 0.0, [], frozenset(), False
             held.dropped.clear()
+            if self._watch is None:
+                read_stops(held, None)
             if held.need is None:
                 held.trigger = 0.0
 
@@ -235,7 +242,7 @@ class Bookkeeping:
     def _compare(self, trades: dict[str, Trade]) -> None:
         if self._watch is None:
             for held in self._keeper.book:
-                if held.need is None:
+                if held.need is None or not self._blocks:
                     self._keeper.mend(held)
             return
         try:

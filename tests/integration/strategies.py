@@ -203,3 +203,17 @@ class OnceTenfold(Quiet):
 
 class GuardedOnceTenfold(QTGuard, OnceTenfold):
     """OnceTenfold, guarded."""
+
+
+class Following(Quiet):
+    """Its stop follows the price, at 15 % of margin: half a per cent of price."""
+
+    use_custom_stoploss = True
+
+    def custom_stoploss(self, **kwargs: Any) -> float:  # type: ignore[override]
+        """Return -0.15."""
+        return -0.15
+
+
+class GuardedFollowing(QTGuard, Following):
+    """Following, guarded."""
