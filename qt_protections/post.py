@@ -31,7 +31,8 @@ logger = logging.getLogger(__name__)
 
 _UNSETTLED = Denial(
     DenyCode.ENTRY_UNSETTLED,
-    "an earlier entry is not settled, or the exchange holds a position without a trade",
+    "an earlier entry is not settled, or the exchange holds a position without a trade, or it has "
+    "not been seen since the start",
 )
 
 

@@ -71,7 +71,7 @@ def uses(source: str) -> set[tuple[type, str]]:
 
 def is_hook(attribute: object) -> bool:
     """Whether an attribute of a class is a function or a property, and no column."""
-    return callable(attribute) or isinstance(attribute, property | staticmethod | classmethod)
+    return inspect.isroutine(attribute) or isinstance(attribute, property)
 
 
 def test_no_hook_is_known_that_nobody_needs() -> None:

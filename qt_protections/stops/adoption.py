@@ -46,7 +46,7 @@ def follow(trade: Trade, trigger: float) -> None:
 def release(trade: Trade, order_id: str) -> None:
     """Note on the trade that one of its stops stands no more, without having done its work."""
     row = row_of(trade, order_id)
-    if row is not None:
+    if row is not None and row.ft_is_open:  # else Freqtrade has booked its end
         row.ft_is_open, row.status = False, "canceled"
 
 

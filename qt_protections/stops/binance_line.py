@@ -81,9 +81,9 @@ class BinanceLine:
         """Close a position at market, reduce-only, whatever its leverage."""
         return self._reduce(pair, "market", is_short, amount, client_id, {})
 
-    def cancel(self, pair: str, order_id: str) -> None:
+    def cancel(self, pair: str, order_id: str) -> bool:
         """Cancel a conditional order; one at its trigger is refused with -4117."""
-        self._cancel(pair, order_id, _CONDITIONAL)
+        return self._cancel(pair, order_id, _CONDITIONAL)
 
     def cancel_order(self, pair: str, order_id: str) -> None:
         """Cancel an order of the book."""
@@ -150,12 +150,14 @@ class BinanceLine:
         )
         return self._in_base(order)
 
-    def _cancel(self, pair: str, order_id: str, params: dict[str, Any]) -> None:
+    def _cancel(self, pair: str, order_id: str, params: dict[str, Any]) -> bool:
         try:
             self._ask(lambda api: api.cancel_order(order_id, pair, params=params))
         except LineError as error:
             if error.code not in _GONE:
                 raise
+            return False
+        return True
 
     def _open(self, pair: str | None, params: dict[str, Any]) -> list[CcxtOrder]:
         params = params | _ALL_PAIRS if pair is None else params

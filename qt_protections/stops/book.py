@@ -36,6 +36,7 @@ class Intent:
         beforehand: Whether its stop stands before it fills.
         order_id: The exchange's id; empty until its answer is known.
         filled: Base currency, as far as known.
+        closed: What a stop or a close took off that again, before a trade booked it.
         final: Whether it can fill no further.
         lost: Whether its answer was lost, and asking has not settled it yet.
         thread: Who sent it.
@@ -47,6 +48,7 @@ class Intent:
     beforehand: bool
     order_id: str = ""
     filled: float = 0.0
+    closed: float = 0.0
     final: bool = False
     lost: bool = False
     thread: int = field(default_factory=threading.get_ident)
@@ -54,8 +56,30 @@ class Intent:
 
     @property
     def share(self) -> float:
-        """What the entry adds to the size its pair's stop has to cover."""
-        return self.entry.amount if self.beforehand and not self.final else self.filled
+        """What the entry adds to the size its pair's stop has to cover.
+
+        From its first contract on that is all it may still become: stops that followed it fill by
+        fill would always be late, and a reduce-only stop takes no more than there is.
+        """
+        if self.final or not (self.beforehand or self.left > 0):
+            return self.left
+        return self.entry.amount - self.closed
+
+    @property
+    def left(self) -> float:
+        """What it filled and nothing has closed yet."""
+        return self.filled - self.closed
+
+    def close(self, amount: float) -> float:
+        """Take a close off what is left, and return how much of it there was.
+
+        What is told of the fill later must not bring back what was closed.
+        """
+        taken = min(amount, self.left)
+        if taken > 0:
+            self.closed += taken
+            self.beforehand = False
+        return taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +154,7 @@ class Held:
     @property
     def position_need(self) -> Need | None:
         """What has to stand for what has filled alone."""
-        return self._need(intent.filled for intent in self.intents)
+        return self._need(intent.left for intent in self.intents)
 
     def _need(self, shares: Iterable[float]) -> Need | None:
         parts = [0.0 if self.flat else self.base, *shares]

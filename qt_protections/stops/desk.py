@@ -13,6 +13,7 @@ from freqtrade.exchange import Exchange
 
 from qt_protections.rules.cover import covered
 from qt_protections.snapshots import open_trade, symbol_of
+from qt_protections.stops.book import Held
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.stop import Fate, child_id, fate
@@ -41,7 +42,8 @@ class StopDesk:
         held = self._keeper.book.of(pair)
         with held.lock:
             held.is_short, held.leverage = side == "buy", leverage
-            held.base = max(held.base, amount)
+            unbooked = sum(fill.amount for fill in held.fills)
+            held.base = max(held.base, amount - unbooked)
             held.tighten(stop_price)
             self._keeper.mend(held)
             if held.cover is None or (held.need and not covered(held.need, held.standing)):
@@ -58,23 +60,26 @@ class StopDesk:
 
         Raises:
             InvalidOrderException: If neither the exchange nor the guard knows it.
+            TemporaryError: If the exchange does not answer, and the guard does not know it.
         """
         held = self._keeper.book.of(pair)
-        known = held.stop_of(order_id)
+        known, failure = held.stop_of(order_id), None
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
-            if order is not None and fate(order) is Fate.TRIGGERED and child_id(order):
+            if order is not None and fate(order) is Fate.TRIGGERED:
                 return self._executed(pair, order)
         except LineError as error:
             logger.warning("Could not ask after stop %s of %s: %s", order_id, pair, error)
-            order = None
+            order, failure = None, error
         if order is not None:
             if fate(order) is Fate.GONE:
                 self._keeper.lost(held, order_id, str(order["status"]))
             return order
-        if known is None:
-            raise InvalidOrderException(f"Stop {order_id} of {pair} was not found.")
-        return known.order
+        if known is not None:
+            return known.order
+        if failure is not None and order_id not in held.dropped:
+            raise TemporaryError(f"stop {order_id} of {pair}: {failure}") from failure
+        raise InvalidOrderException(f"Stop {order_id} of {pair} was not found.")
 
     def cancel(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
         """Cancel a stop, unless it is all that covers an open position.
@@ -85,8 +90,7 @@ class StopDesk:
         held = self._keeper.book.of(pair)
         with held.lock:
             held.touch()
-            if open_trade(pair) is None:
-                held.base = 0.0
+            self._learn(held)
             if not self._keeper.may_cancel(held, order_id):
                 logger.info(
                     "Stop %s of %s stays: nothing else covers the position.",
@@ -97,11 +101,24 @@ class StopDesk:
                 self._keeper.cancel(held, order_id)  # one that stays is cancelled in the next loop
         return {}
 
+    @staticmethod
+    def _learn(held: Held) -> None:
+        """See what the pair's trade has to protect: after a start nobody else has looked yet."""
+        trade = open_trade(held.pair)
+        if trade is None or not trade.is_open:
+            held.base = 0.0
+        elif held.need is None and not held.flat and not held.fills:
+            held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
+            held.base, held.trigger = trade.amount, trade.stop_loss
+
     def _executed(self, pair: str, stop: CcxtOrder) -> CcxtOrder:
         """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""
-        child = self._keeper.line.find_order(pair, order_id=child_id(stop))
+        child_of_stop = child_id(stop)
+        child = (
+            self._keeper.line.find_order(pair, order_id=child_of_stop) if child_of_stop else None
+        )
         if child is None:
-            return stop
+            return {**stop, "status": "open"}  # a trigger alone is no fill
         return {
             **child,
             "id": stop["id"],

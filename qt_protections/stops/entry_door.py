@@ -102,7 +102,7 @@ class EntryDoor:
                 found["id"],
             )
             return found
-        intent.lost = True
+        intent.lost, intent.sent = True, time.monotonic()  # the stop before it took its time
         logger.error(
             "[ALERT] The entry of %s ended unknown (%s): its stop stays, and no other entry goes "
             "out, until the exchange tells what became of it.",

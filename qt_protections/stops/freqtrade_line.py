@@ -99,14 +99,15 @@ class FreqtradeLine:
             )
         )
 
-    def cancel(self, pair: str, order_id: str) -> None:
-        """Cancel a stop; what the exchange refuses to cancel is asked after."""
+    def cancel(self, pair: str, order_id: str) -> bool:
+        """Cancel a stop; what became of one that is gone Freqtrade's own loop finds out."""
         try:
             self._cancel_stoploss_order(order_id, pair)
         except InvalidOrderException as error:
             self._raise_if_live(self.find_stop(pair, order_id=order_id), error)
         except Exception as error:
             raise classify(error) from error
+        return True
 
     def cancel_order(self, pair: str, order_id: str) -> None:
         """Cancel an order of the book; what the exchange refuses to cancel is asked after."""

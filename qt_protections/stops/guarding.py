@@ -100,6 +100,7 @@ class Guarding:
         if self._sentinel is not None:
             self._sentinel.stop()
         if self._running:
+            self._running = False
             self._look_after()
 
     def _look_after(self) -> bool:

@@ -75,7 +75,7 @@ class Keeper:
         with held.lock:
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, base
             if held.need is None:
-                held.trigger = 0.0
+                held.trigger, held.guessed = 0.0, False
                 held.fills.clear()  # of a trade that is closed
             held.tighten(trigger)
             intent = Intent(
@@ -94,7 +94,9 @@ class Keeper:
             self.learn(intent, order)
             held.touch()
             try:
-                if intent.filled > 0:
+                need = held.need
+                # Only what may have been consumed is asked after: a missing stop goes out first.
+                if intent.filled > 0 and need is not None and covered(need, held.standing):
                     self._make_sure(held)
                 if not self._at_hand_over:
                     self.mend(held)
@@ -147,9 +149,9 @@ class Keeper:
             stop = held.stop_of(order_id)
             if stop is None:
                 return
+            held.doubtful.add(order_id)  # until its order has ended; the watch asks again
             order = self.line.find_order(held.pair, order_id=child) if child else None
             if order is None or order["status"] == "open":
-                held.doubtful.add(order_id)  # at work; the watch asks again
                 return
             held.drop(order_id)
             self._book_fill(held, stop, order)
@@ -214,12 +216,18 @@ class Keeper:
         """Cancel a stop that protects nothing any more; return whether it is gone."""
         with held.lock:
             try:
-                self.line.cancel(held.pair, order_id)
+                if not self.line.cancel(held.pair, order_id) and self._is_told_of(held, order_id):
+                    return held.stop_of(order_id) is None
             except LineError as error:
                 logger.warning("Could not cancel stop %s of %s: %s", order_id, held.pair, error)
                 return False
             held.drop(order_id)
             return True
+
+    def _is_told_of(self, held: Held, order_id: str) -> bool:
+        """Whether the exchange tells what became of a stop it did not cancel: it may have fired."""
+        stop = held.stop_of(order_id)
+        return stop is not None and self.ask_after(held, stop)
 
     def may_cancel(self, held: Held, order_id: str) -> bool:
         """Whether what has to be covered stays so without this stop."""
@@ -287,11 +295,19 @@ class Keeper:
         need = held.position_need
         if need is not None and not covered(need, held.standing):
             return False
-        for intent in held.intents:
-            if intent.order_id and not intent.final:
-                logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
-                self.line.cancel_order(held.pair, intent.order_id)
+        self._call_off(held)
         return True
+
+    def _call_off(self, held: Held) -> None:
+        """Cancel entries that could still add to what nothing covers."""
+        for intent in held.intents:
+            if not intent.order_id or intent.final:
+                continue
+            logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
+            try:
+                self.line.cancel_order(held.pair, intent.order_id)
+            except LineError as error:
+                logger.warning("Could not cancel it: %s. Trying again.", error)
 
     def _emergency_close(self, held: Held, why: str) -> None:
         """Close at market at once."""
@@ -299,6 +315,7 @@ class Keeper:
         if need is None:
             return
         logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
+        self._call_off(held)
         try:
             order = self._placer.close(
                 held.pair, is_short=need.is_short, amount=need.amount, leverage=held.leverage
@@ -317,9 +334,8 @@ class Keeper:
     def _make_sure(self, held: Held) -> None:
         """Ask whether the stop in front of a fill still stands: a trigger may have consumed it."""
         stop = held.cover
-        if stop is None:
-            return
-        self.ask_after(held, stop)
+        if stop is not None and not self.ask_after(held, stop):
+            held.doubtful.add(stop.order_id)
 
     def ask_after(self, held: Held, stop: Stop) -> bool:
         """Ask what became of a stop and act on it; return False if the exchange cannot tell.
@@ -350,14 +366,12 @@ class Keeper:
         """Take what a close or a stop filled off the size that has to be covered."""
         held.base, rest = max(0.0, held.base - amount), max(0.0, amount - held.base)
         for intent in held.intents:
-            taken = min(rest, intent.filled)
-            intent.filled, rest = intent.filled - taken, rest - taken
-            intent.final = intent.final or taken > 0
+            rest -= intent.close(rest)
 
     @staticmethod
     def learn(intent: Intent, order: CcxtOrder) -> None:
         """Take in what the exchange says of an entry."""
         intent.order_id = str(order["id"])
         intent.filled = max(intent.filled, float(order.get("filled") or 0.0))
-        intent.final = order.get("status") not in (None, "open")
+        intent.final = intent.final or order.get("status") not in (None, "open")
         intent.lost = False

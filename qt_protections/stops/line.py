@@ -69,8 +69,8 @@ class Line(Protocol):
     ) -> CcxtOrder:
         """Send a reduce-only trailing stop; without activation price it trails from now."""
 
-    def cancel(self, pair: str, order_id: str) -> None:
-        """Cancel a stop or a trailing stop; one that is gone already is no error."""
+    def cancel(self, pair: str, order_id: str) -> bool:
+        """Cancel a stop or a trailing stop; return False if the exchange says there is none."""
 
     def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
         """Return every live conditional order, of one pair or of all, whoever placed it."""

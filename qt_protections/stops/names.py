@@ -11,12 +11,14 @@ import re
 import time
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import numpy as np
 
 from qt_protections.snapshots import symbol_of
 
 _LONGEST_SYMBOL = 16
+_SQLITE_FILE = "sqlite:///"
 _PATTERN = re.compile(r"qt([0-9a-f]{4})-([ESTXL])([A-Z0-9_]+)-[0-9A-Z]+")
 
 
@@ -43,8 +45,14 @@ class Namer:
     """Gives the orders of one bot their client ids; ids never repeat, whatever the clock does."""
 
     def __init__(self, bot_name: str, db_url: str) -> None:
-        """Take the bot's identity: the database that holds the trades its orders protect."""
-        self.bot = hashlib.sha256(f"{bot_name}\n{db_url}".encode()).hexdigest()[:4]
+        """Take the bot's identity: the database that holds the trades its orders protect.
+
+        Args:
+            bot_name: From the configuration; two bots in two containers may differ in no more.
+            db_url: The same. By default every bot has the same one, relative to its folder.
+        """
+        identity = f"{bot_name}\n{_absolute(db_url)}"
+        self.bot = hashlib.sha256(identity.encode()).hexdigest()[:4]
         self._count = itertools.count()
 
     def new(self, role: Role, pair: str) -> str:
@@ -59,6 +67,11 @@ class Namer:
         """Return what an id of this bot says; None if it is another's."""
         name = parse(client_id)
         return name if name is not None and name.bot == self.bot else None
+
+
+def _absolute(db_url: str) -> str:
+    path = db_url.removeprefix(_SQLITE_FILE)
+    return db_url if path in ("", db_url) else f"{_SQLITE_FILE}{Path(path).resolve()}"
 
 
 def parse(client_id: str | None) -> Name | None:

@@ -3,13 +3,13 @@
 import logging
 import queue
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from time import monotonic
 
 from freqtrade.exchange import Exchange
 
 from qt_protections.stops.book import Held
+from qt_protections.stops.lanes import Act, Lanes
 from qt_protections.stops.line import LineError
 from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.user_stream import UserStream
@@ -17,10 +17,11 @@ from qt_protections.stops.watch import Watch
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two looks while nothing happens.
+#: Seconds between two looks.
 TICK_S = 1.0
-#: A pair whose exchange answer is late must not keep another waiting.
-_WORKERS = 4
+#: Pairs that may wait for the exchange's answers before another has to.
+_THREADS = 8
+_ALL_PAIRS = ""
 
 
 class Sentinel:
@@ -31,7 +32,7 @@ class Sentinel:
         self._watch = watch
         self._events: queue.SimpleQueue[OrderEvent | bool | None] = queue.SimpleQueue()
         self._stream = UserStream(exchange, self._events.put, self._events.put)
-        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="qt-watch")
+        self._lanes = Lanes(_THREADS)
         self._thread = threading.Thread(target=self._run, name="qt-sentinel", daemon=True)
 
     def start(self) -> None:
@@ -46,26 +47,29 @@ class Sentinel:
             self._stream.stop()
             self._events.put(None)
             self._thread.join()
-        self._pool.shutdown()
+        self._lanes.close()
 
     def _run(self) -> None:
+        tick_at = monotonic() + TICK_S
         while True:
-            try:
-                item = self._events.get(timeout=TICK_S)
-            except queue.Empty:
+            if monotonic() >= tick_at:  # also while events come one upon the other
+                tick_at = monotonic() + TICK_S
                 self._tick()
+            try:
+                item = self._events.get(timeout=max(0.0, tick_at - monotonic()))
+            except queue.Empty:
                 continue
             if item is None:
                 return
-            if item is True:
-                self._do(self._watch.look)  # what happened before it was up
+            if item is True:  # what happened before it was up was not heard
+                self._lanes.put(_ALL_PAIRS, self._safely(self._watch.catch_up))
             elif isinstance(item, OrderEvent):
-                self._do(partial(self._watch.heard, item))
+                self._lanes.put(item.pair, self._safely(partial(self._watch.heard, item)))
 
     def _tick(self) -> None:
         for held in self._watch.book:
-            if held.need is not None or held.stops or held.trails:
-                self._do(partial(self._tick_for, held))
+            if held.need is not None or held.stops or held.trails or held.intents:
+                self._lanes.put_if_idle(held.pair, self._safely(partial(self._tick_for, held)))
 
     def _tick_for(self, held: Held) -> None:
         if not held.lock.acquire(blocking=False):
@@ -73,19 +77,19 @@ class Sentinel:
         try:
             self._watch.check_doubts(held)
             if not self._stream.up:
+                self._watch.ask_for_entries(held)
                 self._watch.look_at(held)
         finally:
             held.lock.release()
 
-    def _do(self, act: Callable[[], None]) -> None:
-        self._pool.submit(self._safely, act)
-
     @staticmethod
-    def _safely(act: Callable[[], None]) -> None:
-        """Carry on whatever happens: the next tick and the next loop look again."""
-        try:
-            act()
-        except LineError as error:
-            logger.warning("The watch could not reach the exchange: %s", error)
-        except Exception:
-            logger.exception("[ALERT] The watch failed; the bot's loop looks again.")
+    def _safely(act: Act) -> Act:
+        """Return the act, carrying on without an answer: the next tick and loop look again."""
+
+        def carried_out() -> None:
+            try:
+                act()
+            except LineError as error:
+                logger.warning("The watch could not reach the exchange: %s", error)
+
+        return carried_out

@@ -54,6 +54,32 @@ class Watch:
         as_of = monotonic()
         self._compare(held, self._keeper.line.open_stops(held.pair), as_of)
 
+    def catch_up(self) -> None:
+        """Find out what happened unheard.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        for held in self.book:
+            self.ask_for_entries(held)
+        self.look()
+
+    def ask_for_entries(self, held: Held) -> None:
+        """Ask what became of the entries of a pair whose stop has to follow their fill.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        with held.lock:
+            for intent in held.intents:
+                if intent.beforehand or intent.final or not intent.order_id:
+                    continue
+                order = self._keeper.line.find_order(held.pair, order_id=intent.order_id)
+                if order is not None:
+                    held.touch()
+                    self._keeper.learn(intent, order)
+                    self._keeper.mend(held)
+
     def heard(self, event: OrderEvent) -> None:
         """Act on an event of the user data stream."""
         held = self.book.of(event.pair)

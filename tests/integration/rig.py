@@ -7,6 +7,8 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import Any, Self
 
 import httpx
@@ -16,10 +18,12 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from qt_protections.rehearsal.api.gate import ENDPOINTS
 from qt_protections.rehearsal.command import wall_clock_ms
 from qt_protections.rehearsal.engine.conditional import FlatStops
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rehearsal.faults.script import parse_script
 from qt_protections.rehearsal.limits import WEIGHT_PER_MINUTE, RateLimits
 from qt_protections.rehearsal.market.feed import PriceFeed, Tick
 from qt_protections.rehearsal.market.scenarios import SCENARIOS
@@ -27,6 +31,7 @@ from qt_protections.rehearsal.market.tape import Tape, build_market
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.venue import Venue
+from qt_protections.rehearsal.verdict.traffic import Traffic
 from qt_protections.shipped import base_config
 
 HERE = Path(__file__).parent
@@ -40,6 +45,12 @@ class HeldFeed:
         self._prices = {symbol: float(tape.last(symbol)) for symbol in tape.symbols}
         self._ms = start_ms
         self._moved = False
+        self._symbols = tape.symbols
+        self._touches: deque[tuple[str, float, float]] = deque()
+
+    def touch(self, symbol: str, price: float, volume: float) -> None:
+        """Let one trade of `volume` base units print at a price, for a moment, and go back."""
+        self._touches.append((symbol, price, volume))
 
     def move(self, symbol: str, ratio: float) -> None:
         """Multiply a price; the exchange sees it with its next request."""
@@ -51,6 +62,12 @@ class HeldFeed:
         while self._ms + 1000 <= now_ms:
             self._ms += 1000
             yield self._tick(self._ms)
+        while self._touches:
+            symbol, price, volume = self._touches.popleft()
+            prices = {**self._prices, symbol: price}
+            volumes = (volume if each == symbol else 0.0 for each in self._symbols)
+            yield Tick(now_ms, tuple(prices.values()), tuple(volumes))
+            self._moved = True
         if self._moved:
             self._moved = False
             self._ms = now_ms
@@ -67,11 +84,25 @@ def held_market(scenario: str) -> tuple[Tape, HeldFeed]:
     return tape, HeldFeed(tape, start_ms)
 
 
+class RequestLog(Traffic):
+    """Every request in the order it was answered, by method and endpoint."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def count(self, method: str, path: str, status: int, now_ms: int) -> None:
+        """Count a request, and note it."""
+        self.lines.append(f"{method} {path.rsplit('/', 1)[1]}")
+        super().count(method, path, status, now_ms)
+
+
 class ScriptedVenue(Venue):
     """An exchange that refuses what a test tells it to, and can be met at an entry's arrival."""
 
     def script(self) -> Self:
         """Begin with nothing up its sleeve."""
+        self.traffic = self.requests = RequestLog()
         self.refuse_orders: deque[VenueError] = deque()
         self.refuse_stops: deque[VenueError] = deque()
         self.on_order: Callable[[], None] = lambda: None
@@ -114,13 +145,15 @@ class Rig:
         flat_stops: FlatStops = FlatStops.ACCEPT,
         depth_ratio: float = 1.0,
         weight_per_minute: int = WEIGHT_PER_MINUTE,
+        faults: str = "",
     ) -> None:
         self.venue = ScriptedVenue(
             *market, wall_clock_ms, flat_stops=flat_stops, depth_ratio=depth_ratio
         ).script()
         self.feed = market[1]
         limits = RateLimits(lambda: self.venue.now_ms, weight_per_minute)
-        self._server = RehearsalServer(self.venue, limits=limits)
+        script = parse_script(faults, "faults.toml", 1, ENDPOINTS) if faults else None
+        self._server = RehearsalServer(self.venue, limits=limits, script=script)
         self.folder = folder
         self._bots: list[FreqtradeBot] = []
 
@@ -180,6 +213,19 @@ class Rig:
         seen = self.report()
         assert seen
 
+    def fill_part(self, symbol: str, amount: float) -> None:
+        """Fill so much (base units) of the order that rests in a symbol, at its own price."""
+        assert isinstance(self.feed, HeldFeed)
+        (order,) = self.venue.desk.open_orders(symbol)
+        served = 2 * (float(order.ahead) + amount)
+        self.feed.touch(symbol, float(order.request.price), served)
+        seen = self.report()
+        assert seen
+
+    def requests(self) -> list[str]:
+        """Return the requests so far, in the order they were answered."""
+        return list(self.venue.requests.lines)
+
     def fund(self) -> None:
         """Have funding charged now."""
         self.venue.funding_is_due = True
@@ -198,6 +244,25 @@ class Rig:
 def force_entry(bot: FreqtradeBot, pair: str, side: str = "long") -> Trade | None:
     """Enter as `/forcelong` and `/forceshort` do."""
     return RPC(bot)._rpc_force_entry(pair, None, order_side=SignalDirection(side))
+
+
+def until(condition: Callable[[], object], within_s: float = 10.0) -> None:
+    """Wait for what a thread of the guard's does, no longer than it may take on a busy machine.
+
+    Raises:
+        AssertionError: If it has not happened by then.
+    """
+    end = monotonic() + within_s
+    while not condition():
+        assert monotonic() < end, "it did not happen in time"
+        Event().wait(0.01)
+
+
+def record(bot: FreqtradeBot, trade: Trade) -> dict[str, Any]:
+    """Return what `/list_custom_data` shows of a trade's stop."""
+    (listed,) = RPC(bot)._rpc_list_custom_data(trade.id, "qt_stop")
+    (entry,) = listed["custom_data"]
+    return dict(entry["value"])
 
 
 def naked_max(rig: Rig) -> float:

@@ -1,0 +1,138 @@
+"""Entries the exchange may have and Freqtrade does not know of, brought to their end."""
+
+import logging
+import threading
+from datetime import timedelta
+from time import monotonic
+
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import Order, Trade
+from freqtrade.strategy.interface import IStrategy
+from freqtrade.util import dt_now
+
+from qt_protections.snapshots import symbol_of
+from qt_protections.stops.adoption import new_trade, take_entry
+from qt_protections.stops.book import Held, Intent
+from qt_protections.stops.keeper import Keeper
+from qt_protections.stops.line import CcxtOrder, LineError
+from qt_protections.stops.names import Role
+
+logger = logging.getLogger(__name__)
+
+#: Seconds after which an entry nobody knows of cannot be executed any more: ccxt lets the exchange
+#: take a request for 10 s after its time stamp (recvWindow).
+NEVER_ARRIVES_S = 11.0
+#: Seconds remote control may take from an entry's answer to its trade.
+_OTHER_THREAD_S = 60.0
+
+
+class Entries:
+    """Settles entries whose answer was lost or never put on record.
+
+    Attributes:
+        tags: The tag of each pair's last entry.
+    """
+
+    def __init__(self, strategy: IStrategy, exchange: Exchange, keeper: Keeper) -> None:
+        """Take the bot's own objects."""
+        self.tags: dict[str, str | None] = {}
+        self._strategy = strategy
+        self._exchange = exchange
+        self._keeper = keeper
+
+    def settle(self, held: Held, trade: Trade | None) -> None:
+        """Find out about each entry under way that no trade has on record."""
+        with held.lock:
+            for intent in list(held.intents):
+                try:
+                    self._settle(held, intent, trade)
+                except LineError as error:
+                    logger.warning("Could not ask for an entry of %s: %s", held.pair, error)
+
+    def take_up(
+        self, held: Held, trade: Trade | None, order: CcxtOrder, leverage: float, rate: float
+    ) -> Trade:
+        """Make a normal trade of an entry Freqtrade does not know of."""
+        tag = self.tags.get(held.pair)
+        if trade is None:
+            trade = new_trade(
+                self._exchange,
+                self._strategy,
+                held.pair,
+                order,
+                leverage=leverage,
+                rate=rate,
+                tag=tag,
+            )
+            Trade.session.add(trade)
+        else:
+            take_entry(trade, order, tag)
+        Trade.commit()
+        logger.warning(
+            "[OK] Entry %s of %s was not on record and is a normal trade now: %s",
+            order["id"],
+            symbol_of(held.pair),
+            trade,
+        )
+        return trade
+
+    def cancel_strays(self) -> None:
+        """Cancel entries an earlier run sent and did not live to put on record.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        for order in self._keeper.line.open_orders():
+            name = self._keeper.namer.mine(order.get("clientOrderId"))
+            if name is not None and name.role is Role.ENTRY and not _is_on_record(order):
+                logger.warning(
+                    "Cancelling entry %s of %s: no trade has it.", order["id"], name.symbol
+                )
+                self._keeper.line.cancel_order(order["symbol"], str(order["id"]))
+
+    def filled_strays(self, pair: str, *, is_short: bool) -> list[CcxtOrder]:
+        """Return this bot's filled entries of the last day that no trade has on record.
+
+        Raises:
+            FreqtradeException: If the exchange does not answer.
+        """
+        side = "sell" if is_short else "buy"
+        orders = self._exchange.fetch_orders(pair, dt_now() - timedelta(days=1))
+        return [dict(o) for o in orders if o["side"] == side and self._is_filled_stray(dict(o))]
+
+    def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
+        if intent.order_id and (row := Order.order_by_id(intent.order_id, held.pair)) is not None:
+            if not row.trade.is_open:
+                held.intents.remove(intent)  # its trade has come and gone
+            return
+        age = monotonic() - intent.sent
+        if not intent.lost and intent.thread != threading.get_ident() and age < _OTHER_THREAD_S:
+            return  # remote control is still at it
+        order = self._ask_for(held, intent)
+        if order is None:
+            if age > NEVER_ARRIVES_S:
+                logger.info("The entry of %s was never executed.", symbol_of(held.pair))
+                held.intents.remove(intent)
+            return
+        self._keeper.learn(intent, order)
+        if intent.final and not intent.filled:
+            held.intents.remove(intent)
+            return
+        self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
+
+    def _ask_for(self, held: Held, intent: Intent) -> CcxtOrder | None:
+        """Ask by the exchange's id if it is known: an entry of an earlier run has no other."""
+        if intent.order_id:
+            return self._keeper.line.find_order(held.pair, order_id=intent.order_id)
+        return self._keeper.line.find_order(held.pair, client_id=intent.client_id)
+
+    def _is_filled_stray(self, order: CcxtOrder) -> bool:
+        name = self._keeper.namer.mine(order.get("clientOrderId"))
+        filled = float(order.get("filled") or 0.0)
+        return (
+            name is not None and name.role is Role.ENTRY and filled > 0 and not _is_on_record(order)
+        )
+
+
+def _is_on_record(order: CcxtOrder) -> bool:
+    return Order.order_by_id(str(order["id"]), order["symbol"]) is not None

@@ -1,0 +1,151 @@
+"""The account's positions against the trades: what no trade accounts for, and what is gone."""
+
+import logging
+from time import monotonic
+
+from freqtrade.exceptions import FreqtradeException
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import Trade
+from freqtrade.strategy.interface import IStrategy
+
+from qt_protections.rules.stop_price import stop_price
+from qt_protections.snapshots import symbol_of
+from qt_protections.stops.book import Held
+from qt_protections.stops.entries import Entries
+from qt_protections.stops.keeper import Keeper
+from qt_protections.stops.line import Position
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which the exchange may not yet show what was entered. Longer before a position counts
+#: as gone: to withdraw its stop by mistake costs more than to leave one too long.
+SURPLUS_LAG_S, MISSING_LAG_S = 3.0, 10.0
+_SAME = 1e-6
+
+
+class Positions:
+    """Compares positions with trades once in each loop."""
+
+    def __init__(
+        self, strategy: IStrategy, exchange: Exchange, keeper: Keeper, entries: Entries
+    ) -> None:
+        """Take the bot's own objects."""
+        self._strategy = strategy
+        self._exchange = exchange
+        self._keeper = keeper
+        self._entries = entries
+        self._odd: dict[str, int] = {}
+        self._unasked: set[str] = set()
+
+    def compare(self, trades: dict[str, Trade], *, at_start: bool) -> None:
+        """Tell the book of positions without a trade, and of trades without a position.
+
+        Args:
+            trades: The open ones by pair, as the book learnt them.
+            at_start: Whether nothing can be under way that would explain a difference.
+
+        Raises:
+            LineError: If the exchange does not answer; nothing was changed then.
+        """
+        positions = self._keeper.line.positions()
+        for pair in positions:
+            self._keeper.book.of(pair)
+        for held in self._keeper.book:
+            with held.lock:
+                self._compare(held, positions.get(held.pair), trades.get(held.pair), at_start)
+
+    def _compare(
+        self, held: Held, position: Position | None, trade: Trade | None, at_start: bool
+    ) -> None:
+        missing = _is_missing(held, position, trade)
+        if not missing:
+            held.flat = False
+        surplus = _is_surplus(held, position)
+        if not surplus:
+            held.stranger = None
+        if not (surplus or missing):
+            self._odd.pop(held.pair, None)
+            return
+        lag_s = MISSING_LAG_S if missing else SURPLUS_LAG_S
+        if not at_start and not self._is_certain(held, lag_s):
+            return
+        if missing:
+            self._closed_elsewhere(held)
+        if position is not None and not self._recover(held, position, trade):
+            self._shelter(held, position)
+
+    def _is_certain(self, held: Held, lag_s: float) -> bool:
+        """Whether a difference is more than the exchange's delay in showing positions."""
+        self._odd[held.pair] = self._odd.get(held.pair, 0) + 1
+        return monotonic() - held.changed > lag_s and self._odd[held.pair] >= 2
+
+    def _recover(self, held: Held, position: Position, trade: Trade | None) -> bool:
+        """Make a trade of a position this bot entered and did not live to put on record."""
+        if trade is not None or not (held.stranger is None or held.pair in self._unasked):
+            return False
+        self._unasked.add(held.pair)
+        try:
+            mine = self._entries.filled_strays(held.pair, is_short=position.is_short)
+        except FreqtradeException as error:
+            logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
+            return False
+        self._unasked.discard(held.pair)
+        if not mine or sum(float(o["filled"]) for o in mine) > position.amount * (1 + _SAME):
+            return False
+        for order in mine:
+            rate = float(order.get("average") or position.entry_price)
+            trade = self._entries.take_up(held, trade, order, position.leverage, rate)
+        if not held.trigger and trade is not None:
+            held.trigger, held.guessed = trade.stop_loss, True
+        held.base, held.is_short = position.amount, position.is_short
+        held.leverage = position.leverage
+        return True
+
+    def _shelter(self, held: Held, position: Position) -> None:
+        """Cover a position no trade accounts for, say so once, and let nothing else enter."""
+        if held.stranger is None:
+            logger.error(
+                "[ALERT] %s holds %s on the exchange that no trade accounts for: it is covered, "
+                "and no entry goes out until it is gone.",
+                symbol_of(held.pair),
+                position.amount,
+            )
+        held.stranger = position
+        if held.base and not held.flat:
+            return  # a part of it is a trade's, and stands where that one's stop stands
+        if held.is_short != position.is_short or not held.trigger:
+            held.is_short = position.is_short
+            held.trigger = stop_price(
+                position.entry_price,
+                self._strategy.stoploss,
+                position.leverage,
+                is_short=position.is_short,
+            )
+            held.guessed = True
+        held.leverage = position.leverage
+
+    def _closed_elsewhere(self, held: Held) -> None:
+        if not held.flat:
+            logger.warning(
+                "[ALERT] The position of %s was closed by another hand: its stop goes, and "
+                "Freqtrade looks for the order that closed it.",
+                symbol_of(held.pair),
+            )
+        held.flat = True
+
+
+def _is_missing(held: Held, position: Position | None, trade: Trade | None) -> bool:
+    """Whether a trade's position is not there, or has been turned to the other side."""
+    if not held.base or (trade is not None and trade.has_open_orders):
+        return False
+    is_short = held.is_short if trade is None else trade.is_short
+    return position is None or position.is_short != is_short
+
+
+def _is_surplus(held: Held, position: Position | None) -> bool:
+    """Whether the exchange holds more than the book accounts for."""
+    if position is None:
+        return False
+    own = 0.0 if held.flat else held.base
+    known = own + sum(intent.entry.amount for intent in held.intents)
+    return not known or position.is_short != held.is_short or position.amount > known * (1 + _SAME)

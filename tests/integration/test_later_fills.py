@@ -1,0 +1,144 @@
+"""Entries that fill later, in whole, in parts, or never: covered from the first contract on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import Trade
+
+from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
+
+NO_STREAM = """
+[[fault]]
+kind = "refuse"
+endpoints = ["POST /fapi/v1/listenKey"]
+code = -1000
+status = 503
+"""
+#: Seconds a stop may take to follow a fill: at once by the stream, with the next look without it.
+AT_ONCE_S, NEXT_LOOK_S = 0.5, 4.0
+
+
+@pytest.fixture(params=["stream", "polling"])
+def heard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """An exchange whose user data stream is up, and one whose is not to be had."""
+    faults = "" if request.param == "stream" else NO_STREAM
+    with Rig(tmp_path, held_market("uptrend"), faults=faults) as opened:
+        yield opened
+
+
+def waiting_entry(rig: Rig, placement: str, better: float = 0.01) -> tuple[FreqtradeBot, Trade]:
+    """Return a bot whose limit entry rests, by a ratio, below the market."""
+    bot = rig.bot(qt={"trail_callback": None, "stop_placement": placement})
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * (1 - better)  # type: ignore[method-assign]
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    assert trade.has_open_orders
+    assert rig.position("BTCUSDT") == 0
+    return bot, trade
+
+
+def covered(rig: Rig) -> bool:
+    """Whether one live stop covers BTC's position in full."""
+    size = rig.position("BTCUSDT")
+    stops = rig.live_stops("BTCUSDT")
+    return size > 0 and any(float(stop.request.quantity or 0) >= size for stop in stops)
+
+
+def may_be_naked_s(rig: Rig, placement: str) -> float:
+    """Return how long a fill may be naked."""
+    if placement == "before_entry":
+        return 0.0
+    listened = any(line == "POST listenKey" for line in rig.requests())
+    assert listened
+    return AT_ONCE_S if rig.venue.listen_keys.valid else NEXT_LOOK_S
+
+
+@pytest.mark.parametrize("placement", ["before_entry", "on_fill"])
+def test_an_entry_that_fills_later_is_covered(heard: Rig, placement: str) -> None:
+    """Between two loops, without the bot's doing; its next loop books the very stop."""
+    bot, trade = waiting_entry(heard, placement)
+    assert len(heard.live_stops("BTCUSDT")) == (placement == "before_entry")
+    heard.move("BTCUSDT", 0.985)
+    assert heard.position("BTCUSDT") > 0
+    until(lambda: covered(heard))
+    for _ in range(3):
+        bot.process()
+    (stop,) = heard.live_stops("BTCUSDT")
+    assert [order.order_id for order in trade.open_sl_orders] == [str(stop.algo_id)]
+    assert trade.stop_loss == float(stop.request.trigger_price)
+    assert trade.amount == pytest.approx(heard.position("BTCUSDT"))
+    assert naked_max(heard) <= may_be_naked_s(heard, placement)
+
+
+@pytest.mark.parametrize("placement", ["before_entry", "on_fill"])
+def test_an_entry_that_fills_in_parts_is_covered(heard: Rig, placement: str) -> None:
+    """From the first contract, by one stop for all it may become."""
+    bot, trade = waiting_entry(heard, placement)
+    for _ in range(3):
+        heard.fill_part("BTCUSDT", 0.01)
+        until(lambda: covered(heard))
+    heard.move("BTCUSDT", 0.985)
+    assert heard.venue.desk.open_orders() == []
+    for _ in range(3):
+        bot.process()
+    assert covered(heard)
+    assert len(heard.events("stop_accepted")) == 1
+    assert trade.amount == pytest.approx(heard.position("BTCUSDT"))
+    assert len(trade.open_sl_orders) == len(heard.live_stops("BTCUSDT")) == 1
+    assert naked_max(heard) <= may_be_naked_s(heard, placement)
+
+
+@pytest.mark.parametrize("placement", ["before_entry", "on_fill"])
+@pytest.mark.parametrize("filled", [0.0, 0.01], ids=["unfilled", "in-part"])
+def test_an_entry_that_times_out(heard: Rig, placement: str, filled: float) -> None:
+    """Nothing filled leaves nothing behind; a part stays, and covered."""
+    bot, trade = waiting_entry(heard, placement)
+    if filled:
+        heard.fill_part("BTCUSDT", filled)
+    bot.strategy.check_entry_timeout = lambda **_: True  # type: ignore[method-assign]
+    for _ in range(3):
+        bot.process()
+    assert heard.venue.desk.open_orders() == []
+    assert heard.position("BTCUSDT") == pytest.approx(filled)
+    stops = heard.live_stops("BTCUSDT")
+    if not filled:
+        assert stops == []
+        assert Trade.get_open_trades() == []
+        return
+    assert trade.amount == pytest.approx(filled)
+    assert covered(heard)
+    assert [order.order_id for order in trade.open_sl_orders] == [str(stops[0].algo_id)]
+    assert naked_max(heard) <= may_be_naked_s(heard, placement)
+    heard.move("BTCUSDT", 0.95)
+    until(lambda: heard.report() and heard.position("BTCUSDT") == 0)
+    bot.process()
+    assert not trade.is_open
+    assert heard.live_stops("BTCUSDT") == []
+
+
+@pytest.mark.parametrize("placement", ["before_entry", "on_fill"])
+@pytest.mark.parametrize("filled", [0.0, 0.01], ids=["unfilled", "in-part"])
+def test_an_entry_that_is_replaced(heard: Rig, placement: str, filled: float) -> None:
+    """Nearer to the market; after a part has filled Freqtrade only cancels. Either is covered."""
+    bot, trade = waiting_entry(heard, placement)
+    if filled:
+        heard.fill_part("BTCUSDT", filled)
+    near = float(heard.venue.tape.last("BTCUSDT")) * 0.995
+    bot.strategy.adjust_entry_price = lambda **_: near  # type: ignore[method-assign]
+    # A candle of a minute has closed since.
+    heard.venue.desk.open_orders()[0].created_ms -= 120_000
+    bot.process()
+    assert len(heard.events("order_canceled")) == 1
+    replaced = [float(order.request.price) for order in heard.venue.desk.open_orders("BTCUSDT")]
+    assert replaced == ([] if filled else [pytest.approx(near, rel=1e-5)])
+    heard.move("BTCUSDT", 0.99)
+    for _ in range(3):
+        bot.process()
+    assert heard.venue.desk.open_orders() == []
+    assert trade.amount == pytest.approx(heard.position("BTCUSDT"))
+    assert covered(heard)
+    assert len(trade.open_sl_orders) == len(heard.live_stops("BTCUSDT")) == 1
+    assert naked_max(heard) <= may_be_naked_s(heard, placement)

@@ -1,0 +1,214 @@
+"""When a stop goes out: before its entry or on the fill, and what follows where it is refused."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from freqtrade.persistence import Trade
+
+from qt_protections.errors import EntryRefused
+from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.errors import VenueError
+from qt_protections.rules.verdict import DenyCode
+from tests.integration.rig import (
+    BTC,
+    ETH,
+    ZEN,
+    Rig,
+    force_entry,
+    held_market,
+    naked_max,
+    record,
+    until,
+)
+
+ENTRY, STOP = "POST order", "POST algoOrder"
+
+
+def qt(placement: str) -> dict[str, Any]:
+    """Return the guard's settings for a placement, without trailing."""
+    return {"qt": {"trail_callback": None, "stop_placement": placement}}
+
+
+@pytest.fixture
+def strict(tmp_path: Path) -> Iterator[Rig]:
+    """An exchange that refuses (-2022) a reduce-only stop without a position."""
+    with Rig(tmp_path, held_market("uptrend"), flat_stops=FlatStops.REJECT) as opened:
+        yield opened
+
+
+@pytest.fixture
+def listening(caplog: pytest.LogCaptureFixture) -> Any:
+    """Wait until the user data stream is up: from then on the watch asks for nothing by itself."""
+    caplog.set_level(logging.INFO)
+    return lambda: until(lambda: "User data stream is up" in caplog.text)
+
+
+def sent_since(rig: Rig, begin: int) -> list[str]:
+    """Return what was asked to be done, not only told, since a request."""
+    return [line for line in rig.requests()[begin:] if not line.startswith("GET")]
+
+
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_on_fill_the_stop_is_the_next_request(rig: Rig, listening: Any, side: str) -> None:
+    """After the entry's answer nothing goes out ahead of its stop, not even a question."""
+    bot = rig.bot(**qt("on_fill"), max_open_trades=2)
+    listening()
+    trade = force_entry(bot, ZEN, side)
+    assert trade is not None
+    requests = rig.requests()
+    entry = requests.index(ENTRY)
+    assert requests[entry + 1] == STOP
+    assert requests.count(STOP) == 1
+    first, second = rig.events("stop_accepted", "order_accepted")
+    assert (first["kind"], second["kind"]) == ("order_accepted", "stop_accepted")
+    for _ in range(2):
+        bot.process()
+    assert len(rig.events("stop_accepted")) == 1
+    assert record(bot, trade)["placement"] == "on_fill"
+    assert trade.stop_loss == float(rig.live_stops("ZENUSDT")[0].request.trigger_price)
+
+
+def test_on_fill_a_second_entry_is_covered_by_the_next_request(rig: Rig, listening: Any) -> None:
+    """The stop of the first entry is not asked after, let alone cancelled, before the new one."""
+    bot = rig.bot(**qt("on_fill"))
+    listening()
+    force_entry(bot, BTC)
+    begin = len(rig.requests())
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    requests = rig.requests()[begin:]
+    assert requests[requests.index(ENTRY) + 1] == STOP
+    until(lambda: len(rig.live_stops("BTCUSDT")) == 1)
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert float(stop.request.quantity) == pytest.approx(rig.position("BTCUSDT"))
+    for _ in range(2):
+        bot.process()
+    assert [order.order_id for order in trade.open_sl_orders] == [str(stop.algo_id)]
+    assert len(rig.events("order_filled")) > 2, "the entries were to fill in several parts"
+    assert len(rig.events("stop_accepted")) == 2, "the stop followed the parts one by one"
+
+
+def test_before_the_entry_there_is_one_request_more(rig: Rig, listening: Any) -> None:
+    """Margin type and leverage are the entry's, and sent with it once."""
+    bot = rig.bot(**qt("before_entry"))
+    listening()
+    begin = len(rig.requests())
+    force_entry(bot, BTC)
+    sent = sent_since(rig, begin)
+    assert sent == [STOP, "POST marginType", "POST leverage", ENTRY]
+
+
+@pytest.mark.parametrize("code", [-2022, -4509])
+def test_auto_falls_back_for_that_pair_alone(
+    rig: Rig, listening: Any, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    """And remembers it: the pair's next entry asks no more."""
+    bot = rig.bot(**qt("auto"))
+    listening()
+    rig.venue.refuse_stops.append(VenueError(code))
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    assert len(rig.live_stops("BTCUSDT")) == 1
+    assert record(bot, trade)["placement"] == "on_fill"
+    assert "BTCUSDT takes no stop before its entry" in caplog.text
+    for pair, first in ((BTC, ENTRY), (ETH, STOP)):
+        begin = len(rig.requests())
+        assert force_entry(bot, pair) is not None
+        assert next(line for line in sent_since(rig, begin) if "rder" in line) == first
+
+
+def test_a_strict_exchange_gets_its_stops_on_the_fill(strict: Rig, listening: Any) -> None:
+    """The whole life on an exchange that takes none without a position: entry, second, stop hit."""
+    bot = strict.bot(**qt("auto"))
+    listening()
+    force_entry(bot, BTC)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    bot.process()
+    (stop,) = strict.live_stops("BTCUSDT")
+    assert float(stop.request.quantity) == pytest.approx(strict.position("BTCUSDT"))
+    strict.move("BTCUSDT", 0.97)
+    until(lambda: strict.report() and strict.position("BTCUSDT") == 0)
+    bot.process()
+    assert not trade.is_open
+    assert trade.exit_reason == "stoploss_on_exchange"
+    assert strict.live_stops("BTCUSDT") == []
+    assert naked_max(strict) < 0.5
+
+
+def test_who_insists_on_before_gets_no_entry(strict: Rig) -> None:
+    """Where the exchange refuses the stop there is no trade, and nothing is left behind."""
+    bot = strict.bot(**qt("before_entry"))
+    with pytest.raises(EntryRefused) as refused:
+        force_entry(bot, BTC)
+    assert refused.value.denial.code is DenyCode.STOP_REFUSED
+    assert strict.events("order_accepted", "order_rejected", "stop_accepted") == []
+    assert Trade.get_open_trades() == []
+
+
+def test_on_fill_a_passed_stop_is_repriced(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    """0.05 % beyond the price, once; in the log and on the trade."""
+    bot = rig.bot(**qt("on_fill"))
+    rig.venue.refuse_stops.append(VenueError(-2021))
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    (stop,) = rig.live_stops("BTCUSDT")
+    price = float(rig.venue.tape.last("BTCUSDT"))
+    assert float(stop.request.trigger_price) == pytest.approx(price * 0.9995, rel=1e-4)
+    for _ in range(2):
+        bot.process()
+    assert trade.stop_loss == float(stop.request.trigger_price)
+    shown = record(bot, trade)
+    assert shown["price"] == trade.stop_loss
+    assert [step.split()[0] for step in shown["steps"]] == ["-2021:", "re-priced"]
+    for line in ("[SHIELD] Placing IMMEDIATE SL for BTCUSDT", "re-priced to", "[OK] SL placed"):
+        assert line in caplog.text
+    assert "[ALERT]" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "close", [[], [-4118], [-2022, -4118]], ids=["at-once", "blocked-once", "blocked-twice"]
+)
+def test_on_fill_what_cannot_be_covered_is_closed(
+    rig: Rig, caplog: pytest.LogCaptureFixture, close: list[int]
+) -> None:
+    """Refused, re-priced, refused again: closed at market, again and again until it is done."""
+    bot = rig.bot(**qt("on_fill"))
+    rig.venue.refuse_stops.extend([VenueError(-2021)] * 2)
+    refusals = [VenueError(code) for code in close]
+
+    def refuse_the_close() -> None:
+        rig.venue.on_order = lambda: None
+        rig.venue.refuse_orders.extend(refusals)
+
+    rig.venue.on_order = refuse_the_close
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    assert rig.position("BTCUSDT") == 0
+    for _ in range(2):
+        bot.process()
+    assert not trade.is_open
+    assert trade.exit_reason == "emergency_exit"
+    assert rig.venue.conditional.live() == []
+    assert "[ALERT] EMERGENCY CLOSE BTCUSDT: -2021" in caplog.text
+    steps = record(bot, trade)["steps"]
+    assert [step.split()[0].rstrip(":") for step in steps[:3]] == ["-2021", "re-priced", "-2021"]
+    assert steps[-1] == "closed at market"
+
+
+@pytest.mark.parametrize("code", [-4130, -4509, -2022, -2019])
+def test_on_fill_a_passing_refusal_is_tried_again(rig: Rig, code: int) -> None:
+    """Codes ccxt does not know are known by number; the position is not closed for them."""
+    bot = rig.bot(**qt("on_fill"))
+    rig.venue.refuse_stops.extend([VenueError(code)] * 2)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    for _ in range(2):
+        bot.process()
+    assert trade.is_open
+    assert len(rig.live_stops("BTCUSDT")) == 1
+    assert len(rig.events("order_accepted")) == 1
+    assert record(bot, trade)["steps"] == [f"{code}: again"] * 2
