@@ -217,3 +217,18 @@ class Following(Quiet):
 
 class GuardedFollowing(QTGuard, Following):
     """Following, guarded."""
+
+
+class Spot(Quiet):
+    """Long only, unleveraged: the stop stands 5 % away."""
+
+    can_short = False
+    stoploss = -0.05
+
+    def leverage(self, **kwargs: Any) -> float:  # type: ignore[override]
+        """Return 1."""
+        return 1.0
+
+
+class GuardedSpot(QTGuard, Spot):
+    """Spot, guarded."""
