@@ -10,6 +10,7 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.stops.sentinel import Sentinel
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
 
 LOST = VenueError(-1007, "Timeout waiting for response from backend server.")
@@ -226,3 +227,28 @@ def test_a_limit_exit_that_waits_stays_covered(rig: Rig) -> None:
         bot.process()
     assert_nothing_left(rig, trade)
     assert force_entry(bot, ETH) is not None
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "polled"])
+def test_a_stop_above_a_waiting_entry(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    """It closes the trade, and the second entry that waits below is cancelled with it."""
+    if not heard:
+        monkeypatch.setattr(Sentinel, "start", lambda self: None)
+    bot, trade = entered(rig, "GuardedFollowing")
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    force_entry(bot, BTC)
+    bot.strategy.wanted = -0.15
+    bot.process()
+    assert trigger(rig) == trade.stop_loss
+    rig.move("BTCUSDT", 0.993)
+    until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
+    for _ in range(3):
+        bot.process()
+    assert_nothing_left(rig, trade)
+    rig.move("BTCUSDT", 0.98)
+    bot.process()
+    assert rig.position("BTCUSDT") == 0
+    assert not trade.has_open_orders
