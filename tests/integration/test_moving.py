@@ -104,7 +104,7 @@ def test_a_stop_never_moves_away(rig: Rig) -> None:
     assert_as_one(rig, trade)
 
 
-@pytest.mark.parametrize("code", [-2021, -2019, -1003, -4045])
+@pytest.mark.parametrize("code", [-2021, -2019, -1008, -4045])
 def test_a_refused_move_leaves_the_old_stop(rig: Rig, code: int) -> None:
     """The trade's stop price goes back to where the live one stands, and the move comes later."""
     bot, trade = entered(rig, "GuardedFollowing")

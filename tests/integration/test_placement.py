@@ -20,7 +20,6 @@ from tests.integration.rig import (
     Rig,
     force_entry,
     held_market,
-    naked_max,
     record,
     until,
 )
@@ -137,7 +136,6 @@ def test_a_strict_exchange_gets_its_stops_on_the_fill(strict: Rig, listening: An
     assert not trade.is_open
     assert trade.exit_reason == "stoploss_on_exchange"
     assert strict.live_stops("BTCUSDT") == []
-    assert naked_max(strict) < 0.5
 
 
 def test_who_insists_on_before_gets_no_entry(strict: Rig) -> None:
