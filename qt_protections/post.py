@@ -23,6 +23,7 @@ from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.settings import Settings
 from qt_protections.snapshots import open_trade
 from qt_protections.stops.book import EntryOrder
+from qt_protections.stops.capabilities import capabilities
 from qt_protections.stops.guarding import Guarding
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
 
@@ -75,6 +76,7 @@ class Post:
     def _attach(self, exchange: Exchange) -> None:
         """Put the entry door in front of the exchange object the bot trades with."""
         strategy = self._strategy
+        can = capabilities(exchange, strategy.config)  # before Freqtrade refuses with fewer words
         strategy.order_types = {
             **strategy.order_types,
             "stoploss": "market",  # the child of a limit stop may never fill
@@ -88,7 +90,7 @@ class Post:
                 f"{needed} candles to settle: take it out of the configuration and out of the "
                 "strategy's __init__, and QTGuard sets it."
             )
-        self.stops = Guarding(strategy, exchange, self._settings, self._plan_stop)
+        self.stops = Guarding(strategy, exchange, can, self._settings, self._plan_stop)
         locks.release(datetime.now(UTC))
         self._protections = ProtectionManager(self._bot_config, self.protections())
 

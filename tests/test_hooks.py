@@ -11,7 +11,6 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
-from sqlalchemy.orm import QueryableAttribute, scoped_session
 
 from qt_protections.errors import GuardNotInstalled
 from qt_protections.hooks import KNOWN_HOOKS, verify_hooks
@@ -72,9 +71,7 @@ def uses(source: str) -> set[tuple[type, str]]:
 
 def is_hook(attribute: object) -> bool:
     """Whether an attribute of a class is a function or a property, and no column."""
-    if isinstance(attribute, QueryableAttribute | scoped_session):
-        return False
-    return callable(attribute) or isinstance(attribute, property | staticmethod | classmethod)
+    return inspect.isroutine(attribute) or isinstance(attribute, property)
 
 
 def test_no_hook_is_known_that_nobody_needs() -> None:

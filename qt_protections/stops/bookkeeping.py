@@ -25,6 +25,7 @@ from qt_protections.stops.book import EntryOrder, Fill, Held, Intent
 from qt_protections.stops.entries import Entries
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import LineError
+from qt_protections.stops.on_record import read_stops
 from qt_protections.stops.positions import Positions
 from qt_protections.stops.watch import Watch
 
@@ -141,6 +142,8 @@ class Bookkeeping:
             _forget_booked(held, trade)
             held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
+            if self._watch is None:
+                read_stops(held, trade)
             if not held.trigger:
                 held.trigger, held.guessed = trade.stop_loss, not trade.sl_orders
             for row in trade.orders:
@@ -169,6 +172,8 @@ class Bookkeeping:
             held.base, held.fills, held.claimed, held.flat = 0.0, [], frozenset(), False
             held.dropped.clear()
             self._untrailed.pop(held.pair, None)
+            if self._watch is None:
+                read_stops(held, None)
             if held.need is None:
                 held.trigger = 0.0
 
@@ -176,7 +181,7 @@ class Bookkeeping:
         """Compare book and exchange; return whether the exchange could be asked."""
         if self._watch is None:
             for held in self._keeper.book:
-                if held.need is None:
+                if held.need is None or not self._blocks:
                     self._keeper.mend(held)
             return True
         try:

@@ -12,7 +12,7 @@ from qt_protections.settings import Settings, StopPlacement
 from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.book import Book, EntryOrder
 from qt_protections.stops.bookkeeping import Bookkeeping
-from qt_protections.stops.capabilities import Capabilities, capabilities
+from qt_protections.stops.capabilities import Capabilities
 from qt_protections.stops.desk import StopDesk
 from qt_protections.stops.entry_door import EntryDoor
 from qt_protections.stops.freqtrade_line import FreqtradeLine
@@ -37,15 +37,19 @@ class Guarding:
         self,
         strategy: IStrategy,
         exchange: Exchange,
+        can: Capabilities,
         settings: Settings,
         plan_stop: Callable[[EntryOrder], float],
     ) -> None:
         """Take the places of the exchange's functions.
 
-        Raises:
-            GuardNotInstalled: If the exchange takes no stops.
+        Args:
+            strategy: The guarded strategy.
+            exchange: The bot's exchange.
+            can: What that allows.
+            settings: The guard's.
+            plan_stop: Judges an entry and returns the trigger of its stop, or raises.
         """
-        can = capabilities(exchange, strategy.config)
         logger.info("[OK] Stops on %s", can.text)
         line = _line(exchange, strategy, can)
         namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])

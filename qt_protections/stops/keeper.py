@@ -221,9 +221,8 @@ class Keeper:
 
     def place_once(self, held: Held) -> None:
         """Place a stop for the whole need; if it is refused, Freqtrade's own loop sees to it."""
-        if held.need is None:
+        if held.need is None or covered(held.need, held.standing):
             return
-        held.stops.clear()
         try:
             self._place(held, held.need, Purpose.STOP_OF_POSITION)
         except Unplaced as refusal:

@@ -231,3 +231,32 @@ class OnceTenfold(Quiet):
 
 class GuardedOnceTenfold(QTGuard, OnceTenfold):
     """OnceTenfold, guarded."""
+
+
+class Close(Quiet):
+    """Its stop follows the price, at 15 % of margin: half a per cent of price."""
+
+    use_custom_stoploss = True
+
+    def custom_stoploss(self, **kwargs: Any) -> float:  # type: ignore[override]
+        """Return -0.15."""
+        return -0.15
+
+
+class GuardedClose(QTGuard, Close):
+    """Close, guarded."""
+
+
+class Spot(Quiet):
+    """Long only, unleveraged: the stop stands 5 % away."""
+
+    can_short = False
+    stoploss = -0.05
+
+    def leverage(self, **kwargs: Any) -> float:  # type: ignore[override]
+        """Return 1."""
+        return 1.0
+
+
+class GuardedSpot(QTGuard, Spot):
+    """Spot, guarded."""

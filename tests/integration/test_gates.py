@@ -192,11 +192,11 @@ def test_an_error_in_bot_start_stops_the_start(rig: Rig) -> None:
         rig.bot("GuardedFailsAtStart")
 
 
-def test_spot_is_refused_with_the_fix(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mode the guard cannot cover stops the start, and says which setting to change."""
+def test_an_exchange_without_stops_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop has no switch, so the bot does not start, and says why."""
     bot = rig.bot()
-    monkeypatch.setitem(bot.config, "trading_mode", "spot")
-    with pytest.raises(GuardNotInstalled, match='"trading_mode": "futures"'):
+    monkeypatch.setitem(bot.exchange._ft_has, "stoploss_on_exchange", False)
+    with pytest.raises(GuardNotInstalled, match="Freqtrade can place no stop on this exchange"):
         bot.strategy.bot_start()
 
 

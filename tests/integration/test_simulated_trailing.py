@@ -131,8 +131,8 @@ def test_without_trailing_the_trades_stay_open(tmp_path: Path, qt: dict[str, Any
 
 
 def test_a_dry_run_is_trailed(rig: Rig) -> None:
-    """There is no exchange to do it, so the guard's stop follows and Freqtrade closes at it."""
-    bot = rig.bot(dry_run=True)
+    """There is no exchange to do it, so the guard moves the simulated stop, and that is hit."""
+    bot = rig.bot(dry_run=True, qt={"trail_callback": 1.5, "trail_activation": 1.0})
     trade = force_entry(bot, BTC)
     assert trade is not None
     rig.move("BTCUSDT", 1.05)
@@ -141,12 +141,12 @@ def test_a_dry_run_is_trailed(rig: Rig) -> None:
     assert trade.stop_loss == pytest.approx(trade.max_rate * 0.985, rel=1e-5)
     rig.move("BTCUSDT", 0.98)
     bot.process()
-    assert trade.exit_reason == "trailing_stop_loss"
+    assert trade.exit_reason == "stoploss_on_exchange"
 
 
 def test_a_live_bot_leaves_it_to_the_exchange(rig: Rig) -> None:
     """The fixed stop stays where it is, however far the price has moved."""
-    bot = rig.bot()
+    bot = rig.bot(qt={"trail_callback": 1.5, "trail_activation": 1.0})
     trade = force_entry(bot, BTC)
     assert trade is not None
     first = trade.stop_loss

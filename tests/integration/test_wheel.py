@@ -32,16 +32,18 @@ def test_the_wheel_brings_strategies_and_protections(tmp_path: Path) -> None:
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    listed = run(python.with_name("qt-guard"), "list", "--json", cwd=elsewhere)
+    listed = run(python.with_name("qt-guard"), "list", "--json", cwd=elsewhere, PYTHONPATH="")
     parts = json.loads(listed.output)
     assert all(str(tmp_path / "empty") in part["folder"] for part in parts)
     assert {part["name"] for part in parts} >= {"QTStrategy", "QtGlobalRegime", "QtSymbolStacking"}
-    options = run(python.with_name("qt-guard"), "exchange", "--help", cwd=elsewhere).output
+    options = run(
+        python.with_name("qt-guard"), "exchange", "--help", cwd=elsewhere, PYTHONPATH=""
+    ).output
     assert "position-lag" in options, "the fault scripts stayed behind"
     folder = next(part["folder"] for part in parts if part["kind"] == "strategy")
     stock = run(
         python.with_name("freqtrade"), "list-strategies", "--strategy-path", folder,
-        "--userdir", elsewhere, "-1", cwd=elsewhere,
+        "--userdir", elsewhere, "-1", cwd=elsewhere, PYTHONPATH="",
     )  # fmt: skip
     assert stock.code == 0, stock.output
     assert {"QTStrategy", "GuardedSample"} <= set(stock.output.split())

@@ -1,0 +1,31 @@
+"""What Freqtrade's records say of a pair's stops, where the exchange cannot be asked for a list."""
+
+from freqtrade.persistence import Order, Trade
+
+from qt_protections.stops.book import Held
+from qt_protections.stops.stop import Stop
+
+
+def read_stops(held: Held, trade: Trade | None) -> None:
+    """Bring the book up to date with what Freqtrade saw, cancelled or placed by itself.
+
+    Args:
+        held: The pair's page of the book. A stop that no trade has on record yet stays on it.
+        trade: Its open trade; None without one.
+    """
+    held.stops = [stop for stop in held.stops if not _has_ended(stop)]
+    if trade is None:
+        return
+    for row in trade.open_sl_orders:
+        if held.stop_of(row.order_id) is None and row.order_id not in held.dropped:
+            held.stops.append(_stop_of(row, is_short=trade.is_short))
+
+
+def _has_ended(stop: Stop) -> bool:
+    row = Order.order_by_id(stop.order_id, stop.pair)
+    return row is not None and not row.ft_is_open
+
+
+def _stop_of(row: Order, *, is_short: bool) -> Stop:
+    order = {**row.to_ccxt_object(), "side": "buy" if is_short else "sell"}
+    return Stop(row.ft_pair, is_short, row.safe_amount, row.stop_price or row.ft_price, order)
