@@ -76,6 +76,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.trade_model:Order.safe_amount": "",
     "freqtrade.persistence.trade_model:Order.safe_filled": "",
     "freqtrade.persistence.trade_model:Order.safe_price": "",
+    "freqtrade.persistence.trade_model:Order.trade": "",
     "freqtrade.persistence.trade_model:Order.to_ccxt_object": "self stopPriceName",
     "freqtrade.persistence.trade_model:Order.update_from_ccxt_object": "self order",
     "freqtrade.persistence.trade_model:Trade.adjust_stop_loss": (
@@ -128,6 +129,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.strategy.interface:IStrategy.informative_pairs": "self",
     "freqtrade.strategy.interface:IStrategy.is_pair_locked": "self pair candle_date side",
     "freqtrade.wallets:Wallets.get_total_stake_amount": "self",
+    "freqtrade.wallets:Wallets.update": "self require_update",
 }
 
 

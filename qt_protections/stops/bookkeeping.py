@@ -66,7 +66,7 @@ class Bookkeeping:
         self._trailing = trailing
         self._blocks = blocks
         self._entries = Entries(strategy, exchange, keeper)
-        self._positions = Positions(strategy, exchange, keeper, self._entries)
+        self._positions = Positions(strategy, keeper, self._entries)
         self._untrailed: dict[str, float] = {}
         self._recorded: dict[int, object] = {}
         self._started = False

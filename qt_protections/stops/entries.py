@@ -103,7 +103,7 @@ class Entries:
         return [dict(o) for o in orders if o["side"] == side and self._is_filled_stray(dict(o))]
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
-        if self._is_with_a_trade(held, intent, trade):
+        if self._is_with_a_trade(held, intent):
             return
         age = monotonic() - intent.sent
         if not intent.lost and intent.thread != threading.get_ident() and age < _OTHER_THREAD_S:
@@ -115,16 +115,16 @@ class Entries:
                 held.intents.remove(intent)
             return
         self._keeper.learn(intent, order)
-        if self._is_with_a_trade(held, intent, trade):
+        if self._is_with_a_trade(held, intent):
             return
         if intent.final and not intent.filled:
             held.intents.remove(intent)
             return
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
 
-    def _is_with_a_trade(self, held: Held, intent: Intent, trade: Trade | None) -> bool:
+    def _is_with_a_trade(self, held: Held, intent: Intent) -> bool:
         row = Order.order_by_id(intent.order_id, held.pair) if intent.order_id else None
-        if row is not None and (trade is None or row.ft_trade_id != trade.id):
+        if row is not None and not row.trade.is_open:
             self._outlived(held, intent, row)
         return row is not None
 

@@ -4,9 +4,9 @@ import logging
 from time import monotonic
 
 from freqtrade.exceptions import FreqtradeException
-from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
+from freqtrade.wallets import Wallets
 
 from qt_protections.rules.amounts import rest
 from qt_protections.rules.stop_price import stop_price
@@ -27,12 +27,11 @@ _SAME = 1e-6
 class Positions:
     """Compares positions with trades once in each loop."""
 
-    def __init__(
-        self, strategy: IStrategy, exchange: Exchange, keeper: Keeper, entries: Entries
-    ) -> None:
+    def __init__(self, strategy: IStrategy, keeper: Keeper, entries: Entries) -> None:
         """Take the bot's own objects."""
         self._strategy = strategy
-        self._exchange = exchange
+        # Freqtrade sets it before bot_start.
+        self._wallets: Wallets = strategy.wallets  # type: ignore[assignment]
         self._keeper = keeper
         self._entries = entries
         self._odd: dict[str, int] = {}
@@ -132,13 +131,19 @@ class Positions:
         held.leverage = position.leverage
 
     def _closed_elsewhere(self, held: Held) -> None:
-        if not held.flat:
-            logger.warning(
-                "[ALERT] The position of %s was closed by another hand: its stop goes, and "
-                "Freqtrade looks for the order that closed it.",
-                symbol_of(held.pair),
-            )
+        if held.flat:
+            return
+        logger.warning(
+            "[ALERT] The position of %s was closed by another hand: its stop goes, and Freqtrade "
+            "looks for the order that closed it.",
+            symbol_of(held.pair),
+        )
         held.flat = True
+        try:
+            # By itself Freqtrade asks for positions once an hour, and looks only if one is gone.
+            self._wallets.update()
+        except FreqtradeException as error:
+            logger.warning("Could not update the wallets: %s", error)
 
 
 def _is_missing(held: Held, position: Position | None, trade: Trade | None) -> bool:

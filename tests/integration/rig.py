@@ -196,6 +196,10 @@ class Rig:
         bot.process()
         return bot
 
+    def forget(self, bot: FreqtradeBot) -> None:
+        """Let a bot go without the tidying up at the end."""
+        self._bots.remove(bot)
+
     def report(self) -> dict[str, Any]:
         """Return the exchange's report; also makes it see a moved price."""
         answer: dict[str, Any] = self.http.get("/_rehearsal/report").raise_for_status().json()

@@ -144,6 +144,9 @@ class Paper:
         with self._request("price"):
             return self.prices[pair]
 
+    def shut_s(self) -> float:
+        return 0.0
+
     def tick(self, pair: str) -> float | None:
         return 0.01
 

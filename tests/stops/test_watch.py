@@ -179,20 +179,22 @@ def test_of_two_stops_of_a_move_half_done_the_new_one_stays(deaf: Guards) -> Non
 
 
 def test_a_list_older_than_a_change_is_not_acted_on(deaf: Guards) -> None:
-    """A stop placed while the list was under way is not in it, and was not lost."""
-    held = deaf.held()
+    """A stop that moved while the list was under way: the old one is no leftover, the new one no
+    loss.
+    """
+    held = deaf.enter()
     listed = deaf.paper.open_stops
 
-    def enter_meanwhile(pair: str | None = None) -> list[dict[str, object]]:
+    def move_meanwhile(pair: str | None = None) -> list[dict[str, object]]:
         found = listed(pair)
-        deaf.enter()
+        deaf.keeper.move(held, 99.0)
         return found
 
-    deaf.paper.open_stops = enter_meanwhile  # type: ignore[method-assign]
+    deaf.paper.open_stops = move_meanwhile  # type: ignore[method-assign]
+    deaf.paper.asked.clear()
     deaf.watch.look_at(held)
-    assert len(deaf.live()) == 1
-    assert deaf.paper.sent("place_stop") == 1
-    assert held.doubtful == set()
+    assert deaf.paper.asked == ["open_stops", "place_stop", "cancel"]
+    assert [stop.order_id for stop in held.stops] == deaf.live()
 
 
 # Doubts

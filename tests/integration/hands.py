@@ -1,0 +1,56 @@
+"""Somebody else with the account's keys, and the end of a bot by `kill -9`."""
+
+import hashlib
+import hmac
+from typing import Any
+from urllib.parse import urlencode
+
+from freqtrade.freqtradebot import FreqtradeBot
+
+from qt_protections.rehearsal.auth import API_KEY, API_SECRET
+from tests.integration.rig import Rig
+
+
+class Killed(BaseException):
+    """The process is gone; nothing catches this."""
+
+
+def by_hand(rig: Rig, method: str, path: str, **values: object) -> dict[str, Any]:
+    """Send a signed request as a person does, or another program."""
+    query = urlencode({**values, "timestamp": rig.venue.now_ms})
+    seal = hmac.new(API_SECRET.encode(), query.encode(), hashlib.sha256).hexdigest()
+    url = f"/fapi/v1/{path}?{query}&signature={seal}"
+    answer: dict[str, Any] = rig.http.request(method, url, headers={"X-MBX-APIKEY": API_KEY}).json()
+    return answer
+
+
+def trade_by_hand(rig: Rig, symbol: str, amount: float) -> None:
+    """Buy at market, or sell if the amount is negative."""
+    side = "BUY" if amount > 0 else "SELL"
+    sent = by_hand(
+        rig, "POST", "order", symbol=symbol, side=side, type="MARKET", quantity=abs(amount)
+    )
+    assert "orderId" in sent, sent
+
+
+def cancel_by_hand(rig: Rig, algo_id: int) -> None:
+    """Cancel a conditional order."""
+    answer = by_hand(rig, "DELETE", "algoOrder", algoId=algo_id)
+    assert answer.get("code") == "200", answer
+
+
+def guarding(bot: FreqtradeBot) -> Any:
+    """Return what keeps a bot's positions covered."""
+    strategy: Any = bot.strategy
+    return strategy._qt_post.stops
+
+
+def keeper(bot: FreqtradeBot) -> Any:
+    """Return a bot's keeper."""
+    return guarding(bot)._books._keeper
+
+
+def kill(rig: Rig, bot: FreqtradeBot) -> None:
+    """End a bot without a word: its threads stop, and nothing is tidied up."""
+    guarding(bot)._sentinel.stop()
+    rig.forget(bot)

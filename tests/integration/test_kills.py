@@ -1,0 +1,252 @@
+"""A bot that was killed at the worst moment, and what the next start's first loop makes of it."""
+
+from typing import Any
+
+import pytest
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import Trade
+
+from tests.integration.hands import Killed, guarding, keeper, kill, trade_by_hand
+from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
+
+
+@pytest.fixture
+def same(rig: Rig) -> dict[str, Any]:
+    """The configuration of every start of one bot."""
+    return {"db_url": f"sqlite:///{rig.folder / 'trades.sqlite'}"}
+
+
+def die_at_entry(rig: Rig, bot: FreqtradeBot, *, sent: bool) -> None:
+    """Enter BTC, and be killed just before or just after the request."""
+    api: Any = bot.exchange._api
+    create_order = api.create_order
+
+    def create_and_die(*args: Any, **kwargs: Any) -> None:
+        if sent:
+            create_order(*args, **kwargs)
+        raise Killed
+
+    api.create_order = create_and_die
+    with pytest.raises(Killed):
+        force_entry(bot, BTC)
+    kill(rig, bot)
+
+
+def assert_whole(rig: Rig, trade: Trade, stops: int = 1) -> None:
+    """The trade is the position, and covered as its record says."""
+    assert trade.amount == pytest.approx(abs(rig.position("BTCUSDT")))
+    live = rig.live_stops("BTCUSDT")
+    assert len(live) == stops
+    on_record = {order.order_id for order in trade.open_sl_orders}
+    assert on_record <= {str(stop.algo_id) for stop in live}
+    assert len(on_record) == 1
+    (stop,) = [stop for stop in live if str(stop.algo_id) in on_record]
+    assert trade.stop_loss == float(stop.request.trigger_price)
+    assert trade.get_custom_data("qt_stop")["id"] == str(stop.algo_id)
+
+
+def test_a_stop_whose_entry_was_never_sent_goes(rig: Rig, same: dict[str, Any]) -> None:
+    """In the first loop: it protects nothing."""
+    die_at_entry(rig, rig.bot(**same), sent=False)
+    assert len(rig.live_stops("BTCUSDT")) == 1
+    rig.bot(**same)
+    assert rig.live_stops("BTCUSDT") == []
+    assert Trade.get_open_trades() == []
+
+
+def test_an_entry_that_was_never_put_on_record_is_a_trade(rig: Rig, same: dict[str, Any]) -> None:
+    """It filled; the first loop makes a normal trade of it, under the stop that stands."""
+    die_at_entry(rig, rig.bot(**same), sent=True)
+    (stop,) = rig.live_stops("BTCUSDT")
+    bot = rig.bot(**same)
+    (trade,) = Trade.get_open_trades()
+    bot.process()
+    assert_whole(rig, trade)
+    assert rig.live_stops("BTCUSDT") == [stop]
+    assert len(rig.events("order_accepted")) == 1
+    assert naked_max(rig) == 0
+
+
+def test_an_entry_that_rests_without_a_record_is_cancelled(rig: Rig, same: dict[str, Any]) -> None:
+    """Its stop goes with it."""
+    first = rig.bot(**same)
+    first.strategy.order_types["entry"] = "limit"
+    first.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    die_at_entry(rig, first, sent=True)
+    assert len(rig.venue.desk.open_orders()) == 1
+    rig.bot(**same)
+    assert rig.venue.desk.open_orders() == []
+    assert rig.live_stops("BTCUSDT") == []
+    assert Trade.get_open_trades() == []
+
+
+def test_a_stop_that_vanished_meanwhile_is_replaced_in_the_first_loop(
+    rig: Rig, same: dict[str, Any]
+) -> None:
+    """At the price where it stood."""
+    first = rig.bot(**same)
+    force_entry(first, BTC)
+    kill(rig, first)
+    (old,) = rig.live_stops("BTCUSDT")
+    rig.venue.conditional.withdraw(old.algo_id, "gone")
+    rig.bot(**same)
+    (trade,) = Trade.get_open_trades()
+    assert_whole(rig, trade)
+    assert rig.live_stops("BTCUSDT")[0].request.trigger_price == old.request.trigger_price
+
+
+def test_a_trade_whose_stop_was_hit_meanwhile_is_closed(rig: Rig, same: dict[str, Any]) -> None:
+    """And nothing is left of it."""
+    first = rig.bot(**same)
+    force_entry(first, BTC)
+    kill(rig, first)
+    rig.move("BTCUSDT", 0.97)
+    until(lambda: rig.position("BTCUSDT") == 0)
+    rig.bot(**same)
+    assert Trade.get_open_trades() == []
+    (trade,) = Trade.get_trades().all()
+    assert trade.exit_reason is not None
+    assert rig.live_stops("BTCUSDT") == []
+
+
+def test_of_a_move_half_done_the_new_stop_stays(rig: Rig, same: dict[str, Any]) -> None:
+    """Two stand; the tighter one becomes the trade's."""
+    first = rig.bot(**same)
+    trade = force_entry(first, BTC)
+    assert trade is not None
+    tighter = trade.stop_loss * 1.005
+    hand = keeper(first)
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    hand.line.cancel = die
+    with pytest.raises(Killed):
+        hand.move(hand.book.of(BTC), tighter)
+    kill(rig, first)
+    _, new = rig.live_stops("BTCUSDT")
+    rig.bot(**same)
+    (trade,) = Trade.get_open_trades()
+    assert rig.live_stops("BTCUSDT") == [new]
+    assert_whole(rig, trade)
+    assert naked_max(rig) == 0
+
+
+def test_a_trailing_stop_lives_on(rig: Rig, same: dict[str, Any]) -> None:
+    """It is known by its name: no second one is placed beside it."""
+    same["qt"] = {"trail_callback": 1.5}
+    first = rig.bot(**same)
+    force_entry(first, BTC)
+    kill(rig, first)
+    before = rig.live_stops("BTCUSDT")
+    assert len(before) == 2
+    bot = rig.bot(**same)
+    bot.process()
+    (trade,) = Trade.get_open_trades()
+    assert rig.live_stops("BTCUSDT") == before
+    assert_whole(rig, trade, stops=2)
+
+
+def test_the_only_stop_is_kept_when_a_second_entry_filled_meanwhile(
+    rig: Rig, same: dict[str, Any]
+) -> None:
+    """Freqtrade cancels every stop it knows of when it books the fill, before the guard looks."""
+    first = rig.bot(**same)
+    force_entry(first, BTC)
+    first.strategy.order_types["entry"] = "limit"
+    first.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    force_entry(first, BTC)
+    kill(rig, first)
+    rig.move("BTCUSDT", 0.985)
+    bot = rig.bot(**same)
+    bot.process()
+    (trade,) = Trade.get_open_trades()
+    assert trade.nr_of_successful_entries == 2
+    assert_whole(rig, trade)
+    assert naked_max(rig) == 0
+
+
+@pytest.mark.parametrize("amount", [0.02, -0.02], ids=["long", "short"])
+def test_a_strangers_position_is_covered_and_blocks_its_symbol(
+    rig: Rig, caplog: pytest.LogCaptureFixture, amount: float
+) -> None:
+    """At the strategy's distance from its entry; and its stop goes with it."""
+    trade_by_hand(rig, "BTCUSDT", amount)
+    entry = float(rig.venue.account.position("BTCUSDT").entry_price)
+    bot = rig.bot()
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert float(stop.request.quantity or 0) == abs(amount)
+    trigger = float(stop.request.trigger_price or 0)
+    assert (trigger < entry) is (amount > 0)
+    assert "no trade accounts for" in caplog.text
+    assert guarding(bot).unsettled(BTC)
+    for _ in range(3):
+        bot.process()
+    assert rig.live_stops("BTCUSDT") == [stop]
+    assert caplog.text.count("no trade accounts for") == 1
+    trade_by_hand(rig, "BTCUSDT", -amount)
+    bot.process()
+    bot.process()
+    assert rig.live_stops("BTCUSDT") == []
+    assert not guarding(bot).unsettled(BTC)
+
+
+def test_a_stranger_that_turns_is_covered_on_its_new_side(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its old stop could only have hit what comes next."""
+    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    trade_by_hand(rig, "BTCUSDT", 0.02)
+    bot = rig.bot()
+    trade_by_hand(rig, "BTCUSDT", -0.05)
+    for _ in range(2):
+        bot.process()
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert stop.request.side == "BUY"
+    assert float(stop.request.quantity or 0) == pytest.approx(0.03)
+    assert float(stop.request.trigger_price or 0) > float(rig.venue.tape.last("BTCUSDT")) * 1.005
+
+
+def test_a_position_larger_than_its_trade_is_covered_whole(rig: Rig, same: dict[str, Any]) -> None:
+    """Somebody added to it while the bot was down."""
+    first = rig.bot(**same)
+    force_entry(first, BTC)
+    kill(rig, first)
+    trade_by_hand(rig, "BTCUSDT", 0.01)
+    bot = rig.bot(**same)
+    (trade,) = Trade.get_open_trades()
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert float(stop.request.quantity or 0) == pytest.approx(rig.position("BTCUSDT"))
+    assert float(stop.request.trigger_price or 0) == trade.stop_loss
+    assert guarding(bot).unsettled(BTC)
+
+
+def test_another_bot_on_the_account_leaves_the_stops_alone(rig: Rig, same: dict[str, Any]) -> None:
+    """It has another database; each knows its own by their names."""
+    first = rig.bot(**same)
+    force_entry(first, BTC)
+    kill(rig, first)
+    (stop,) = rig.live_stops("BTCUSDT")
+    other = rig.bot(db_url=f"sqlite:///{rig.folder / 'other.sqlite'}")
+    for _ in range(2):
+        other.process()
+    theirs = [live for live in rig.live_stops("BTCUSDT") if live is not stop]
+    assert stop in rig.live_stops("BTCUSDT")
+    kill(rig, other)
+    bot = rig.bot(**same)
+    bot.process()
+    assert [live for live in rig.live_stops("BTCUSDT") if live is not stop] == theirs
+
+
+def test_entries_wait_for_the_first_look(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first loop the exchange did not answer is none: nothing goes out before one it did."""
+    monkeypatch.setattr(
+        "qt_protections.stops.binance_line.BinanceLine.positions",
+        lambda self: self.find_order(BTC, order_id="no number"),
+    )
+    bot = rig.bot()
+    assert guarding(bot).unsettled(BTC)
+    monkeypatch.undo()
+    bot.process()
+    assert not guarding(bot).unsettled(BTC)
+    assert force_entry(bot, BTC) is not None

@@ -1,0 +1,277 @@
+"""What vanishes is replaced at once, however the guard hears of it; and nothing is doubled."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import Trade
+from freqtrade.rpc.rpc import RPC
+
+from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
+from tests.integration.hands import by_hand, cancel_by_hand, guarding, keeper, trade_by_hand
+from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
+
+
+def vanish(rig: Rig, stop: AlgoOrder, how: str) -> None:
+    """End a stop as nobody of the bot's asked for."""
+    if how == "canceled":
+        cancel_by_hand(rig, stop.algo_id)
+    else:
+        status = AlgoStatus.EXPIRED if how == "expired" else AlgoStatus.REJECTED
+        rig.venue.conditional.withdraw(stop.algo_id, "Order was rejected", status)
+
+
+def entered(rig: Rig, bot: FreqtradeBot) -> tuple[Trade, AlgoOrder]:
+    """Enter BTC, and return the trade and its stop."""
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    (stop,) = rig.live_stops("BTCUSDT")
+    return trade, stop
+
+
+def assert_replaced(rig: Rig, bot: FreqtradeBot, trade: Trade, old: AlgoOrder) -> None:
+    """Exactly one stop stands, the trade's record says so, and Freqtrade changes nothing."""
+    (new,) = rig.live_stops("BTCUSDT")
+    assert new.algo_id != old.algo_id
+    assert new.request.trigger_price == old.request.trigger_price
+    for _ in range(3):
+        bot.process()
+    assert rig.live_stops("BTCUSDT") == [new]
+    assert [order.order_id for order in trade.open_sl_orders] == [str(new.algo_id)]
+    assert trade.stop_loss == float(new.request.trigger_price or 0)
+    assert trade.get_custom_data("qt_stop")["id"] == str(new.algo_id)
+    assert trade.get_custom_data("qt_stop")["state"] == "live"
+    assert trade.is_open
+    assert rig.position("BTCUSDT") == pytest.approx(trade.amount)
+
+
+WAYS = pytest.mark.parametrize("how", ["canceled", "rejected", "expired"])
+
+
+@WAYS
+def test_the_stream_tells_of_it(rig: Rig, how: str) -> None:
+    """Between two loops, without one question about the list of stops."""
+    bot = rig.bot()
+    until(lambda: guarding(bot)._sentinel._stream.up)
+    trade, old = entered(rig, bot)
+    vanish(rig, old, how)
+    until(lambda: rig.live_stops("BTCUSDT"))
+    assert_replaced(rig, bot, trade, old)
+
+
+@pytest.fixture
+def deaf(tmp_path: Path) -> Iterator[Rig]:
+    """An exchange whose user data stream never opens."""
+    script = """
+    [[fault]]
+    kind = "refuse"
+    code = -1008
+    status = 503
+    endpoints = ["* /fapi/v1/listenKey"]
+    """
+    with Rig(tmp_path, held_market("uptrend"), faults=script) as opened:
+        yield opened
+
+
+@WAYS
+def test_polling_finds_it_while_the_stream_is_down(deaf: Rig, how: str) -> None:
+    """Once a second."""
+    bot = deaf.bot()
+    trade, old = entered(deaf, bot)
+    vanish(deaf, old, how)
+    until(lambda: deaf.live_stops("BTCUSDT"))
+    assert not guarding(bot)._sentinel._stream.up
+    assert_replaced(deaf, bot, trade, old)
+
+
+@WAYS
+def test_the_loop_finds_it(rig: Rig, how: str) -> None:
+    """Were there neither stream nor ticks."""
+    bot = rig.bot()
+    guarding(bot)._sentinel.stop()
+    trade, old = entered(rig, bot)
+    vanish(rig, old, how)
+    bot.process()
+    assert_replaced(rig, bot, trade, old)
+
+
+def test_it_vanishes_again_and_again(rig: Rig) -> None:
+    """Whoever cancels it: in the end one stands."""
+    bot = rig.bot()
+    trade, stop = entered(rig, bot)
+    for _ in range(5):
+        cancel_by_hand(rig, stop.algo_id)
+        until(lambda old=stop: [s for s in rig.live_stops("BTCUSDT") if s is not old])  # type: ignore[misc]
+        stop = rig.live_stops("BTCUSDT")[-1]
+    bot.process()
+    assert len(rig.live_stops("BTCUSDT")) == 1
+    assert trade.is_open
+    assert len(trade.open_sl_orders) == 1
+
+
+def test_freqtrade_itself_neither_doubles_nor_exits(rig: Rig) -> None:
+    """Its own loop comes first: the guard knows nothing of the loss yet."""
+    bot = rig.bot()
+    guarding(bot)._sentinel.stop()
+    trade, old = entered(rig, bot)
+    vanish(rig, old, "canceled")
+    bot.exit_positions([trade])
+    Trade.commit()
+    assert_replaced(rig, bot, trade, old)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_stop_nobody_can_tell_of(rig: Rig, listed: bool) -> None:
+    """-2013 although it is live: nothing is doubled as long as the list shows it."""
+    bot = rig.bot()
+    guarding(bot)._sentinel.stop()
+    trade, stop = entered(rig, bot)
+    desk = rig.venue.conditional
+    find, live = desk.find, desk.live
+    desk.find = lambda *_: None  # type: ignore[method-assign]
+    if not listed:
+        desk.live = lambda symbol=None: [s for s in live(symbol) if s is not stop]  # type: ignore[method-assign]
+    bot.process()
+    assert live("BTCUSDT") == [stop]
+    bot.process()
+    desk.find, desk.live = find, live  # type: ignore[method-assign]
+    assert stop in rig.live_stops("BTCUSDT"), "it was cancelled while nobody could tell of it"
+    assert len(rig.live_stops("BTCUSDT")) == (1 if listed else 2)
+    for _ in range(3):
+        bot.process()
+    (left,) = rig.live_stops("BTCUSDT")
+    assert (left is stop) is listed
+    assert trade.is_open
+    assert [order.order_id for order in trade.open_sl_orders] == [str(left.algo_id)]
+    assert naked_max(rig) == 0
+
+
+# What protects nothing
+
+
+def test_an_exit_takes_all_stops_along(rig: Rig) -> None:
+    """At once, not a loop later."""
+    bot = rig.bot(qt={"trail_callback": 1.5})
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    until(lambda: len(rig.live_stops("BTCUSDT")) == 2)
+    RPC(bot)._rpc_force_exit(str(trade.id))
+    assert rig.position("BTCUSDT") == 0
+    until(lambda: rig.live_stops("BTCUSDT") == [])
+
+
+def test_a_cancel_that_failed_at_the_exit_is_made_good(rig: Rig, tmp_path: Path) -> None:
+    """Before the next position: by the tick, without a loop of the bot's."""
+    bot = rig.bot()
+    trade, stop = entered(rig, bot)
+    line = keeper(bot).line
+    cancel, refused = line.cancel, []
+
+    def refuse(pair: str, order_id: str) -> bool:
+        line.cancel = cancel
+        refused.append(order_id)
+        return bool(line.find_order(pair, order_id="no number"))
+
+    line.cancel = refuse
+    RPC(bot)._rpc_force_exit(str(trade.id))
+    assert refused == [str(stop.algo_id)]
+    until(lambda: rig.live_stops("BTCUSDT") == [])
+
+
+def test_leftovers_of_either_side_go(rig: Rig) -> None:
+    """Named as this bot's; what a person placed stays."""
+    bot = rig.bot()
+    last = float(rig.venue.tape.last("BTCUSDT"))
+    for name, side, ratio in (("mine", "SELL", 0.9), ("mine", "BUY", 1.1), ("theirs", "SELL", 0.8)):
+        mine = keeper(bot).namer.new("S", BTC)
+        sent = by_hand(
+            rig,
+            "POST",
+            "algoOrder",
+            algoType="CONDITIONAL",
+            symbol="BTCUSDT",
+            side=side,
+            type="STOP_MARKET",
+            quantity="0.01",
+            triggerPrice=round(last * ratio, 1),
+            reduceOnly="true",
+            clientAlgoId=mine if name == "mine" else "by-hand",
+        )
+        assert "algoId" in sent, sent
+    bot.process()
+    assert [stop.request.client_id for stop in rig.live_stops("BTCUSDT")] == ["by-hand"]
+
+
+def test_a_position_closed_by_hand_is_closed_in_the_books(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stop goes, Freqtrade finds the order, and no new position is opened by anything."""
+    monkeypatch.setattr("qt_protections.stops.positions.MISSING_LAG_S", 0.0)
+    bot = rig.bot()
+    trade, _ = entered(rig, bot)
+    trade_by_hand(rig, "BTCUSDT", -rig.position("BTCUSDT"))
+    for _ in range(4):
+        bot.process()
+    assert not trade.is_open
+    assert rig.live_stops("BTCUSDT") == []
+    assert rig.position("BTCUSDT") == 0
+
+
+def test_a_position_that_is_late_to_be_shown_keeps_its_stop(rig: Rig) -> None:
+    """The exchange may show it seconds after its fill."""
+    bot = rig.bot()
+    trade, stop = entered(rig, bot)
+    line = keeper(bot).line
+    line.positions = dict
+    for _ in range(3):
+        bot.process()
+    del line.positions
+    bot.process()
+    assert rig.live_stops("BTCUSDT") == [stop]
+    assert trade.is_open
+
+
+# Threads
+
+
+def guard_threads() -> list[str]:
+    """Return the names of the guard's threads."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("qt-")]
+
+
+def test_closing_ends_every_thread(rig: Rig) -> None:
+    """And may be done twice; the stops stay."""
+    bot = rig.bot()
+    trade, stop = entered(rig, bot)
+    assert guard_threads()
+    guarding(bot).close()
+    assert guard_threads() == []
+    guarding(bot).close()
+    assert rig.live_stops("BTCUSDT") == [stop]
+    assert trade.is_open
+
+
+def test_what_never_ran_is_closed_as_well(rig: Rig) -> None:
+    """A bot whose start fails is cleaned up, too."""
+    bot = FreqtradeBot(rig.config("GuardedQuiet"))
+    bot.cleanup()
+    assert guard_threads() == []
+
+
+def test_a_reload_leaves_no_thread_behind(rig: Rig) -> None:
+    """`/reload_config` ends one bot and starts another in the same process."""
+    changes: dict[str, Any] = {"db_url": f"sqlite:///{rig.folder / 'trades.sqlite'}"}
+    bot = rig.bot(**changes)
+    _, stop = entered(rig, bot)
+    for _ in range(3):
+        bot.cleanup()
+        rig.forget(bot)
+        bot = rig.bot(**changes)
+        until(lambda bot=bot: guarding(bot)._sentinel._stream.up)  # type: ignore[misc]
+        names = [name for name in guard_threads() if not name.startswith("qt-watch")]
+        assert sorted(names) == ["qt-sentinel", "qt-user-events", "qt-user-stream"]
+    assert rig.live_stops("BTCUSDT") == [stop]
+    assert naked_max(rig) == 0
