@@ -138,7 +138,10 @@ class Exchange:
             "internals": {"process_throttle_secs": bot.throttle_s},
         }
         port = self.client.base_url.port or 0
-        overlay.write_text(json.dumps(config_overlay(port) | own | dict(bot.config)))
+        config = config_overlay(port) | own | dict(bot.config)
+        # As ccxt is by default; unhurried it spends an address's allowance and is banned.
+        config["exchange"]["ccxt_config"]["enableRateLimit"] = True
+        overlay.write_text(json.dumps(config))
         return [
             *_PYTHON, "freqtrade", "trade", f"--config={base_config()}", f"--config={overlay}",
             f"--strategy={bot.strategy}", f"--strategy-path={STRATEGIES}",

@@ -77,7 +77,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.trade_model:Order.safe_filled": "",
     "freqtrade.persistence.trade_model:Order.safe_price": "",
     "freqtrade.persistence.trade_model:Order.to_ccxt_object": "self stopPriceName",
-    "freqtrade.persistence.trade_model:Order.trade": "",
+    "freqtrade.persistence.trade_model:Order.update_from_ccxt_object": "self order",
     "freqtrade.persistence.trade_model:Trade.adjust_stop_loss": (
         "self current_price stoploss initial allow_refresh"
     ),

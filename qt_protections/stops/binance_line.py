@@ -7,6 +7,7 @@ import ccxt
 from ccxt import ROUND_DOWN, ROUND_UP
 from freqtrade.exchange import Exchange
 
+from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.connection import TIMEOUT_MS, Connection
 from qt_protections.stops.failures import classify
 from qt_protections.stops.line import CcxtOrder, LineError, Position
@@ -131,6 +132,10 @@ class BinanceLine:
         """Return the step of a pair's prices."""
         return self._exchange.get_precision_price(pair)
 
+    def shut_s(self) -> float:
+        """Return for how many seconds the exchange takes nothing from this address."""
+        return self._connection.shut_s()
+
     def _reduce(
         self,
         pair: str,
@@ -201,10 +206,15 @@ class BinanceLine:
         return dict(self._exchange._order_contracts_to_amount(order))
 
     def _ask(self, request: Callable[[ccxt.Exchange], T]) -> T:
+        if (shut_s := self.shut_s()) > 0:
+            text = f"too many requests: nothing is sent for {shut_s:.1f} s"
+            raise LineError(text, Outcome.NOT_EXECUTED)
         try:
             return request(self._connection.api(self._exchange._api))
         except Exception as error:
-            raise classify(error) from error
+            failure = classify(error)
+            self._connection.heed(failure)
+            raise failure from error
 
 
 def _last_price(api: ccxt.Exchange, pair: str) -> float:

@@ -7,12 +7,15 @@ pair or sends something for it holds that pair's lock.
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from time import monotonic
 
+from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import Need, Standing, tightest
 from qt_protections.stops.line import CcxtOrder, Position
-from qt_protections.stops.stop import Stop
+from qt_protections.stops.stop import Stop, as_booked
+
+#: How many stops that are over a pair remembers, should the exchange not answer when asked.
+_PAST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,12 @@ class Intent:
         """
         if self.final or not (self.beforehand or self.left > 0):
             return self.left
-        return self.entry.amount - self.closed
+        return rest(self.entry.amount, self.closed)
 
     @property
     def left(self) -> float:
         """What it filled and nothing has closed yet."""
-        return self.filled - self.closed
+        return rest(self.filled, self.closed)
 
     def close(self, amount: float) -> float:
         """Take a close off what is left, and return how much of it there was.
@@ -77,7 +80,7 @@ class Intent:
         """
         taken = min(amount, self.left)
         if taken > 0:
-            self.closed += taken
+            self.closed = total(self.closed, taken)
             self.beforehand = False
         return taken
 
@@ -115,10 +118,12 @@ class Held:
         intents: Entries under way.
         fills: What the trade has yet to book.
         claimed: Ids of the stops the trade believes are live.
+        past: The last stops that are over, by id, as Freqtrade books them.
         dropped: Ids of stops that stand no more and may still be live on the trade's record.
         guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
         flat: Whether the exchange has no position though the trade has: closed by another hand.
+        untrailed: Whether the exchange takes no trailing stop here, now or later.
         stranger: A position no trade accounts for.
         doubtful: Stops the exchange could not tell of when it was last asked.
         steps: What was done for the stop that stands, one line each.
@@ -137,9 +142,11 @@ class Held:
     intents: list[Intent] = field(default_factory=list)
     fills: list[Fill] = field(default_factory=list)
     claimed: frozenset[str] = frozenset()
+    past: dict[str, CcxtOrder] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     guessed: bool = False
     flat: bool = False
+    untrailed: bool = False
     stranger: Position | None = None
     doubtful: set[str] = field(default_factory=set)
     steps: list[str] = field(default_factory=list)
@@ -158,8 +165,7 @@ class Held:
 
     def _need(self, shares: Iterable[float]) -> Need | None:
         parts = [0.0 if self.flat else self.base, *shares]
-        # Exact decimals: a float sum can fall one lot short once the exchange truncates it.
-        amount = float(sum(Decimal(str(part)) for part in parts))
+        amount = total(*parts)
         if self.stranger is not None:
             amount = max(amount, self.stranger.amount)
         return Need(self.is_short, amount, self.trigger) if amount > 0 and self.trigger else None
@@ -201,8 +207,11 @@ class Held:
         """Return the live stop, or trailing stop, with this id."""
         return next((s for s in (*self.stops, *self.trails) if s.order_id == order_id), None)
 
-    def drop(self, order_id: str) -> None:
-        """Forget a stop, or a trailing stop, that no longer stands."""
+    def drop(self, order_id: str, child: CcxtOrder | None = None) -> None:
+        """Forget a stop, or a trailing stop, that no longer stands; `child` is what it became."""
+        if (stop := self.stop_of(order_id)) is not None:
+            self.past[order_id] = as_booked(stop.order, child)
+            self.past = dict(list(self.past.items())[-_PAST:])
         self.stops = [stop for stop in self.stops if stop.order_id != order_id]
         self.trails = [stop for stop in self.trails if stop.order_id != order_id]
         self.doubtful.discard(order_id)

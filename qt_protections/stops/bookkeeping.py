@@ -10,6 +10,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.rules.amounts import rest
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.snapshots import open_trade
 from qt_protections.stops.adoption import (
@@ -98,7 +99,7 @@ class Bookkeeping:
             held = self._keeper.book.of(trade.pair)
             with held.lock:
                 self._write(held, trade)
-                self._trail(held, trade)
+            self._trail(held, trade)
         Trade.commit()
         self._started = self._started or compared
 
@@ -115,7 +116,7 @@ class Bookkeeping:
             elif trade.has_open_position and not trade.has_open_orders:
                 self._keeper.place_once(held)
             self._write(held, trade)
-            self._trail(held, trade)
+        self._trail(held, trade)
 
     def moved(self, trade: Trade) -> None:
         """Follow the strategy's stop with the live one, at once; never to a looser price."""
@@ -139,7 +140,7 @@ class Bookkeeping:
             if held.stranger is None or not held.flat:  # else another hand turned the position
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
             _forget_booked(held, trade)
-            held.base = max(0.0, trade.amount - sum(fill.amount for fill in held.fills))
+            held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
             if self._watch is None:
                 read_stops(held, trade)
@@ -170,6 +171,7 @@ class Bookkeeping:
                 return  # remote control has made one since this loop looked
             held.base, held.fills, held.claimed, held.flat = 0.0, [], frozenset(), False
             held.dropped.clear()
+            self._untrailed.pop(held.pair, None)
             if self._watch is None:
                 read_stops(held, None)
             if held.need is None:
@@ -230,9 +232,11 @@ class Bookkeeping:
 
     def _trail(self, held: Held, trade: Trade) -> None:
         """See to it that the whole position is trailed, beside its stop."""
-        if self._trailing is None or not trade.has_open_position or held.flat or not held.base:
+        if self._trailing is None or held.untrailed:
             return
-        missing = held.base - sum(trail.amount for trail in held.trails)
+        if not trade.has_open_position or held.flat or not held.base:
+            return
+        missing = rest(held.base, *(trail.amount for trail in held.trails))
         if missing <= held.base * _SAME or self._untrailed.get(held.pair) == missing:
             return
         rule = self._trailing

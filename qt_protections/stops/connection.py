@@ -6,14 +6,19 @@ An urgent stop must not queue behind Freqtrade's requests: ccxt's rate limiter c
 
 import copy
 import logging
+import re
 import threading
+import time
 
 import ccxt
 import requests
 
+from qt_protections.stops.line import LineError
+
 #: Milliseconds until a request counts as unanswered. ccxt's usual 10 s are too long to look away
-#: from a position; an answer takes tenths of a second even on a bad day.
-TIMEOUT_MS = 3000
+#: from a position; an answer takes tenths of a second even on a bad day, and one given up too early
+#: is found by its client id.
+TIMEOUT_MS = 1500
 #: Milliseconds after which the exchange refuses what it had not executed by then; Binance's own
 #: default, where ccxt allows 10 s. An order that cannot be found when they are over, counted from
 #: its sending, never comes.
@@ -26,6 +31,10 @@ _OPTIONS = {
     # Without it ccxt refuses to ask for the open orders of all pairs; one request a loop is meant.
     "warnOnFetchOpenOrdersWithoutSymbol": False,
 }
+#: Seconds of silence after "too many requests"; an address that goes on is banned for minutes.
+_HUSH_S = 1.0
+_TOO_MANY_REQUESTS = -1003
+_BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 _SESSION_SETTINGS = ("headers", "auth", "proxies", "cert", "verify", "trust_env")
 # With -vvv Freqtrade has ccxt log every request with its headers, and with them the API key.
 _wire_log = logging.getLogger(f"{__name__}.wire")
@@ -51,6 +60,7 @@ class Connection:
         own.options = source.options | _OPTIONS
         self._own = own
         self._lock = threading.Lock()
+        self._shut_until = 0.0
 
     def api(self, source: ccxt.Exchange) -> ccxt.Exchange:
         """Return the copy, with the markets `source` has loaded last."""
@@ -60,6 +70,18 @@ class Connection:
                 # What ccxt learns with the markets, as the clock's difference, is an option.
                 self._own.options = source.options | _OPTIONS
         return self._own
+
+    def shut_s(self) -> float:
+        """Return for how many seconds the exchange takes nothing from this address."""
+        return max(0.0, self._shut_until - time.time())
+
+    def heed(self, failure: LineError) -> None:
+        """Keep quiet for as long as the exchange demands."""
+        if failure.code != _TOO_MANY_REQUESTS:
+            return
+        banned = _BANNED_UNTIL.search(str(failure))
+        until = int(banned[1]) / 1000 if banned is not None else time.time() + _HUSH_S
+        self._shut_until = max(self._shut_until, until)
 
 
 def _session_like(session: requests.Session) -> requests.Session:

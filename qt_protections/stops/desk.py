@@ -8,15 +8,16 @@ was missing, and never cancelled while it is all that covers a position.
 import logging
 from typing import Any
 
-from freqtrade.exceptions import InvalidOrderException, TemporaryError
+from freqtrade.exceptions import TemporaryError
 from freqtrade.exchange import Exchange
 
+from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import covered
 from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
-from qt_protections.stops.stop import Fate, child_id, fate
+from qt_protections.stops.stop import Fate, as_booked, child_id, fate
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,7 @@ class StopDesk:
         held = self._keeper.book.of(pair)
         with held.lock:
             held.is_short, held.leverage = side == "buy", leverage
-            unbooked = sum(fill.amount for fill in held.fills)
-            held.base = max(held.base, amount - unbooked)
+            held.base = max(held.base, rest(amount, *(fill.amount for fill in held.fills)))
             held.tighten(stop_price)
             self._keeper.mend(held)
             if held.cover is None or (held.need and not covered(held.need, held.standing)):
@@ -59,27 +59,21 @@ class StopDesk:
         """Return a stop; what the exchange cannot tell of is answered as it was last known.
 
         Raises:
-            InvalidOrderException: If neither the exchange nor the guard knows it.
             TemporaryError: If the exchange does not answer, and the guard does not know it.
         """
         held = self._keeper.book.of(pair)
-        known, failure = held.stop_of(order_id), None
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
             if order is not None and fate(order) is Fate.TRIGGERED:
                 return self._executed(pair, order)
         except LineError as error:
             logger.warning("Could not ask after stop %s of %s: %s", order_id, pair, error)
-            order, failure = None, error
-        if order is not None:
-            if fate(order) is Fate.GONE:
-                self._keeper.lost(held, order_id, str(order["status"]))
-            return order
-        if known is not None:
-            return known.order
-        if failure is not None and order_id not in held.dropped:
-            raise TemporaryError(f"stop {order_id} of {pair}: {failure}") from failure
-        raise InvalidOrderException(f"Stop {order_id} of {pair} was not found.")
+            return _last_known(held, order_id, error)
+        if order is None:
+            return _last_known(held, order_id, None)
+        if fate(order) is Fate.GONE:
+            self._keeper.lost(held, order_id, str(order["status"]))
+        return order
 
     def cancel(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
         """Cancel a stop, unless it is all that covers an open position.
@@ -97,8 +91,10 @@ class StopDesk:
                     order_id,
                     symbol_of(pair),
                 )
-            else:
-                self._keeper.cancel(held, order_id)  # one that stays is cancelled in the next loop
+                return {}
+            self._keeper.cancel(held, order_id)  # one that stays is cancelled in the next loop
+            if held.need is None:
+                self._keeper.mend(held)  # what stood beside it must not hit the next position
         return {}
 
     @staticmethod
@@ -113,17 +109,19 @@ class StopDesk:
 
     def _executed(self, pair: str, stop: CcxtOrder) -> CcxtOrder:
         """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""
-        child_of_stop = child_id(stop)
-        child = (
-            self._keeper.line.find_order(pair, order_id=child_of_stop) if child_of_stop else None
-        )
-        if child is None:
-            return {**stop, "status": "open"}  # a trigger alone is no fill
-        return {
-            **child,
-            "id": stop["id"],
-            "id_stop": child["id"],
-            "type": "stoploss",
-            "stopPrice": stop.get("stopPrice"),
-            "status_stop": "triggered",
-        }
+        child = child_id(stop)
+        order = self._keeper.line.find_order(pair, order_id=child) if child else None
+        # A trigger alone is no fill.
+        return {**stop, "status": "open"} if order is None else as_booked(stop, order)
+
+
+def _last_known(held: Held, order_id: str, failure: LineError | None) -> CcxtOrder:
+    if (known := held.stop_of(order_id)) is not None:
+        return known.order
+    if order_id in held.past:
+        return held.past[order_id]
+    if failure is not None:
+        raise TemporaryError(f"stop {order_id} of {held.pair}: {failure}") from failure
+    # One the exchange has forgotten: were it live after all, the next look finds it by its name.
+    gone = {"id": order_id, "symbol": held.pair, "type": "stoploss", "amount": held.base}
+    return as_booked({**gone, "fee": {}, "info": {}}, None)

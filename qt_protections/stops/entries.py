@@ -14,7 +14,7 @@ from qt_protections.snapshots import symbol_of
 from qt_protections.stops.adoption import new_trade, take_entry
 from qt_protections.stops.book import Held, Intent
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import CcxtOrder, LineError
+from qt_protections.stops.line import CcxtOrder, LineError, Position
 from qt_protections.stops.names import Role
 
 logger = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 #: Seconds after which an entry nobody knows of cannot be executed any more: ccxt lets the exchange
 #: take a request for 10 s after its time stamp (recvWindow).
 NEVER_ARRIVES_S = 11.0
+#: Seconds for which the exchange may not yet show what was entered.
+SURPLUS_LAG_S = 3.0
 #: Seconds remote control may take from an entry's answer to its trade.
 _OTHER_THREAD_S = 60.0
 
@@ -101,9 +103,7 @@ class Entries:
         return [dict(o) for o in orders if o["side"] == side and self._is_filled_stray(dict(o))]
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
-        if intent.order_id and (row := Order.order_by_id(intent.order_id, held.pair)) is not None:
-            if not row.trade.is_open:
-                held.intents.remove(intent)  # its trade has come and gone
+        if self._is_with_a_trade(held, intent, trade):
             return
         age = monotonic() - intent.sent
         if not intent.lost and intent.thread != threading.get_ident() and age < _OTHER_THREAD_S:
@@ -115,10 +115,45 @@ class Entries:
                 held.intents.remove(intent)
             return
         self._keeper.learn(intent, order)
+        if self._is_with_a_trade(held, intent, trade):
+            return
         if intent.final and not intent.filled:
             held.intents.remove(intent)
             return
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
+
+    def _is_with_a_trade(self, held: Held, intent: Intent, trade: Trade | None) -> bool:
+        row = Order.order_by_id(intent.order_id, held.pair) if intent.order_id else None
+        if row is not None and (trade is None or row.ft_trade_id != trade.id):
+            self._outlived(held, intent, row)
+        return row is not None
+
+    def _outlived(self, held: Held, intent: Intent, row: Order) -> None:
+        """Cancel an entry whose trade was closed by a stop: Freqtrade would let it wait on."""
+        if not row.ft_is_open:
+            held.intents.remove(intent)  # its trade has come and gone
+            return
+        intent.lost = True
+        order = self._ask_for(held, intent)
+        if order is None or order["status"] == "open":
+            self._keeper.call_off(held)
+            return
+        self._keeper.learn(intent, order)
+        if intent.left > 0:
+            intent.lost = True
+            if monotonic() - held.changed <= SURPLUS_LAG_S:
+                return  # the exchange may not show the position yet
+            logger.error(
+                "[ALERT] An entry of %s filled after its trade was closed: no trade accounts for "
+                "it. It is covered, and no entry goes out until it is gone.",
+                symbol_of(held.pair),
+            )
+            rate = float(order.get("average") or intent.entry.rate)
+            held.stranger = Position(
+                held.pair, held.is_short, intent.left, rate, intent.entry.leverage
+            )
+        row.update_from_ccxt_object(order)
+        held.intents.remove(intent)
 
     def _ask_for(self, held: Held, intent: Intent) -> CcxtOrder | None:
         """Ask by the exchange's id if it is known: an entry of an earlier run has no other."""

@@ -160,6 +160,10 @@ class FreqtradeLine:
         exchange = self._exchange
         return bool(exchange._config["dry_run"]) or exchange._order_needs_price(side, "market")
 
+    def shut_s(self) -> float:
+        """Return 0: Freqtrade waits by itself."""
+        return 0.0
+
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices; None where prices have significant digits instead."""
         in_ticks = self._exchange.precision_mode_price == ccxt.TICK_SIZE

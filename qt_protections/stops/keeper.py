@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import isnan
 
 from qt_protections.errors import EntryRefused
+from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import Need, covered, mend, tightest
 from qt_protections.rules.refusals import Purpose, Step
 from qt_protections.rules.verdict import Denial, DenyCode
@@ -143,6 +144,13 @@ class Keeper:
             held.drop(order_id)
             self.mend(held)
 
+    def give_up(self, held: Held, order_id: str) -> None:
+        """Replace a stop the exchange knows nothing of; should it stand all the same, it goes."""
+        with held.lock:
+            self.lost(held, order_id, "the exchange knows nothing of it")
+            if self.may_cancel(held, order_id):
+                self.cancel(held, order_id)
+
     def fired(self, held: Held, order_id: str, child: str) -> None:
         """Take in that a stop triggered: what its child filled, and what is left to cover."""
         with held.lock:
@@ -153,8 +161,9 @@ class Keeper:
             order = self.line.find_order(held.pair, order_id=child) if child else None
             if order is None or order["status"] == "open":
                 return
-            held.drop(order_id)
-            self._book_fill(held, stop, order)
+            held.drop(order_id, order)
+            if self._book_fill(held, stop, order) and held.position_need is None:
+                self.call_off(held)  # the trade ends with its position
             self.mend(held)
 
     def move(self, held: Held, trigger: float) -> bool:
@@ -178,30 +187,37 @@ class Keeper:
     def trail(
         self, held: Held, amount: float, callback_pct: float, activation: float | None
     ) -> bool:
-        """Place a trailing stop beside the stop; return False if the exchange refuses it."""
-        with held.lock:
-            try:
-                trail = self._placer.trailing(
-                    held.pair,
-                    is_short=held.is_short,
-                    amount=amount,
-                    callback_pct=callback_pct,
-                    activation=activation,
-                )
-            except Unplaced as refusal:
-                logger.warning(
-                    "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
-                )
-                return refusal.unknown
-            held.trails.append(trail)
-            held.touch()
-            logger.info(
-                "[OK] Trailing stop placed for %s: order ID %s, callback %s %%",
-                symbol_of(held.pair),
-                trail.order_id,
-                callback_pct,
+        """Place a trailing stop beside the stop; return False if the exchange refuses it.
+
+        The pair's lock is free meanwhile: the stop may need another while this one waits.
+        """
+        try:
+            trail = self._placer.trailing(
+                held.pair,
+                is_short=held.is_short,
+                amount=amount,
+                callback_pct=callback_pct,
+                activation=activation,
             )
-            return True
+        except Unplaced as refusal:
+            logger.warning(
+                "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
+            )
+            held.untrailed = refusal.step is Step.DISABLE
+            return refusal.unanswered
+        logger.info(
+            "[OK] Trailing stop placed for %s: order ID %s, callback %s %%",
+            symbol_of(held.pair),
+            trail.order_id,
+            callback_pct,
+        )
+        with held.lock:
+            if held.stop_of(trail.order_id) is None:  # else a look was faster
+                held.trails.append(trail)
+            held.touch()
+            if held.need is None:
+                self.mend(held)
+        return True
 
     def place_once(self, held: Held) -> None:
         """Place a stop for the whole need; if it is refused, Freqtrade's own loop sees to it."""
@@ -232,8 +248,19 @@ class Keeper:
     def may_cancel(self, held: Held, order_id: str) -> bool:
         """Whether what has to be covered stays so without this stop."""
         with held.lock:
-            rest = [stop for stop in held.standing if stop.order_id != order_id]
-            return held.need is None or covered(held.need, rest)
+            others = [stop for stop in held.standing if stop.order_id != order_id]
+            return held.need is None or covered(held.need, others)
+
+    def call_off(self, held: Held) -> None:
+        """Cancel entries that wait: for want of cover, or because their trade has ended."""
+        for intent in held.intents:
+            if not intent.order_id or intent.final:
+                continue
+            logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
+            try:
+                self.line.cancel_order(held.pair, intent.order_id)
+            except LineError as error:
+                logger.warning("Could not cancel it: %s. Trying again.", error)
 
     # Steps
 
@@ -279,7 +306,7 @@ class Keeper:
             if self._suffices(held):
                 logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
                 return True
-            if refusal.unknown:
+            if refusal.unanswered:
                 logger.error(  # noqa: TRY400  the reason is in the text
                     "[ALERT] %s is not covered, the exchange does not answer: %s. Trying again.",
                     symbol_of(held.pair),
@@ -295,19 +322,8 @@ class Keeper:
         need = held.position_need
         if need is not None and not covered(need, held.standing):
             return False
-        self._call_off(held)
+        self.call_off(held)
         return True
-
-    def _call_off(self, held: Held) -> None:
-        """Cancel entries that could still add to what nothing covers."""
-        for intent in held.intents:
-            if not intent.order_id or intent.final:
-                continue
-            logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
-            try:
-                self.line.cancel_order(held.pair, intent.order_id)
-            except LineError as error:
-                logger.warning("Could not cancel it: %s. Trying again.", error)
 
     def _emergency_close(self, held: Held, why: str) -> None:
         """Close at market at once."""
@@ -315,7 +331,7 @@ class Keeper:
         if need is None:
             return
         logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
-        self._call_off(held)
+        self.call_off(held)
         try:
             order = self._placer.close(
                 held.pair, is_short=need.is_short, amount=need.amount, leverage=held.leverage
@@ -355,18 +371,19 @@ class Keeper:
                 self.lost(held, stop.order_id, str(order["status"]))
         return True
 
-    def _book_fill(self, held: Held, stop: Stop, child: CcxtOrder) -> None:
+    def _book_fill(self, held: Held, stop: Stop, child: CcxtOrder) -> float:
         trailed = isnan(stop.trigger)
         fill = Fill(child, TRAILED if trailed else "", stop)
         self._reduce(held, fill.amount)
         if fill.amount or not trailed:
             held.fills.append(fill)
+        return fill.amount
 
     def _reduce(self, held: Held, amount: float) -> None:
         """Take what a close or a stop filled off the size that has to be covered."""
-        held.base, rest = max(0.0, held.base - amount), max(0.0, amount - held.base)
+        held.base, further = rest(held.base, amount), rest(amount, held.base)
         for intent in held.intents:
-            rest -= intent.close(rest)
+            further = rest(further, intent.close(further))
 
     @staticmethod
     def learn(intent: Intent, order: CcxtOrder) -> None:

@@ -97,6 +97,12 @@ class Line(Protocol):
     def price(self, pair: str) -> float:
         """Return the latest price of the kind that triggers stops, last or mark."""
 
+    def shut_s(self) -> float:
+        """Return for how many seconds the exchange takes nothing from this address; 0 as a rule.
+
+        What is asked meanwhile fails at once, with nothing sent.
+        """
+
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices; None where the exchange has another notion of it."""
 

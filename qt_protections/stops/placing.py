@@ -21,7 +21,8 @@ class Unplaced(Exception):  # noqa: N818  states the fact
     Attributes:
         step: What the rules say to do next.
         code: The exchange's number for its last refusal; None when it gave none.
-        unknown: Whether the order may stand all the same.
+        unanswered: Whether the exchange never judged it: the answer was lost, or it turned away
+            whatever came. The order may stand all the same.
         steps: What was tried, one line each.
     """
 
@@ -29,7 +30,7 @@ class Unplaced(Exception):  # noqa: N818  states the fact
         super().__init__(str(failure))
         self.step = step
         self.code = failure.code
-        self.unknown = failure.outcome is Outcome.UNKNOWN
+        self.unanswered = failure.outcome is not Outcome.REFUSED
         self.steps = steps
 
 
@@ -186,10 +187,10 @@ class Placer:
             step = next_step(attempt.purpose, failure.code, failure.outcome)
             self._note(attempt, f"{failure.code or failure.outcome.name}: {step.value}")
             if step in (Step.SETTLE, Step.AFRESH):
-                found = self._ask(attempt, name)
+                told, found = self._ask(attempt, name)
                 if found is not None:
                     return found
-                if step is Step.AFRESH:
+                if step is Step.AFRESH and told:
                     name = self._namer.new(attempt.role, attempt.pair)
                 # The same name again: were the first still to arrive, this one is refused. Where
                 # names are unknown nothing is sent twice.
@@ -200,16 +201,17 @@ class Placer:
                 raise Unplaced(given_up, failure, tuple(attempt.steps)) from failure
             self._pause(pause)
 
-    def _ask(self, attempt: _Attempt, name: str) -> CcxtOrder | None:
+    def _ask(self, attempt: _Attempt, name: str) -> tuple[bool, CcxtOrder | None]:
+        """Return whether the exchange told of the order, and the order if it stands."""
         try:
             found = attempt.find(name)
         except LineError as error:
             self._note(attempt, f"asking failed: {error.outcome.name}")
-            return None
+            return False, None
         if found is None or (attempt.role is not Role.EMERGENCY_CLOSE and fate(found) is Fate.GONE):
-            return None
+            return True, None
         self._note(attempt, "found by its client id")
-        return found
+        return True, found
 
     def _note(self, attempt: _Attempt, text: str) -> None:
         attempt.steps.append(text)

@@ -11,15 +11,15 @@ from freqtrade.strategy.interface import IStrategy
 from qt_protections.rules.stop_price import stop_price
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
-from qt_protections.stops.entries import Entries
+from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import Position
 
 logger = logging.getLogger(__name__)
 
-#: Seconds for which the exchange may not yet show what was entered. Longer before a position counts
-#: as gone: to withdraw its stop by mistake costs more than to leave one too long.
-SURPLUS_LAG_S, MISSING_LAG_S = 3.0, 10.0
+#: Seconds before a position counts as gone, longer than one takes to show: to withdraw its stop by
+#: mistake costs more than to leave one too long.
+MISSING_LAG_S = 10.0
 _SAME = 1e-6
 
 

@@ -67,6 +67,8 @@ class Sentinel:
                 self._lanes.put(item.pair, self._safely(partial(self._watch.heard, item)))
 
     def _tick(self) -> None:
+        if self._watch.shut:
+            return
         for held in self._watch.book:
             if held.need is not None or held.stops or held.trails or held.intents:
                 self._lanes.put_if_idle(held.pair, self._safely(partial(self._tick_for, held)))

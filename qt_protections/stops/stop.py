@@ -71,3 +71,22 @@ def child_id(order: CcxtOrder) -> str:
     """Return the id of the order a triggered stop became; empty before."""
     info: dict[str, Any] = order.get("info") or {}
     return str(info.get("actualOrderId") or "")
+
+
+def as_booked(stop: CcxtOrder, child: CcxtOrder | None) -> CcxtOrder:
+    """Return a stop that is over as Freqtrade books it: its child's fill under its own id.
+
+    Args:
+        stop: The stop as the exchange last told of it.
+        child: The order it became; None if it ended without.
+    """
+    if child is None:
+        return {**stop, "status": "canceled", "filled": 0.0, "remaining": stop.get("amount")}
+    return {
+        **child,
+        "id": stop["id"],
+        "id_stop": child["id"],
+        "type": "stoploss",
+        "stopPrice": stop.get("stopPrice"),
+        "status_stop": "triggered",
+    }

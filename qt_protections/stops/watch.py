@@ -30,6 +30,11 @@ class Watch:
         self._keeper = keeper
         self.book = keeper.book
 
+    @property
+    def shut(self) -> bool:
+        """Whether the exchange takes nothing at present: asking would make it longer."""
+        return self._keeper.line.shut_s() > 0
+
     def look(self) -> None:
         """Compare all live stops of the account with the book, in one request.
 
@@ -138,7 +143,7 @@ class Watch:
         if told:
             return
         if stop.order_id in held.doubtful:
-            self._keeper.lost(held, stop.order_id, "the exchange knows nothing of it")
+            self._keeper.give_up(held, stop.order_id)
         else:
             held.doubtful.add(stop.order_id)
 

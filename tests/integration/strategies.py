@@ -179,6 +179,34 @@ class GuardedNeverFills(QTGuard, NeverFills):
     """NeverFills, guarded."""
 
 
+class Following(Quiet):
+    """Its stop stands where a test wants it, as a ratio of the margin behind the price."""
+
+    use_custom_stoploss = True
+    wanted: float | None = None
+
+    def custom_stoploss(self, **kwargs: Any) -> float | None:  # type: ignore[override]
+        """Return what the test wants."""
+        return self.wanted
+
+
+class GuardedFollowing(QTGuard, Following):
+    """Following, guarded."""
+
+
+class Trailing(Quiet):
+    """Freqtrade's own trailing stop: from a gain of 0.67 % on, 0.5 % behind the best price."""
+
+    trailing_stop = True
+    trailing_stop_positive = 0.15
+    trailing_stop_positive_offset = 0.2
+    trailing_only_offset_is_reached = True
+
+
+class GuardedTrailing(QTGuard, Trailing):
+    """Trailing, guarded."""
+
+
 class OnceTenfold(Quiet):
     """One entry at a known candle, ten times leverage: the stop, 1 R, is 2 % away."""
 
@@ -205,7 +233,7 @@ class GuardedOnceTenfold(QTGuard, OnceTenfold):
     """OnceTenfold, guarded."""
 
 
-class Following(Quiet):
+class Close(Quiet):
     """Its stop follows the price, at 15 % of margin: half a per cent of price."""
 
     use_custom_stoploss = True
@@ -215,8 +243,8 @@ class Following(Quiet):
         return -0.15
 
 
-class GuardedFollowing(QTGuard, Following):
-    """Following, guarded."""
+class GuardedClose(QTGuard, Close):
+    """Close, guarded."""
 
 
 class Spot(Quiet):

@@ -121,7 +121,7 @@ def test_a_part_sold_leaves_the_rest_covered(rig: Rig) -> None:
 
 def test_a_custom_stop_moves_the_simulated_one_at_once(rig: Rig) -> None:
     """In the loop that moved it, to the tick; and that is the one that is hit."""
-    bot = dry(rig, "GuardedFollowing")
+    bot = dry(rig, "GuardedClose")
     trade = entered(bot)
     first = agrees(bot, trade)["stopPrice"]
     rig.move("BTCUSDT", 1.02)
@@ -173,12 +173,12 @@ def test_a_limit_entry_that_times_out_takes_its_stop_along(rig: Rig) -> None:
 def test_a_restart_covers_again(rig: Rig) -> None:
     """Freqtrade forgets simulated stops at its start; the first loop has one, and it moves on."""
     config = {"db_url": f"sqlite:///{rig.folder / 'trades.sqlite'}"}
-    first = dry(rig, "GuardedFollowing", **config)
+    first = dry(rig, "GuardedClose", **config)
     entered(first)
     first.process()
     trigger = agrees(first, entered(first))["stopPrice"]
     first.cleanup()
-    bot = dry(rig, "GuardedFollowing", **config)
+    bot = dry(rig, "GuardedClose", **config)
     (trade,) = Trade.get_open_trades()
     assert agrees(bot, trade)["stopPrice"] == trigger
     rig.move("BTCUSDT", 1.02)

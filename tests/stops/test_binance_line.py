@@ -240,7 +240,7 @@ def test_freqtrades_rate_limiter_and_retries_are_left_out(scene: Scene) -> None:
     assert (theirs.enableRateLimit, theirs.options["maxRetriesOnFailure"]) == (True, 3)
     assert (own.options["recvWindow"], theirs.options["recvWindow"]) == (RECV_WINDOW_MS, 10_000)
     assert (own.verbose, own.session is theirs.session) == (False, False)
-    assert (own.timeout, theirs.timeout) == (3000, 10000)
+    assert (own.timeout, theirs.timeout) == (1500, 10000)
 
 
 def test_reloaded_markets_are_taken_over(scene: Scene, line: BinanceLine) -> None:

@@ -1,0 +1,68 @@
+"""A keeper and its watch on paper, without a bot."""
+
+from dataclasses import dataclass
+
+from qt_protections.settings import StopPlacement
+from qt_protections.stops.book import Book, EntryOrder, Held, Intent
+from qt_protections.stops.keeper import Keeper
+from qt_protections.stops.names import Namer
+from qt_protections.stops.order_events import OrderEvent
+from qt_protections.stops.placing import Placer
+from qt_protections.stops.watch import Watch
+from tests.stops.paper import BTC, Paper
+
+
+@dataclass
+class Guards:
+    """An exchange, who keeps its positions covered, and who watches."""
+
+    paper: Paper
+    keeper: Keeper
+    watch: Watch
+
+    def held(self, pair: str = BTC) -> Held:
+        """Return what is known of a pair."""
+        return self.keeper.book.of(pair)
+
+    def expect(
+        self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC, base: float = 0.0
+    ) -> Intent:
+        """Get a pair ready for an entry, negative for a short."""
+        entry = EntryOrder(pair, amount < 0, abs(amount), 100.0, 10.0)
+        return self.keeper.expect(entry, trigger, base)
+
+    def enter(self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC) -> Held:
+        """Enter at market, and have a trade book it as Freqtrade's thread does."""
+        intent = self.expect(amount, trigger, pair)
+        order_id = self.paper.enter(pair, amount, intent.client_id)
+        self.keeper.answered(intent, self.paper.orders[order_id])
+        held = self.held(pair)
+        with held.lock:
+            held.intents.remove(intent)
+            held.base += abs(amount)
+        return held
+
+    def rest(self, amount: float = 1.0, trigger: float = 96.0, pair: str = BTC) -> str:
+        """Enter with a limit order that rests; return its id."""
+        intent = self.expect(amount, trigger, pair)
+        order_id = self.paper.enter(pair, amount, intent.client_id, fills=False)
+        self.keeper.answered(intent, self.paper.orders[order_id])
+        return order_id
+
+    def live(self, pair: str = BTC) -> list[str]:
+        """Return the ids of the conditional orders that are live."""
+        return [order["id"] for order in self.paper.live(pair)]
+
+
+def guards(placement: StopPlacement = "auto") -> Guards:
+    """Return a keeper that never waits."""
+    paper = Paper()
+    namer = Namer("test", "sqlite://")
+    placer = Placer(paper, namer, pause=lambda _seconds: None)
+    keeper = Keeper(Book(), paper, namer, placer, placement)
+    return Guards(paper, keeper, Watch(keeper))
+
+
+def order_event(order_id: str, status: str, filled: float = 0.0, amount: float = 1.0) -> OrderEvent:
+    """Return an event of an order of the book."""
+    return OrderEvent(BTC, order_id, "", False, status, filled, amount, "", "", 0.0)

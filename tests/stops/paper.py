@@ -1,0 +1,310 @@
+"""An exchange on paper: a `Line` with stops, orders and positions in memory, for any thread.
+
+It does what it is asked, fails as it was told to, and notes each moment at which a request left a
+position without the cover it had.
+"""
+
+import threading
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, ClassVar
+
+from qt_protections.rules.refusals import Outcome
+from qt_protections.stops.line import CcxtOrder, LineError, Position
+from qt_protections.stops.order_events import OrderEvent
+
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+PRICE = 100.0
+
+LOST = LineError("lost", Outcome.UNKNOWN)
+
+
+def refusal(code: int, outcome: Outcome = Outcome.REFUSED) -> LineError:
+    """Return a no."""
+    return LineError(f"{code}", outcome, code)
+
+
+class Paper:
+    """The exchange.
+
+    Attributes:
+        prices: By pair; 100 at first.
+        size: Signed positions by pair.
+        stops: Every conditional order there ever was, by id.
+        orders: Every order of the book there ever was, by id.
+        before: By method, failures of the next requests; those are not executed.
+        after: By method, failures of the next requests; those are executed.
+        untold: Conditional orders nobody can ask after, though they are live.
+        unlisted: Conditional orders that are live and missing from the list.
+        asked: Every request, in order.
+        laid_bare: Pairs a cancel left with a position and no stop that covers it.
+        on_event: Hears of every end of a conditional order.
+        between: Called inside each request, where an answer is on its way.
+    """
+
+    WATCHES: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.prices: defaultdict[str, float] = defaultdict(lambda: PRICE)
+        self.size: defaultdict[str, float] = defaultdict(float)
+        self.stops: dict[str, CcxtOrder] = {}
+        self.orders: dict[str, CcxtOrder] = {}
+        self.before: defaultdict[str, deque[LineError]] = defaultdict(deque)
+        self.after: defaultdict[str, deque[LineError]] = defaultdict(deque)
+        self.untold: set[str] = set()
+        self.unlisted: set[str] = set()
+        self.asked: list[str] = []
+        self.laid_bare: list[str] = []
+        self.on_event: Callable[[OrderEvent], None] = lambda _event: None
+        self.between: Callable[[], None] = lambda: None
+        self._ids = count(1000)
+        self._lock = threading.RLock()
+
+    # The line
+
+    def place_stop(
+        self,
+        pair: str,
+        *,
+        is_short: bool,
+        amount: float,
+        trigger: float,
+        leverage: float,
+        client_id: str,
+    ) -> CcxtOrder:
+        with self._request("place_stop"):
+            price = self.prices[pair]
+            if trigger <= price if is_short else trigger >= price:
+                raise refusal(-2021)
+            return self._take(pair, is_short, amount, client_id, stopPrice=trigger)
+
+    def place_trailing(
+        self,
+        pair: str,
+        *,
+        is_short: bool,
+        amount: float,
+        callback_pct: float,
+        activation: float | None,
+        client_id: str,
+    ) -> CcxtOrder:
+        with self._request("place_trailing"):
+            return self._take(pair, is_short, amount, client_id, activation=activation)
+
+    def cancel(self, pair: str, order_id: str) -> bool:
+        with self._request("cancel"):
+            order = self.stops.get(order_id)
+            if order is None or order["status"] != "open":
+                return False
+            was_covered = self.is_covered(pair)
+            order["status"] = "canceled"
+            if was_covered and not self.is_covered(pair):
+                self.laid_bare.append(pair)
+        self._tell(order, "CANCELED")
+        return True
+
+    def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
+        with self._request("open_stops"):
+            return [dict(o) for o in self.live(pair) if o["id"] not in self.unlisted]
+
+    def find_stop(
+        self, pair: str, *, order_id: str | None = None, client_id: str | None = None
+    ) -> CcxtOrder | None:
+        with self._request("find_stop"):
+            found = _find(self.stops, order_id, client_id)
+            return None if found is None or found["id"] in self.untold else dict(found)
+
+    def find_order(
+        self, pair: str, *, order_id: str | None = None, client_id: str | None = None
+    ) -> CcxtOrder | None:
+        with self._request("find_order"):
+            found = _find(self.orders, order_id, client_id)
+            return None if found is None else dict(found)
+
+    def open_orders(self) -> list[CcxtOrder]:
+        with self._request("open_orders"):
+            return [dict(o) for o in self.orders.values() if o["status"] == "open"]
+
+    def cancel_order(self, pair: str, order_id: str) -> None:
+        with self._request("cancel_order"):
+            if self.orders[order_id]["status"] == "open":
+                self.orders[order_id]["status"] = "canceled"
+
+    def positions(self) -> dict[str, Position]:
+        with self._request("positions"):
+            return {
+                pair: Position(pair, size < 0, abs(size), PRICE, 10.0)
+                for pair, size in self.size.items()
+                if size
+            }
+
+    def price(self, pair: str) -> float:
+        with self._request("price"):
+            return self.prices[pair]
+
+    def tick(self, pair: str) -> float | None:
+        return 0.01
+
+    def close(
+        self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str
+    ) -> CcxtOrder:
+        with self._request("close"):
+            if not self.size[pair] or is_short is not self.size[pair] < 0:
+                raise refusal(-2022)
+            return dict(self._reduce(pair, is_short, amount, client_id))
+
+    # What others do, and what the market does
+
+    def enter(self, pair: str, amount: float, client_id: str = "", *, fills: bool = True) -> str:
+        """Take an entry, negative for a short; return its id."""
+        with self._lock:
+            order_id = self._new_order(pair, amount < 0, abs(amount), client_id)
+            if fills:
+                self.fill(order_id, abs(amount))
+            return order_id
+
+    def fill(self, order_id: str, amount: float) -> None:
+        """Fill some of what rests."""
+        with self._lock:
+            order = self.orders[order_id]
+            order["filled"] += amount
+            self.size[order["symbol"]] += amount if order["side"] == "buy" else -amount
+            if order["filled"] >= order["amount"]:
+                order["status"] = "closed"
+
+    def exit(self, pair: str) -> None:
+        """Close the whole position."""
+        with self._lock:
+            self.size[pair] = 0.0
+
+    def end(self, order_id: str, status: str) -> None:
+        """End a stop as nobody of ours asked for: canceled, rejected or expired."""
+        with self._lock:
+            self.stops[order_id]["status"] = status
+        self._tell(self.stops[order_id], status.upper())
+
+    def trigger(self, order_id: str, share: float = 1.0) -> None:
+        """Let a stop fire, and its order fill a share of what there is to reduce."""
+        with self._lock:
+            stop = self.stops[order_id]
+            pair, is_short = stop["symbol"], stop["side"] == "buy"
+            size = self.size[pair]
+            if not size or is_short is not size < 0:
+                stop["status"] = "rejected"
+            else:
+                amount = min(stop["amount"], abs(size)) * share
+                child = self._reduce(pair, is_short, amount, "")
+                child["status"] = "closed" if share == 1.0 else "canceled"
+                stop["status"], stop["info"] = "closed", {"actualOrderId": child["id"]}
+        ended = "FINISHED" if stop["status"] == "closed" else "REJECTED"
+        self._tell(stop, ended)
+
+    def stray_stop(self, pair: str, amount: float, trigger: float, client_id: str = "") -> str:
+        """Place a stop for a long position, or for a short one if its amount is negative."""
+        with self._lock:
+            order = self._take(pair, amount < 0, abs(amount), client_id, stopPrice=trigger)
+            return str(order["id"])
+
+    # What is true
+
+    def live(self, pair: str | None = None) -> list[CcxtOrder]:
+        """Return the conditional orders that are live."""
+        with self._lock:
+            return [
+                o
+                for o in self.stops.values()
+                if o["status"] == "open" and pair in (None, o["symbol"])
+            ]
+
+    def is_covered(self, pair: str) -> bool:
+        """Whether one stop covers the whole position."""
+        with self._lock:
+            size = self.size[pair]
+            side = "buy" if size < 0 else "sell"
+            return not size or any(
+                o["amount"] >= abs(size) - 1e-9 and o["side"] == side and "stopPrice" in o
+                for o in self.live(pair)
+            )
+
+    def sent(self, what: str) -> int:
+        """Return how often something was asked for."""
+        return self.asked.count(what)
+
+    # Inside
+
+    @contextmanager
+    def _request(self, what: str) -> Iterator[None]:
+        self.between()
+        with self._lock:
+            self.asked.append(what)
+            if self.before[what]:
+                raise self.before[what].popleft()
+            yield
+        self.between()
+        if self.after[what]:
+            raise self.after[what].popleft()
+
+    def _take(
+        self, pair: str, is_short: bool, amount: float, client_id: str, **more: Any
+    ) -> CcxtOrder:
+        namesake = _find(self.stops, None, client_id)
+        if client_id and namesake is not None and namesake["status"] == "open":
+            raise refusal(-4116)
+        number = next(self._ids)
+        order = {
+            "id": str(number),
+            "clientOrderId": client_id,
+            "symbol": pair,
+            "side": "buy" if is_short else "sell",
+            "amount": amount,
+            "status": "open",
+            "timestamp": number,
+            "info": {"actualOrderId": ""},
+            **more,
+        }
+        self.stops[order["id"]] = order
+        return dict(order)
+
+    def _new_order(self, pair: str, sells: bool, amount: float, client_id: str) -> str:
+        order_id = str(next(self._ids))
+        self.orders[order_id] = {
+            "id": order_id,
+            "clientOrderId": client_id,
+            "symbol": pair,
+            "side": "sell" if sells else "buy",
+            "amount": amount,
+            "filled": 0.0,
+            "status": "open",
+        }
+        return order_id
+
+    def _reduce(self, pair: str, is_short: bool, amount: float, client_id: str) -> CcxtOrder:
+        order_id = self._new_order(pair, not is_short, amount, client_id)
+        self.fill(order_id, min(amount, abs(self.size[pair])))
+        return self.orders[order_id]
+
+    def _tell(self, stop: CcxtOrder, status: str) -> None:
+        child = stop["info"].get("actualOrderId", "")
+        self.on_event(
+            OrderEvent(
+                pair=stop["symbol"],
+                order_id=stop["id"],
+                client_id=stop["clientOrderId"],
+                conditional=True,
+                status=status,
+                filled=0.0,
+                amount=stop["amount"],
+                reason="",
+                child_id=child,
+                average=0.0,
+            )
+        )
+
+
+def _find(orders: dict[str, CcxtOrder], order_id: str | None, name: str | None) -> CcxtOrder | None:
+    if order_id is not None:
+        return orders.get(order_id)
+    named = [order for order in orders.values() if name and order["clientOrderId"] == name]
+    return named[-1] if named else None

@@ -1,0 +1,278 @@
+"""What is live against what should be: by the stream's events, by looks, and by questions."""
+
+import pytest
+
+from qt_protections.rules.refusals import Outcome
+from qt_protections.stops.line import LineError
+from qt_protections.stops.names import Namer, Role
+from qt_protections.stops.order_events import OrderEvent
+from tests.stops.guards import Guards, guards, order_event
+from tests.stops.paper import BTC, ETH, LOST
+
+
+@pytest.fixture
+def on_paper() -> Guards:
+    """A keeper, its watch, and the stream between exchange and watch."""
+    made = guards()
+    made.paper.on_event = made.watch.heard
+    return made
+
+
+@pytest.fixture
+def deaf() -> Guards:
+    """The same without the stream."""
+    return guards()
+
+
+# Events
+
+
+@pytest.mark.parametrize("status", ["canceled", "rejected", "expired"])
+def test_a_stop_that_is_gone_is_replaced_as_the_event_comes(on_paper: Guards, status: str) -> None:
+    """Cancelled by another client, rejected after acceptance, or expired."""
+    on_paper.enter()
+    (old,) = on_paper.live()
+    on_paper.paper.end(old, status)
+    (new,) = on_paper.live()
+    assert new != old
+    on_paper.watch.look()
+    assert on_paper.live() == [new]
+
+
+def test_events_of_what_the_guard_did_itself_change_nothing(on_paper: Guards) -> None:
+    """A move cancels the old stop, and the exchange tells of it."""
+    held = on_paper.enter()
+    on_paper.keeper.move(held, 99.0)
+    assert len(on_paper.live()) == 1
+    assert on_paper.paper.sent("place_stop") == 2
+
+
+def test_a_fired_stop_is_booked_as_the_event_comes(on_paper: Guards) -> None:
+    """Its order's fill waits for the trade."""
+    held = on_paper.enter()
+    on_paper.paper.trigger(*on_paper.live())
+    assert [fill.amount for fill in held.fills] == [1.0]
+    assert held.need is None
+
+
+def test_a_stop_consumed_before_its_entry_filled_is_placed_again(on_paper: Guards) -> None:
+    """REJECTED at its trigger: nothing was there to reduce."""
+    on_paper.expect()
+    (stop,) = on_paper.live()
+    on_paper.paper.trigger(stop)
+    assert on_paper.live() not in ([], [stop])
+
+
+def test_a_resting_entry_that_dies_takes_its_stop_along(on_paper: Guards) -> None:
+    """Nothing of it had filled."""
+    entry = on_paper.rest()
+    assert on_paper.live()
+    on_paper.watch.heard(order_event(entry, "CANCELED"))
+    assert on_paper.live() == []
+
+
+def test_a_partial_fill_is_covered_where_stops_come_on_the_fill() -> None:
+    """From the first contract, and again with the next ones."""
+    made = guards("on_fill")
+    entry = made.rest(3.0)
+    for filled in (1.0, 3.0):
+        made.paper.fill(entry, filled - made.paper.orders[entry]["filled"])
+        made.watch.heard(order_event(entry, "PARTIALLY_FILLED", filled, 3.0))
+        assert made.paper.is_covered(BTC)
+        assert len(made.live()) == 1
+
+
+def test_an_event_out_of_turn_takes_nothing_back() -> None:
+    """A PARTIALLY_FILLED that comes after FILLED."""
+    made = guards("on_fill")
+    entry = made.rest(3.0)
+    made.paper.fill(entry, 3.0)
+    made.watch.heard(order_event(entry, "FILLED", 3.0, 3.0))
+    made.watch.heard(order_event(entry, "PARTIALLY_FILLED", 1.0, 3.0))
+    (stop,) = made.paper.live()
+    assert stop["amount"] == 3.0
+    assert made.held().intents[0].final
+
+
+def test_orders_of_others_are_none_of_its_business(on_paper: Guards) -> None:
+    """Neither their stops nor their entries."""
+    on_paper.enter()
+    before = on_paper.live()
+    on_paper.watch.heard(order_event("99", "FILLED", 1.0))
+    on_paper.watch.heard(OrderEvent(BTC, "98", "x", True, "CANCELED", 0, 1.0, "", "", 0.0))
+    assert on_paper.live() == before
+
+
+# Looks
+
+
+@pytest.mark.parametrize("status", ["canceled", "rejected", "expired"])
+def test_a_look_replaces_what_no_event_told_of(deaf: Guards, status: str) -> None:
+    """Of all pairs at once, or of one."""
+    held = deaf.enter()
+    for look in (deaf.watch.look, lambda: deaf.watch.look_at(held)):
+        (old,) = deaf.live()
+        deaf.paper.end(old, status)
+        look()
+        assert len(deaf.live()) == 1
+        assert deaf.live() != [old]
+
+
+def test_a_look_asks_once_for_all_pairs(deaf: Guards) -> None:
+    """When all is well."""
+    deaf.enter()
+    deaf.enter(pair=ETH)
+    deaf.paper.asked.clear()
+    deaf.watch.look()
+    assert deaf.paper.asked == ["open_stops"]
+
+
+def test_a_look_without_an_answer_changes_nothing(deaf: Guards) -> None:
+    """It is no proof that nothing stands."""
+    deaf.enter()
+    before = deaf.live()
+    deaf.paper.before["open_stops"].append(LOST)
+    with pytest.raises(LineError):
+        deaf.watch.look()
+    assert deaf.live() == before
+
+
+def test_leftovers_of_an_earlier_run_are_cancelled(deaf: Guards) -> None:
+    """Known by their names; another bot's and a person's stay."""
+    namer = deaf.keeper.namer
+    mine = [
+        deaf.paper.stray_stop(BTC, 1.0, 98.0, namer.new(Role.STOP, BTC)),
+        deaf.paper.stray_stop(ETH, -1.0, 102.0, namer.new(Role.TRAILING, ETH)),
+    ]
+    others = [
+        deaf.paper.stray_stop(BTC, 1.0, 97.0, Namer("other", "sqlite://").new(Role.STOP, BTC)),
+        deaf.paper.stray_stop(BTC, 1.0, 96.0, "by hand"),
+    ]
+    deaf.watch.look()
+    assert not set(mine) & set(deaf.live())
+    assert deaf.live() == others
+
+
+def test_what_a_trade_claims_is_taken_up_whatever_its_name(deaf: Guards) -> None:
+    """A stop of plain Freqtrade's, from before the guard: it is enough."""
+    held = deaf.held()
+    held.base, held.trigger, held.guessed = 1.0, 97.0, True
+    theirs = deaf.paper.stray_stop(BTC, 1.0, 98.0, "x-theirs")
+    held.claimed = frozenset({theirs})
+    deaf.watch.look()
+    assert deaf.live() == [theirs]
+    assert held.trigger == 98.0
+    assert deaf.paper.sent("place_stop") == 0
+
+
+def test_of_two_stops_of_a_move_half_done_the_new_one_stays(deaf: Guards) -> None:
+    """The bot died between the new stop and the cancel of the old one."""
+    namer = deaf.keeper.namer
+    old = deaf.paper.stray_stop(BTC, 1.0, 97.0, namer.new(Role.STOP, BTC))
+    new = deaf.paper.stray_stop(BTC, 1.0, 98.0, namer.new(Role.STOP, BTC))
+    deaf.paper.size[BTC] = 1.0
+    held = deaf.held()
+    held.base, held.trigger, held.claimed = 1.0, 97.0, frozenset({old})
+    deaf.watch.look()
+    assert deaf.live() == [new]
+    assert deaf.paper.laid_bare == []
+
+
+def test_a_list_older_than_a_change_is_not_acted_on(deaf: Guards) -> None:
+    """A stop placed while the list was under way is not in it, and was not lost."""
+    held = deaf.held()
+    listed = deaf.paper.open_stops
+
+    def enter_meanwhile(pair: str | None = None) -> list[dict[str, object]]:
+        found = listed(pair)
+        deaf.enter()
+        return found
+
+    deaf.paper.open_stops = enter_meanwhile  # type: ignore[method-assign]
+    deaf.watch.look_at(held)
+    assert len(deaf.live()) == 1
+    assert deaf.paper.sent("place_stop") == 1
+    assert held.doubtful == set()
+
+
+# Doubts
+
+
+def test_a_stop_nobody_can_tell_of_is_neither_doubled_nor_dropped(deaf: Guards) -> None:
+    """The first time; -2013 although it is live (freqtrade#12681)."""
+    held = deaf.enter()
+    (stop,) = deaf.live()
+    deaf.paper.untold.add(stop)
+    deaf.paper.unlisted.add(stop)
+    deaf.watch.look()
+    assert deaf.live() == [stop]
+    assert held.doubtful == {stop}
+
+
+def test_a_stop_the_list_shows_is_no_reason_to_ask(deaf: Guards) -> None:
+    """It is live, whatever a question would say."""
+    held = deaf.enter()
+    deaf.paper.untold.update(deaf.live())
+    deaf.watch.look()
+    assert held.doubtful == set()
+    assert len(deaf.live()) == 1
+
+
+def test_a_doubt_ends_when_the_exchange_tells_again(deaf: Guards) -> None:
+    """It was live all the time."""
+    held = deaf.enter()
+    (stop,) = deaf.live()
+    deaf.paper.untold.add(stop)
+    deaf.paper.unlisted.add(stop)
+    deaf.watch.look()
+    deaf.paper.untold.clear()
+    deaf.watch.check_doubts(held)
+    assert held.doubtful == set()
+    assert deaf.live() == [stop]
+
+
+def test_silence_is_no_doubt(deaf: Guards) -> None:
+    """Only an exchange that answers and does not know counts toward another stop."""
+    held = deaf.enter()
+    (stop,) = deaf.live()
+    deaf.paper.unlisted.add(stop)
+    for _ in range(4):
+        deaf.paper.before["find_stop"].append(LineError("down", Outcome.NOT_EXECUTED))
+        deaf.watch.look()
+    assert held.doubtful == set()
+    assert deaf.live() == [stop]
+
+
+@pytest.mark.parametrize("amount", [1.0, -1.0], ids=["long", "short"])
+def test_unknown_twice_is_replaced_and_never_leaves_two_nor_none(
+    deaf: Guards, amount: float
+) -> None:
+    """If it re-appears, one of the two goes; whether it can be cancelled blindly or not."""
+    held = deaf.enter(amount, 98.0 if amount > 0 else 102.0)
+    (old,) = deaf.live()
+    deaf.paper.untold.add(old)
+    deaf.paper.unlisted.add(old)
+    cancel, deaf.paper.cancel = deaf.paper.cancel, lambda *_: False  # type: ignore[method-assign]
+    deaf.watch.look()
+    deaf.watch.check_doubts(held)
+    assert len(deaf.live()) == 2
+    deaf.paper.cancel = cancel  # type: ignore[method-assign]
+    deaf.paper.untold.clear()
+    deaf.paper.unlisted.clear()
+    deaf.watch.look()
+    assert len(deaf.live()) == 1
+    assert deaf.live() != [old]
+    assert deaf.paper.laid_bare == []
+
+
+def test_a_stop_that_was_given_up_is_cancelled_blindly(deaf: Guards) -> None:
+    """Live, but neither listed nor known: it could hit the next position unseen."""
+    held = deaf.enter()
+    (old,) = deaf.live()
+    deaf.paper.untold.add(old)
+    deaf.paper.unlisted.add(old)
+    deaf.watch.look()
+    deaf.watch.check_doubts(held)
+    assert deaf.paper.stops[old]["status"] == "canceled"
+    assert len(deaf.live()) == 1
+    assert deaf.paper.laid_bare == []
