@@ -92,6 +92,26 @@ def test_a_stop_that_is_hit_closes_the_trade(rig: Rig) -> None:
     agrees(bot, again)
 
 
+def test_a_stop_that_is_hit_before_its_entry_ends_the_trade(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The imitation knows no refused reduce-only order: the stop counts as having done its work."""
+    bot = dry(rig)
+    imitate = bot.exchange.create_dry_run_order
+
+    def late(*order: Any, **more: Any) -> Any:
+        if not more.get("stop_loss"):
+            rig.move("BTCUSDT", 0.97)
+        return imitate(*order, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.exchange, "create_dry_run_order", late)
+        trade = entered(bot)
+    loops(bot)
+    assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
+    assert simulated(bot) == []
+
+
 def test_a_second_entry_is_covered_in_full(rig: Rig) -> None:
     """By one stop; the one for the first entry goes."""
     bot = dry(rig)
