@@ -187,7 +187,7 @@ class Keeper:
     def trail(
         self, held: Held, amount: float, callback_pct: float, activation: float | None
     ) -> bool:
-        """Place a trailing stop beside the stop; return False if the exchange refuses it.
+        """Place a trailing stop beside the stop; return False if asking again is no use.
 
         The pair's lock is free meanwhile: the stop may need another while this one waits.
         """
@@ -204,7 +204,7 @@ class Keeper:
                 "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
             )
             held.untrailed = refusal.step is Step.DISABLE
-            return refusal.unanswered
+            return refusal.unanswered or refusal.passing
         logger.info(
             "[OK] Trailing stop placed for %s: order ID %s, callback %s %%",
             symbol_of(held.pair),

@@ -23,12 +23,14 @@ class Unplaced(Exception):  # noqa: N818  states the fact
         code: The exchange's number for its last refusal; None when it gave none.
         unanswered: Whether the exchange never judged it: the answer was lost, or it turned away
             whatever came. The order may stand all the same.
+        passing: Whether it may well be taken later; it was tried again as often as is sensible.
         steps: What was tried, one line each.
     """
 
     def __init__(self, step: Step, failure: LineError, steps: tuple[str, ...]) -> None:
         super().__init__(str(failure))
-        self.step = step
+        self.passing = step is Step.AGAIN
+        self.step = Step.GIVE_UP if self.passing else step
         self.code = failure.code
         self.unanswered = failure.outcome is not Outcome.REFUSED
         self.steps = steps
@@ -197,8 +199,7 @@ class Placer:
                 step = Step.AGAIN if self._line.WATCHES else Step.GIVE_UP
             pause = pause_s(attempt.purpose, tries) if step is Step.AGAIN else None
             if pause is None:
-                given_up = Step.GIVE_UP if step is Step.AGAIN else step
-                raise Unplaced(given_up, failure, tuple(attempt.steps)) from failure
+                raise Unplaced(step, failure, tuple(attempt.steps)) from failure
             self._pause(pause)
 
     def _ask(self, attempt: _Attempt, name: str) -> tuple[bool, CcxtOrder | None]:

@@ -8,6 +8,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
+from qt_protections.rules.amounts import rest
 from qt_protections.rules.stop_price import stop_price
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
@@ -79,8 +80,13 @@ class Positions:
         return monotonic() - held.changed > lag_s and self._odd[held.pair] >= 2
 
     def _recover(self, held: Held, position: Position, trade: Trade | None) -> bool:
-        """Make a trade of a position this bot entered and did not live to put on record."""
-        if trade is not None or not (held.stranger is None or held.pair in self._unasked):
+        """Put entries on record that this bot sent and did not live to put there.
+
+        They become a trade of their own, or part of the pair's: a replaced entry, a second one.
+        """
+        if not (held.stranger is None or held.pair in self._unasked):
+            return False
+        if trade is not None and trade.is_short != position.is_short:
             return False
         self._unasked.add(held.pair)
         try:
@@ -89,7 +95,8 @@ class Positions:
             logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
             return False
         self._unasked.discard(held.pair)
-        if not mine or sum(float(o["filled"]) for o in mine) > position.amount * (1 + _SAME):
+        unknown = rest(position.amount, held.base) * (1 + _SAME)
+        if not mine or sum(float(o["filled"]) for o in mine) > unknown:
             return False
         for order in mine:
             rate = float(order.get("average") or position.entry_price)

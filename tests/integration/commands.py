@@ -14,7 +14,7 @@ import httpx
 ROOT = Path(__file__).parents[2]
 REAL_CANDLES = ROOT.parent / "shared" / "data" / "binance"
 #: Freqtrade leaves its logging alone where it sees pytest; these are processes of their own.
-_INHERITED = {name: value for name, value in os.environ.items() if name != "PYTEST_VERSION"}
+INHERITED = {name: value for name, value in os.environ.items() if name != "PYTEST_VERSION"}
 _QUIET = {"PYTHONWARNINGS": "ignore", "COLUMNS": "200"}
 
 
@@ -31,7 +31,7 @@ def run(*command: str | Path, cwd: Path = ROOT, timeout: int = 240, **environmen
     done = subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
-        env={**_INHERITED, **_QUIET, **environment},
+        env={**INHERITED, **_QUIET, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

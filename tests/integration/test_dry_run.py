@@ -1,7 +1,12 @@
 """A dry run: orders are Freqtrade's imitation, and the guard covers them as it would real ones."""
 
+import json
 import logging
+import sqlite3
+import sys
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +14,9 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from qt_protections.processes import running
+from qt_protections.rehearsal.overlay import config_overlay
+from tests.integration.commands import INHERITED, ROOT, exchange
 from tests.integration.rig import BTC, ZEN, Rig, force_entry
 
 
@@ -82,6 +90,26 @@ def test_a_stop_that_is_hit_closes_the_trade(rig: Rig) -> None:
     loops(bot)
     assert again.is_open
     agrees(bot, again)
+
+
+def test_a_stop_that_is_hit_before_its_entry_ends_the_trade(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The imitation knows no refused reduce-only order: the stop counts as having done its work."""
+    bot = dry(rig)
+    imitate = bot.exchange.create_dry_run_order
+
+    def late(*order: Any, **more: Any) -> Any:
+        if not more.get("stop_loss"):
+            rig.move("BTCUSDT", 0.97)
+        return imitate(*order, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.exchange, "create_dry_run_order", late)
+        trade = entered(bot)
+    loops(bot)
+    assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
+    assert simulated(bot) == []
 
 
 def test_a_second_entry_is_covered_in_full(rig: Rig) -> None:
@@ -210,3 +238,47 @@ def test_custom_data_show_the_stop(rig: Rig) -> None:
     assert (shown["state"], shown["placement"]) == ("live", "before_entry")
     assert shown["latency_ms"] >= 0
     assert (shown["steps"], shown["trailing"]) == ([], [])
+
+
+@pytest.mark.freqtrade
+def test_the_real_command_runs_dry(tmp_path: Path) -> None:
+    """Entries and exits in a violent market; nothing reaches the exchange, nothing goes wrong."""
+    log, database = tmp_path / "bot.log", tmp_path / "trades.sqlite"
+    with exchange("--scenario=violent") as port:
+        overlay = {
+            **config_overlay(port),
+            "dry_run": True,
+            "db_url": f"sqlite:///{database}",
+            "internals": {"process_throttle_secs": 1},
+        }
+        (tmp_path / "overlay.json").write_text(json.dumps(overlay))
+        command = [
+            sys.executable, "-m", "freqtrade", "trade", f"--config={ROOT / 'config.json'}",
+            f"--config={tmp_path / 'overlay.json'}", "--strategy=QTDemo", f"--logfile={log}",
+            f"--strategy-path={ROOT / 'user_data/strategies'}", f"--userdir={tmp_path}",
+        ]  # fmt: skip
+        with running(command, tmp_path / "console", INHERITED) as process:
+            until = time.monotonic() + 150
+            while not stops_ended(database) and time.monotonic() < until:
+                assert process.poll() is None, (tmp_path / "console").read_text()
+                time.sleep(1)
+    text = log.read_text()
+    assert stops_ended(database)
+    assert "[OK] Stops on binance futures, dry run: stop before the entry" in text
+    assert "[OK] SL placed successfully: order ID dry_run" in text
+    assert " - ERROR - " not in text
+    assert "Traceback" not in text
+
+
+def stops_ended(database: Path) -> int:
+    """Return how many trades have ended at their stop."""
+    if not database.exists():
+        return 0
+    with sqlite3.connect(database) as connection:
+        (tables,) = connection.execute(
+            "select count(*) from sqlite_master where name = 'trades'"
+        ).fetchone()
+        if not tables:
+            return 0
+        reason = "select count(*) from trades where exit_reason = 'stoploss_on_exchange'"
+        return int(connection.execute(reason).fetchone()[0])

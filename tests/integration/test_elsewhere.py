@@ -118,6 +118,20 @@ def test_on_spot_a_stop_that_is_hit_closes_the_trade(spot: Any) -> None:
     assert the_stop(bot, again)["stopPrice"] == pytest.approx(90.01 * 0.95, abs=0.02)
 
 
+def test_on_spot_a_simulated_trailing_stop_sells(spot: Any) -> None:
+    """The placed stop stays where it is until the sale takes its place."""
+    bot, quotes = spot
+    trade = entered(bot)
+    first = the_stop(bot, trade)
+    quotes.price = 110.0
+    bot.process()
+    assert the_stop(bot, trade) == first
+    quotes.price = 108.0
+    bot.process()
+    assert (trade.is_open, trade.exit_reason) == (False, "trailing_stop_loss")
+    assert stops(bot) == []
+
+
 def test_on_spot_nothing_is_sold_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Freqtrade itself starts no strategy there that could."""
     with pytest.raises(Exception, match="Short strategies cannot run in spot"):

@@ -10,6 +10,7 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.stops.sentinel import Sentinel
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
 
 LOST = VenueError(-1007, "Timeout waiting for response from backend server.")
@@ -103,7 +104,7 @@ def test_a_stop_never_moves_away(rig: Rig) -> None:
     assert_as_one(rig, trade)
 
 
-@pytest.mark.parametrize("code", [-2021, -2019, -1003, -4045])
+@pytest.mark.parametrize("code", [-2021, -2019, -1008, -4045])
 def test_a_refused_move_leaves_the_old_stop(rig: Rig, code: int) -> None:
     """The trade's stop price goes back to where the live one stands, and the move comes later."""
     bot, trade = entered(rig, "GuardedFollowing")
@@ -226,3 +227,28 @@ def test_a_limit_exit_that_waits_stays_covered(rig: Rig) -> None:
         bot.process()
     assert_nothing_left(rig, trade)
     assert force_entry(bot, ETH) is not None
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "polled"])
+def test_a_stop_above_a_waiting_entry(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, heard: bool
+) -> None:
+    """It closes the trade, and the second entry that waits below is cancelled with it."""
+    if not heard:
+        monkeypatch.setattr(Sentinel, "start", lambda self: None)
+    bot, trade = entered(rig, "GuardedFollowing")
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    force_entry(bot, BTC)
+    bot.strategy.wanted = -0.15
+    bot.process()
+    assert trigger(rig) == trade.stop_loss
+    rig.move("BTCUSDT", 0.993)
+    until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
+    for _ in range(3):
+        bot.process()
+    assert_nothing_left(rig, trade)
+    rig.move("BTCUSDT", 0.98)
+    bot.process()
+    assert rig.position("BTCUSDT") == 0
+    assert not trade.has_open_orders

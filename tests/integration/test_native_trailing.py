@@ -90,6 +90,19 @@ def test_its_fill_closes_the_trade(rig: Rig, side: str, gain: float) -> None:
     assert force_entry(bot, BTC, side) is not None
 
 
+def test_its_profit_has_the_funding_in_it(rig: Rig) -> None:
+    """Unlike the profit of a trade its stop closes: Freqtrade books the fill as of any exit."""
+    bot, trade = entered(rig)
+    rig.fund()
+    bot.update_funding_fees()
+    trail_out(rig)
+    for _ in range(2):
+        bot.process()
+    earned = sum(float(line.amount) for line in rig.venue.ledger.incomes)
+    assert trade.close_profit_abs == pytest.approx(earned, abs=1e-6)
+    assert trade.funding_fees != 0
+
+
 def test_an_exit_takes_it_along(rig: Rig) -> None:
     """At once: left alive it could hit the next position."""
     bot, trade = entered(rig)
@@ -179,7 +192,7 @@ def test_a_waiting_entry_that_fills_all_the_same_is_covered(
     assert "no trade accounts for" in caplog.text
     with pytest.raises(EntryRefused):
         force_entry(bot, BTC)
-    assert naked_max(rig) < 0.5
+    assert naked_max(rig) == 0
 
 
 def _refuse(*_: Any) -> None:
@@ -209,6 +222,9 @@ def test_a_part_of_it_fills(rig: Rig) -> None:
         bot.process()
     assert not trade.is_open
     assert rig.venue.conditional.live() == []
+    summary = rig.report()["summary"]
+    earned = summary["realized_pnl"] - summary["fees"]
+    assert trade.realized_profit == pytest.approx(earned, abs=1e-6)
 
 
 def _only_some(fills_now: Callable[..., Any]) -> Callable[..., Any]:
@@ -251,6 +267,15 @@ def test_a_restart_knows_it(rig: Rig) -> None:
         bot.process()
     assert not trade.is_open
     assert rig.venue.conditional.live() == []
+
+
+def test_what_passes_is_tried_again_in_the_next_loop(rig: Rig) -> None:
+    """The exchange may not show the position yet, for longer than the bot should wait."""
+    rig.venue.on_order = lambda: rig.venue.refuse_stops.extend([VenueError(-2022)] * 3)
+    bot, _ = entered(rig)
+    assert (len(trails(rig)), len(stops(rig))) == (0, 1)
+    bot.process()
+    assert (len(trails(rig)), len(stops(rig))) == (1, 1)
 
 
 def test_one_refusal_is_for_one_position(rig: Rig) -> None:

@@ -2,8 +2,10 @@
 
 import pytest
 from freqtrade.exceptions import StrategyError
+from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPCException
 
+from qt_protections.snapshots import symbol_of
 from tests.integration.rig import BTC, Rig, force_entry, naked_max
 
 
@@ -80,3 +82,28 @@ def test_a_stop_the_exchange_cannot_find_holds_nothing_up(rig: Rig) -> None:
     assert trade is not None
     assert trade.has_open_sl_orders
     assert len(asked) == 1
+
+
+def test_a_replaced_entry_that_was_not_put_on_record_joins_its_trade(rig: Rig) -> None:
+    """Killed between an entry's replacement and its record: the trade has the first order only."""
+    config = {"db_url": f"sqlite:///{rig.folder / 'trades.sqlite'}", "max_open_trades": 1}
+    first = rig.bot("GuardedNeverFills", **config)
+    (trade,) = Trade.get_open_trades()
+    (order,) = trade.orders
+    first.cleanup()
+    order.order_id = "1"
+    order.ft_is_open, order.status = False, "canceled"
+    Trade.commit()
+    symbol = symbol_of(trade.pair)
+    rig.move(symbol, 1.016 if trade.is_short else 0.984)
+    held = abs(rig.position(symbol))
+    assert held > 0
+    second = rig.bot("GuardedNeverFills", **config)
+    for _ in range(2):
+        second.process()
+    (trade,) = Trade.get_open_trades()
+    assert trade.amount == pytest.approx(held)
+    assert [row.order_id for row in trade.open_sl_orders] == [
+        str(stop.algo_id) for stop in rig.live_stops(symbol)
+    ]
+    assert naked_max(rig) == 0
