@@ -3,6 +3,7 @@
 Loops are driven one by one with `bot.process()`, so no test waits for a clock.
 """
 
+import gc
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -165,8 +166,13 @@ class Rig:
     def __exit__(self, *exc: object) -> None:
         for bot in self._bots:
             bot.cleanup()
+        self._bots.clear()
         self.http.close()
         self._server.__exit__(*exc)
+        # The web framework keeps a closed application's routes, and with them a venue and its
+        # years of candles; a bot and its strategy know each other.
+        vars(self.venue).clear()
+        gc.collect()
 
     def config(self, strategy: str, **changes: Any) -> dict[str, Any]:
         """Return Freqtrade's whole configuration for a strategy of the tests."""
