@@ -5,7 +5,7 @@ position without the cover it had.
 """
 
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -39,7 +39,9 @@ class Paper:
         untold: Conditional orders nobody can ask after, though they are live.
         unlisted: Conditional orders that are live and missing from the list.
         asked: Every request, in order.
-        laid_bare: Pairs a cancel left with a position and no stop that covers it.
+        laid_bare: Pairs a cancel left with a position and no stop that covers it, though nothing
+            had ended there that was not heard of yet.
+        unheard: By pair, how many stops ended by another hand and nobody has heard of it.
         on_event: Hears of every end of a conditional order.
         between: Called inside each request, where an answer is on its way.
     """
@@ -57,6 +59,7 @@ class Paper:
         self.unlisted: set[str] = set()
         self.asked: list[str] = []
         self.laid_bare: list[str] = []
+        self.unheard: Counter[str] = Counter()
         self.on_event: Callable[[OrderEvent], None] = lambda _event: None
         self.between: Callable[[], None] = lambda: None
         self._ids = count(1000)
@@ -100,7 +103,7 @@ class Paper:
                 return False
             was_covered = self.is_covered(pair)
             order["status"] = "canceled"
-            if was_covered and not self.is_covered(pair):
+            if was_covered and not self.is_covered(pair) and not self.unheard[pair]:
                 self.laid_bare.append(pair)
         self._tell(order, "CANCELED")
         return True
@@ -185,8 +188,14 @@ class Paper:
     def end(self, order_id: str, status: str) -> None:
         """End a stop as nobody of ours asked for: canceled, rejected or expired."""
         with self._lock:
-            self.stops[order_id]["status"] = status
+            self.stops[order_id] |= {"status": status, "by another": 1}
+            self.unheard[self.stops[order_id]["symbol"]] += 1
         self._tell(self.stops[order_id], status.upper())
+
+    def heard(self, event: OrderEvent) -> None:
+        """Take note that an event has been acted on."""
+        with self._lock:
+            self.unheard[event.pair] -= self.stops[event.order_id].pop("by another", 0)
 
     def trigger(self, order_id: str, share: float = 1.0) -> None:
         """Let a stop fire, and its order fill a share of what there is to reduce."""

@@ -66,7 +66,11 @@ class Stream:
         self._lanes.close()
 
     def _tell(self, event: OrderEvent) -> None:
-        self._lanes.put(event.pair, partial(self.guards.watch.heard, event))
+        self._lanes.put(event.pair, partial(self._hear, event))
+
+    def _hear(self, event: OrderEvent) -> None:
+        self.guards.watch.heard(event)
+        self.guards.paper.heard(event)
 
 
 @pytest.fixture
