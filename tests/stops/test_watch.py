@@ -179,7 +179,7 @@ def test_of_two_stops_of_a_move_half_done_the_new_one_stays(deaf: Guards) -> Non
 
 
 def test_a_list_older_than_a_change_is_not_acted_on(deaf: Guards) -> None:
-    """A stop moved while the list was under way: the old one is not left over, the new not lost."""
+    """A stop moved meanwhile: the old one is no leftover, and the new one no loss."""
     held = deaf.enter()
     listed = deaf.paper.open_stops
 

@@ -1,0 +1,197 @@
+"""Freqtrade's questions about stops are answered so that nothing is doubled and nothing bared."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from freqtrade.exceptions import TemporaryError
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import Trade, init_db
+
+from qt_protections.stops.book import Fill, Held
+from qt_protections.stops.desk import StopDesk
+from tests.stops.guards import Guards, guards
+from tests.stops.offline import offline_exchange
+from tests.stops.paper import BTC, LOST
+from tests.stops.test_adoption import trade as new_trade
+
+
+@pytest.fixture
+def on_paper() -> Guards:
+    """A keeper without the stream: Freqtrade's loop comes first."""
+    return guards()
+
+
+@pytest.fixture
+def exchange(on_paper: Guards, tmp_path: Path) -> Exchange:
+    """Freqtrade's exchange object with the desk in front."""
+    made = offline_exchange(tmp_path, "binance", "futures")
+    StopDesk(made, on_paper.keeper)
+    return made
+
+
+@pytest.fixture
+def trade() -> Iterator[Trade]:
+    """An open long of one, in a database."""
+    init_db("sqlite://")
+    made = new_trade(100.0, 0.1, 10.0, is_short=False)
+    made.stop_loss = 98.0
+    Trade.session.add(made)
+    Trade.commit()
+    yield made
+    Trade.session.remove()
+
+
+def create(exchange: Exchange, amount: float = 1.0, stop_price: float = 98.0) -> dict[str, object]:
+    """Ask for a stop as Freqtrade does."""
+    made = exchange.create_stoploss(
+        pair=BTC, amount=amount, stop_price=stop_price, order_types={}, side="sell", leverage=10.0
+    )
+    return dict(made)
+
+
+# create
+
+
+def test_the_stop_that_stands_is_the_answer(on_paper: Guards, exchange: Exchange) -> None:
+    """The trade has not learnt of it yet."""
+    on_paper.enter()
+    assert [create(exchange)["id"]] == on_paper.live()
+    assert on_paper.paper.sent("place_stop") == 1
+
+
+def test_a_missing_stop_is_placed(on_paper: Guards, exchange: Exchange) -> None:
+    """Where nobody else has yet."""
+    on_paper.paper.size[BTC] = 1.0
+    assert [create(exchange)["id"]] == on_paper.live()
+    assert on_paper.paper.is_covered(BTC)
+
+
+def test_a_stop_the_trade_has_is_not_given_twice(on_paper: Guards, exchange: Exchange) -> None:
+    """Freqtrade could not fetch it, and asks for another: that is no emergency either."""
+    on_paper.enter()
+    create(exchange)
+    with pytest.raises(TemporaryError, match="is live, though it was not found"):
+        create(exchange)
+    assert len(on_paper.live()) == 1
+
+
+def test_no_stop_is_placed_for_what_is_closed_already(on_paper: Guards, exchange: Exchange) -> None:
+    """The guard closed at market, and the trade does not know it yet."""
+    held = on_paper.enter()
+    on_paper.paper.exit(BTC)
+    held.base = 0.0
+    held.fills.append(Fill({"id": "9", "filled": 1.0}, "emergency_exit"))
+    with pytest.raises(TemporaryError):
+        create(exchange)
+    assert on_paper.live() == []
+
+
+def test_freqtrades_price_is_never_looser(on_paper: Guards, exchange: Exchange) -> None:
+    """It may come from before a move."""
+    held = on_paper.enter()
+    on_paper.keeper.move(held, 99.0)
+    assert create(exchange, stop_price=98.0)["stopPrice"] == 99.0
+
+
+# fetch
+
+
+def known(on_paper: Guards) -> tuple[Held, str]:
+    """Return a pair and its stop."""
+    held = on_paper.enter()
+    (stop,) = on_paper.live()
+    return held, stop
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_what_the_exchange_cannot_tell_of_is_as_last_known(
+    on_paper: Guards, exchange: Exchange, silent: bool
+) -> None:
+    """Live, so that Freqtrade asks for no other."""
+    _, stop = known(on_paper)
+    if silent:
+        on_paper.paper.before["find_stop"].append(LOST)
+    on_paper.paper.untold.add(stop)
+    assert exchange.fetch_stoploss_order(stop, BTC)["status"] == "open"
+
+
+def test_a_stop_that_is_gone_is_replaced_before_freqtrade_hears_of_it(
+    on_paper: Guards, exchange: Exchange
+) -> None:
+    """Then it asks for another, and gets the one that stands."""
+    _, stop = known(on_paper)
+    on_paper.paper.stops[stop]["status"] = "canceled"
+    assert exchange.fetch_stoploss_order(stop, BTC)["status"] == "canceled"
+    assert on_paper.paper.is_covered(BTC)
+    assert [create(exchange)["id"]] == on_paper.live()
+    assert len(on_paper.live()) == 1
+
+
+def test_a_stop_that_fired_is_told_as_what_it_filled(on_paper: Guards, exchange: Exchange) -> None:
+    """Under its own id, as Freqtrade has it on record."""
+    _, stop = known(on_paper)
+    on_paper.paper.trigger(stop)
+    told = exchange.fetch_stoploss_order(stop, BTC)
+    assert (told["id"], told["status"], told["filled"]) == (stop, "closed", 1.0)
+    assert told["status_stop"] == "triggered"
+
+
+def test_a_trigger_alone_is_no_fill(on_paper: Guards, exchange: Exchange) -> None:
+    """What became of it is not known yet: Freqtrade must not book it."""
+    _, stop = known(on_paper)
+    on_paper.paper.trigger(stop)
+    on_paper.paper.stops[stop]["info"] = {"actualOrderId": ""}
+    assert exchange.fetch_stoploss_order(stop, BTC)["status"] == "open"
+
+
+def test_silence_about_a_stop_nobody_knows_is_no_end(on_paper: Guards, exchange: Exchange) -> None:
+    """At a start: were it taken for cancelled, its fill would be lost."""
+    on_paper.paper.before["find_stop"].append(LOST)
+    with pytest.raises(TemporaryError):
+        exchange.fetch_stoploss_order("1", BTC)
+
+
+# cancel
+
+
+def test_all_that_covers_a_position_is_not_cancelled(
+    on_paper: Guards, exchange: Exchange, trade: Trade
+) -> None:
+    """Freqtrade does so after each fill, and before each of its own moves."""
+    _, stop = known(on_paper)
+    exchange.cancel_stoploss_order(stop, BTC)
+    assert on_paper.live() == [stop]
+    assert trade.is_open
+
+
+def test_nor_before_anybody_has_looked(on_paper: Guards, exchange: Exchange, trade: Trade) -> None:
+    """At a start Freqtrade books what filled meanwhile before the guard's first loop."""
+    stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
+    on_paper.paper.size[BTC] = trade.amount
+    exchange.cancel_stoploss_order(stop, BTC)
+    assert on_paper.live() == [stop]
+
+
+def test_one_of_two_may_go(on_paper: Guards, exchange: Exchange, trade: Trade) -> None:
+    """The other covers all."""
+    held, stop = known(on_paper)
+    second = on_paper.paper.stray_stop(BTC, 1.0, 98.0, on_paper.keeper.namer.new("S", BTC))  # type: ignore[arg-type]
+    on_paper.paper.before["cancel"].append(LOST)
+    on_paper.watch.look()
+    exchange.cancel_stoploss_order(stop, BTC)
+    assert on_paper.live() == [second]
+    assert held.need is not None
+    assert trade.is_open
+
+
+def test_everything_goes_once_the_trade_is_closed(
+    on_paper: Guards, exchange: Exchange, trade: Trade
+) -> None:
+    """At once: it must not hit the next position."""
+    _, stop = known(on_paper)
+    on_paper.paper.exit(BTC)
+    trade.is_open = False
+    Trade.commit()
+    exchange.cancel_stoploss_order(stop, BTC)
+    assert on_paper.live() == []
