@@ -7,6 +7,7 @@ pair or sends something for it holds that pair's lock.
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from math import isnan
 from time import monotonic
 
 from qt_protections.rules.amounts import rest, total
@@ -14,6 +15,9 @@ from qt_protections.rules.cover import Need, Standing, tightest
 from qt_protections.stops.line import CcxtOrder, Position
 from qt_protections.stops.stop import Stop, as_booked
 
+#: Exit reasons of what the guard closed, or had the exchange close.
+EMERGENCY = "emergency_exit"
+TRAILED = "trailing_stop_on_exchange"
 #: How many stops that are over a pair remembers, should the exchange not answer when asked.
 _PAST = 20
 
@@ -72,6 +76,13 @@ class Intent:
     def left(self) -> float:
         """What it filled and nothing has closed yet."""
         return rest(self.filled, self.closed)
+
+    def learn(self, order: CcxtOrder) -> None:
+        """Take in what the exchange says of it."""
+        self.order_id = str(order["id"])
+        self.filled = max(self.filled, float(order.get("filled") or 0.0))
+        self.final = self.final or order.get("status") not in (None, "open")
+        self.lost = False
 
     def close(self, amount: float) -> float:
         """Take a close off what is left, and return how much of it there was.
@@ -217,6 +228,27 @@ class Held:
         self.doubtful.discard(order_id)
         self.dropped.add(order_id)
         self.touch()
+
+    def book_fill(self, stop: Stop, child: CcxtOrder) -> float:
+        """Take in what a triggered stop's order filled, and return how much; base currency."""
+        fill = Fill(child, TRAILED if isnan(stop.trigger) else "", stop)
+        self._reduce(fill.amount)
+        if fill.amount or not fill.reason:
+            self.fills.append(fill)
+        return fill.amount
+
+    def book_close(self, order: CcxtOrder) -> None:
+        """Take in what a close at market filled."""
+        fill = Fill(order, EMERGENCY)
+        self._reduce(fill.amount)
+        self.fills.append(fill)
+        self.touch()
+
+    def _reduce(self, amount: float) -> None:
+        """Take what was closed off the size that has to be covered."""
+        self.base, further = rest(self.base, amount), rest(amount, self.base)
+        for intent in self.intents:
+            further = rest(further, intent.close(further))
 
     def tighten(self, trigger: float) -> None:
         """Move the wanted trigger toward the price; it never moves away while something stands."""

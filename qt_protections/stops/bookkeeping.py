@@ -27,6 +27,7 @@ from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import LineError
 from qt_protections.stops.on_record import read_stops
 from qt_protections.stops.positions import Positions
+from qt_protections.stops.stop import Stop
 from qt_protections.stops.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -187,12 +188,23 @@ class Bookkeeping:
         try:
             if not self._started:
                 self._entries.cancel_strays()
+                for trade in trades.values():
+                    self._recall_trails(self._keeper.book.of(trade.pair), trade)
             self._positions.compare(trades, at_start=not self._started)
             self._watch.look()
         except LineError as error:
             logger.warning("Could not compare stops and positions with the exchange: %s", error)
             return False
         return True
+
+    def _recall_trails(self, held: Held, trade: Trade) -> None:
+        """Take up the trailing stops on a trade's record: one may have filled while no bot ran."""
+        record = trade.get_custom_data(STOP_RECORD) or {}
+        with held.lock:
+            for order_id in record.get("trailing", []):
+                order = self._keeper.line.find_stop(held.pair, order_id=order_id)
+                if order is not None and held.stop_of(order_id) is None:
+                    held.trails.append(Stop.of(held.pair, order, trigger=float("nan")))
 
     # From the book to the trades
 

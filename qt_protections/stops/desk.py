@@ -8,7 +8,7 @@ was missing, and never cancelled while it is all that covers a position.
 import logging
 from typing import Any
 
-from freqtrade.exceptions import TemporaryError
+from freqtrade.exceptions import InsufficientFundsError, TemporaryError
 from freqtrade.exchange import Exchange
 
 from qt_protections.rules.amounts import rest
@@ -38,6 +38,7 @@ class StopDesk:
         """Return the stop that stands already, or place one.
 
         Raises:
+            InsufficientFundsError: If nothing is left to protect; Freqtrade then asks for the fill.
             TemporaryError: If none could be placed; the watch goes on trying, or has closed.
         """
         held = self._keeper.book.of(pair)
@@ -46,7 +47,9 @@ class StopDesk:
             held.base = max(held.base, rest(amount, *(fill.amount for fill in held.fills)))
             held.tighten(stop_price)
             self._keeper.mend(held)
-            if held.cover is None or (held.need and not covered(held.need, held.standing)):
+            if held.need is None:
+                raise InsufficientFundsError(f"the position of {pair} is closed already")
+            if held.cover is None or not covered(held.need, held.standing):
                 raise TemporaryError(f"no stop could be placed for {pair}: see the log above")
             if held.cover.order_id in held.claimed:
                 raise TemporaryError(

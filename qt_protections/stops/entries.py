@@ -114,7 +114,7 @@ class Entries:
                 logger.info("The entry of %s was never executed.", symbol_of(held.pair))
                 held.intents.remove(intent)
             return
-        self._keeper.learn(intent, order)
+        intent.learn(order)
         if self._is_with_a_trade(held, intent):
             return
         if intent.final and not intent.filled:
@@ -138,7 +138,7 @@ class Entries:
         if order is None or order["status"] == "open":
             self._keeper.call_off(held)
             return
-        self._keeper.learn(intent, order)
+        intent.learn(order)
         if intent.left > 0:
             intent.lost = True
             if monotonic() - held.changed <= SURPLUS_LAG_S:

@@ -6,25 +6,20 @@ the moment something happens. What a trade has yet to learn waits in the book fo
 
 import logging
 from dataclasses import replace
-from math import isnan
 
 from qt_protections.errors import EntryRefused
-from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import Need, covered, mend, tightest
 from qt_protections.rules.refusals import Purpose, Step
 from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.settings import StopPlacement
 from qt_protections.snapshots import symbol_of
-from qt_protections.stops.book import Book, EntryOrder, Fill, Held, Intent
+from qt_protections.stops.book import Book, EntryOrder, Held, Intent
 from qt_protections.stops.line import CcxtOrder, Line, LineError
 from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.placing import Placer, Unplaced
 from qt_protections.stops.stop import Fate, Stop, child_id, fate
 
 logger = logging.getLogger(__name__)
-
-EMERGENCY = "emergency_exit"
-TRAILED = "trailing_stop_on_exchange"
 
 
 class Keeper:
@@ -92,7 +87,7 @@ class Keeper:
         """Take in an entry's answer, and make sure of the stop if anything filled."""
         held = self.book.of(intent.entry.pair)
         with held.lock:
-            self.learn(intent, order)
+            intent.learn(order)
             held.touch()
             try:
                 need = held.need
@@ -162,7 +157,7 @@ class Keeper:
             if order is None or order["status"] == "open":
                 return
             held.drop(order_id, order)
-            if self._book_fill(held, stop, order) and held.position_need is None:
+            if held.book_fill(stop, order) and held.position_need is None:
                 self.call_off(held)  # the trade ends with its position
             self.mend(held)
 
@@ -343,9 +338,7 @@ class Keeper:
             held.steps += ["close at market failed", *refusal.steps]
             return
         held.steps.append("closed at market")
-        self._reduce(held, float(order.get("filled") or 0.0))
-        held.fills.append(Fill(order, EMERGENCY))
-        held.touch()
+        held.book_close(order)
 
     def _make_sure(self, held: Held) -> None:
         """Ask whether the stop in front of a fill still stands: a trigger may have consumed it."""
@@ -370,25 +363,3 @@ class Keeper:
             case Fate.GONE:
                 self.lost(held, stop.order_id, str(order["status"]))
         return True
-
-    def _book_fill(self, held: Held, stop: Stop, child: CcxtOrder) -> float:
-        trailed = isnan(stop.trigger)
-        fill = Fill(child, TRAILED if trailed else "", stop)
-        self._reduce(held, fill.amount)
-        if fill.amount or not trailed:
-            held.fills.append(fill)
-        return fill.amount
-
-    def _reduce(self, held: Held, amount: float) -> None:
-        """Take what a close or a stop filled off the size that has to be covered."""
-        held.base, further = rest(held.base, amount), rest(amount, held.base)
-        for intent in held.intents:
-            further = rest(further, intent.close(further))
-
-    @staticmethod
-    def learn(intent: Intent, order: CcxtOrder) -> None:
-        """Take in what the exchange says of an entry."""
-        intent.order_id = str(order["id"])
-        intent.filled = max(intent.filled, float(order.get("filled") or 0.0))
-        intent.final = intent.final or order.get("status") not in (None, "open")
-        intent.lost = False

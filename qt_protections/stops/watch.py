@@ -82,7 +82,7 @@ class Watch:
                 order = self._keeper.line.find_order(held.pair, order_id=intent.order_id)
                 if order is not None:
                     held.touch()
-                    self._keeper.learn(intent, order)
+                    intent.learn(order)
                     self._keeper.mend(held)
 
     def heard(self, event: OrderEvent) -> None:

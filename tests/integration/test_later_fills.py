@@ -7,6 +7,8 @@ import pytest
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
+from qt_protections.errors import EntryRefused
+from qt_protections.rehearsal.errors import VenueError
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 
 NO_STREAM = """
@@ -139,3 +141,39 @@ def test_an_entry_that_is_replaced(heard: Rig, placement: str, filled: float) ->
     assert covered(heard)
     assert len(trade.open_sl_orders) == len(heard.live_stops("BTCUSDT")) == 1
     assert_never_naked(heard, placement)
+
+
+def test_an_entry_that_outlives_its_trade(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trailing stop closes the trade, and its second entry cannot be cancelled in time.
+
+    What fills then is a position no trade accounts for: covered, said, and no entry follows it.
+    """
+    bot = rig.bot(qt={"trail_callback": 1.5})
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    force_entry(bot, BTC)
+    rig.venue.desk.cancel = _refuse  # type: ignore[method-assign]
+    for ratio in (1.03, 0.98):
+        rig.move("BTCUSDT", ratio)
+    until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
+    for _ in range(2):
+        bot.process()
+    assert not trade.is_open
+    rig.move("BTCUSDT", 0.98)
+    assert rig.position("BTCUSDT") > 0
+    monkeypatch.setattr("qt_protections.stops.entries.SURPLUS_LAG_S", 0.0)
+    for _ in range(3):
+        bot.process()
+        assert covered(rig)
+    assert "no trade accounts for" in caplog.text
+    with pytest.raises(EntryRefused):
+        force_entry(bot, BTC)
+    assert naked_max(rig) == 0
+
+
+def _refuse(*_: object) -> None:
+    raise VenueError(-1001)

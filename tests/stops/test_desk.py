@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from freqtrade.exceptions import TemporaryError
+from freqtrade.exceptions import InsufficientFundsError, TemporaryError
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade, init_db
 
@@ -82,7 +82,7 @@ def test_no_stop_is_placed_for_what_is_closed_already(on_paper: Guards, exchange
     on_paper.paper.exit(BTC)
     held.base = 0.0
     held.fills.append(Fill({"id": "9", "filled": 1.0}, "emergency_exit"))
-    with pytest.raises(TemporaryError):
+    with pytest.raises(InsufficientFundsError, match="closed already"):
         create(exchange)
     assert on_paper.live() == []
 

@@ -6,8 +6,7 @@ import pytest
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.book import EntryOrder
-from qt_protections.stops.keeper import EMERGENCY, TRAILED
+from qt_protections.stops.book import EMERGENCY, TRAILED, EntryOrder
 from tests.stops.guards import Guards, guards, order_event
 from tests.stops.paper import BTC, LOST, refusal
 
