@@ -37,6 +37,8 @@ STOP = {
 }
 BUY = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 LIMIT = BUY | {"type": "LIMIT", "timeInForce": "GTC", "price": "99000"}
+#: Milliseconds; ccxt's requests are good for 10 s from their time stamp and for 1 s before it.
+_EARLY_MS = 4000
 
 
 class House:
@@ -59,8 +61,9 @@ class House:
         """Return Freqtrade's exchange object, which reaches the exchange by `port`."""
         config: Any = config_overlay(self.server.port if port is None else port)
         config["runmode"] = RunMode.LIVE
-        # Freqtrade signs its first requests with the time of day; the stage has its own.
-        skew_ms = int(time.time() * 1000) - self.stage.now_ms
+        # Freqtrade signs its first requests with the time of day; the stage has its own, which
+        # stands still. Signed some seconds early they are in time on a busy machine as well.
+        skew_ms = int(time.time() * 1000) - self.stage.now_ms + _EARLY_MS
         config["exchange"]["ccxt_config"]["options"]["timeDifference"] = skew_ms
         made = ExchangeResolver.load_exchange(config, validate=False, load_leverage_tiers=False)
         made.reload_markets(True, load_leverage_tiers=False)
