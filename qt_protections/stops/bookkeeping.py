@@ -16,6 +16,7 @@ from qt_protections.snapshots import open_trade
 from qt_protections.stops.adoption import (
     add_stop,
     adopt,
+    claim_stop,
     follow,
     release,
     row_of,
@@ -221,6 +222,7 @@ class Bookkeeping:
         held.dropped.clear()
         on_record = {order.order_id for order in trade.open_sl_orders}
         if held.cover and trade.has_open_position and held.cover.order_id not in on_record:
+            claim_stop(trade, held.cover.order_id)
             adopt(trade, held.cover)
         held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
         self._record(held, trade)
