@@ -21,7 +21,7 @@ demo: $(READY) ## a live bot under the guard on the rehearsal exchange, offline,
 	$(BIN)/qt-guard demo
 
 test: $(READY) ## all tests, with the real freqtrade commands as processes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(READY) ## formatting, lint, types and spelling
 	$(BIN)/ruff format --check .

@@ -19,7 +19,9 @@ from qt_protections.rehearsal.streams.hub import Streams
 from qt_protections.rehearsal.streams.routes import stream_routes
 from qt_protections.rehearsal.venue import Venue
 
-PULSE_S = 0.1
+#: Seconds between two looks at the clock. What a tick brings is stamped with the tick's own time,
+#: so a client is told of it later by up to this much.
+PULSE_S = 0.01
 Sleep = Callable[[float], Awaitable[None]]
 
 

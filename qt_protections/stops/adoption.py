@@ -7,6 +7,7 @@ from freqtrade.exchange import Exchange, timeframe_to_minutes
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.line import CcxtOrder
 from qt_protections.stops.stop import Stop
 
@@ -21,6 +22,13 @@ def adopt(trade: Trade, stop: Stop) -> None:
         trade.initial_stop_loss = stop.trigger
     add_stop(trade, stop)
     follow(trade, stop.trigger)
+
+
+def claim_stop(trade: Trade, order_id: str) -> None:
+    """Take a stop over that an earlier trade of the pair had, and that stands on for this one."""
+    row = Order.order_by_id(order_id, trade.pair)
+    if row is not None and row.ft_trade_id != trade.id:
+        trade.orders.append(row)
 
 
 def add_stop(trade: Trade, stop: Stop) -> None:
@@ -59,23 +67,27 @@ def take_exit(trade: Trade, order: CcxtOrder, reason: str) -> None:
 def take_entry(trade: Trade, order: CcxtOrder, tag: str | None) -> None:
     """Add an entry to its trade; Freqtrade books its fill as of any entry, at once."""
     _add_open(trade, order, trade.entry_side, tag)
+    trade.recalc_trade_from_orders()
+
+
+def take_over_entry(trade: Trade, row: Order) -> None:
+    """Move an entry that filled after its own trade was closed to another one, as just sent."""
+    row.ft_is_open, row.status, row.filled, row.remaining = True, "open", 0.0, row.amount
+    trade.orders.append(row)
+    trade.recalc_trade_from_orders()
 
 
 def new_trade(
     exchange: Exchange,
     strategy: IStrategy,
-    pair: str,
-    order: CcxtOrder,
-    *,
-    leverage: float,
-    rate: float,
+    entry: EntryOrder,
     tag: str | None,
 ) -> Trade:
-    """Return a trade for an entry the exchange has and Freqtrade does not know of.
+    """Return a trade for an entry the exchange has and no open trade does, without its order yet.
 
     It is what Freqtrade makes of an entry whose answer arrived, before anything is filled.
     """
-    amount = float(order["amount"])
+    pair, amount, rate, leverage = entry.pair, entry.amount, entry.rate, entry.leverage
     config = strategy.config
     fee = exchange.get_fee(symbol=pair, taker_or_maker="maker")
     trade = Trade(
@@ -96,7 +108,7 @@ def new_trade(
         enter_tag=tag,
         timeframe=timeframe_to_minutes(strategy.timeframe),
         leverage=leverage,
-        is_short=order["side"] == "sell",
+        is_short=entry.is_short,
         trading_mode=exchange.trading_mode,
         funding_fees=0.0,
         amount_precision=exchange.get_precision_amount(pair),
@@ -106,8 +118,6 @@ def new_trade(
         contract_size=exchange.get_contract_size(pair),
     )
     trade.adjust_stop_loss(trade.open_rate, strategy.stoploss, initial=True)
-    take_entry(trade, order, tag)
-    trade.recalc_trade_from_orders()
     return trade
 
 

@@ -62,6 +62,11 @@ class Intent:
     sent: float = field(default_factory=monotonic)
 
     @property
+    def age_s(self) -> float:
+        """Seconds since it was sent."""
+        return monotonic() - self.sent
+
+    @property
     def share(self) -> float:
         """What the entry adds to the size its pair's stop has to cover.
 

@@ -5,6 +5,8 @@ what filled, and which entries the exchange has after all.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
@@ -12,10 +14,11 @@ from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.rules.amounts import rest
 from qt_protections.rules.trailing import TrailingRule
-from qt_protections.snapshots import open_trade
+from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.adoption import (
     add_stop,
     adopt,
+    claim_stop,
     follow,
     release,
     row_of,
@@ -88,19 +91,19 @@ class Bookkeeping:
         """Settle what is open, compare with the exchange, and tell the trades."""
         trades = self._open_trades()
         for held in self._keeper.book:
-            self._entries.settle(held, trades.get(held.pair))
+            with _apart(held.pair):
+                self._entries.settle(held, trades.get(held.pair))
         trades = self._open_trades()
         for trade in trades.values():
-            self._learn(self._keeper.book.of(trade.pair), trade)
+            with _apart(trade.pair):
+                self._learn(self._keeper.book.of(trade.pair), trade)
         for held in self._keeper.book:
             if held.pair not in trades:
                 self._let_go(held)
         compared = self._compare(trades)
         for trade in trades.values():
-            held = self._keeper.book.of(trade.pair)
-            with held.lock:
-                self._write(held, trade)
-            self._trail(held, trade)
+            with _apart(trade.pair):
+                self._tell(self._keeper.book.of(trade.pair), trade)
         Trade.commit()
         self._started = self._started or compared
 
@@ -208,6 +211,11 @@ class Bookkeeping:
 
     # From the book to the trades
 
+    def _tell(self, held: Held, trade: Trade) -> None:
+        with held.lock:
+            self._write(held, trade)
+        self._trail(held, trade)
+
     def _write(self, held: Held, trade: Trade) -> None:
         _forget_booked(held, trade)
         for fill in held.fills:
@@ -221,6 +229,7 @@ class Bookkeeping:
         held.dropped.clear()
         on_record = {order.order_id for order in trade.open_sl_orders}
         if held.cover and trade.has_open_position and held.cover.order_id not in on_record:
+            claim_stop(trade, held.cover.order_id)
             adopt(trade, held.cover)
         held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
         self._record(held, trade)
@@ -264,6 +273,16 @@ class Bookkeeping:
     @staticmethod
     def _open_trades() -> dict[str, Trade]:
         return {trade.pair: trade for trade in Trade.get_open_trades()}
+
+
+@contextmanager
+def _apart(pair: str) -> Iterator[None]:
+    """Let no pair's failure keep another from being looked after."""
+    try:
+        yield
+    except Exception:
+        Trade.rollback()
+        logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))
 
 
 def _state(held: Held) -> str:

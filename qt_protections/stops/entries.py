@@ -3,7 +3,6 @@
 import logging
 import threading
 from datetime import timedelta
-from time import monotonic
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
@@ -11,17 +10,14 @@ from freqtrade.strategy.interface import IStrategy
 from freqtrade.util import dt_now
 
 from qt_protections.snapshots import symbol_of
-from qt_protections.stops.adoption import new_trade, take_entry
-from qt_protections.stops.book import Held, Intent
+from qt_protections.stops.adoption import new_trade, take_entry, take_over_entry
+from qt_protections.stops.book import EntryOrder, Held, Intent
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import CcxtOrder, LineError, Position
+from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which an entry nobody knows of cannot be executed any more: ccxt lets the exchange
-#: take a request for 10 s after its time stamp (recvWindow).
-NEVER_ARRIVES_S = 11.0
 #: Seconds for which the exchange may not yet show what was entered.
 SURPLUS_LAG_S = 3.0
 #: Seconds remote control may take from an entry's answer to its trade.
@@ -54,21 +50,12 @@ class Entries:
     def take_up(
         self, held: Held, trade: Trade | None, order: CcxtOrder, leverage: float, rate: float
     ) -> Trade:
-        """Make a normal trade of an entry Freqtrade does not know of."""
+        """Make a normal trade of an entry Freqtrade does not know of, or a part of the pair's."""
+        is_short = order["side"] == "sell"
+        entry = EntryOrder(held.pair, is_short, float(order["amount"]), rate, leverage)
         tag = self.tags.get(held.pair)
-        if trade is None:
-            trade = new_trade(
-                self._exchange,
-                self._strategy,
-                held.pair,
-                order,
-                leverage=leverage,
-                rate=rate,
-                tag=tag,
-            )
-            Trade.session.add(trade)
-        else:
-            take_entry(trade, order, tag)
+        trade = trade or self._new_trade(entry, tag)
+        take_entry(trade, order, tag)
         Trade.commit()
         logger.warning(
             "[OK] Entry %s of %s was not on record and is a normal trade now: %s",
@@ -103,63 +90,60 @@ class Entries:
         return [dict(o) for o in orders if o["side"] == side and self._is_filled_stray(dict(o))]
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
-        if self._is_with_a_trade(held, intent):
+        if self._is_with_a_trade(held, intent, trade):
             return
-        age = monotonic() - intent.sent
-        if not intent.lost and intent.thread != threading.get_ident() and age < _OTHER_THREAD_S:
+        mine = intent.lost or intent.thread == threading.get_ident()
+        if not mine and intent.age_s < _OTHER_THREAD_S:
             return  # remote control is still at it
-        order = self._ask_for(held, intent)
+        order = self._keeper.find_entry(held, intent)
         if order is None:
-            if age > NEVER_ARRIVES_S:
-                logger.info("The entry of %s was never executed.", symbol_of(held.pair))
-                held.intents.remove(intent)
             return
         intent.learn(order)
-        if self._is_with_a_trade(held, intent):
+        if self._is_with_a_trade(held, intent, trade):
             return
         if intent.final and not intent.filled:
             held.intents.remove(intent)
             return
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
 
-    def _is_with_a_trade(self, held: Held, intent: Intent) -> bool:
+    def _is_with_a_trade(self, held: Held, intent: Intent, trade: Trade | None) -> bool:
         row = Order.order_by_id(intent.order_id, held.pair) if intent.order_id else None
         if row is not None and not row.trade.is_open:
-            self._outlived(held, intent, row)
+            self._outlived(held, intent, row, trade)
         return row is not None
 
-    def _outlived(self, held: Held, intent: Intent, row: Order) -> None:
-        """Cancel an entry whose trade was closed by a stop: Freqtrade would let it wait on."""
+    def _outlived(self, held: Held, intent: Intent, row: Order, trade: Trade | None) -> None:
+        """Cancel an entry whose trade was closed by a stop: Freqtrade would let it wait on.
+
+        What fills all the same is a position: it gets a trade of its own.
+        """
         if not row.ft_is_open:
             held.intents.remove(intent)  # its trade has come and gone
             return
         intent.lost = True
-        order = self._ask_for(held, intent)
+        order = self._keeper.find_entry(held, intent)
         if order is None or order["status"] == "open":
             self._keeper.call_off(held)
             return
         intent.learn(order)
-        if intent.left > 0:
-            intent.lost = True
-            if monotonic() - held.changed <= SURPLUS_LAG_S:
-                return  # the exchange may not show the position yet
-            logger.error(
-                "[ALERT] An entry of %s filled after its trade was closed: no trade accounts for "
-                "it. It is covered, and no entry goes out until it is gone.",
-                symbol_of(held.pair),
-            )
-            rate = float(order.get("average") or intent.entry.rate)
-            held.stranger = Position(
-                held.pair, held.is_short, intent.left, rate, intent.entry.leverage
-            )
-        row.update_from_ccxt_object(order)
-        held.intents.remove(intent)
+        if not intent.left:
+            row.update_from_ccxt_object(order)
+            held.intents.remove(intent)
+            return
+        trade = trade or self._new_trade(intent.entry, row.ft_order_tag)
+        take_over_entry(trade, row)
+        Trade.commit()
+        logger.warning(
+            "[OK] Entry %s of %s filled after its trade was closed and is a trade of its own: %s",
+            row.order_id,
+            symbol_of(held.pair),
+            trade,
+        )
 
-    def _ask_for(self, held: Held, intent: Intent) -> CcxtOrder | None:
-        """Ask by the exchange's id if it is known: an entry of an earlier run has no other."""
-        if intent.order_id:
-            return self._keeper.line.find_order(held.pair, order_id=intent.order_id)
-        return self._keeper.line.find_order(held.pair, client_id=intent.client_id)
+    def _new_trade(self, entry: EntryOrder, tag: str | None) -> Trade:
+        trade = new_trade(self._exchange, self._strategy, entry, tag)
+        Trade.session.add(trade)
+        return trade
 
     def _is_filled_stray(self, order: CcxtOrder) -> bool:
         name = self._keeper.namer.mine(order.get("clientOrderId"))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from time import monotonic
 
 from qt_protections.stops.book import Held
-from qt_protections.stops.keeper import Keeper
+from qt_protections.stops.keeper import NEVER_ARRIVES_S, Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
 from qt_protections.stops.order_events import OrderEvent
@@ -95,8 +95,15 @@ class Watch:
                 self._heard_of_order(held, event)
 
     def check_doubts(self, held: Held) -> None:
-        """Ask again after stops the exchange could not tell of, and mend what is not covered."""
+        """Ask again after what the exchange could not tell of, and mend what is not covered.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
         with held.lock:
+            for intent in [intent for intent in held.intents if intent.lost]:
+                if intent.age_s > NEVER_ARRIVES_S:
+                    self._keeper.find_entry(held, intent)
             for stop in [*held.stops, *held.trails]:
                 if stop.order_id in held.doubtful:
                     self._missing(held, stop)

@@ -7,7 +7,6 @@ import pytest
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
-from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.errors import VenueError
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 
@@ -143,12 +142,10 @@ def test_an_entry_that_is_replaced(heard: Rig, placement: str, filled: float) ->
     assert_never_naked(heard, placement)
 
 
-def test_an_entry_that_outlives_its_trade(
-    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_entry_that_outlives_its_trade(rig: Rig) -> None:
     """A trailing stop closes the trade, and its second entry cannot be cancelled in time.
 
-    What fills then is a position no trade accounts for: covered, said, and no entry follows it.
+    What fills then is a position of its own: covered all along, and a trade of its own.
     """
     bot = rig.bot(qt={"trail_callback": 1.5})
     trade = force_entry(bot, BTC)
@@ -165,13 +162,14 @@ def test_an_entry_that_outlives_its_trade(
     assert not trade.is_open
     rig.move("BTCUSDT", 0.98)
     assert rig.position("BTCUSDT") > 0
-    monkeypatch.setattr("qt_protections.stops.entries.SURPLUS_LAG_S", 0.0)
     for _ in range(3):
         bot.process()
         assert covered(rig)
-    assert "no trade accounts for" in caplog.text
-    with pytest.raises(EntryRefused):
-        force_entry(bot, BTC)
+    (second,) = Trade.get_open_trades()
+    assert second.amount == pytest.approx(rig.position("BTCUSDT"))
+    assert second.open_rate == pytest.approx(trade.open_rate * 0.99, rel=1e-3)
+    assert len(trade.orders) == len({order.order_id for order in trade.orders})
+    assert not bot.strategy._qt.stops.unsettled(BTC)  # type: ignore[attr-defined]
     assert naked_max(rig) == 0
 
 

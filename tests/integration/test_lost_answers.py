@@ -77,7 +77,7 @@ def test_the_answer_to_an_entry(
     open_rig: Callable[[str], Rig], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is never sent twice; one that happened is a trade, one that did not leaves nothing."""
-    monkeypatch.setattr("qt_protections.stops.entries.NEVER_ARRIVES_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.keeper.NEVER_ARRIVES_S", 0.0)
     with open_rig(script(way, f"POST {ORDER}", reduce_only=False)) as rig:
         config: dict[str, Any] = {"max_open_trades": 1}
         bot = rig.bot(**config)

@@ -110,7 +110,7 @@ def test_an_entry_that_may_have_happened_keeps_its_stop(
     with pytest.raises(EntryRefused) as refused:
         force_entry(bot, BTC)
     assert refused.value.denial.code is DenyCode.ENTRY_UNSETTLED
-    monkeypatch.setattr("qt_protections.stops.entries.NEVER_ARRIVES_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.keeper.NEVER_ARRIVES_S", 0.0)
     bot.process()
     assert rig.live_stops("BTCUSDT") == []
     assert force_entry(bot, BTC) is not None

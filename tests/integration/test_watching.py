@@ -11,8 +11,10 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
+from qt_protections.stops.book import Held
+from qt_protections.stops.entries import Entries
 from tests.integration.hands import by_hand, cancel_by_hand, guarding, keeper, trade_by_hand
-from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
+from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
 
 
 def vanish(rig: Rig, stop: AlgoOrder, how: str) -> None:
@@ -275,3 +277,28 @@ def test_a_reload_leaves_no_thread_behind(rig: Rig) -> None:
         assert sorted(names) == ["qt-sentinel", "qt-user-events", "qt-user-stream"]
     assert rig.live_stops("BTCUSDT") == [stop]
     assert naked_max(rig) == 0
+
+
+def test_a_pair_that_fails_keeps_no_other_from_being_looked_after(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error over one pair's entries: the other's stop is placed again and put on record."""
+    bot = rig.bot()
+    for pair in (BTC, ETH):
+        force_entry(bot, pair)
+    settle = Entries.settle
+
+    def fail_over_btc(self: Entries, held: Held, trade: Trade | None) -> None:
+        if held.pair == BTC:
+            raise RuntimeError("forced by a test")
+        settle(self, held, trade)
+
+    monkeypatch.setattr(Entries, "settle", fail_over_btc)
+    (lost,) = rig.live_stops("ETHUSDT")
+    vanish(rig, lost, "expired")
+    until(lambda: [stop.algo_id for stop in rig.live_stops("ETHUSDT")] not in ([], [lost.algo_id]))
+    bot.process()
+    assert "[ALERT] BTCUSDT could not be looked after" in caplog.text
+    (stop,) = rig.live_stops("ETHUSDT")
+    (trade,) = (trade for trade in Trade.get_open_trades() if trade.pair == ETH)
+    assert [row.order_id for row in trade.open_sl_orders] == [str(stop.algo_id)]
