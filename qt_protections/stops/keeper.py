@@ -75,6 +75,7 @@ class Keeper:
         held = self.book.of(entry.pair)
         with held.lock:
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, base
+            held.flat = False  # whatever was closed by another hand, this one is new
             if held.need is None:
                 held.trigger, held.guessed = 0.0, False
                 held.fills.clear()  # of a trade that is closed

@@ -28,6 +28,17 @@ def test_the_stop_stands_before_the_entry(on_paper: Guards) -> None:
     assert on_paper.paper.asked == ["place_stop"]
 
 
+def test_an_entry_after_a_position_that_another_hand_closed_is_covered(on_paper: Guards) -> None:
+    """What was gone is over; what is entered in the same loop needs its stop, and keeps it."""
+    held = on_paper.enter()
+    on_paper.paper.exit(BTC)
+    held.flat, held.base = True, 0.0
+    on_paper.keeper.mend(held)
+    on_paper.enter()
+    on_paper.keeper.mend(held)
+    assert len(on_paper.live()) == 1
+
+
 def test_no_stop_no_entry(on_paper: Guards) -> None:
     """A refused stop ends the entry, and nothing is left behind."""
     on_paper.paper.before["place_stop"].append(refusal(-2021))
