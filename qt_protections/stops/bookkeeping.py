@@ -193,8 +193,10 @@ class Bookkeeping:
                 self._entries.cancel_strays()
                 for trade in trades.values():
                     self._recall_trails(self._keeper.book.of(trade.pair), trade)
-            self._positions.compare(trades, at_start=not self._started)
-            self._watch.look()
+                self._positions.compare_at_start(trades, self._watch.look)
+            else:
+                self._positions.compare(trades)
+                self._watch.look()
         except LineError as error:
             logger.warning("Could not compare stops and positions with the exchange: %s", error)
             return False

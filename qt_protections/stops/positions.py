@@ -1,6 +1,7 @@
 """The account's positions against the trades: what no trade accounts for, and what is gone."""
 
 import logging
+from collections.abc import Callable
 from time import monotonic
 
 from freqtrade.exceptions import FreqtradeException
@@ -37,25 +38,62 @@ class Positions:
         self._odd: dict[str, int] = {}
         self._unasked: set[str] = set()
 
-    def compare(self, trades: dict[str, Trade], *, at_start: bool) -> None:
+    def compare(self, trades: dict[str, Trade]) -> None:
         """Tell the book of positions without a trade, and of trades without a position.
 
         Args:
             trades: The open ones by pair, as the book learnt them.
-            at_start: Whether nothing can be under way that would explain a difference.
 
         Raises:
             LineError: If the exchange does not answer; nothing was changed then.
         """
+        self._compare_all(self._keeper.line.positions(), trades, at_start=False)
+
+    def compare_at_start(self, trades: dict[str, Trade], look: Callable[[], None]) -> None:
+        """Compare, and again once it is known which stops fired while no bot ran.
+
+        One of them may have closed what its trade has on record, beside an entry that is not there.
+        Until both are known, every position keeps the cover it has.
+
+        Args:
+            trades: The open ones by pair, as the book learnt them.
+            look: Compares the live stops with the book.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
         positions = self._keeper.line.positions()
+        for pair in positions.keys() - trades.keys():
+            held = self._keeper.book.of(pair)
+            with held.lock:
+                self._compare(held, positions[pair], None, at_start=True)
+        kept = []
+        for pair, position in positions.items():
+            if pair in trades and trades[pair].is_short == position.is_short:
+                kept.append(self._keeper.book.of(pair))
+                kept[-1].stranger = position
+        try:
+            look()
+        finally:
+            for held in kept:
+                held.stranger = None
+        self._compare_all(positions, trades, at_start=True)
+        for held in self._keeper.book:
+            self._keeper.mend(held)
+
+    def _compare_all(
+        self, positions: dict[str, Position], trades: dict[str, Trade], *, at_start: bool
+    ) -> None:
         for pair in positions:
             self._keeper.book.of(pair)
         for held in self._keeper.book:
             with held.lock:
-                self._compare(held, positions.get(held.pair), trades.get(held.pair), at_start)
+                self._compare(
+                    held, positions.get(held.pair), trades.get(held.pair), at_start=at_start
+                )
 
     def _compare(
-        self, held: Held, position: Position | None, trade: Trade | None, at_start: bool
+        self, held: Held, position: Position | None, trade: Trade | None, *, at_start: bool
     ) -> None:
         missing = _is_missing(held, position, trade)
         if not missing:

@@ -250,3 +250,27 @@ def test_entries_wait_for_the_first_look(rig: Rig, monkeypatch: pytest.MonkeyPat
     bot.process()
     assert not guarding(bot).unsettled(BTC)
     assert force_entry(bot, BTC) is not None
+
+
+def test_a_lost_second_entry_stays_covered_when_the_first_was_trailed_out(
+    rig: Rig, same: dict[str, Any]
+) -> None:
+    """While no bot runs, a trailing stop closes what is on record beside an entry that is not."""
+    trailing = {**same, "qt": {"trail_callback": 1.0, "trail_activation": 0.5}}
+    first = rig.bot(**trailing)
+    force_entry(first, BTC)
+    first.process()
+    die_at_entry(rig, first, sent=True)
+    whole = rig.position("BTCUSDT")
+    for ratio in (1.02, 0.985):
+        rig.move("BTCUSDT", ratio)
+    until(lambda: rig.report() and rig.position("BTCUSDT") < whole)
+    left = rig.position("BTCUSDT")
+    assert left > 0
+    bot = rig.bot(**trailing)
+    assert rig.live_stops("BTCUSDT"), "the first loop took the stop of a position away"
+    for _ in range(3):
+        bot.process()
+    (trade,) = Trade.get_open_trades()
+    assert trade.amount == pytest.approx(left) == pytest.approx(rig.position("BTCUSDT"))
+    assert naked_max(rig) == 0
