@@ -72,10 +72,11 @@ class Entries:
             LineError: If the exchange does not answer.
         """
         for order in self._keeper.line.open_orders():
-            name = self._keeper.namer.mine(order.get("clientOrderId"))
-            if name is not None and name.role is Role.ENTRY and not _is_on_record(order):
+            if self._is_stray(order):
                 logger.warning(
-                    "Cancelling entry %s of %s: no trade has it.", order["id"], name.symbol
+                    "Cancelling entry %s of %s: no trade has it.",
+                    order["id"],
+                    symbol_of(order["symbol"]),
                 )
                 self._keeper.line.cancel_order(order["symbol"], str(order["id"]))
 
@@ -87,7 +88,8 @@ class Entries:
         """
         side = "sell" if is_short else "buy"
         orders = self._exchange.fetch_orders(pair, dt_now() - timedelta(days=1))
-        return [dict(o) for o in orders if o["side"] == side and self._is_filled_stray(dict(o))]
+        mine = [dict(order) for order in orders if order["side"] == side]
+        return [o for o in mine if float(o.get("filled") or 0.0) > 0 and self._is_stray(o)]
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
         if self._is_with_a_trade(held, intent, trade):
@@ -145,13 +147,9 @@ class Entries:
         Trade.session.add(trade)
         return trade
 
-    def _is_filled_stray(self, order: CcxtOrder) -> bool:
+    def _is_stray(self, order: CcxtOrder) -> bool:
+        """Whether an order is an entry of this bot's that no trade has on record."""
         name = self._keeper.namer.mine(order.get("clientOrderId"))
-        filled = float(order.get("filled") or 0.0)
-        return (
-            name is not None and name.role is Role.ENTRY and filled > 0 and not _is_on_record(order)
-        )
-
-
-def _is_on_record(order: CcxtOrder) -> bool:
-    return Order.order_by_id(str(order["id"]), order["symbol"]) is not None
+        if name is None or name.role is not Role.ENTRY:
+            return False
+        return Order.order_by_id(str(order["id"]), order["symbol"]) is None
