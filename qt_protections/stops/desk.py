@@ -6,6 +6,7 @@ was missing, and never cancelled while it is all that covers a position.
 """
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from freqtrade.exceptions import InsufficientFundsError, TemporaryError
@@ -17,17 +18,23 @@ from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
+from qt_protections.stops.on_record import stops_since
 from qt_protections.stops.stop import Fate, as_booked, child_id, fate
 
 logger = logging.getLogger(__name__)
 
 
 class StopDesk:
-    """Stands in for `create_stoploss`, `fetch_stoploss_order` and `cancel_stoploss_order`."""
+    """Stands in for `create_stoploss`, `fetch_stoploss_order` and `cancel_stoploss_order`.
+
+    And for `fetch_orders`, among whose answers is what stops became.
+    """
 
     def __init__(self, exchange: Exchange, keeper: Keeper) -> None:
         """Take their places."""
         self._keeper = keeper
+        self._fetch_orders = exchange.fetch_orders
+        exchange.fetch_orders = self.orders  # type: ignore[method-assign]
         exchange.create_stoploss = self.create  # type: ignore[method-assign, assignment]
         exchange.fetch_stoploss_order = self.fetch  # type: ignore[method-assign]
         exchange.cancel_stoploss_order = self.cancel  # type: ignore[method-assign]
@@ -99,6 +106,31 @@ class StopDesk:
             if held.need is None:
                 self._keeper.mend(held)  # what stood beside it must not hit the next position
         return {}
+
+    def orders(
+        self, pair: str, since: datetime, params: dict[str, Any] | None = None
+    ) -> list[CcxtOrder]:
+        """Return a pair's orders; what a stop on record became is told under the stop's id.
+
+        Freqtrade looks here for the order that closed a position. It knows its stops by their own
+        ids only, and would take such an order for one no trade has.
+
+        Raises:
+            TemporaryError: If the exchange does not answer.
+        """
+        stops = {}
+        try:
+            for order_id in stops_since(pair, since):
+                stop = self._keeper.line.find_stop(pair, order_id=order_id)
+                if stop is not None and (child := child_id(stop)):
+                    stops[child] = stop
+        except LineError as error:
+            raise TemporaryError(f"orders of {pair}: {error}") from error
+        found = self._fetch_orders(pair, since, params)
+        return [
+            as_booked(stops[order["id"]], order) if order["id"] in stops else order
+            for order in found
+        ]
 
     @staticmethod
     def _learn(held: Held) -> None:

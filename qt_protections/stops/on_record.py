@@ -1,13 +1,16 @@
-"""What Freqtrade's records say of a pair's stops, where the exchange cannot be asked for a list."""
+"""What Freqtrade's records say of a pair's stops."""
+
+from datetime import datetime
 
 from freqtrade.persistence import Order, Trade
+from sqlalchemy import or_, select
 
 from qt_protections.stops.book import Held
 from qt_protections.stops.stop import Stop
 
 
 def read_stops(held: Held, trade: Trade | None) -> None:
-    """Bring the book up to date with what Freqtrade saw, cancelled or placed by itself.
+    """Bring the book up to date with what Freqtrade saw, where the exchange cannot list them.
 
     Args:
         held: The pair's page of the book. A stop that no trade has on record yet stays on it.
@@ -19,6 +22,16 @@ def read_stops(held: Held, trade: Trade | None) -> None:
     for row in trade.open_sl_orders:
         if held.stop_of(row.order_id) is None and row.order_id not in held.dropped:
             held.stops.append(_stop_of(row, is_short=trade.is_short))
+
+
+def stops_since(pair: str, since: datetime) -> list[str]:
+    """Return the ids of a pair's stops, of whichever trade, that were live or filled since then."""
+    rows = select(Order.order_id).where(
+        Order.ft_pair == pair,
+        Order.ft_order_side == "stoploss",
+        or_(Order.ft_is_open, Order.order_filled_date >= since),
+    )
+    return list(Order.session.scalars(rows))
 
 
 def _has_ended(stop: Stop) -> bool:

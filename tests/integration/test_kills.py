@@ -1,10 +1,12 @@
 """A bot that was killed at the worst moment, and what the next start's first loop makes of it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
+from freqtrade.rpc.rpc import RPC
 
 from tests.integration.hands import Killed, guarding, keeper, kill, trade_by_hand
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
@@ -16,8 +18,10 @@ def same(rig: Rig) -> dict[str, Any]:
     return {"db_url": f"sqlite:///{rig.folder / 'trades.sqlite'}"}
 
 
-def die_at_entry(rig: Rig, bot: FreqtradeBot, *, sent: bool) -> None:
-    """Enter BTC, and be killed just before or just after the request."""
+def die_at_order(
+    rig: Rig, bot: FreqtradeBot, order: Callable[[], object], *, sent: bool = True
+) -> None:
+    """Order something, and be killed just before or just after the request."""
     api: Any = bot.exchange._api
     create_order = api.create_order
 
@@ -28,8 +32,13 @@ def die_at_entry(rig: Rig, bot: FreqtradeBot, *, sent: bool) -> None:
 
     api.create_order = create_and_die
     with pytest.raises(Killed):
-        force_entry(bot, BTC)
+        order()
     kill(rig, bot)
+
+
+def die_at_entry(rig: Rig, bot: FreqtradeBot, *, sent: bool) -> None:
+    """Enter BTC, and be killed just before or just after the request."""
+    die_at_order(rig, bot, lambda: force_entry(bot, BTC), sent=sent)
 
 
 def assert_whole(rig: Rig, trade: Trade, stops: int = 1) -> None:
@@ -274,3 +283,29 @@ def test_a_lost_second_entry_stays_covered_when_the_first_was_trailed_out(
     (trade,) = Trade.get_open_trades()
     assert trade.amount == pytest.approx(left) == pytest.approx(rig.position("BTCUSDT"))
     assert naked_max(rig) == 0
+
+
+@pytest.mark.parametrize("stopped_before", [True, False], ids=["after a stopped trade", "alone"])
+def test_an_exit_that_was_never_put_on_record_closes_its_trade(
+    rig: Rig, same: dict[str, Any], stopped_before: bool
+) -> None:
+    """And it alone: the order an earlier trade's stop became is on that trade's record already."""
+    first = rig.bot(**same)
+    if stopped_before:
+        force_entry(first, BTC)
+        rig.move("BTCUSDT", 0.97)
+        first.process()
+        assert Trade.get_open_trades() == []
+    trade = force_entry(first, BTC)
+    assert trade is not None
+    die_at_order(rig, first, lambda: RPC(first)._rpc_force_exit(str(trade.id)))
+    assert rig.position("BTCUSDT") == 0
+    bot = rig.bot(**same)
+    bot.process()
+    assert Trade.get_open_trades() == []
+    last = Trade.get_trades().all()[-1]
+    (entry,) = [order for order in last.orders if order.ft_order_side == "buy"]
+    (exit_,) = [order for order in last.orders if order.ft_order_side == "sell"]
+    assert exit_.safe_filled == entry.safe_filled > 0
+    assert last.exit_reason == "sold_on_exchange"
+    assert rig.live_stops("BTCUSDT") == []

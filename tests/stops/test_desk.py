@@ -8,8 +8,10 @@ from freqtrade.exceptions import InsufficientFundsError, TemporaryError
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade, init_db
 
+from qt_protections.stops.adoption import add_stop
 from qt_protections.stops.book import Fill, Held
 from qt_protections.stops.desk import StopDesk
+from qt_protections.stops.stop import Stop
 from tests.stops.guards import Guards, guards
 from tests.stops.offline import offline_exchange
 from tests.stops.paper import BTC, LOST
@@ -195,3 +197,36 @@ def test_everything_goes_once_the_trade_is_closed(
     Trade.commit()
     exchange.cancel_stoploss_order(stop, BTC)
     assert on_paper.live() == []
+
+
+# orders
+
+
+def test_what_a_stop_became_is_told_under_the_stops_id(
+    on_paper: Guards, tmp_path: Path, trade: Trade
+) -> None:
+    """Whichever trade has the stop on record: another must not book it as an exit of its own."""
+    stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
+    on_paper.paper.size[BTC] = 1.0
+    add_stop(trade, Stop.of(BTC, on_paper.paper.stops[stop]))
+    Trade.commit()
+    on_paper.paper.trigger(stop)
+    other = on_paper.paper.orders[on_paper.paper.enter(BTC, 1.0)]
+    made = offline_exchange(tmp_path, "binance", "futures")
+    made.fetch_orders = lambda *_: list(on_paper.paper.orders.values())  # type: ignore[method-assign]
+    StopDesk(made, on_paper.keeper)
+    child, entry = made.fetch_orders(BTC, trade.open_date_utc)
+    assert (child["id"], child["status"], child["filled"]) == (stop, "closed", 1.0)
+    assert entry == other
+
+
+def test_silence_about_a_stop_leaves_the_search_for_the_next_loop(
+    on_paper: Guards, exchange: Exchange, trade: Trade
+) -> None:
+    """Freqtrade rolls back and asks again."""
+    stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
+    add_stop(trade, Stop.of(BTC, on_paper.paper.stops[stop]))
+    Trade.commit()
+    on_paper.paper.before["find_stop"].append(LOST)
+    with pytest.raises(TemporaryError):
+        exchange.fetch_orders(BTC, trade.open_date_utc)
