@@ -2,6 +2,7 @@
 
 import logging
 import math
+from dataclasses import dataclass
 from datetime import datetime
 
 from qt_protections.rules.regime import Trend
@@ -11,10 +12,38 @@ from qt_protections.snapshots import Signal, symbol_of
 logger = logging.getLogger(__name__)
 
 
-class Announcer:
-    """Says each thing once per candle."""
+@dataclass(slots=True)
+class Refused:
+    """A refusal of one rule on one pair, as often as it was said.
 
-    def __init__(self) -> None:
+    Attributes:
+        pair: Freqtrade's pair.
+        denial: The last one, with its facts.
+        at: The open time (UTC) of the candle it was last said in; None before the first loop.
+        count: In how many candles.
+    """
+
+    pair: str
+    denial: Denial
+    at: datetime | None
+    count: int = 0
+
+
+class Announcer:
+    """Says each thing once per candle, and counts what it said.
+
+    Attributes:
+        refused: Every refusal so far, by pair and code.
+    """
+
+    def __init__(self, *, speaks: bool = True) -> None:
+        """Begin.
+
+        Args:
+            speaks: Whether it writes to the log; a backtest of years only counts.
+        """
+        self.refused: dict[tuple[str, DenyCode], Refused] = {}
+        self._speaks = speaks
         self._candle: datetime | None = None
         self._said: set[tuple[str, str]] = set()
         self._regime_said: str | None = None
@@ -27,7 +56,24 @@ class Announcer:
 
     def refusal(self, pair: str, denial: Denial, confidence: float = math.nan) -> None:
         """Say that an entry was refused."""
+        if (pair, denial.code) not in self._said:
+            refused = self.refused.setdefault(
+                (pair, denial.code), Refused(pair, denial, self._candle)
+            )
+            refused.denial, refused.at = denial, self._candle
+            refused.count += 1
         self._once(pair, denial.code, _refusal(symbol_of(pair), denial, confidence))
+
+    def cut(self, pair: str, wanted: float, amount: float, loss: float) -> None:
+        """Say that an entry was made smaller at the door."""
+        if self._speaks:
+            logger.info(
+                "[SAFETY] %s: entry of %.8g cut to %.8g, which loses %.4g at its stop",
+                symbol_of(pair),
+                wanted,
+                amount,
+                loss,
+            )
 
     def rare_short(self, pair: str, signal: Signal) -> None:
         """Say that a short passes although the market rises."""
@@ -53,6 +99,8 @@ class Announcer:
     def _once(self, subject: str, what: str, line: str) -> None:
         if (subject, what) not in self._said:
             self._said.add((subject, what))
+            if not self._speaks:
+                return
             logger.warning(line) if what == DenyCode.GATE_FAILED else logger.info(line)
 
 

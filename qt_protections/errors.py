@@ -3,10 +3,12 @@
 OperationalException        stops the bot
   GuardNotInstalled         the guard cannot do its work here; the text says why and what to do
 DependencyException         drops one entry, the loop goes on
-  EntryRefused              a rule, or the exchange, refused the entry or its stop
+  EntryRefused              a rule, or the exchange, refused the entry or its stop; an RPCException
+                            as well, whose text Telegram and the REST API show to who forced it
 """
 
 from freqtrade.exceptions import DependencyException, OperationalException
+from freqtrade.rpc.rpc import RPCException
 
 from qt_protections.rules.verdict import Denial
 
@@ -18,9 +20,15 @@ class GuardNotInstalled(OperationalException, ImportError):  # noqa: N818  state
     """
 
 
-class EntryRefused(DependencyException):
+#: Telegram gets the text as HTML, and loses a message with an angle bracket in it.
+_NO_MARKUP = str.maketrans("<>&", "()+")
+
+
+class EntryRefused(DependencyException, RPCException):
     """An entry was refused before it reached the exchange."""
 
     def __init__(self, pair: str, denial: Denial) -> None:
-        super().__init__(f"{pair}: {denial}")
+        text = f"Entry of {pair} refused, {denial}".translate(_NO_MARKUP)
+        super().__init__(text)
+        self.message = text
         self.denial = denial

@@ -1,20 +1,22 @@
 """The entry rules, asked with what Freqtrade knows; what cannot be judged is refused."""
 
 import logging
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import pandas as pd
-from freqtrade.data.dataprovider import DataProvider
 
+from qt_protections import locks
 from qt_protections.announcer import Announcer
 from qt_protections.confidence.column import confidences
-from qt_protections.market import LIVE_MODES, LOCAL_DISTANCE, REGIME
+from qt_protections.market import LOCAL_DISTANCE, REGIME
+from qt_protections.rules.exposure import Exposure, base_of
 from qt_protections.rules.regime import Regime
 from qt_protections.rules.short_gate import ShortGate
 from qt_protections.rules.stacking import StackingLimit
-from qt_protections.rules.verdict import Denial, DenyCode
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
-from qt_protections.snapshots import Signal, base_of, entries_held, last_signal
+from qt_protections.snapshots import Signal, Signals
 
 logger = logging.getLogger(__name__)
 
@@ -23,39 +25,63 @@ RARE_SHORT_TAG = "rare_short"
 
 
 class Gates:
-    """The short gate and the stacking limit, for one entry or for a whole frame of signals."""
+    """Short gate, stacking limit and locks, for one entry or for a whole frame of signals."""
 
     def __init__(
-        self, settings: Settings, dp: DataProvider, timeframe: str, announcer: Announcer
+        self,
+        settings: Settings,
+        signals: Signals,
+        announcer: Announcer,
+        exposures: Callable[[], Sequence[Exposure]],
     ) -> None:
+        """Take what the rules ask for.
+
+        Args:
+            settings: The guard's.
+            signals: What the newest candles say.
+            announcer: Who says what was refused.
+            exposures: Gives every position and entry under way that counts.
+        """
         self._short_gate = ShortGate(settings.uptrend_short_exception_conf)
         self._limit = StackingLimit(settings.max_positions_per_symbol)
         self._column = settings.confidence_column
-        self._dp = dp
-        self._timeframe = timeframe
+        self._signals = signals
         self._announcer = announcer
+        self._exposures = exposures
 
-    def entry(self, pair: str, *, is_short: bool) -> Denial | None:
-        """Judge one more entry on a pair; announce the refusal, or the rare short that passes."""
+    def entry(self, pair: str, now: datetime, *, is_short: bool) -> Denial | None:
+        """Judge one more entry on a pair; announce the refusal, or the rare short that passes.
+
+        Args:
+            pair: Freqtrade's pair.
+            now: UTC; the wall clock, in backtests the candle's open.
+            is_short: Side of the entry.
+        """
         signal = Signal.unknown()
         try:
-            signal = self._signal(pair)
-            denial = self._limit.check(entries_held(base_of(pair)))
+            signal = self._signals.newest(pair)
+            denial = self._limit.check(self.entries_held(pair))
             if denial is None and is_short:
                 denial = self._short(signal)
-        except Exception:
+            if denial is None:
+                denial = locks.denial(pair, now, is_short=is_short)
+        except Exception as error:
             logger.exception("The entry gate failed for %s.", pair)
-            denial = Denial(DenyCode.GATE_FAILED, "the gate failed, so the entry is refused")
+            denial = deny(DenyCode.GATE_FAILED, gate="the entry gate", error=repr(error))
         if denial is not None:
             self._announcer.refusal(pair, denial, signal.confidence)
         elif is_short and signal.regime is Regime.UPTREND and not self._short_gate.is_off:
             self._announcer.rare_short(pair, signal)
         return denial
 
+    def entries_held(self, pair: str) -> int:
+        """Return the entries, filled or waiting, that the symbol of a pair holds over all pairs."""
+        return sum(e.entries for e in self._exposures() if e.symbol == base_of(pair))
+
     def short_passes(self, pair: str) -> bool:
         """Whether the pair's newest signal may go short; not when it cannot be judged."""
         try:
-            return self._short(self._signal(pair)) is None
+            return self._short(self._signals.newest(pair)) is None
         except Exception:
             logger.exception("The short gate failed for %s.", pair)
             return False
@@ -81,27 +107,18 @@ class Gates:
         tags = frame["enter_tag"] if "enter_tag" in frame.columns else pd.Series("", frame.index)
         tags = tags.fillna("").astype(str)
         frame["enter_tag"] = tags.where(~rare, (tags + f" {RARE_SHORT_TAG}").str.strip())
-        if refused.iloc[-1] and self._is_live:
+        if refused.iloc[-1] and self._signals.live:
             self._announce_refused_short(frame, pair)
         return frame
 
     def _announce_refused_short(self, frame: pd.DataFrame, pair: str) -> None:
-        signal = last_signal(frame, self._column, self._timeframe)
+        signal = self._signals.of(frame)
         denial = self._short(signal)
         if denial is not None:
             self._announcer.refusal(pair, denial, signal.confidence)
 
     def _short(self, signal: Signal) -> Denial | None:
         return self._short_gate.check(signal.regime, signal.local_distance, signal.confidence)
-
-    def _signal(self, pair: str) -> Signal:
-        frame, _ = self._dp.get_analyzed_dataframe(pair, self._timeframe)
-        now = datetime.now(UTC) if self._is_live else None
-        return last_signal(frame, self._column, self._timeframe, now)
-
-    @property
-    def _is_live(self) -> bool:
-        return self._dp.runmode in LIVE_MODES
 
 
 def _without(frame: pd.DataFrame, refused: pd.Series) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from freqtrade.strategy.interface import IStrategy
 from qt_protections import locks
 from qt_protections.hooks import verify_hooks
 from qt_protections.market import LOCAL_DISTANCE, REGIME
+from qt_protections.planner import Wish
 from qt_protections.post import Post
 from qt_protections.rules.regime import Regime, TrendRule
 from qt_protections.settings import CONFIG_BLOCK, SettingsError, load_settings
@@ -74,9 +75,7 @@ class QTGuard(IStrategy):
         try:
             super().bot_loop_start(current_time, **kwargs)
         finally:
-            if self._qt.stops is not None:
-                self._qt.announcer.new_candle(timeframe_to_prev_date(self.timeframe, current_time))
-                self._qt.stops.loop()
+            self._qt.loop_begins(timeframe_to_prev_date(self.timeframe, current_time))
 
     def ft_bot_cleanup(self) -> None:
         """End the watch, whether the bot ends or reloads; every stop that protects stays."""
@@ -144,53 +143,51 @@ class QTGuard(IStrategy):
 
     def confirm_trade_entry(self, *args: Any, **asked: Any) -> bool:
         """Ask the gates for every new trade, forced ones included, then the wrapped strategy."""
-        pair = asked["pair"]
-        if self._qt.gates.entry(pair, is_short=asked["side"] == "short") is not None:
+        pair, tag = asked["pair"], asked.get("entry_tag")
+        is_short = asked["side"] == "short"
+        if not self._qt.passes(pair, asked["current_time"], tag, is_short=is_short):
             return False
         if self._qt.stops is not None:
-            self._qt.stops.tag(pair, asked.get("entry_tag"))
+            self._qt.stops.tag(pair, tag)
         try:
             return super().confirm_trade_entry(*args, **asked)
-        except Exception:
+        except Exception as error:
             # Freqtrade takes an error here for a yes.
             logger.exception("confirm_trade_entry of the strategy failed: %s is refused.", pair)
-            return False
+            return self._qt.refused_by_error(pair, "confirm_trade_entry", error, tag)
+
+    def leverage(self, *args: Any, **asked: Any) -> float:
+        """Return the wrapped strategy's leverage, or what keeps liquidation beyond the stop."""
+        wanted = min(super().leverage(*args, **asked), asked["max_leverage"])
+        return self._qt.planner.leverage(asked["pair"], wanted, is_short=asked["side"] == "short")
 
     def custom_stake_amount(self, *args: Any, **asked: Any) -> float:
         """Return what the wrapped strategy stakes, at most what the risk allows."""
-        pair = asked["pair"]
+        pair, tag = asked["pair"], asked.get("entry_tag")
+        wish = Wish(pair, asked["side"] == "short", asked["current_rate"], asked["leverage"])
+        wanted: Any = 0.0
         try:
             wanted = super().custom_stake_amount(*args, **asked)
-        except Exception:
+        except Exception as error:
             # Freqtrade would take its default stake instead.
             logger.exception("custom_stake_amount of the strategy failed: %s is refused.", pair)
-            return 0.0
-        return self._qt.capped_stake(
-            wanted,
-            pair,
-            asked["current_rate"],
-            asked["leverage"],
-            is_short=asked["side"] == "short",
-            min_stake=asked["min_stake"],
-        )
+            goes_on = self._qt.refused_by_error(pair, "custom_stake_amount", error, tag)
+            return float(asked["proposed_stake"]) if goes_on else 0.0
+        return self._qt.capped_stake(wanted, wish, asked["current_time"], asked["min_stake"], tag)
 
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""
-        answer = super().adjust_trade_position(*args, **asked)
+        answer = super().adjust_trade_position(*args, **asked) if self._qt.adjusts else None
         stake, tag = answer if isinstance(answer, tuple) else (answer, None)
-        if stake is None or stake <= 0:
+        trade, now = asked["trade"], asked["current_time"]
+        if stake is None or stake == 0:
+            stake, tag = self._qt.repeated(trade, asked["current_entry_rate"])
+        if stake <= 0:
             return answer
-        trade = asked["trade"]
-        if self._qt.gates.entry(trade.pair, is_short=trade.is_short) is not None:
+        if not self._qt.passes(trade.pair, now, tag, is_short=trade.is_short):
             return None
-        stake = self._qt.capped_stake(
-            stake,
-            trade.pair,
-            asked["current_entry_rate"],
-            trade.leverage,
-            is_short=trade.is_short,
-            min_stake=asked["min_stake"],
-        )
+        wish = Wish(trade.pair, trade.is_short, asked["current_entry_rate"], trade.leverage)
+        stake = self._qt.capped_stake(stake, wish, now, asked["min_stake"], tag)
         return (stake, tag) if stake > 0 else None
 
     # Stops
@@ -211,6 +208,7 @@ class QTGuard(IStrategy):
         stops = self._qt.stops
         if after_fill and stops is not None:
             stops.filled(trade)
+        self._qt.set_planned_stop(trade)
         trailing, glance = self._qt.trailing, Glance(current_time, current_rate, low, high)
         follows = trailing is not None and trailing.may_follow(trade, glance)
         super().ft_stoploss_adjust(

@@ -5,12 +5,14 @@ from datetime import datetime
 
 from freqtrade.constants import Config
 from freqtrade.persistence import PairLocks
+from freqtrade.persistence.pairlock import PairLock
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ProtectionResolver
 
 from qt_protections.errors import GuardNotInstalled
 from qt_protections.protections import FOLDER
 from qt_protections.protections.context import KEY, ProtectionContext
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 
 GLOBAL_REGIME = "QtGlobalRegime"
 SYMBOL_STACKING = "QtSymbolStacking"
@@ -69,11 +71,33 @@ def release(now: datetime) -> None:
 
 def only_regime_locks(pair: str, until: datetime, side: str) -> bool:
     """Whether nothing but the global regime locks the pair's side at `until` (UTC)."""
-    locks = [
-        *PairLocks.get_pair_locks(pair, until, side),
-        *PairLocks.get_pair_locks("*", until, side),
+    return all(
+        _is_ours(lock.reason or "", (GLOBAL_REGIME,)) for lock in _standing(pair, until, side)
+    )
+
+
+def denial(pair: str, now: datetime, *, is_short: bool) -> Denial | None:
+    """Return the refusal of an entry on a pair that somebody else's lock stands on.
+
+    The guard's own locks say what its rules said when they were set; the rules are asked anew.
+    """
+    side = "short" if is_short else "long"
+    for lock in _standing(pair, now, side):
+        if not _is_ours(lock.reason or "", (GLOBAL_REGIME, SYMBOL_STACKING)):
+            return deny(
+                DenyCode.PAIR_LOCKED,
+                until=lock.lock_end_time,
+                reason=lock.reason or "no reason given",
+                lock_id=lock.id,
+            )
+    return None
+
+
+def _standing(pair: str, now: datetime, side: str) -> list[PairLock]:
+    return [
+        *PairLocks.get_pair_locks(pair, now, side),
+        *PairLocks.get_pair_locks("*", now, side),
     ]
-    return all(_is_ours(lock.reason or "", (GLOBAL_REGIME,)) for lock in locks)
 
 
 def _is_ours(reason: str, names: tuple[str, ...]) -> bool:

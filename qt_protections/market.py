@@ -3,13 +3,16 @@
 import logging
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
+import talib.abstract as ta
 from freqtrade.constants import Config
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import load_pair_history
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exchange import timeframe_to_seconds
 
+from qt_protections.rules.correlation import BetaRule, Group
 from qt_protections.rules.regime import (
     UNKNOWN_TREND,
     Regime,
@@ -25,6 +28,8 @@ logger = logging.getLogger(__name__)
 #: Columns the guard adds to every frame.
 REGIME = "qt_regime"
 LOCAL_DISTANCE = "qt_local_distance"
+#: ATR over close; where stops are taken from it only.
+ATR = "qt_atr"
 
 LIVE_MODES = (RunMode.LIVE, RunMode.DRY_RUN)
 
@@ -37,26 +42,48 @@ class Market:
         self._config = config
         self._settings = settings
         self._rule = TrendRule()
+        self._beta_rule = BetaRule(settings.group_beta)
         self._histories: dict[tuple[str, str], tuple[tuple[int, object], pd.DataFrame]] = {}
         self._stored: dict[tuple[str, str], pd.DataFrame] = {}
         self.regime_pair = settings.regime_pair_for(config["stake_currency"])
 
     def informative_pairs(self) -> list[tuple[str, str]]:
         """Return the (pair, interval) candles the trends need."""
-        local = [(pair, self._settings.local_interval) for pair in whitelist(self._dp)]
-        return [(self.regime_pair, self._settings.regime_timeframe), *local]
+        local = self._settings.local_interval
+        wanted = [(pair, local) for pair in whitelist(self._dp)]
+        if self._settings.max_group_risk is not None:
+            wanted.append((self.regime_pair, local))
+        return [(self.regime_pair, self._settings.regime_timeframe), *wanted]
 
     def add_columns(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
         """Return the frame with what was known of both trends when each of its candles closed."""
         closes = frame["date"] + length_of(self._config["timeframe"])
         regime = self._known_at(closes, self.regime_pair, self._settings.regime_timeframe)
         local = self._known_at(closes, pair, self._settings.local_interval)
-        return frame.assign(
-            **{
-                REGIME: regime["regime"].to_numpy(),
-                LOCAL_DISTANCE: local["distance"].to_numpy(),
-            }
+        columns: dict[str, np.ndarray | pd.Series] = {
+            REGIME: regime["regime"].to_numpy(),
+            LOCAL_DISTANCE: local["distance"].to_numpy(),
+        }
+        if (candles := self._settings.stop_atr) is not None:
+            columns[ATR] = ta.ATR(frame, timeperiod=candles) / frame["close"]
+        return frame.assign(**columns)
+
+    def beta(self, pair: str, now: datetime) -> float:
+        """Return a symbol's beta to the regime's pair as known at `now` (UTC); NaN is unknown."""
+        interval = self._settings.local_interval
+        return self._beta_rule.beta(
+            self._closes(pair, interval, now), self._closes(self.regime_pair, interval, now)
         )
+
+    def group(self, pair: str, now: datetime, *, is_short: bool) -> Group | None:
+        """Return what the market has to do for a position to lose; None if neither matters."""
+        return self._beta_rule.group(self.beta(pair, now), is_short=is_short)
+
+    def _closes(self, pair: str, interval: str, now: datetime) -> pd.Series:
+        candles = self._candles(pair, interval)
+        known = candles[candles["date"] + length_of(interval) <= now]
+        known = known.iloc[-self._beta_rule.candles - 1 :]
+        return known.set_index("date")["close"]
 
     def global_trend(self, now: datetime) -> Trend:
         """Return the reference pair's trend as known at `now` (UTC)."""

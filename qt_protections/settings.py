@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
 from pydantic import (
@@ -19,8 +19,10 @@ from pydantic import (
     BeforeValidator,
     Field,
     ValidationError,
+    ValidationInfo,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    field_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -31,6 +33,12 @@ CONFIG_BLOCK = "qt"
 
 #: Freqtrade's candle intervals that can serve as a regime's; one month has no fixed length.
 Timeframe = Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d"]
+
+#: Where a stop's distance comes from.
+StopSource = Literal["strategy", "fixed", "atr"]
+
+#: What equity is, when a share of it is put at risk.
+RiskEquity = Literal["balance", "balance_less_open_risk"]
 
 #: When a position's stop goes out.
 StopPlacement = Literal["auto", "before_entry", "on_fill"]
@@ -122,11 +130,73 @@ class Settings(BaseSettings):
         description="gain from which the stop trails, in multiples of the initial risk (entry to "
         "initial stop); 0 trails from the fill",
     )
+    stop_source: Annotated[StopSource, Unit("source")] = Field(
+        "strategy",
+        description="where a stop's distance comes from: the strategy's stoploss, stop_fixed, or "
+        "stop_atr_multiple times the ATR",
+    )
+    stop_fixed: Annotated[Number, Field(ge=0.05, le=50.0), Unit("% of price")] = Field(
+        1.0, description="entry to stop, if stop_source is fixed"
+    )
+    stop_atr_multiple: Annotated[Number, Field(ge=0.1, le=20.0), Unit("ATR")] = Field(
+        2.0, description="entry to stop, if stop_source is atr"
+    )
+    stop_atr_candles: Annotated[Count, Field(ge=2, le=500), Unit("candles")] = Field(
+        14, description="candles of the strategy's own interval the ATR is taken from"
+    )
+    min_stop: Annotated[Number, Field(ge=0.0, le=10.0), Unit("% of price")] = Field(
+        0.2, description="no stop is set closer to its entry, whatever its source"
+    )
+    max_stop: Annotated[Number, Field(ge=0.1, le=50.0), Unit("% of price")] = Field(
+        10.0, description="no stop is set farther from its entry, whatever its source"
+    )
+    stop_slippage: Annotated[Number, Field(ge=0.0, le=5.0), Unit("% of price")] = Field(
+        0.05, description="how far beyond its trigger a stop is expected to fill; sizes count it in"
+    )
     risk_per_trade: Annotated[Number, Field(ge=0.1, le=2.0), Unit("% of equity")] = Field(
         0.75, description="share of equity lost if the stop is hit, costs included"
     )
+    risk_equity: Annotated[RiskEquity, Unit("equity")] = Field(
+        "balance",
+        description="what the shares are of: the balance without unrealised profit, or that less "
+        "what the open positions may lose at their stops",
+    )
+    max_open_risk: Annotated[Number, Field(ge=0.1, le=100.0), Unit("% of equity")] = Field(
+        3.0, description="share of equity all positions together may lose at their stops"
+    )
+    max_group_risk: Annotated[Number | None, Field(ge=0.1, le=100.0), Unit("% of equity")] = Field(
+        None,
+        description="the same for positions that lose when the regime's pair moves the same way; "
+        "null: no such limit",
+    )
+    group_beta: Annotated[Number, Field(ge=0.0, le=5.0), Unit("beta")] = Field(
+        0.5,
+        description="beta to the regime's pair from which a symbol counts as moving with it; an "
+        "unknown beta counts as 1",
+    )
+    liquidation_buffer: Annotated[
+        Number, Field(ge=0.0, le=500.0), Unit("% of the stop's distance")
+    ] = Field(
+        25.0,
+        description="how much farther than its stop a position must be from its liquidation; "
+        "leverage is lowered until it is",
+    )
     max_positions_per_symbol: Annotated[Count, Field(ge=1, le=5), Unit("entries")] = Field(
         2, description="entries one symbol (base currency) may hold at once"
+    )
+    stack_entries: Annotated[bool, Unit("switch")] = Field(
+        False,
+        description="whether a signal that repeats adds an entry to its position, up to the limits",
+    )
+    stack_distance: Annotated[Number, Field(ge=0.0, le=10.0), Unit("R")] = Field(
+        0.5,
+        description="how far the price must be from the last entry for a signal to add another, in "
+        "multiples of the initial risk",
+    )
+    count_foreign_positions: Annotated[bool, Unit("switch")] = Field(
+        True,
+        description="whether positions no trade accounts for (opened by hand or another bot) count "
+        "toward the limits",
     )
     uptrend_short_exception_conf: Annotated[Number, Field(ge=0.0, le=1.0), Unit("ratio")] = Field(
         0.65, description="least confidence of the rare short; 0.0 switches short blocking off"
@@ -156,10 +226,22 @@ class Settings(BaseSettings):
         """Let the environment win over the configuration, which comes as init arguments."""
         return env_settings, init_settings
 
+    @field_validator("max_stop")
+    @classmethod
+    def _leaves_room(cls, value: float, info: ValidationInfo) -> float:
+        if value < info.data.get("min_stop", 0.0):
+            raise ValueError(f"must not be below min_stop, which is {info.data['min_stop']}")
+        return value
+
     @property
     def risk_ratio(self) -> float:
         """`risk_per_trade` as a ratio of equity."""
         return self.risk_per_trade / 100
+
+    @property
+    def stop_atr(self) -> int | None:
+        """Candles of the ATR that stops are taken from; None if they are not."""
+        return self.stop_atr_candles if self.stop_source == "atr" else None
 
     @property
     def local_interval(self) -> str:
@@ -310,4 +392,7 @@ def _choices(field: FieldInfo) -> str:
     """Return what a setting that is no number may be."""
     if _unit(field) == "interval":
         return "1m .. 1d"
-    return ", ".join(map(str, get_args(field.annotation))) if _unit(field) == "moment" else "text"
+    if field.annotation is bool:
+        return "true, false"
+    is_choice = get_origin(field.annotation) is Literal
+    return ", ".join(get_args(field.annotation)) if is_choice else "text"

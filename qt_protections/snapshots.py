@@ -1,14 +1,17 @@
 """What the rules need to know of Freqtrade's trades and frames, as plain numbers."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
+from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import timeframe_to_seconds
 from freqtrade.persistence import LocalTrade, Trade
 
 from qt_protections.confidence.column import confidences
-from qt_protections.market import LOCAL_DISTANCE, REGIME
+from qt_protections.market import ATR, LIVE_MODES, LOCAL_DISTANCE, REGIME, length_of
+from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.regime import Regime
 
 
@@ -19,6 +22,7 @@ class Signal:
     regime: Regime
     local_distance: float
     confidence: float
+    atr_ratio: float = float("nan")
 
     @classmethod
     def unknown(cls) -> "Signal":
@@ -46,12 +50,43 @@ def last_signal(
     if now is not None and now - row["date"] > news:
         return Signal.unknown()
     confidence = float(confidences(frame.iloc[-1:], column).iloc[0])
-    return Signal(Regime(row[REGIME]), float(row[LOCAL_DISTANCE]), confidence)
+    atr_ratio = float(row[ATR]) if ATR in frame.columns else float("nan")
+    return Signal(Regime(row[REGIME]), float(row[LOCAL_DISTANCE]), confidence, atr_ratio)
 
 
-def base_of(pair: str) -> str:
-    """Return the base currency, which is what this project calls a symbol."""
-    return pair.split("/", maxsplit=1)[0]
+class Signals:
+    """The newest candles of the strategy's frames."""
+
+    def __init__(self, dp: DataProvider, column: str, timeframe: str) -> None:
+        """Take Freqtrade's frames, the confidence column and the strategy's interval."""
+        self._dp = dp
+        self._column = column
+        self._timeframe = timeframe
+        self.live = dp.runmode in LIVE_MODES
+
+    def of(self, frame: pd.DataFrame) -> Signal:
+        """Return what the newest row of a frame says, however old it is."""
+        return last_signal(frame, self._column, self._timeframe)
+
+    def newest(self, pair: str) -> Signal:
+        """Return what the newest candle of a pair says, as long as it is news."""
+        now = datetime.now(UTC) if self.live else None
+        return last_signal(self._frame(pair), self._column, self._timeframe, now)
+
+    def again(self, pair: str, since: datetime | None, *, is_short: bool) -> str | None:
+        """Return the tag of a pair's signal if it came after `since` (UTC); None without one."""
+        frame = self._frame(pair)
+        column = "enter_short" if is_short else "enter_long"
+        if frame.empty or column not in frame.columns or frame[column].iloc[-1] != 1:
+            return None
+        row = frame.iloc[-1]
+        if since is not None and row["date"] + length_of(self._timeframe) <= since:
+            return None
+        tag = row.get("enter_tag")
+        return tag if isinstance(tag, str) else ""
+
+    def _frame(self, pair: str) -> pd.DataFrame:
+        return self._dp.get_analyzed_dataframe(pair, self._timeframe)[0]
 
 
 def symbol_of(pair: str) -> str:
@@ -59,19 +94,31 @@ def symbol_of(pair: str) -> str:
     return pair.split(":", maxsplit=1)[0].replace("/", "")
 
 
-def entries_held(base: str) -> int:
-    """Return the entries, filled or waiting, that all open trades of one base hold together."""
-    trades = Trade.get_trades_proxy(is_open=True)
-    return sum(_entries(trade) for trade in trades if base_of(trade.pair) == base)
-
-
 def open_trade(pair: str) -> LocalTrade | None:
     """Return the pair's open trade; Freqtrade keeps one at most."""
     return next(iter(Trade.get_trades_proxy(pair=pair, is_open=True)), None)
 
 
-def _entries(trade: LocalTrade) -> int:
-    return sum(
-        order.ft_order_side == trade.entry_side and (order.ft_is_open or order.safe_filled > 0)
-        for order in trade.orders
+def exposures() -> list[Exposure]:
+    """Return what all open trades hold, with what their waiting entries may add."""
+    return [_exposure(trade) for trade in Trade.get_trades_proxy(is_open=True)]
+
+
+def _exposure(trade: LocalTrade) -> Exposure:
+    entries = [order for order in trade.orders if order.ft_order_side == trade.entry_side]
+    filled = trade.amount if trade.has_open_position else 0.0
+    waiting = [
+        (rest(order.safe_amount, order.safe_filled), order.safe_price)
+        for order in entries
+        if order.ft_is_open
+    ]
+    amount = total(filled, *(part for part, _ in waiting))
+    value = filled * trade.open_rate + sum(part * price for part, price in waiting)
+    return Exposure(
+        pair=trade.pair,
+        is_short=trade.is_short,
+        amount=amount,
+        entry=value / amount if amount else trade.open_rate,
+        stop=trade.stop_loss,
+        entries=sum(order.ft_is_open or order.safe_filled > 0 for order in entries),
     )

@@ -20,6 +20,7 @@ from qt_protections.protections.context import ProtectionContext
 from qt_protections.protections.qt_global_regime import QtGlobalRegime
 from qt_protections.rules.regime import Regime
 from qt_protections.settings import load_settings
+from qt_protections.snapshots import Signals
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -101,7 +102,9 @@ def test_no_candles_are_unknown(tmp_path: Path) -> None:
 def gates() -> Gates:
     """Return the gates of a backtest."""
     dp = DataProvider({"runmode": RunMode.BACKTEST}, None)  # type: ignore[typeddict-item]
-    return Gates(load_settings().settings, dp, "1h", Announcer())
+    return Gates(
+        load_settings().settings, Signals(dp, "confidence", "1h"), Announcer(), exposures=list
+    )
 
 
 def signals(**columns: object) -> pd.DataFrame:
@@ -216,7 +219,7 @@ def test_the_lock_says_what_it_does(
     store(tmp_path, BTC, "1h", closes)
     now = pd.Timestamp("2024-06-15 15:00", tz="UTC").to_pydatetime()
     settings = load_settings().settings
-    context = ProtectionContext(settings, market(tmp_path), live=True)
+    context = ProtectionContext(settings, market(tmp_path), lambda _pair: 0, live=True)
     entry = {"method": "QtGlobalRegime", "context": context}
     lock = QtGlobalRegime({"timeframe": "1h"}, entry).global_stop(now, "long", 0.0)  # type: ignore[typeddict-item]
     if said is None:

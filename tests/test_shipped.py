@@ -31,5 +31,5 @@ def test_the_readme_explains_every_setting() -> None:
     for setting in describe(load_settings()):
         (row,) = [line for line in readme.splitlines() if line.startswith(f"| `{setting.name}` ")]
         assert f"`{setting.environment}`" in row
-        assert setting.default is None or str(setting.default) in row
+        assert json.dumps(setting.default).strip('"') in row or setting.default is None
         assert setting.bounds == "text" or setting.bounds in row

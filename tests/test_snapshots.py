@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from qt_protections.market import LOCAL_DISTANCE, REGIME
+from qt_protections.rules.exposure import base_of
 from qt_protections.rules.regime import Regime
-from qt_protections.snapshots import base_of, last_signal, symbol_of
+from qt_protections.snapshots import last_signal, symbol_of
 
 OPENED = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 

@@ -1,6 +1,6 @@
 """What the guard tells its protections; it rides in their configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from freqtrade.exceptions import ConfigurationError
@@ -18,12 +18,14 @@ class ProtectionContext:
     Attributes:
         settings: The settings in force.
         market: The trends.
+        entries_held: Gives the entries that the symbol of a pair holds.
         live: Whether locks are wanted. Backtests gate the signals themselves: a lock a candle
             would make them quadratic, because every entry check scans all locks.
     """
 
     settings: Settings
     market: Market
+    entries_held: Callable[[str], int]
     live: bool
 
 

@@ -7,8 +7,8 @@ from freqtrade.constants import Config, LongShort
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
 from qt_protections.protections.context import context_of
+from qt_protections.rules.exposure import base_of
 from qt_protections.rules.stacking import StackingLimit
-from qt_protections.snapshots import base_of, entries_held
 
 
 class QtSymbolStacking(IProtection):
@@ -38,7 +38,7 @@ class QtSymbolStacking(IProtection):
         """Lock the pair until the next candle while its symbol is full."""
         if not self._context.live:
             return None
-        denial = self._limit.check(entries_held(base_of(pair)))
+        denial = self._limit.check(self._context.entries_held(pair))
         if denial is None:
             return None
         reason = (

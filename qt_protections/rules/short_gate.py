@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from qt_protections.rules.regime import Regime
-from qt_protections.rules.verdict import Denial, DenyCode
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +35,15 @@ class ShortGate:
         if self.is_off or regime in (Regime.SIDEWAYS, Regime.DOWNTREND):
             return None
         if regime is Regime.UNKNOWN:
-            return Denial(
-                DenyCode.SHORT_REGIME_UNKNOWN,
-                "global regime unknown: candles missing, stale or too few",
-            )
+            return deny(DenyCode.SHORT_REGIME_UNKNOWN)
         if self.is_exception(local_distance, confidence):
             return None
-        return Denial(DenyCode.SHORT_IN_UPTREND, self._objection(local_distance, confidence))
+        return deny(
+            DenyCode.SHORT_IN_UPTREND,
+            local_distance=local_distance,
+            confidence=confidence,
+            least=self.exception_conf,
+        )
 
     def allowed(
         self, regimes: pd.Series, local_distances: pd.Series, confidences: pd.Series
@@ -64,11 +65,3 @@ class ShortGate:
     def is_exception(self, local_distance: float, confidence: float) -> bool:
         """Whether a short in an uptrend earns the exception; NaN never does."""
         return local_distance < 0 and self.exception_conf <= confidence <= 1
-
-    def _objection(self, local_distance: float, confidence: float) -> str:
-        if not local_distance < 0:
-            place = "unknown" if np.isnan(local_distance) else f"{local_distance:+.2%}"
-            return f"the symbol is not below its own EMA200 ({place})"
-        if np.isnan(confidence):
-            return "the signal carries no confidence"
-        return f"confidence {confidence:.0%} is below {self.exception_conf:.0%}"

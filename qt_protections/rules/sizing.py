@@ -1,51 +1,130 @@
-"""The stake that loses a known share of equity at the stop."""
+"""How much one more entry may lose at its stop, and the amount that loses it."""
 
+import math
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
 
-from qt_protections.rules.verdict import Denial, DenyCode
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 
 
 @dataclass(frozen=True, slots=True)
-class RiskSizing:
-    """Sizes entries from the distance to their stop.
+class Risks:
+    """What stands to be lost already, in quote currency.
 
     Attributes:
-        risk_ratio: Share of equity lost if the stop is hit, fees of both fills included.
+        equity: The account's balance, without unrealised profit.
+        open_risk: What all positions lose at their stops.
+        position_risk: The same of the position that is added to; 0 for a new one.
+        average: Entry price of the position that is added to; None for a new one.
+        group_risk: What the positions of the same group lose; None if the entry is in no group.
+        benchmark: The pair the group moves with.
+    """
+
+    equity: float
+    open_risk: float = 0.0
+    position_risk: float = 0.0
+    average: float | None = None
+    group_risk: float | None = None
+    benchmark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What an entry may lose at its stop (quote currency, >= 0), and the limit that says so."""
+
+    loss: float
+    limit: DenyCode
+    facts: tuple[tuple[str, object], ...]
+
+    def too_small(self, stake: float, minimum: float) -> Denial:
+        """Return the denial of a stake that the exchange's minimum would raise."""
+        return deny(self.limit, stake=stake, minimum=minimum, **dict(self.facts))
+
+
+@dataclass(frozen=True, slots=True)
+class RiskBudget:
+    """Shares risk out among entries.
+
+    Attributes:
+        risk_ratio: Share of equity that one entry may lose.
+        max_open_ratio: Share of equity that all positions together may lose.
+        max_group_ratio: The same for positions of one group; None without such a limit.
+        less_open_risk: Whether what the open positions may lose is taken off the equity first.
     """
 
     risk_ratio: float
+    max_open_ratio: float
+    max_group_ratio: float | None = None
+    less_open_risk: bool = False
 
-    def stake(
-        self, *, equity: float, stop_distance: float, leverage: float, fee_ratio: float
-    ) -> float:
-        """Return the stake (quote currency) whose loss at the stop is `risk_ratio` of equity.
+    def room(self, risks: Risks, rate: float, *, averages_down: bool) -> Room:
+        """Return what one more entry may lose.
 
-        The loss on a notional N stopped at distance d is N * (d + fees of both fills), and the
-        notional is stake * leverage.
+        An entry into a gain has a share of its own. One that averages down may take no more than
+        its position has left of the share of one trade.
 
         Args:
-            equity: Account equity in quote currency, > 0.
-            stop_distance: Entry to stop, as a ratio of the entry price, > 0.
-            leverage: Notional over stake, >= 1.
-            fee_ratio: Taker fee of one fill, as a ratio of notional, >= 0.
+            risks: What stands to be lost already.
+            rate: Price of the entry, quote currency.
+            averages_down: Whether it is worse than the average of the position it is added to.
 
         Raises:
-            ValueError: If an input lies outside its bounds; NaN always does.
+            ValueError: If the equity is no number above 0.
         """
-        sound = equity > 0 and stop_distance > 0 and leverage >= 1 and fee_ratio >= 0
-        if not sound:
-            raise ValueError(
-                f"cannot size: equity {equity}, stop distance {stop_distance}, "
-                f"leverage {leverage}, fee {fee_ratio}"
+        if not risks.equity > 0:
+            raise ValueError(f"cannot size: equity {risks.equity}")
+        equity = risks.equity - (risks.open_risk if self.less_open_risk else 0.0)
+        share, most = equity * self.risk_ratio, equity * self.max_open_ratio
+        rooms = [
+            Room(share, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", self.risk_ratio),)),
+            Room(
+                most - risks.open_risk,
+                DenyCode.OPEN_RISK_FULL,
+                (("open_risk", risks.open_risk), ("limit", most)),
+            ),
+        ]
+        if averages_down:
+            facts: tuple[tuple[str, object], ...] = (
+                ("rate", rate),
+                ("average", risks.average),
+                ("position_risk", risks.position_risk),
+                ("limit", share),
             )
-        return equity * self.risk_ratio / ((stop_distance + 2 * fee_ratio) * leverage)
+            rooms.append(Room(share - risks.position_risk, DenyCode.AVERAGING_DOWN, facts))
+        if self.max_group_ratio is not None and risks.group_risk is not None:
+            limit = equity * self.max_group_ratio
+            facts = (
+                ("benchmark", risks.benchmark),
+                ("group_risk", risks.group_risk),
+                ("limit", limit),
+            )
+            rooms.append(Room(limit - risks.group_risk, DenyCode.GROUP_RISK_FULL, facts))
+        least = min(rooms, key=lambda room: room.loss)
+        return Room(max(0.0, least.loss), least.limit, least.facts)
 
-    def check(self, stake: float, min_stake: float | None) -> Denial | None:
-        """Refuse a stake below the exchange's minimum; Freqtrade would raise it, and the risk."""
-        if min_stake is None or stake >= min_stake:
-            return None
-        return Denial(
-            DenyCode.STAKE_TOO_SMALL,
-            f"stake {stake:.4g} is below the exchange's minimum {min_stake:.4g}: "
-            f"raising it would exceed the risk of {self.risk_ratio:.2%}",
-        )
+
+def amount_for(loss: float, loss_per_unit: float, step: float | None) -> float:
+    """Return the amount (base currency) that loses no more than `loss`, in whole steps.
+
+    Args:
+        loss: Quote currency, >= 0.
+        loss_per_unit: What one base unit loses at its stop, quote currency, > 0.
+        step: The contract's amount step; None where it has none.
+
+    Raises:
+        ValueError: If an input lies outside its bounds; NaN always does.
+    """
+    if not (0 <= loss < math.inf and loss_per_unit > 0):
+        raise ValueError(f"cannot size: loss {loss}, loss per unit {loss_per_unit}")
+    return whole_steps(loss / loss_per_unit, step)
+
+
+def whole_steps(amount: float, step: float | None) -> float:
+    """Return an amount cut to whole steps; what lacks a last binary digit only is whole."""
+    if not step:
+        return amount
+    steps = Decimal(repr(amount)) / Decimal(repr(step))
+    nearest = steps.to_integral_value()
+    if abs(steps - nearest) > Decimal("1e-9") * max(nearest, Decimal(1)):
+        nearest = steps.to_integral_value(ROUND_FLOOR)
+    return float(nearest * Decimal(repr(step)))

@@ -1,8 +1,8 @@
-"""How many entries one symbol may hold at once."""
+"""How many entries one symbol may hold at once, and when a signal that repeats adds another."""
 
 from dataclasses import dataclass
 
-from qt_protections.rules.verdict import Denial, DenyCode
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,29 @@ class StackingLimit:
         """Judge one more entry on a symbol that already holds `held` of them."""
         if held < self.max_positions:
             return None
-        return Denial(
-            DenyCode.SYMBOL_FULL, f"Already at max {self.max_positions} positions for this symbol"
-        )
+        return deny(DenyCode.SYMBOL_FULL, limit=self.max_positions)
+
+
+@dataclass(frozen=True, slots=True)
+class StackingRule:
+    """Tells where an entry stands to the position it is added to.
+
+    One R is the distance from the position's entry to its initial stop.
+
+    Attributes:
+        min_distance_r: How far from the last entry a signal that repeats may add another, in R.
+        slack_r: How far beyond the average an entry is not yet averaging down, in R: spread and
+            fills of a few levels are no move of the market.
+    """
+
+    min_distance_r: float
+    slack_r: float = 0.1
+
+    def is_far_enough(self, rate: float, last_entry: float, one_r: float) -> bool:
+        """Whether a price is far enough from the last entry; all in quote currency, R > 0."""
+        return abs(rate - last_entry) >= self.min_distance_r * one_r
+
+    def averages_down(self, rate: float, average: float, one_r: float, *, is_short: bool) -> bool:
+        """Whether an entry lies on the losing side of the average it is added to."""
+        lost = rate - average if is_short else average - rate
+        return lost > self.slack_r * one_r

@@ -1,18 +1,52 @@
 """Where the protective stop of an entry stands."""
 
-from qt_protections.rules.verdict import Denial, DenyCode
+import math
+from dataclasses import dataclass
+
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 
 
-def stop_price(entry: float, stoploss: float, leverage: float, *, is_short: bool) -> float:
-    """Return the stop's trigger price for an entry.
+@dataclass(frozen=True, slots=True)
+class StopRule:
+    """How far from its entry a stop stands; all ratios are of price.
 
-    Args:
-        entry: Entry price, > 0.
-        stoploss: Freqtrade's `stoploss`, a ratio of margin: -0.15 at leverage 30 is 0.5 % of price.
-        leverage: Notional over margin, >= 1.
-        is_short: Whether the position gains when the price falls.
+    The distance is the fixed one, else so many ATRs, else that of the strategy's `stoploss`.
+
+    Attributes:
+        min_ratio: No stop is closer.
+        max_ratio: No stop is farther.
+        fixed_ratio: The distance, whatever the strategy's; None for another source.
+        atr_multiple: The distance in ATRs; None for another source.
+        atr_candles: Candles of the ATR.
     """
-    distance = abs(stoploss) / leverage
+
+    min_ratio: float
+    max_ratio: float
+    fixed_ratio: float | None = None
+    atr_multiple: float | None = None
+    atr_candles: int = 14
+
+    def distance(self, *, stoploss: float, leverage: float, atr_ratio: float) -> float | Denial:
+        """Return the distance from entry to stop as a ratio of the entry.
+
+        Args:
+            stoploss: Freqtrade's `stoploss`, a ratio of margin: -0.15 at leverage 30 is 0.5 % of
+                price.
+            leverage: Notional over margin, >= 1.
+            atr_ratio: ATR over close, of closed candles; NaN when unknown.
+        """
+        wanted = abs(stoploss) / leverage
+        if self.fixed_ratio is not None:
+            wanted = self.fixed_ratio
+        elif self.atr_multiple is not None:
+            wanted = self.atr_multiple * atr_ratio
+        if math.isnan(wanted):
+            return deny(DenyCode.STOP_UNKNOWN, candles=self.atr_candles)
+        return min(max(wanted, self.min_ratio), self.max_ratio)
+
+
+def stop_at(entry: float, distance: float, *, is_short: bool) -> float:
+    """Return the trigger price at a distance, a ratio of the entry, on the entry's losing side."""
     return entry * (1 + distance if is_short else 1 - distance)
 
 
@@ -21,9 +55,30 @@ def stop_distance(entry: float, stop: float, *, is_short: bool) -> float:
     return (stop - entry if is_short else entry - stop) / entry
 
 
-def check_stop(entry: float, stop: float, *, is_short: bool) -> Denial | None:
-    """Refuse an entry whose stop is not a price on its losing side."""
-    if stop > 0 and stop_distance(entry, stop, is_short=is_short) > 0:
+def check_stop(
+    entry: float, stop: float, *, is_short: bool, fee_ratio: float, spread_ratio: float
+) -> Denial | None:
+    """Refuse an entry whose stop is no price on its losing side, or is as good as hit.
+
+    Args:
+        entry: Price of the entry, quote currency.
+        stop: Trigger price, quote currency.
+        is_short: Whether the position gains when the price falls.
+        fee_ratio: Taker fee of one fill, as a ratio of notional. A stop no farther than the fees of
+            both loses more to them than to the market.
+        spread_ratio: Best ask over best bid, minus one: a stop within it is hit by no move at all.
+    """
+    distance = stop_distance(entry, stop, is_short=is_short)
+    if not (stop > 0 and distance > 0):
+        side = "above" if is_short else "below"
+        return deny(DenyCode.STOP_INVALID, stop=stop, side=side, entry=entry)
+    if distance > max(spread_ratio, 2 * fee_ratio):
         return None
-    side = "above" if is_short else "below"
-    return Denial(DenyCode.STOP_INVALID, f"stop {stop:.8g} is not {side} the entry {entry:.8g}")
+    return deny(
+        DenyCode.STOP_TOO_CLOSE,
+        stop=stop,
+        distance=distance,
+        entry=entry,
+        spread=spread_ratio,
+        fees=2 * fee_ratio,
+    )

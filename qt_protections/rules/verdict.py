@@ -1,5 +1,7 @@
 """What a rule answers when it objects: a closed code and the facts behind it."""
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,8 +12,15 @@ class DenyCode(StrEnum):
     SHORT_IN_UPTREND = "short_in_uptrend"
     SHORT_REGIME_UNKNOWN = "short_regime_unknown"
     SYMBOL_FULL = "symbol_full"
+    PAIR_LOCKED = "pair_locked"
+    AVERAGING_DOWN = "averaging_down"
+    OPEN_RISK_FULL = "open_risk_full"
+    GROUP_RISK_FULL = "group_risk_full"
     STAKE_TOO_SMALL = "stake_too_small"
     STOP_INVALID = "stop_invalid"
+    STOP_TOO_CLOSE = "stop_too_close"
+    STOP_UNKNOWN = "stop_unknown"
+    STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
     STOP_REFUSED = "stop_refused"
     ENTRY_UNSETTLED = "entry_unsettled"
     GATE_FAILED = "gate_failed"
@@ -19,15 +28,87 @@ class DenyCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """A refused entry.
+    """A refused entry; build it with `deny`.
 
     Attributes:
         code: Which rule objects.
-        text: What a person reads, without the symbol: the announcer knows that one.
+        facts: What it judged by, by name: numbers in the units of the rule's own arguments.
     """
 
     code: DenyCode
-    text: str
+    facts: tuple[tuple[str, object], ...]
+
+    @property
+    def text(self) -> str:
+        """What a person reads, without the symbol: the announcer knows that one.
+
+        It goes to Telegram as HTML: no angle brackets and no ampersand.
+        """
+        form, facts = _TEXTS[self.code], dict(self.facts)
+        return form.format(**facts) if isinstance(form, str) else form(facts)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.text}"
+
+
+def deny(code: DenyCode, **facts: object) -> Denial:
+    """Return a denial with its facts."""
+    return Denial(code, tuple(facts.items()))
+
+
+def _short_in_uptrend(facts: Mapping[str, object]) -> str:
+    distance, confidence = _number(facts["local_distance"]), _number(facts["confidence"])
+    if not distance < 0:
+        place = "unknown" if math.isnan(distance) else f"{distance:+.2%}"
+        return f"the symbol is not below its own EMA200 ({place})"
+    if math.isnan(confidence):
+        return "the signal carries no confidence"
+    return f"confidence {confidence:.0%} is below {_number(facts['least']):.0%}"
+
+
+def _number(fact: object) -> float:
+    assert isinstance(fact, float | int)  # noqa: S101  the rules give numbers
+    return float(fact)
+
+
+_TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
+    DenyCode.SHORT_IN_UPTREND: _short_in_uptrend,
+    DenyCode.SHORT_REGIME_UNKNOWN: "global regime unknown: candles missing, stale or too few",
+    DenyCode.SYMBOL_FULL: "Already at max {limit} positions for this symbol",
+    DenyCode.PAIR_LOCKED: "locked until {until:%Y-%m-%d %H:%M} UTC: {reason} (/unlock {lock_id})",
+    DenyCode.AVERAGING_DOWN: (
+        "adding at {rate:.8g} averages down from {average:.8g}, and the position already risks "
+        "{position_risk:.4g} of the {limit:.4g} that one trade may lose at its stop: what is left "
+        "makes a stake of {stake:.4g}, and the exchange's minimum is {minimum:.4g}"
+    ),
+    DenyCode.OPEN_RISK_FULL: (
+        "all positions together already risk {open_risk:.4g} of the {limit:.4g} that they may lose "
+        "at their stops: what is left makes a stake of {stake:.4g}, and the exchange's minimum is "
+        "{minimum:.4g} (max_open_risk)"
+    ),
+    DenyCode.GROUP_RISK_FULL: (
+        "positions that move with {benchmark} already risk {group_risk:.4g} of the {limit:.4g} "
+        "that they may lose at their stops: what is left makes a stake of {stake:.4g}, and the "
+        "exchange's minimum is {minimum:.4g} (max_group_risk)"
+    ),
+    DenyCode.STAKE_TOO_SMALL: (
+        "stake {stake:.4g} is below the exchange's minimum {minimum:.4g}: raising it would exceed "
+        "what {risk_ratio:.2%} of risk, or the strategy, allows"
+    ),
+    DenyCode.STOP_INVALID: "stop {stop:.8g} is not {side} the entry {entry:.8g}",
+    DenyCode.STOP_TOO_CLOSE: (
+        "stop {stop:.8g} is {distance:.3%} from the entry {entry:.8g}, no farther than the spread "
+        "({spread:.3%}) or the fees of both fills ({fees:.3%})"
+    ),
+    DenyCode.STOP_UNKNOWN: "no stop distance: the ATR of {candles} closed candles is not known",
+    DenyCode.STOP_BEYOND_LIQUIDATION: (
+        "at leverage {leverage:.4g} the position is liquidated {liquidation:.3%} from its entry, "
+        "and its stop at {distance:.3%} needs {needed:.3%} (liquidation_buffer)"
+    ),
+    DenyCode.STOP_REFUSED: "no stop, no entry: {refusal}",
+    DenyCode.ENTRY_UNSETTLED: (
+        "an earlier entry is not settled, or the exchange holds a position without a trade, or it "
+        "has not been seen since the start"
+    ),
+    DenyCode.GATE_FAILED: "{gate} failed, so the entry is refused ({error})",
+}

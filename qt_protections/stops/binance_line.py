@@ -122,6 +122,17 @@ class BinanceLine:
         )
         return {position.pair: position for position in found}
 
+    def spreads(self) -> dict[str, float]:
+        """Return the spreads of all contracts; one request of weight 5."""
+        rows = self._ask(lambda api: api.fapiPublicGetTickerBookTicker())
+        pairs = self._exchange._api.markets_by_id
+        return {
+            market["symbol"]: float(row["askPrice"]) / bid - 1
+            for row in rows
+            for market in pairs.get(row["symbol"], [])
+            if market["swap"] and (bid := float(row["bidPrice"])) > 0
+        }
+
     def price(self, pair: str) -> float:
         """Return the mark price or the last one, as `order_types` chose for the triggers."""
         if "MARK_PRICE" in self._working_type.values():

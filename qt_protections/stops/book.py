@@ -12,6 +12,7 @@ from time import monotonic
 
 from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import Need, Standing, tightest
+from qt_protections.rules.exposure import Exposure
 from qt_protections.stops.line import CcxtOrder, Position
 from qt_protections.stops.stop import Stop, as_booked
 
@@ -206,6 +207,22 @@ class Held:
     def unsettled(self) -> bool:
         """Whether the exchange may hold more of the pair than any trade accounts for."""
         return self.stranger is not None or any(intent.lost for intent in self.intents)
+
+    @property
+    def unaccounted(self) -> Exposure | None:
+        """What no trade accounts for: a stranger's part, and entries whose answer was lost."""
+        lost = [intent for intent in self.intents if intent.lost]
+        own = 0.0 if self.flat else self.base
+        parts = [intent.entry.amount for intent in lost]
+        price = next((intent.entry.rate for intent in lost), 0.0)
+        if self.stranger is not None:
+            same = self.stranger.is_short == self.is_short
+            parts.append(rest(self.stranger.amount, own if same else 0.0))
+            price = self.stranger.entry_price
+        if not (amount := total(*parts)):
+            return None
+        stop = self.trigger or price
+        return Exposure(self.pair, self.is_short, amount, price, stop, is_foreign=True)
 
     def intent_of(self, order_id: str, client_id: str = "") -> Intent | None:
         """Return the entry with one of these names."""

@@ -13,6 +13,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.rules.amounts import rest
+from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.adoption import (
@@ -29,7 +30,7 @@ from qt_protections.stops.entries import Entries
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import LineError
 from qt_protections.stops.on_record import read_stops
-from qt_protections.stops.positions import Positions
+from qt_protections.stops.positions import Positions, StopOfStranger
 from qt_protections.stops.stop import Stop
 from qt_protections.stops.watch import Watch
 
@@ -51,6 +52,7 @@ class Bookkeeping:
         keeper: Keeper,
         watch: Watch | None,
         trailing: TrailingRule | None,
+        stop_of_stranger: StopOfStranger,
         *,
         blocks: bool,
     ) -> None:
@@ -62,6 +64,7 @@ class Bookkeeping:
             keeper: Who places and cancels.
             watch: Who compares with the exchange; None where the exchange cannot be listed.
             trailing: The native trailing stop; None without one.
+            stop_of_stranger: Says where the stop of a position stands that no trade accounts for.
             blocks: Whether a live stop keeps the asset from being sold otherwise: Freqtrade's own
                 handling then cancels it before each exit, and the guard only places the first.
         """
@@ -70,8 +73,9 @@ class Bookkeeping:
         self._trailing = trailing
         self._blocks = blocks
         self._entries = Entries(strategy, exchange, keeper)
-        self._positions = Positions(strategy, keeper, self._entries)
+        self._positions = Positions(strategy, keeper, self._entries, stop_of_stranger)
         self._untrailed: dict[str, float] = {}
+        self._spreads: dict[str, float] = {}
         self._recorded: dict[int, object] = {}
         self._started = False
 
@@ -86,6 +90,14 @@ class Bookkeeping:
         """
         unseen = self._watch is not None and not self._started
         return unseen or self._keeper.book.of(pair).unsettled
+
+    def foreign(self) -> list[Exposure]:
+        """Return what the exchange holds beyond what trades account for, as last compared."""
+        return [found for held in self._keeper.book if (found := held.unaccounted) is not None]
+
+    def spread(self, pair: str) -> float:
+        """Return a pair's best ask over its best bid, minus one, as of this loop; 0 if unknown."""
+        return self._spreads.get(pair, 0.0)
 
     def loop(self) -> None:
         """Settle what is open, compare with the exchange, and tell the trades."""
@@ -197,6 +209,7 @@ class Bookkeeping:
             else:
                 self._positions.compare(trades)
                 self._watch.look()
+            self._spreads = self._keeper.line.spreads()
         except LineError as error:
             logger.warning("Could not compare stops and positions with the exchange: %s", error)
             return False

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from freqtrade.exchange import Exchange
@@ -28,6 +29,19 @@ logger = logging.getLogger(__name__)
 _ASK_AFTER_S = (0.0, 0.2, 0.5, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What an entry may be.
+
+    Attributes:
+        trigger: Where its stop has to stand, quote currency.
+        amount: The most it may be, base currency.
+    """
+
+    trigger: float
+    amount: float
+
+
 class EntryDoor:
     """Callable with the signature of `Exchange.create_order`."""
 
@@ -35,7 +49,7 @@ class EntryDoor:
         self,
         exchange: Exchange,
         keeper: Keeper,
-        plan_stop: Callable[[EntryOrder], float],
+        admit: Callable[[EntryOrder], Admission],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take the place of `create_order`.
@@ -43,11 +57,11 @@ class EntryDoor:
         Args:
             exchange: The bot's exchange.
             keeper: Who covers what passes.
-            plan_stop: Judges an entry and returns the trigger of its stop, or raises.
+            admit: Judges an entry, or raises.
             pause: Waits for some seconds.
         """
         self._keeper = keeper
-        self._plan_stop = plan_stop
+        self._admit = admit
         self._pause = pause
         self._exchange = exchange
         self._futures = exchange.trading_mode == "futures"
@@ -70,9 +84,12 @@ class EntryDoor:
             rate=order["rate"],
             leverage=order["leverage"],
         )
-        trigger = self._plan_stop(entry)
+        admission = self._admit(entry)
+        if admission.amount < entry.amount:
+            entry = replace(entry, amount=admission.amount)
+            order["amount"] = admission.amount
         trade = open_trade(entry.pair)
-        intent = self._keeper.expect(entry, trigger, trade.amount if trade else 0.0)
+        intent = self._keeper.expect(entry, admission.trigger, trade.amount if trade else 0.0)
         try:
             with self._names.given(intent.client_id):
                 answer = self._create_order(**order)

@@ -149,6 +149,10 @@ class FreqtradeLine:
         )
         return {position.pair: position for position in found}
 
+    def spreads(self) -> dict[str, float]:
+        """Return nothing: Freqtrade keeps no best prices of all pairs."""
+        return {}
+
     def price(self, pair: str) -> float:
         """Return the mark price where stops are triggered by it and the ticker tells it."""
         fetch: Callable[..., Any] = self._exchange.fetch_ticker

@@ -14,12 +14,13 @@ from qt_protections.stops.book import Book, EntryOrder
 from qt_protections.stops.bookkeeping import Bookkeeping
 from qt_protections.stops.capabilities import Capabilities
 from qt_protections.stops.desk import StopDesk
-from qt_protections.stops.entry_door import EntryDoor
+from qt_protections.stops.entry_door import Admission, EntryDoor
 from qt_protections.stops.freqtrade_line import FreqtradeLine
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import Line
 from qt_protections.stops.names import Namer
 from qt_protections.stops.placing import Placer
+from qt_protections.stops.positions import StopOfStranger
 from qt_protections.stops.sentinel import Sentinel
 from qt_protections.stops.watch import Watch
 
@@ -39,7 +40,8 @@ class Guarding:
         exchange: Exchange,
         can: Capabilities,
         settings: Settings,
-        plan_stop: Callable[[EntryOrder], float],
+        admit: Callable[[EntryOrder], Admission],
+        stop_of_stranger: StopOfStranger,
     ) -> None:
         """Take the places of the exchange's functions.
 
@@ -48,7 +50,8 @@ class Guarding:
             exchange: The bot's exchange.
             can: What that allows.
             settings: The guard's.
-            plan_stop: Judges an entry and returns the trigger of its stop, or raises.
+            admit: Judges an entry, or raises.
+            stop_of_stranger: Says where the stop of a position stands that no trade accounts for.
         """
         logger.info("[OK] Stops on %s", can.text)
         line = _line(exchange, strategy, can)
@@ -64,15 +67,18 @@ class Guarding:
             keeper,
             watch,
             trailing if can.trailing else None,
+            stop_of_stranger,
             blocks=can.blocks,
         )
         self._sentinel = Sentinel(exchange, watch) if watch is not None else None
         self._running = False
-        EntryDoor(exchange, keeper, plan_stop)
+        EntryDoor(exchange, keeper, admit)
         if watch is not None:
             StopDesk(exchange, keeper)
         self.tag = self._books.tag
         self.unsettled = self._books.unsettled
+        self.foreign = self._books.foreign
+        self.spread = self._books.spread
 
     def loop(self) -> None:
         """Run once in each of the bot's loops, before its exits and entries."""

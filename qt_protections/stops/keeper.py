@@ -10,7 +10,7 @@ from dataclasses import replace
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.cover import Need, covered, mend, tightest
 from qt_protections.rules.refusals import Purpose, Step
-from qt_protections.rules.verdict import Denial, DenyCode
+from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.settings import StopPlacement
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Book, EntryOrder, Held, Intent
@@ -303,7 +303,7 @@ class Keeper:
                 intent.beforehand = False
                 return
             held.intents.remove(intent)
-            denial = Denial(DenyCode.STOP_REFUSED, f"no stop, no entry: {refusal}")
+            denial = deny(DenyCode.STOP_REFUSED, refusal=str(refusal))
             raise EntryRefused(held.pair, denial) from refusal
 
     def _place(self, held: Held, need: Need, purpose: Purpose) -> None:

@@ -94,6 +94,9 @@ class Line(Protocol):
     def positions(self) -> dict[str, Position]:
         """Return the account's open positions by pair."""
 
+    def spreads(self) -> dict[str, float]:
+        """Return by pair best ask over best bid, minus one; nothing where that is unknown."""
+
     def price(self, pair: str) -> float:
         """Return the latest price of the kind that triggers stops, last or mark."""
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from time import monotonic
+from typing import Protocol
 
 from freqtrade.exceptions import FreqtradeException
 from freqtrade.persistence import Trade
@@ -10,7 +11,6 @@ from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
 from qt_protections.rules.amounts import rest
-from qt_protections.rules.stop_price import stop_price
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
@@ -25,12 +25,26 @@ MISSING_LAG_S = 10.0
 _SAME = 1e-6
 
 
+class StopOfStranger(Protocol):
+    """Says where the stop of a position stands that no trade accounts for."""
+
+    def __call__(
+        self, pair: str, entry_price: float, leverage: float, *, is_short: bool
+    ) -> float: ...
+
+
 class Positions:
     """Compares positions with trades once in each loop."""
 
-    def __init__(self, strategy: IStrategy, keeper: Keeper, entries: Entries) -> None:
-        """Take the bot's own objects."""
-        self._strategy = strategy
+    def __init__(
+        self,
+        strategy: IStrategy,
+        keeper: Keeper,
+        entries: Entries,
+        stop_of_stranger: StopOfStranger,
+    ) -> None:
+        """Take the bot's own objects, and who says where a stranger's stop stands."""
+        self._stop_of_stranger = stop_of_stranger
         # Freqtrade sets it before bot_start.
         self._wallets: Wallets = strategy.wallets  # type: ignore[assignment]
         self._keeper = keeper
@@ -159,11 +173,8 @@ class Positions:
             return  # a part of it is a trade's, and stands where that one's stop stands
         if held.is_short != position.is_short or not held.trigger:
             held.is_short = position.is_short
-            held.trigger = stop_price(
-                position.entry_price,
-                self._strategy.stoploss,
-                position.leverage,
-                is_short=position.is_short,
+            held.trigger = self._stop_of_stranger(
+                held.pair, position.entry_price, position.leverage, is_short=position.is_short
             )
             held.guessed = True
         held.leverage = position.leverage

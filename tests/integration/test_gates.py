@@ -19,7 +19,7 @@ from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
 def test_shorts_are_refused_in_an_uptrend_but_for_the_exception(rig: Rig) -> None:
     """`/forceshort` meets the same gate; ZEN is below its own EMA200 with confidence 90 %."""
     bot = rig.bot()
-    with pytest.raises(RPCException, match="Failed to enter"):
+    with pytest.raises(EntryRefused, match="is not below its own EMA200"):
         force_entry(bot, BTC, "short")
     assert rig.events("stop_accepted", "order_accepted") == []
     assert force_entry(bot, ZEN, "short") is not None
@@ -84,12 +84,13 @@ def test_the_strategy_is_still_heard(rig: Rig) -> None:
 
 
 def test_the_stake_loses_the_risk_at_the_stop(rig: Rig) -> None:
-    """Size, leverage and stop agree: notional times distance and fees is 0.75 % of equity."""
+    """Size, leverage and stop agree: way, fees and slippage cost 0.75 % of equity."""
     bot = rig.bot(max_open_trades=1)
     trade = force_entry(bot, BTC)
     assert trade is not None
-    notional = trade.amount * trade.open_rate
-    loss = trade.amount * (trade.open_rate - trade.stop_loss) + notional * 2 * 0.0005
+    fill = trade.stop_loss * (1 - 0.0005)
+    fees = 0.0005 * (trade.open_rate + fill)
+    loss = trade.amount * (trade.open_rate - fill + fees)
     assert loss == pytest.approx(0.0075 * 9_900, rel=0.02)
 
 
@@ -101,10 +102,10 @@ def break_gate(bot: FreqtradeBot, gate: str) -> None:
     """Force an exception inside one gate of a running bot."""
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     breaking: dict[str, Callable[[], None]] = {
-        "signal": lambda: setattr(post.gates, "_signal", _broken),
+        "signal": lambda: setattr(post.signals, "newest", _broken),
         "rule": lambda: setattr(post.gates, "_limit", None),
-        "sizing": lambda: setattr(post, "_sizing", None),
-        "plan": lambda: setattr(post, "_stop_for", _broken),
+        "sizing": lambda: setattr(post.planner, "_budget", None),
+        "plan": lambda: setattr(post.planner, "_stop_for", _broken),
     }
     breaking[gate]()
 
@@ -122,7 +123,7 @@ def test_an_error_inside_a_gate_refuses_the_entry(rig: Rig, gate: str) -> None:
     assert Trade.get_open_trades() == []
 
 
-@pytest.mark.parametrize("gate", ["signal", "rule", "plan"])
+@pytest.mark.parametrize("gate", ["signal", "rule", "sizing", "plan"])
 def test_an_error_at_the_door_refuses_the_entry(rig: Rig, gate: str) -> None:
     """A second entry asks neither for confirmation nor for a stake: the door refuses it alone."""
     bot = rig.bot()
@@ -140,8 +141,9 @@ def test_an_error_at_the_door_refuses_the_entry(rig: Rig, gate: str) -> None:
 def test_an_error_in_the_strategys_own_callback_refuses_the_entry(rig: Rig, pair: str) -> None:
     """Freqtrade would take either for a yes."""
     bot = rig.bot("GuardedRaising")
-    with pytest.raises(RPCException, match="Failed to enter"):
+    with pytest.raises(EntryRefused, match="of the strategy failed, so the entry is refused"):
         force_entry(bot, pair)
+    assert rig.events("stop_accepted", "order_accepted") == []
     assert force_entry(bot, "SOL/USDT:USDT") is not None
 
 

@@ -1,67 +1,136 @@
-"""The stake loses no more than the risk at the stop, fees included."""
+"""An entry loses no more at its stop than every limit leaves it."""
 
 import math
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qt_protections.rules.sizing import RiskSizing
+from qt_protections.rules.exposure import Costs, Exposure
+from qt_protections.rules.sizing import RiskBudget, Risks, amount_for, whole_steps
+from qt_protections.rules.stop_price import stop_at
 from qt_protections.rules.verdict import DenyCode
+
+BUDGET = RiskBudget(0.0075, 0.03)
+STEPS = st.sampled_from([None, 1e-8, 0.001, 0.1, 1.0, 10.0])
 
 
 def test_a_worked_example() -> None:
-    """10,000 at 0.75 %, 30x, stop 0.5 % away, 0.05 % a fill: 416.67 loses 75."""
-    stake = RiskSizing(0.0075).stake(
-        equity=10_000, stop_distance=0.005, leverage=30, fee_ratio=0.0005
-    )
-    assert stake == pytest.approx(416.67, abs=0.01)
+    """10,000 at 0.75 %, stop 0.5 % away, 0.05 % a fill, no slippage: 12,503 loses 75."""
+    room = BUDGET.room(Risks(10_000), 100.0, averages_down=False)
+    per_unit = Costs(0.0005, 0.0).loss_per_unit(100.0, 99.5, is_short=False)
+    assert amount_for(room.loss, per_unit, 0.01) == pytest.approx(125.05)
+    assert amount_for(room.loss, per_unit, 0.01) * per_unit == pytest.approx(75, abs=0.01)
 
 
+@settings(max_examples=10_000, deadline=None)
 @given(
-    equity=st.floats(1, 1e9),
-    distance=st.floats(1e-4, 0.99),
-    leverage=st.floats(1, 125),
-    fee=st.floats(0, 0.01),
+    equity=st.floats(10, 1e8),
+    entry=st.floats(1e-4, 1e5),
+    distance=st.floats(0.0005, 0.5),
+    fee=st.floats(0, 0.002),
+    slippage=st.floats(0, 0.02),
     risk=st.floats(0.001, 0.02),
+    taken=st.floats(0, 1.2),
+    step=STEPS,
+    is_short=st.booleans(),
 )
-def test_loss_at_the_stop_is_the_risk(
-    equity: float, distance: float, leverage: float, fee: float, risk: float
+def test_the_loss_at_the_stop_is_what_was_set(
+    equity: float,
+    entry: float,
+    distance: float,
+    fee: float,
+    slippage: float,
+    risk: float,
+    taken: float,
+    step: float | None,
+    is_short: bool,
 ) -> None:
-    """Notional times distance and both fees is the share of equity asked for."""
-    stake = RiskSizing(risk).stake(
-        equity=equity, stop_distance=distance, leverage=leverage, fee_ratio=fee
-    )
-    assert stake * leverage * (distance + 2 * fee) == pytest.approx(equity * risk)
+    """Never more, by the books of both fills; and less than it by no more than one lot."""
+    budget, costs = RiskBudget(risk, 0.03), Costs(fee, slippage)
+    open_risk = equity * 0.03 * taken
+    room = budget.room(Risks(equity, open_risk), entry, averages_down=False)
+    stop = stop_at(entry, distance, is_short=is_short)
+    per_unit = costs.loss_per_unit(entry, stop, is_short=is_short)
+    amount = amount_for(room.loss, per_unit, step)
+    loss = Exposure("A/B", is_short, amount, entry, stop).risk(costs)
+    most = max(0.0, min(equity * risk, equity * 0.03 - open_risk))
+    assert loss <= most * (1 + 1e-9) + 1e-9
+    assert loss >= most * (1 - 1e-9) - (step or 0.0) * per_unit * (1 + 1e-6) - 1e-9
 
 
 @pytest.mark.parametrize(
-    ("equity", "distance", "leverage", "fee"),
+    ("risks", "averages_down", "loss", "limit"),
     [
-        (0, 0.01, 1, 0),
-        (-1, 0.01, 1, 0),
-        (math.nan, 0.01, 1, 0),
-        (1, 0, 1, 0),
-        (1, -0.01, 1, 0),
-        (1, math.nan, 1, 0),
-        (1, 0.01, 0.5, 0),
-        (1, 0.01, 1, -0.1),
+        (Risks(10_000), False, 75, DenyCode.STAKE_TOO_SMALL),
+        (Risks(10_000, open_risk=280), False, 20, DenyCode.OPEN_RISK_FULL),
+        (Risks(10_000, open_risk=400), False, 0, DenyCode.OPEN_RISK_FULL),
+        (Risks(10_000, position_risk=60, average=101.0), True, 15, DenyCode.AVERAGING_DOWN),
+        (Risks(10_000, position_risk=60, average=101.0), False, 75, DenyCode.STAKE_TOO_SMALL),
+        (Risks(10_000, position_risk=80, average=101.0), True, 0, DenyCode.AVERAGING_DOWN),
     ],
 )
-def test_nonsense_is_an_error(equity: float, distance: float, leverage: float, fee: float) -> None:
-    """An input out of bounds never becomes a stake."""
+def test_the_tightest_limit_counts(
+    risks: Risks, averages_down: bool, loss: float, limit: DenyCode
+) -> None:
+    """And says so, with its numbers, when what it leaves is too little."""
+    room = BUDGET.room(risks, 100.0, averages_down=averages_down)
+    assert (room.loss, room.limit) == (pytest.approx(loss), limit)
+    denial = room.too_small(1.0, 5.0)
+    assert denial.code is limit
+    assert "5" in denial.text
+
+
+def test_a_group_has_a_limit_of_its_own() -> None:
+    """If it is set, and the entry is in a group."""
+    grouped = replace(BUDGET, max_group_ratio=0.01)
+    risks = Risks(10_000, open_risk=60, group_risk=60, benchmark="BTC/USDT:USDT")
+    room = grouped.room(risks, 100.0, averages_down=False)
+    assert (room.loss, room.limit) == (pytest.approx(40), DenyCode.GROUP_RISK_FULL)
+    assert "BTC/USDT:USDT" in room.too_small(1.0, 5.0).text
+    alone = replace(risks, group_risk=None)
+    assert grouped.room(alone, 100.0, averages_down=False).loss == pytest.approx(75)
+    assert BUDGET.room(risks, 100.0, averages_down=False).loss == pytest.approx(75)
+
+
+def test_equity_less_open_risk() -> None:
+    """Shares are of what is left when every stop is hit."""
+    careful = replace(BUDGET, less_open_risk=True)
+    room = careful.room(Risks(10_000, open_risk=100), 100.0, averages_down=False)
+    assert room.loss == pytest.approx(0.0075 * 9_900)
+
+
+@pytest.mark.parametrize("equity", [0.0, -1.0, math.nan])
+def test_no_equity_is_an_error(equity: float) -> None:
+    """It never becomes a size."""
     with pytest.raises(ValueError, match="cannot size"):
-        RiskSizing(0.01).stake(
-            equity=equity, stop_distance=distance, leverage=leverage, fee_ratio=fee
-        )
+        BUDGET.room(Risks(equity), 100.0, averages_down=False)
 
 
 @pytest.mark.parametrize(
-    ("stake", "minimum", "denied"),
-    [(5.0, 5.0, False), (4.99, 5.0, True), (0.01, None, False)],
-    ids=["at-minimum", "below", "no-minimum"],
+    ("loss", "per_unit"),
+    [(-1.0, 1.0), (math.nan, 1.0), (math.inf, 1.0), (1.0, 0.0), (1.0, -1.0), (1.0, math.nan)],
 )
-def test_minimum(stake: float, minimum: float | None, denied: bool) -> None:
-    """A stake the exchange's minimum would raise is refused."""
-    denial = RiskSizing(0.01).check(stake, minimum)
-    assert (denial is not None and denial.code is DenyCode.STAKE_TOO_SMALL) is denied
+def test_nonsense_is_an_error(loss: float, per_unit: float) -> None:
+    """An input out of bounds never becomes an amount."""
+    with pytest.raises(ValueError, match="cannot size"):
+        amount_for(loss, per_unit, None)
+
+
+@pytest.mark.parametrize(
+    ("amount", "step", "whole"),
+    [
+        (0.30000000000000004, 0.1, 0.3),
+        (0.29999999999999998, 0.1, 0.3),
+        (0.2999, 0.1, 0.2),
+        (5.7, 1.0, 5.0),
+        (0.05, 0.1, 0.0),
+        (1.2345, None, 1.2345),
+        (0.0, 0.1, 0.0),
+        (0.99, 1.0, 0.0),
+    ],
+)
+def test_whole_steps(amount: float, step: float | None, whole: float) -> None:
+    """Cut, but for a missing last binary digit."""
+    assert whole_steps(amount, step) == whole

@@ -1,51 +1,75 @@
-"""The stop stands on the losing side, at Freqtrade's ratio of margin."""
+"""Where the stop stands, and when it cannot stand there."""
+
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.rules.stop_price import check_stop, stop_distance, stop_price
-from qt_protections.rules.verdict import DenyCode
+from qt_protections.rules.stop_price import StopRule, check_stop, stop_at, stop_distance
+from qt_protections.rules.verdict import Denial, DenyCode
+
+BOUNDS = {"min_ratio": 0.002, "max_ratio": 0.1}
 
 
 @pytest.mark.parametrize(
-    ("is_short", "expected"), [(False, 99.5), (True, 100.5)], ids=["long", "short"]
-)
-def test_ratio_of_margin(is_short: bool, expected: float) -> None:
-    """At leverage 30, -0.15 is half a per cent of price."""
-    assert stop_price(100, -0.15, 30, is_short=is_short) == pytest.approx(expected)
-
-
-@given(
-    entry=st.floats(1e-6, 1e6),
-    loss=st.floats(0.001, 0.99),
-    leverage=st.floats(1, 125),
-    is_short=st.booleans(),
-)
-def test_distance_is_the_inverse(
-    entry: float, loss: float, leverage: float, is_short: bool
-) -> None:
-    """The distance of the price it gives is the ratio it was given."""
-    stop = stop_price(entry, -loss, leverage, is_short=is_short)
-    assert stop_distance(entry, stop, is_short=is_short) == pytest.approx(loss / leverage)
-    assert check_stop(entry, stop, is_short=is_short) is None
-
-
-@pytest.mark.parametrize(
-    ("stop", "is_short"),
+    ("rule", "leverage", "atr_ratio", "distance"),
     [
-        (100, False),
-        (101, False),
-        (100, True),
-        (99, True),
-        (0, False),
-        (-1, False),
-        (float("nan"), False),
-        (float("nan"), True),
+        (StopRule(**BOUNDS), 30, math.nan, 0.005),
+        (StopRule(**BOUNDS), 125, math.nan, 0.002),
+        (StopRule(**BOUNDS), 1, math.nan, 0.1),
+        (StopRule(**BOUNDS, fixed_ratio=0.03), 30, math.nan, 0.03),
+        (StopRule(**BOUNDS, fixed_ratio=0.001), 30, math.nan, 0.002),
+        (StopRule(**BOUNDS, atr_multiple=2.0), 30, 0.004, 0.008),
+        (StopRule(**BOUNDS, atr_multiple=2.0), 30, 0.0, 0.002),
+        (StopRule(**BOUNDS, atr_multiple=2.0), 30, 0.4, 0.1),
+    ],
+    ids=["strategy", "too-close", "too-far", "fixed", "fixed-close", "atr", "no-range", "atr-far"],
+)
+def test_distance(rule: StopRule, leverage: float, atr_ratio: float, distance: float) -> None:
+    """From whichever source, within the bounds; the strategy's is -15 % of margin."""
+    assert rule.distance(stoploss=-0.15, leverage=leverage, atr_ratio=atr_ratio) == pytest.approx(
+        distance
+    )
+
+
+def test_an_unknown_atr_is_no_distance() -> None:
+    """And never the closest one that may be."""
+    rule = StopRule(**BOUNDS, atr_multiple=2.0)
+    denial = rule.distance(stoploss=-0.15, leverage=30, atr_ratio=math.nan)
+    assert isinstance(denial, Denial)
+    assert denial.code is DenyCode.STOP_UNKNOWN
+    assert "14 closed candles" in denial.text
+
+
+@given(entry=st.floats(1e-6, 1e6), distance=st.floats(1e-4, 0.9), is_short=st.booleans())
+def test_the_stop_lies_at_its_distance_on_the_losing_side(
+    entry: float, distance: float, is_short: bool
+) -> None:
+    """For both sides, and whatever the price."""
+    stop = stop_at(entry, distance, is_short=is_short)
+    assert stop_distance(entry, stop, is_short=is_short) == pytest.approx(distance)
+
+
+@pytest.mark.parametrize(
+    ("stop", "is_short", "spread", "code"),
+    [
+        (99.0, False, 0.0, None),
+        (101.0, True, 0.0, None),
+        (101.0, False, 0.0, DenyCode.STOP_INVALID),
+        (100.0, False, 0.0, DenyCode.STOP_INVALID),
+        (99.0, True, 0.0, DenyCode.STOP_INVALID),
+        (0.0, False, 0.0, DenyCode.STOP_INVALID),
+        (-1.0, False, 0.0, DenyCode.STOP_INVALID),
+        (math.nan, False, 0.0, DenyCode.STOP_INVALID),
+        (99.9, False, 0.0, DenyCode.STOP_TOO_CLOSE),
+        (99.89, False, 0.0, None),
+        (99.0, False, 0.01, DenyCode.STOP_TOO_CLOSE),
+        (99.0, False, 0.0099, None),
+        (100.1, True, 0.0, DenyCode.STOP_TOO_CLOSE),
     ],
 )
-def test_wrong_side_is_refused(stop: float, is_short: bool) -> None:
-    """A stop at or beyond the entry, or none at all, is no stop."""
-    denial = check_stop(100, stop, is_short=is_short)
-    assert denial is not None
-    assert denial.code is DenyCode.STOP_INVALID
+def test_check(stop: float, is_short: bool, spread: float, code: DenyCode | None) -> None:
+    """On the losing side, beyond the spread and beyond the fees of both fills (0.1 %)."""
+    denial = check_stop(100.0, stop, is_short=is_short, fee_ratio=0.0005, spread_ratio=spread)
+    assert (denial and denial.code) == code

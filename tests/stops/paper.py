@@ -143,6 +143,9 @@ class Paper:
                 if size
             }
 
+    def spreads(self) -> dict[str, float]:
+        return {}
+
     def price(self, pair: str) -> float:
         with self._request("price"):
             return self.prices[pair]

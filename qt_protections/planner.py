@@ -1,0 +1,336 @@
+"""What one more entry may be: where its stop stands, its leverage, its size.
+
+One set of numbers for everything that asks: the callbacks Freqtrade has for stake and leverage, the
+door every order leaves by, live and in backtests.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import nan
+
+from ccxt import TICK_SIZE
+from freqtrade.enums import MarginMode, TradingMode
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import LocalTrade
+from freqtrade.strategy.interface import IStrategy
+from freqtrade.wallets import Wallets
+
+from qt_protections.errors import EntryRefused
+from qt_protections.market import Market, whitelist
+from qt_protections.rules.amounts import total
+from qt_protections.rules.exposure import Costs, Exposure, risk_of
+from qt_protections.rules.liquidation import Bracket, LiquidationRule
+from qt_protections.rules.sizing import RiskBudget, Risks, Room, amount_for
+from qt_protections.rules.stacking import StackingRule
+from qt_protections.rules.stop_price import StopRule, check_stop, stop_at
+from qt_protections.rules.verdict import Denial
+from qt_protections.settings import Settings
+from qt_protections.snapshots import Signals, exposures, open_trade
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An entry somebody wants; rate in quote currency, leverage is notional over margin."""
+
+    pair: str
+    is_short: bool
+    rate: float
+    leverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What may become of a wish.
+
+    Attributes:
+        wish: The entry.
+        stop: Trigger price of its stop, quote currency.
+        amount: The most it may be, in whole lots; base currency.
+        room: What that loses at the stop, and the limit that says so.
+        is_new: Whether it opens a position, and does not add to one.
+    """
+
+    wish: Wish
+    stop: float
+    amount: float
+    room: Room
+    is_new: bool
+
+    @property
+    def stake(self) -> float:
+        """The margin of the whole amount, quote currency."""
+        return self.stake_of(self.amount)
+
+    def stake_of(self, amount: float) -> float:
+        """Return the margin of an amount, quote currency."""
+        return amount * self.wish.rate / self.wish.leverage
+
+
+class EntryPlanner:
+    """Applies the rules of risk to what Freqtrade knows."""
+
+    def __init__(
+        self,
+        strategy: IStrategy,
+        market: Market,
+        settings: Settings,
+        signals: Signals,
+        foreign: Callable[[], Sequence[Exposure]],
+        spread_of: Callable[[str], float],
+    ) -> None:
+        """Take the bot's own objects.
+
+        Args:
+            strategy: The guarded strategy.
+            market: Who knows which symbols move together.
+            settings: The guard's.
+            signals: What the newest candles say.
+            foreign: Gives the positions that no trade accounts for.
+            spread_of: Gives a pair's best ask over its best bid, minus one; 0 where it is unknown.
+        """
+        self._strategy = strategy
+        # Freqtrade sets both before bot_start, in every mode that trades or tests.
+        self._exchange: Exchange = strategy.dp._exchange  # type: ignore[assignment]
+        self._wallets: Wallets = strategy.wallets  # type: ignore[assignment]
+        self._market = market
+        self._settings = settings
+        self._signals = signals
+        self._foreign = foreign
+        self._spread_of = spread_of
+        self._contracts: dict[str, _Contract] = {}
+        self.stops = StopRule(
+            min_ratio=settings.min_stop / 100,
+            max_ratio=settings.max_stop / 100,
+            fixed_ratio=settings.stop_fixed / 100 if settings.stop_source == "fixed" else None,
+            atr_multiple=settings.stop_atr_multiple if settings.stop_source == "atr" else None,
+            atr_candles=settings.stop_atr_candles,
+        )
+        self.stacking = StackingRule(settings.stack_distance)
+        self._budget = RiskBudget(
+            settings.risk_ratio,
+            settings.max_open_risk / 100,
+            None if settings.max_group_risk is None else settings.max_group_risk / 100,
+            less_open_risk=settings.risk_equity == "balance_less_open_risk",
+        )
+        self._liquidation = LiquidationRule(settings.liquidation_buffer / 100)
+        if self._exchange is not None:
+            for pair in whitelist(strategy.dp):
+                self._contract(pair)  # before hyperopt's workers go off without an exchange
+
+    # What a wish may become
+
+    def leverage(self, pair: str, wish: float, *, is_short: bool) -> float:
+        """Return the leverage of a new position: the wish, or what keeps liquidation off its stop.
+
+        Under cross margin the whole balance carries a position, whatever its leverage: there it is
+        the size that is judged, by `check_liquidation`.
+        """
+        if self._exchange.margin_mode is not MarginMode.ISOLATED or wish <= 1:
+            return wish
+        atr_ratio, equity, costs = self._atr_ratio(pair), self.equity(), self.costs(pair)
+
+        def distance_at(leverage: float) -> float:
+            distance = self._distance(leverage, atr_ratio)
+            return self.stops.max_ratio if isinstance(distance, Denial) else distance
+
+        def notional_at(leverage: float) -> float:
+            stop = stop_at(1.0, distance_at(leverage), is_short=is_short)
+            per_unit = costs.loss_per_unit(1.0, stop, is_short=is_short)
+            return equity * self._budget.risk_ratio / per_unit
+
+        highest = self._liquidation.highest_leverage(
+            wish, distance_at, notional_at, self._brackets(pair), is_short=is_short
+        )
+        if highest < wish:
+            logger.info("[SAFETY] %s: leverage %g lowered to %g", pair, wish, highest)
+        return highest
+
+    def allowance(self, wish: Wish, now: datetime) -> Allowance:
+        """Return the stop and the largest size of an entry.
+
+        Args:
+            wish: The entry.
+            now: UTC; the wall clock, in backtests the candle's open.
+
+        Raises:
+            EntryRefused: If its stop cannot be where it should be.
+            ValueError: If it cannot be sized.
+        """
+        stop = self._stop_for(wish)
+        costs = self.costs(wish.pair)
+        trade = _position_of(wish.pair)
+        room = self._budget.room(
+            self._risks(wish, trade, now), wish.rate, averages_down=self._averages_down(wish, trade)
+        )
+        per_unit = costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
+        amount = amount_for(room.loss, per_unit, self._contract(wish.pair).lot)
+        return Allowance(wish, stop, amount, room, is_new=trade is None)
+
+    def check_liquidation(self, allowance: Allowance, amount: float) -> Denial | None:
+        """Refuse an amount (base currency) whose position would be liquidated before its stop."""
+        wish = allowance.wish
+        if self._exchange.trading_mode is not TradingMode.FUTURES:
+            return None
+        entry = Exposure(wish.pair, wish.is_short, amount, wish.rate, allowance.stop)
+        others = self.exposures()
+        own = next((e for e in others if e.pair == wish.pair and not e.is_foreign), None)
+        position = entry if own is None or not own.amount else _joined(own, entry)
+        if self._exchange.margin_mode is MarginMode.CROSS:
+            rest = [other for other in others if other is not own]
+            return self._liquidation.check_cross(
+                position, rest, self._balance(), self._brackets, wish.leverage
+            )
+        return self._liquidation.check_isolated(position, wish.leverage, self._brackets(wish.pair))
+
+    def least_stake(self, wish: Wish) -> float:
+        """Return the least stake the exchange takes, with Freqtrade's reserve; 0 without one."""
+        least = self._exchange.get_min_pair_stake_amount(wish.pair, wish.rate, 0.0, wish.leverage)
+        return least or 0.0
+
+    def stop_of_stranger(
+        self, pair: str, entry_price: float, leverage: float, *, is_short: bool
+    ) -> float:
+        """Return where the stop of a position stands that no trade accounts for."""
+        distance = self._distance(leverage, self._atr_ratio(pair))
+        if isinstance(distance, Denial):  # nobody analyses its candles: the strategy's own will do
+            distance = min(abs(self._strategy.stoploss) / leverage, self.stops.max_ratio)
+        return stop_at(entry_price, distance, is_short=is_short)
+
+    # The facts
+
+    def equity(self) -> float:
+        """Return what may be put at risk of: the balance, less what Freqtrade must not touch.
+
+        Unrealised profit is no part of it.
+        """
+        if "available_capital" in self._strategy.config:
+            return self._wallets.get_total_stake_amount()  # type: ignore[no-any-return]
+        if self._exchange.trading_mode is not TradingMode.FUTURES:
+            return self._wallets.get_total_stake_amount()  # type: ignore[no-any-return]
+        return self._balance() * float(self._strategy.config["tradable_balance_ratio"])
+
+    def exposures(self) -> list[Exposure]:
+        """Return every position and entry under way that counts."""
+        foreign = self._foreign() if self._settings.count_foreign_positions else ()
+        return [*exposures(), *foreign]
+
+    def open_risk(self) -> float:
+        """Return what all of them lose together at their stops, quote currency."""
+        return risk_of(self.exposures(), self.costs)
+
+    def costs(self, pair: str) -> Costs:
+        """Return what a stopped position of the pair pays beyond the way to its stop."""
+        return self._contract(pair).costs
+
+    def _balance(self) -> float:
+        return float(self._wallets.get_total(self._strategy.config["stake_currency"]))
+
+    def _risks(self, wish: Wish, trade: LocalTrade | None, now: datetime) -> Risks:
+        held = self.exposures()
+        own = [e for e in held if e.pair == wish.pair and not e.is_foreign]
+        group_risk = None
+        if self._settings.max_group_risk is not None:
+            group_risk = self._group_risk(wish, held, now)
+        return Risks(
+            equity=self.equity(),
+            open_risk=risk_of(held, self.costs),
+            position_risk=risk_of(own, self.costs),
+            average=None if trade is None else trade.open_rate,
+            group_risk=group_risk,
+            benchmark=self._market.regime_pair,
+        )
+
+    def _group_risk(self, wish: Wish, held: Sequence[Exposure], now: datetime) -> float | None:
+        group = self._market.group(wish.pair, now, is_short=wish.is_short)
+        if group is None:
+            return None
+        same = [e for e in held if self._market.group(e.pair, now, is_short=e.is_short) == group]
+        return risk_of(same, self.costs)
+
+    def _averages_down(self, wish: Wish, trade: LocalTrade | None) -> bool:
+        if trade is None:
+            return False
+        return self.stacking.averages_down(
+            wish.rate, trade.open_rate, one_r(trade), is_short=wish.is_short
+        )
+
+    def _stop_for(self, wish: Wish) -> float:
+        trade = _position_of(wish.pair)
+        if trade is not None:
+            stop = trade.stop_loss
+        else:
+            distance = self._distance(wish.leverage, self._atr_ratio(wish.pair))
+            if isinstance(distance, Denial):
+                raise EntryRefused(wish.pair, distance)
+            stop = stop_at(wish.rate, distance, is_short=wish.is_short)
+        denial = check_stop(
+            wish.rate,
+            stop,
+            is_short=wish.is_short,
+            fee_ratio=self.costs(wish.pair).fee_ratio,
+            spread_ratio=self._spread_of(wish.pair),
+        )
+        if denial is not None:
+            raise EntryRefused(wish.pair, denial)
+        return stop
+
+    def _distance(self, leverage: float, atr_ratio: float) -> float | Denial:
+        return self.stops.distance(
+            stoploss=self._strategy.stoploss, leverage=leverage, atr_ratio=atr_ratio
+        )
+
+    def _atr_ratio(self, pair: str) -> float:
+        return nan if self.stops.atr_multiple is None else self._signals.newest(pair).atr_ratio
+
+    def _brackets(self, pair: str) -> Sequence[Bracket]:
+        return self._contract(pair).brackets
+
+    def _contract(self, pair: str) -> "_Contract":
+        if pair not in self._contracts:
+            fee_ratio = self._exchange.get_fee(symbol=pair, taker_or_maker="taker")
+            self._contracts[pair] = _Contract(
+                Costs(fee_ratio, self._settings.stop_slippage / 100),
+                _lot(self._exchange, pair),
+                tuple(
+                    Bracket(tier["maintenanceMarginRate"], tier["maintAmt"] or 0.0)
+                    for tier in self._exchange._leverage_tiers.get(pair, [])
+                ),
+            )
+        return self._contracts[pair]
+
+
+@dataclass(frozen=True, slots=True)
+class _Contract:
+    """What does not change about a pair; `lot` is its amount step, None where it has none."""
+
+    costs: Costs
+    lot: float | None
+    brackets: tuple[Bracket, ...]
+
+
+def _lot(exchange: Exchange, pair: str) -> float | None:
+    step = exchange.get_precision_amount(pair)
+    if step is None or exchange.precisionMode != TICK_SIZE:
+        return None
+    return exchange._contracts_to_amount(pair, step)
+
+
+def one_r(trade: LocalTrade) -> float:
+    """Return the initial risk of a trade per base unit: from its entry to its initial stop."""
+    return abs(trade.open_rate - (trade.initial_stop_loss or trade.stop_loss))
+
+
+def _position_of(pair: str) -> LocalTrade | None:
+    """Return the pair's open trade, once any of it has filled."""
+    trade = open_trade(pair)
+    return trade if trade is not None and trade.amount else None
+
+
+def _joined(position: Exposure, entry: Exposure) -> Exposure:
+    amount = total(position.amount, entry.amount)
+    value = position.amount * position.entry + entry.amount * entry.entry
+    return replace(position, amount=amount, entry=value / amount, stop=entry.stop)

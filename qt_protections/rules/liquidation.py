@@ -1,0 +1,151 @@
+"""How far from its entry a position is liquidated, and the leverage that keeps its stop inside.
+
+A position is liquidated when its margin no longer covers its maintenance margin. Of a notional N
+that is N x rate - amount, by the bracket N lies in (Binance, "Leverage and Margin of USD-M
+Futures"). Brackets join without a jump and their rates grow, so it is also the largest of what all
+of them give, and no bracket has to be chosen.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from qt_protections.rules.exposure import Exposure
+from qt_protections.rules.verdict import Denial, DenyCode, deny
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """One step of a pair's maintenance margin: N x `rate` - `amount` (quote currency)."""
+
+    rate: float
+    amount: float
+
+
+def maintenance(notional: float, brackets: Sequence[Bracket]) -> float:
+    """Return the maintenance margin of a notional, both in quote currency."""
+    return max((notional * b.rate - b.amount for b in brackets), default=0.0)
+
+
+def isolated_distance(
+    leverage: float, notional: float, brackets: Sequence[Bracket], *, is_short: bool
+) -> float:
+    """Return how far from its entry an isolated position is liquidated, as a ratio of the entry.
+
+    With the margin N / leverage a long is liquidated at the ratio p of its entry for which
+    N / leverage - N (1 - p) = N p x rate - amount; a short is the mirror image.
+
+    Args:
+        leverage: Notional over margin, >= 1.
+        notional: At the entry, quote currency, > 0.
+        brackets: Of the pair; without any it is liquidated when the margin is gone.
+        is_short: Whether the position gains when the price falls.
+    """
+    return min(
+        (
+            (1 / leverage + b.amount / notional - b.rate) / (1 + b.rate if is_short else 1 - b.rate)
+            for b in brackets
+        ),
+        default=1 / leverage,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LiquidationRule:
+    """Keeps the liquidation of a position beyond its stop.
+
+    Attributes:
+        buffer_ratio: How much farther than its stop a position must survive, as a ratio of the
+            stop's distance.
+    """
+
+    buffer_ratio: float
+
+    def needed(self, distance: float) -> float:
+        """Return the distance a position must survive, given that of its stop."""
+        return distance * (1 + self.buffer_ratio)
+
+    def highest_leverage(
+        self,
+        wish: float,
+        distance_at: Callable[[float], float],
+        notional_at: Callable[[float], float],
+        brackets: Sequence[Bracket],
+        *,
+        is_short: bool,
+    ) -> float:
+        """Return the highest leverage, at most the wish, that keeps the stop inside; at least 1.
+
+        Args:
+            wish: The strategy's own, >= 1.
+            distance_at: The stop's distance at a leverage, as a ratio of the entry.
+            notional_at: The largest notional of the entry at a leverage, quote currency.
+            brackets: Of the pair.
+            is_short: Whether the position gains when the price falls.
+        """
+        for leverage in [wish, *range(math.ceil(wish) - 1, 0, -1)]:
+            survives = isolated_distance(
+                leverage, notional_at(leverage), brackets, is_short=is_short
+            )
+            if survives >= self.needed(distance_at(leverage)):
+                return float(leverage)
+        return 1.0
+
+    def check_isolated(
+        self, position: Exposure, leverage: float, brackets: Sequence[Bracket]
+    ) -> Denial | None:
+        """Refuse the entry that makes an isolated position which its stop cannot protect.
+
+        Args:
+            position: With the entry in it.
+            leverage: Notional over margin.
+            brackets: Of the pair.
+        """
+        notional = position.amount * position.entry
+        distance = _distance(position)
+        survives = isolated_distance(leverage, notional, brackets, is_short=position.is_short)
+        return self._verdict(leverage, survives, distance)
+
+    def check_cross(
+        self,
+        position: Exposure,
+        others: Sequence[Exposure],
+        balance: float,
+        brackets_of: Callable[[str], Sequence[Bracket]],
+        leverage: float,
+    ) -> Denial | None:
+        """Refuse the entry whose position the whole balance cannot carry past its stop.
+
+        The worst case counts: every other position stands at its own stop.
+
+        Args:
+            position: With the entry in it.
+            others: All other positions that share the balance.
+            balance: Quote currency, without unrealised profit.
+            brackets_of: The brackets of a pair.
+            leverage: Notional over initial margin, for the refusal's text.
+        """
+        for other in others:
+            balance -= max(0.0, other.amount * other.entry * _distance(other))
+            balance -= maintenance(other.amount * other.stop, brackets_of(other.pair))
+        notional, brackets = position.amount * position.entry, brackets_of(position.pair)
+        carried = notional / balance if balance > 0 else math.inf
+        survives = isolated_distance(carried, notional, brackets, is_short=position.is_short)
+        return self._verdict(leverage, survives, _distance(position))
+
+    def _verdict(self, leverage: float, survives: float, distance: float) -> Denial | None:
+        if survives >= self.needed(distance):
+            return None
+        return deny(
+            DenyCode.STOP_BEYOND_LIQUIDATION,
+            leverage=leverage,
+            liquidation=survives,
+            distance=distance,
+            needed=self.needed(distance),
+        )
+
+
+def _distance(position: Exposure) -> float:
+    """Return the way from entry to stop as a ratio of the entry; negative beyond it."""
+    way = position.stop - position.entry if position.is_short else position.entry - position.stop
+    return way / position.entry
