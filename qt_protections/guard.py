@@ -145,7 +145,7 @@ class QTGuard(IStrategy):
         """Ask the gates for every new trade, forced ones included, then the wrapped strategy."""
         pair, tag = asked["pair"], asked.get("entry_tag")
         is_short = asked["side"] == "short"
-        if not self._qt.passes(pair, asked["current_time"], tag, is_short=is_short):
+        if not self._qt.entries.passes(pair, asked["current_time"], tag, is_short=is_short):
             return False
         if self._qt.stops is not None:
             self._qt.stops.tag(pair, tag)
@@ -154,7 +154,7 @@ class QTGuard(IStrategy):
         except Exception as error:
             # Freqtrade takes an error here for a yes.
             logger.exception("confirm_trade_entry of the strategy failed: %s is refused.", pair)
-            return self._qt.refused_by_error(pair, "confirm_trade_entry", error, tag)
+            return self._qt.entries.refused_by_error(pair, "confirm_trade_entry", error, tag)
 
     def leverage(self, *args: Any, **asked: Any) -> float:
         """Return the wrapped strategy's leverage, or what keeps liquidation beyond the stop."""
@@ -171,23 +171,25 @@ class QTGuard(IStrategy):
         except Exception as error:
             # Freqtrade would take its default stake instead.
             logger.exception("custom_stake_amount of the strategy failed: %s is refused.", pair)
-            goes_on = self._qt.refused_by_error(pair, "custom_stake_amount", error, tag)
+            goes_on = self._qt.entries.refused_by_error(pair, "custom_stake_amount", error, tag)
             return float(asked["proposed_stake"]) if goes_on else 0.0
-        return self._qt.capped_stake(wanted, wish, asked["current_time"], asked["min_stake"], tag)
+        return self._qt.entries.capped_stake(
+            wanted, wish, asked["current_time"], asked["min_stake"], tag
+        )
 
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""
-        answer = super().adjust_trade_position(*args, **asked) if self._qt.adjusts else None
+        answer = super().adjust_trade_position(*args, **asked) if self._qt.entries.adjusts else None
         stake, tag = answer if isinstance(answer, tuple) else (answer, None)
         trade, now = asked["trade"], asked["current_time"]
         if stake is None or stake == 0:
-            stake, tag = self._qt.repeated(trade, asked["current_entry_rate"])
+            stake, tag = self._qt.entries.repeated(trade, asked["current_entry_rate"])
         if stake <= 0:
             return answer
-        if not self._qt.passes(trade.pair, now, tag, is_short=trade.is_short):
+        if not self._qt.entries.passes(trade.pair, now, tag, is_short=trade.is_short):
             return None
         wish = Wish(trade.pair, trade.is_short, asked["current_entry_rate"], trade.leverage)
-        stake = self._qt.capped_stake(stake, wish, now, asked["min_stake"], tag)
+        stake = self._qt.entries.capped_stake(stake, wish, now, asked["min_stake"], tag)
         return (stake, tag) if stake > 0 else None
 
     # Stops
@@ -208,7 +210,7 @@ class QTGuard(IStrategy):
         stops = self._qt.stops
         if after_fill and stops is not None:
             stops.filled(trade)
-        self._qt.set_planned_stop(trade)
+        self._qt.entries.set_planned_stop(trade)
         trailing, glance = self._qt.trailing, Glance(current_time, current_rate, low, high)
         follows = trailing is not None and trailing.may_follow(trade, glance)
         super().ft_stoploss_adjust(

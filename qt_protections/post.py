@@ -1,44 +1,32 @@
 """The guard's post: everything it keeps while a bot runs, wired to that bot once, at its start."""
 
 import logging
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
-from freqtrade.persistence import LocalTrade, Trade
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections import locks
 from qt_protections.announcer import Announcer
-from qt_protections.errors import EntryRefused, GuardNotInstalled
+from qt_protections.entry_policy import EntryPolicy
+from qt_protections.errors import GuardNotInstalled
 from qt_protections.gates import Gates
 from qt_protections.market import LIVE_MODES, Market
-from qt_protections.planner import Allowance, EntryPlanner, Wish, one_r
+from qt_protections.planner import EntryPlanner
 from qt_protections.protections.context import ProtectionContext
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.regime import TrendRule
 from qt_protections.rules.trailing import TrailingRule
-from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
-from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.capabilities import capabilities
-from qt_protections.stops.entry_door import Admission
 from qt_protections.stops.guarding import Guarding
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
 
 logger = logging.getLogger(__name__)
-
-#: Ratios closer than this are one and the same.
-_SAME = 1e-9
-#: Added to the enter tag of an entry that a repeated signal adds.
-STACKED_TAG = "stacked"
-#: The tag of a forced entry, unless whoever forces it gives another.
-_FORCED = "force_entry"
 
 
 class Post:
@@ -48,6 +36,7 @@ class Post:
         live: Whether orders reach an exchange, or a dry run's imitation of one.
         context: What the guard's protections may know.
         planner: What one more entry may be.
+        entries: Every way into a position.
         stops: What keeps the positions covered; None unless live.
         trailing: The simulated trailing stop; None if switched off, or where the exchange trails.
     """
@@ -66,22 +55,24 @@ class Post:
             settings,
             self.signals,
             self._foreign,
-            lambda pair: self.stops.spread(pair) if self.stops else 0.0,
+            self._spread,
         )
         self.gates = Gates(settings, self.signals, self.announcer, self.planner.exposures)
+        self.entries = EntryPolicy(
+            strategy,
+            settings,
+            self.planner,
+            self.gates,
+            self.signals,
+            self.announcer,
+            self._unsettled,
+        )
         self.context = ProtectionContext(
             settings, self.market, self.gates.entries_held, live=self.live
         )
         self.trailing = None if strategy.dp.runmode is RunMode.LIVE else _simulated(settings)
         # In a comparison of strategies the bot's configuration is not the strategy's own.
         self._bot_config = strategy.dp._config
-        self._bot_thread = threading.get_ident()
-        self._for_the_door: dict[str, Denial] = {}
-        self._planned: dict[str, float] = {}
-        #: Whether the wrapped strategy adjusts positions itself.
-        self.adjusts = strategy.position_adjustment_enable
-        if settings.stack_entries:
-            strategy.position_adjustment_enable = True
         logger.info("[OK] GlobalRegimeDetector initialized")
         logger.info(
             "[SAFETY] Per-symbol position limits: max %s", settings.max_positions_per_symbol
@@ -108,7 +99,12 @@ class Post:
                 "strategy's __init__, and QTGuard sets it."
             )
         self.stops = Guarding(
-            strategy, exchange, can, self._settings, self._admit, self.planner.stop_of_stranger
+            strategy,
+            exchange,
+            can,
+            self._settings,
+            self.entries.admit,
+            self.planner.stop_of_stranger,
         )
         locks.release(datetime.now(UTC))
         self._protections = ProtectionManager(self._bot_config, self.protections())
@@ -130,158 +126,21 @@ class Post:
             # The gates still refuse what these locks would; a loop that ends here manages no exits.
             logger.exception("Could not ask the guard's protections.")
 
-    # Entries, as Freqtrade asks for them
-
     def loop_begins(self, candle: datetime) -> None:
         """Look after the stops, before any entry; `candle` is the open time of the running one."""
         self.announcer.new_candle(candle)
+        self.entries.loop_begins()
         if self.stops is not None:
-            self._bot_thread = threading.get_ident()
             self.stops.loop()
-
-    def passes(self, pair: str, now: datetime, tag: str | None, *, is_short: bool) -> bool:
-        """Whether an entry may go on; one that somebody forces goes on to hear why it may not."""
-        denial = self.gates.entry(pair, now, is_short=is_short)
-        return denial is None or self._goes_on(pair, tag, denial)
-
-    def capped_stake(
-        self, wanted: Any, wish: Wish, now: datetime, min_stake: float | None, tag: str | None
-    ) -> float:
-        """Return the stake (stake currency) of an entry, at most what the risk allows; 0 refuses.
-
-        Args:
-            wanted: What the configuration or the wrapped strategy asks for.
-            wish: The entry.
-            now: UTC; the wall clock, in backtests the candle's open.
-            min_stake: The least stake Freqtrade lets through: it raises one that is smaller.
-            tag: The entry's; tells one that somebody forces.
-        """
-        self._for_the_door.pop(wish.pair, None)
-        least = min_stake or 0.0
-        try:
-            allowance = self.planner.allowance(wish, now)
-            # A hair above whole lots: Freqtrade divides by the price, and cuts what is below.
-            stake = min(float(wanted), allowance.stake * (1 + 1e-9))
-            denial = self._objection(allowance, stake, least)
-            if allowance.is_new:
-                self._planned[wish.pair] = abs(wish.rate - allowance.stop) / wish.rate
-        except EntryRefused as refusal:
-            stake, denial = 0.0, refusal.denial
-        except Exception as error:
-            logger.exception("Sizing failed for %s.", wish.pair)
-            stake, denial = 0.0, _failed("the sizing", error)
-        if denial is None:
-            return stake if stake > 0 else 0.0  # NaN is not
-        self.announcer.refusal(wish.pair, denial)
-        return max(least, 1.0) if self._goes_on(wish.pair, tag, denial) else 0.0
-
-    def repeated(self, trade: Trade, rate: float) -> tuple[float, str | None]:
-        """Return stake and tag of the entry that a signal which repeats adds; 0 without one.
-
-        It is as large as the first, before the risk caps it.
-        """
-        if not self._settings.stack_entries or trade.has_open_orders:
-            return 0.0, None
-        entries = trade.select_filled_orders(trade.entry_side)
-        tag = self.signals.again(trade.pair, trade.date_last_filled_utc, is_short=trade.is_short)
-        if not entries or tag is None:
-            return 0.0, None
-        if not self.planner.stacking.is_far_enough(rate, entries[-1].safe_price, one_r(trade)):
-            return 0.0, None
-        return entries[0].stake_amount_filled, f"{tag} {STACKED_TAG}".strip()
-
-    def refused_by_error(self, pair: str, what: str, error: Exception, tag: str | None) -> bool:
-        """Say that a callback of the strategy failed; return whether the entry goes on regardless.
-
-        It does so only to be refused at the door, in words.
-        """
-        denial = _failed(f"{what} of the strategy", error)
-        self.announcer.refusal(pair, denial)
-        return self._goes_on(pair, tag, denial)
-
-    def _objection(self, allowance: Allowance, stake: float, least: float) -> Denial | None:
-        if allowance.stake < least:
-            return allowance.room.too_small(allowance.stake, least)
-        if 0 < stake < least:
-            return deny(
-                DenyCode.STAKE_TOO_SMALL,
-                stake=stake,
-                minimum=least,
-                risk_ratio=self._settings.risk_ratio,
-            )
-        wish = allowance.wish
-        return self.planner.check_liquidation(allowance, stake * wish.leverage / wish.rate)
-
-    def _goes_on(self, pair: str, tag: str | None, denial: Denial) -> bool:
-        """Send a forced entry on to the door with its refusal.
-
-        Freqtrade has no words for one that ends before: "Failed to enter position". An exception at
-        the door reaches whoever forced it, with its reason.
-        """
-        forced = tag == _FORCED or threading.get_ident() != self._bot_thread
-        if not (self.live and forced):
-            return False
-        self._for_the_door[pair] = denial
-        return True
-
-    # At the door
-
-    def _admit(self, entry: EntryOrder) -> Admission:
-        """Judge an entry at the door, and say how large it may be and where its stop stands.
-
-        Raises:
-            EntryRefused: If a rule objects, or cannot be asked.
-        """
-        pair, now = entry.pair, datetime.now(UTC)
-        denial = self._for_the_door.pop(pair, None)
-        denial = denial or self.gates.entry(pair, now, is_short=entry.is_short)
-        if denial is not None:
-            raise EntryRefused(pair, denial)
-        try:
-            return self._admission(entry, now)
-        except EntryRefused as refusal:
-            self.announcer.refusal(pair, refusal.denial)
-            raise
-        except Exception as error:
-            logger.exception("No stop could be planned for %s.", pair)
-            raise EntryRefused(pair, _failed("the plan of its stop", error)) from error
-
-    def _admission(self, entry: EntryOrder, now: datetime) -> Admission:
-        if self.stops is not None and self.stops.unsettled(entry.pair):
-            raise EntryRefused(entry.pair, deny(DenyCode.ENTRY_UNSETTLED))
-        wish = Wish(entry.pair, entry.is_short, entry.rate, entry.leverage)
-        allowance = self.planner.allowance(wish, now)
-        amount = min(entry.amount, allowance.amount)
-        least = self.planner.least_stake(wish)
-        denial = self._objection(allowance, allowance.stake_of(amount), least)
-        if denial is not None:
-            raise EntryRefused(entry.pair, denial)
-        if amount < entry.amount:
-            self.announcer.cut(entry.pair, entry.amount, amount, allowance.room.loss)
-        return Admission(allowance.stop, amount)
 
     def _foreign(self) -> Sequence[Exposure]:
         return self.stops.foreign() if self.stops is not None else ()
 
-    # Backtests
+    def _spread(self, pair: str) -> float:
+        return self.stops.spread(pair) if self.stops is not None else 0.0
 
-    def set_planned_stop(self, trade: LocalTrade) -> None:
-        """Give a trade that still has the strategy's initial stop the one its entry was sized by.
-
-        Live, the trade takes over the stop that stands on the exchange.
-        """
-        distance = self._planned.get(trade.pair)
-        untouched = trade.initial_stop_loss_pct == self._strategy.stoploss
-        if self.live or distance is None or not untouched or trade.is_stop_loss_trailing:
-            return
-        ratio = -distance * (trade.leverage or 1.0)
-        if abs(ratio - self._strategy.stoploss) > _SAME * abs(ratio):
-            trade.stop_loss = 0.0  # none is set yet, Freqtrade is to believe
-            trade.adjust_stop_loss(trade.open_rate, ratio, initial=True)
-
-
-def _failed(gate: str, error: Exception) -> Denial:
-    return deny(DenyCode.GATE_FAILED, gate=gate, error=repr(error))
+    def _unsettled(self, pair: str) -> bool:
+        return self.stops is not None and self.stops.unsettled(pair)
 
 
 def _simulated(settings: Settings) -> SimulatedTrailing | None:
