@@ -211,7 +211,8 @@ class EntryPolicy:
             return
         ratio = -distance * (trade.leverage or 1.0)
         if abs(ratio - self._strategy.stoploss) > _SAME * abs(ratio):
-            trade.stop_loss = 0.0  # none is set yet, Freqtrade is to believe
+            # None is set yet, Freqtrade is to believe.
+            trade.stop_loss, trade.initial_stop_loss_pct = 0.0, None
             trade.adjust_stop_loss(trade.open_rate, ratio, initial=True)
 
 

@@ -23,6 +23,7 @@ class DenyCode(StrEnum):
     STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
     STOP_REFUSED = "stop_refused"
     ENTRY_UNSETTLED = "entry_unsettled"
+    TRADE_CLOSED = "trade_closed"
     GATE_FAILED = "gate_failed"
 
 
@@ -110,5 +111,6 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
         "an earlier entry is not settled, or the exchange holds a position without a trade, or it "
         "has not been seen since the start"
     ),
+    DenyCode.TRADE_CLOSED: "the trade it adds to was closed meanwhile",
     DenyCode.GATE_FAILED: "{gate} failed, so the entry is refused ({error})",
 }

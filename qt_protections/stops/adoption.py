@@ -7,6 +7,7 @@ from freqtrade.exchange import Exchange, timeframe_to_minutes
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.rules.amounts import total
 from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.line import CcxtOrder
 from qt_protections.stops.stop import Stop
@@ -72,9 +73,20 @@ def take_entry(trade: Trade, order: CcxtOrder, tag: str | None) -> None:
 
 def take_over_entry(trade: Trade, row: Order) -> None:
     """Move an entry that filled after its own trade was closed to another one, as just sent."""
+    closed = row.trade
     row.ft_is_open, row.status, row.filled, row.remaining = True, "open", 0.0, row.amount
     trade.orders.append(row)
     trade.recalc_trade_from_orders()
+    Trade.session.flush()
+    Trade.session.refresh(closed)
+    entries = closed.select_filled_orders(closed.entry_side)
+    if amount := total(*(entry.safe_filled for entry in entries)):
+        # Freqtrade may have booked the fill on it meanwhile, as on a trade that is open.
+        value = sum(entry.safe_filled * entry.safe_price for entry in entries)
+        closed.amount, closed.open_rate = amount, value / amount
+        closed.stake_amount = value / (closed.leverage or 1.0)
+        closed.recalc_open_trade_value()
+        closed.recalc_trade_from_orders(is_closing=True)
 
 
 def new_trade(

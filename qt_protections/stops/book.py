@@ -259,9 +259,9 @@ class Held:
             self.fills.append(fill)
         return fill.amount
 
-    def book_close(self, order: CcxtOrder) -> None:
-        """Take in what a close at market filled."""
-        fill = Fill(order, EMERGENCY)
+    def book_close(self, order: CcxtOrder, reason: str = EMERGENCY) -> None:
+        """Take in what an exit at market filled that its trade does not know of."""
+        fill = Fill(order, reason)
         self._reduce(fill.amount)
         self.fills.append(fill)
         self.touch()

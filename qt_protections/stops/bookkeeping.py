@@ -88,8 +88,11 @@ class Bookkeeping:
 
         Nobody knows before the first comparison with the exchange.
         """
-        unseen = self._watch is not None and not self._started
-        return unseen or self._keeper.book.of(pair).unsettled
+        return not self.has_looked() or self._keeper.book.of(pair).unsettled
+
+    def has_looked(self) -> bool:
+        """Whether book and exchange have been compared since the start, where that can be done."""
+        return self._watch is None or self._started
 
     def foreign(self) -> list[Exposure]:
         """Return what the exchange holds beyond what trades account for, as last compared."""
@@ -126,6 +129,7 @@ class Bookkeeping:
             self._learn(held, trade)
             if self._watch is not None and not self._started:
                 # A fill the bot slept through: an earlier run's stop may stand, and be enough.
+                self._recall_trails(held, trade)
                 self._watch.look_at(held)
             elif not self._blocks:
                 self._keeper.mend(held)
@@ -220,8 +224,10 @@ class Bookkeeping:
         record = trade.get_custom_data(STOP_RECORD) or {}
         with held.lock:
             for order_id in record.get("trailing", []):
+                if held.stop_of(order_id) is not None or order_id in held.past:
+                    continue
                 order = self._keeper.line.find_stop(held.pair, order_id=order_id)
-                if order is not None and held.stop_of(order_id) is None:
+                if order is not None:
                     held.trails.append(Stop.of(held.pair, order, trigger=float("nan")))
 
     # From the book to the trades

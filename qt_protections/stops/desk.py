@@ -6,6 +6,7 @@ was missing, and never cancelled while it is all that covers a position.
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -30,9 +31,16 @@ class StopDesk:
     And for `fetch_orders`, among whose answers is what stops became.
     """
 
-    def __init__(self, exchange: Exchange, keeper: Keeper) -> None:
-        """Take their places."""
+    def __init__(self, exchange: Exchange, keeper: Keeper, has_looked: Callable[[], bool]) -> None:
+        """Take their places.
+
+        Args:
+            exchange: The bot's exchange.
+            keeper: Who places and cancels.
+            has_looked: Whether book and exchange have been compared since the start.
+        """
         self._keeper = keeper
+        self._has_looked = has_looked
         self._fetch_orders = exchange.fetch_orders
         exchange.fetch_orders = self.orders  # type: ignore[method-assign]
         exchange.create_stoploss = self.create  # type: ignore[method-assign, assignment]
@@ -94,7 +102,13 @@ class StopDesk:
         held = self._keeper.book.of(pair)
         with held.lock:
             held.touch()
-            self._learn(held)
+            if not self._has_looked():
+                # Freqtrade books what happened while no bot ran. An entry that filled after its
+                # trade was closed is a position all the same, which no trade tells of yet.
+                logger.info("Stop %s of %s stays until the first look.", order_id, symbol_of(pair))
+                return {}
+            if open_trade(pair) is None:
+                held.base = 0.0
             if not self._keeper.may_cancel(held, order_id):
                 logger.info(
                     "Stop %s of %s stays: nothing else covers the position.",
@@ -131,16 +145,6 @@ class StopDesk:
             as_booked(stops[order["id"]], order) if order["id"] in stops else order
             for order in found
         ]
-
-    @staticmethod
-    def _learn(held: Held) -> None:
-        """See what the pair's trade has to protect: after a start nobody else has looked yet."""
-        trade = open_trade(held.pair)
-        if trade is None or not trade.is_open:
-            held.base = 0.0
-        elif held.need is None and not held.flat and not held.fills:
-            held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
-            held.base, held.trigger = trade.amount, trade.stop_loss
 
     def _executed(self, pair: str, stop: CcxtOrder) -> CcxtOrder:
         """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""

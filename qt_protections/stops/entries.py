@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 from freqtrade.exchange import Exchange
@@ -55,7 +56,11 @@ class Entries:
         entry = EntryOrder(held.pair, is_short, float(order["amount"]), rate, leverage)
         tag = self.tags.get(held.pair)
         trade = trade or self._new_trade(entry, tag)
-        take_entry(trade, order, tag)
+        row = Order.order_by_id(str(order["id"]), held.pair)
+        if row is None:
+            take_entry(trade, order, tag)
+        else:
+            take_over_entry(trade, row)
         Trade.commit()
         logger.warning(
             "[OK] Entry %s of %s was not on record and is a normal trade now: %s",
@@ -81,15 +86,27 @@ class Entries:
                 self._keeper.line.cancel_order(order["symbol"], str(order["id"]))
 
     def filled_strays(self, pair: str, *, is_short: bool) -> list[CcxtOrder]:
-        """Return this bot's filled entries of the last day that no trade has on record.
+        """Return this bot's filled entries of the last day that no trade accounts for.
 
         Raises:
             FreqtradeException: If the exchange does not answer.
         """
-        side = "sell" if is_short else "buy"
+        return self._filled(pair, "sell" if is_short else "buy", self._is_stray)
+
+    def exit_strays(self, pair: str, *, is_short: bool) -> list[CcxtOrder]:
+        """Return this bot's filled exits of the last day that no trade has on record.
+
+        Raises:
+            FreqtradeException: If the exchange does not answer.
+        """
+        return self._filled(pair, "buy" if is_short else "sell", self._is_stray_exit)
+
+    def _filled(
+        self, pair: str, side: str, is_stray: Callable[[CcxtOrder], bool]
+    ) -> list[CcxtOrder]:
         orders = self._exchange.fetch_orders(pair, dt_now() - timedelta(days=1))
         mine = [dict(order) for order in orders if order["side"] == side]
-        return [o for o in mine if float(o.get("filled") or 0.0) > 0 and self._is_stray(o)]
+        return [o for o in mine if float(o.get("filled") or 0.0) > 0 and is_stray(o)]
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
         if self._is_with_a_trade(held, intent, trade):
@@ -148,8 +165,24 @@ class Entries:
         return trade
 
     def _is_stray(self, order: CcxtOrder) -> bool:
-        """Whether an order is an entry of this bot's that no trade has on record."""
-        name = self._keeper.namer.mine(order.get("clientOrderId"))
-        if name is None or name.role is not Role.ENTRY:
+        """Whether an order is an entry of this bot's that no trade accounts for."""
+        if not self._is_mine(order, Role.ENTRY):
+            return False
+        row = Order.order_by_id(str(order["id"]), order["symbol"])
+        return row is None or _outlived_its_trade(row)
+
+    def _is_stray_exit(self, order: CcxtOrder) -> bool:
+        if not self._is_mine(order, Role.EXIT, Role.EMERGENCY_CLOSE):
             return False
         return Order.order_by_id(str(order["id"]), order["symbol"]) is None
+
+    def _is_mine(self, order: CcxtOrder, *roles: Role) -> bool:
+        name = self._keeper.namer.mine(order.get("clientOrderId"))
+        return name is not None and name.role in roles
+
+
+def _outlived_its_trade(row: Order) -> bool:
+    """Whether an entry filled after its trade was closed: Freqtrade books it there all the same."""
+    trade, filled = row.trade, row.order_filled_utc
+    closed = trade.close_date_utc
+    return not trade.is_open and filled is not None and closed is not None and filled > closed

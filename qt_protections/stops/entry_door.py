@@ -15,7 +15,9 @@ from typing import Any
 
 from freqtrade.exchange import Exchange
 
+from qt_protections.errors import EntryRefused
 from qt_protections.rules.refusals import Outcome
+from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.book import EntryOrder, Intent
 from qt_protections.stops.failures import classify
@@ -84,11 +86,14 @@ class EntryDoor:
             rate=order["rate"],
             leverage=order["leverage"],
         )
+        trade = open_trade(entry.pair)
+        if trade is None and not order.get("initial_order", True):
+            # A stop closed it while a further entry waited, which Freqtrade is about to replace.
+            raise EntryRefused(entry.pair, deny(DenyCode.TRADE_CLOSED))
         admission = self._admit(entry)
         if admission.amount < entry.amount:
             entry = replace(entry, amount=admission.amount)
             order["amount"] = admission.amount
-        trade = open_trade(entry.pair)
         intent = self._keeper.expect(entry, admission.trigger, trade.amount if trade else 0.0)
         try:
             with self._names.given(intent.client_id):

@@ -74,7 +74,7 @@ class Guarding:
         self._running = False
         EntryDoor(exchange, keeper, admit)
         if watch is not None:
-            StopDesk(exchange, keeper)
+            StopDesk(exchange, keeper, self._books.has_looked)
         self.tag = self._books.tag
         self.unsettled = self._books.unsettled
         self.foreign = self._books.foreign

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Protocol
 
+from freqtrade.enums import ExitType
 from freqtrade.exceptions import FreqtradeException
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
@@ -51,6 +52,7 @@ class Positions:
         self._entries = entries
         self._odd: dict[str, int] = {}
         self._unasked: set[str] = set()
+        self._short: dict[str, float] = {}
 
     def compare(self, trades: dict[str, Trade]) -> None:
         """Tell the book of positions without a trade, and of trades without a position.
@@ -115,15 +117,18 @@ class Positions:
         surplus = _is_surplus(held, position)
         if not surplus:
             held.stranger = None
-        if not (surplus or missing):
+        short = trade is not None and _is_short_of(held, position, trade)
+        if not (surplus or missing or short):
             self._odd.pop(held.pair, None)
             return
-        lag_s = MISSING_LAG_S if missing else SURPLUS_LAG_S
+        lag_s = SURPLUS_LAG_S if surplus and not missing else MISSING_LAG_S
         if not at_start and not self._is_certain(held, lag_s):
             return
         if missing:
             self._closed_elsewhere(held)
-        if position is not None and not self._recover(held, position, trade):
+        if short and trade is not None:
+            self._recover_exits(held, trade)
+        elif position is not None and not self._recover(held, position, trade):
             self._shelter(held, position)
 
     def _is_certain(self, held: Held, lag_s: float) -> bool:
@@ -158,6 +163,25 @@ class Positions:
         held.base, held.is_short = position.amount, position.is_short
         held.leverage = position.leverage
         return True
+
+    def _recover_exits(self, held: Held, trade: Trade) -> None:
+        """Put exits on record that took a part of the position and did not live to be put there."""
+        if held.base == self._short.get(held.pair):
+            return  # somebody else took it: Freqtrade sees to that when it exits
+        self._short[held.pair] = held.base
+        try:
+            exits = self._entries.exit_strays(held.pair, is_short=trade.is_short)
+        except FreqtradeException as error:
+            logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
+            del self._short[held.pair]
+            return
+        for order in exits:
+            logger.warning(
+                "[OK] Exit %s of %s was not on record and is now.",
+                order["id"],
+                symbol_of(held.pair),
+            )
+            held.book_close(order, ExitType.SOLD_ON_EXCHANGE.value)
 
     def _shelter(self, held: Held, position: Position) -> None:
         """Cover a position no trade accounts for, say so once, and let nothing else enter."""
@@ -201,6 +225,13 @@ def _is_missing(held: Held, position: Position | None, trade: Trade | None) -> b
         return False
     is_short = held.is_short if trade is None else trade.is_short
     return position is None or position.is_short != is_short
+
+
+def _is_short_of(held: Held, position: Position | None, trade: Trade) -> bool:
+    """Whether the exchange holds a part only of what the trade accounts for."""
+    if position is None or trade.has_open_orders or position.is_short != trade.is_short:
+        return False
+    return position.amount < held.base * (1 - _SAME)
 
 
 def _is_surplus(held: Held, position: Position | None) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import PairLocks
+from freqtrade.persistence.pairlock import PairLock
 
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from tests.integration.rig import Rig
@@ -37,6 +39,13 @@ def cancel_by_hand(rig: Rig, algo_id: int) -> None:
     """Cancel a conditional order."""
     answer = by_hand(rig, "DELETE", "algoOrder", algoId=algo_id)
     assert answer.get("code") == "200", answer
+
+
+def unlock(pair: str) -> None:
+    """Release every lock of a pair, as `/unlock` does."""
+    for lock in PairLocks.get_pair_locks(pair):
+        lock.active = False
+    PairLock.session.commit()
 
 
 def guarding(bot: FreqtradeBot) -> Any:

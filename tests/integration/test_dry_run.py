@@ -17,6 +17,7 @@ from freqtrade.rpc.rpc import RPC
 from qt_protections.processes import running
 from qt_protections.rehearsal.overlay import config_overlay
 from tests.integration.commands import INHERITED, ROOT, exchange
+from tests.integration.hands import unlock
 from tests.integration.rig import BTC, ZEN, Rig, force_entry
 
 
@@ -85,6 +86,7 @@ def test_a_stop_that_is_hit_closes_the_trade(rig: Rig) -> None:
     loops(bot)
     assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
     assert simulated(bot) == []
+    unlock(trade.pair)
     again = entered(bot)
     agrees(bot, again)
     loops(bot)

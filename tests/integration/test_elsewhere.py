@@ -9,6 +9,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from tests.integration.hands import unlock
 from tests.integration.offline_bot import Quotes, offline_bot
 
 
@@ -114,6 +115,7 @@ def test_on_spot_a_stop_that_is_hit_closes_the_trade(spot: Any) -> None:
     bot.process()
     assert (trade.is_open, trade.exit_reason) == (False, "stoploss_on_exchange")
     bot.process()
+    unlock(trade.pair)
     again = entered(bot)
     assert the_stop(bot, again)["stopPrice"] == pytest.approx(90.01 * 0.95, abs=0.02)
 

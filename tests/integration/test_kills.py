@@ -8,7 +8,9 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
-from tests.integration.hands import Killed, guarding, keeper, kill, trade_by_hand
+from qt_protections.errors import EntryRefused
+from qt_protections.rules.verdict import DenyCode
+from tests.integration.hands import Killed, guarding, keeper, kill, trade_by_hand, unlock
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
 
 
@@ -163,7 +165,7 @@ def test_the_only_stop_is_kept_when_a_second_entry_filled_meanwhile(
     first = rig.bot(**same)
     force_entry(first, BTC)
     first.strategy.order_types["entry"] = "limit"
-    first.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    first.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
     force_entry(first, BTC)
     kill(rig, first)
     rig.move("BTCUSDT", 0.985)
@@ -296,6 +298,7 @@ def test_an_exit_that_was_never_put_on_record_closes_its_trade(
         rig.move("BTCUSDT", 0.97)
         first.process()
         assert Trade.get_open_trades() == []
+        unlock(BTC)
     trade = force_entry(first, BTC)
     assert trade is not None
     die_at_order(rig, first, lambda: RPC(first)._rpc_force_exit(str(trade.id)))
@@ -309,3 +312,97 @@ def test_an_exit_that_was_never_put_on_record_closes_its_trade(
     assert exit_.safe_filled == entry.safe_filled > 0
     assert last.exit_reason == "sold_on_exchange"
     assert rig.live_stops("BTCUSDT") == []
+
+
+def test_a_partial_exit_that_was_never_put_on_record_is_booked(
+    rig: Rig, same: dict[str, Any]
+) -> None:
+    """The trade is as large as the position again, and so is its stop's need."""
+    first = rig.bot(**same)
+    trade = force_entry(first, BTC)
+    assert trade is not None
+    half = first.exchange.amount_to_precision(BTC, trade.amount / 2)
+    die_at_order(rig, first, lambda: RPC(first)._rpc_force_exit(str(trade.id), amount=float(half)))
+    left = rig.position("BTCUSDT")
+    assert 0 < left < trade.amount
+    bot = rig.bot(**same)
+    for _ in range(2):
+        bot.process()
+    (trade,) = Trade.get_open_trades()
+    assert trade.amount == pytest.approx(left) == pytest.approx(rig.position("BTCUSDT"))
+    assert trade.nr_of_successful_exits == 1
+    assert naked_max(rig) == 0
+
+
+def rest_beside_a_trailed_position(rig: Rig, bot: FreqtradeBot) -> None:
+    """Hold BTC under a trailing stop that is about to fire, with a second entry waiting below."""
+    force_entry(bot, BTC)
+    bot.process()
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
+    force_entry(bot, BTC)
+    bot.process()
+    rig.move("BTCUSDT", 1.02)
+
+
+def test_a_trailing_stop_and_a_second_entry_that_filled_meanwhile_are_both_booked(
+    rig: Rig, same: dict[str, Any]
+) -> None:
+    """Freqtrade books the entry first; the trailing stop is found by the trade's own record."""
+    trailing = {**same, "qt": {"trail_callback": 1.0, "trail_activation": 0.5}}
+    first = rig.bot(**trailing)
+    rest_beside_a_trailed_position(rig, first)
+    kill(rig, first)
+    rig.move("BTCUSDT", 0.985)
+    rig.move("BTCUSDT", 0.993)
+    until(lambda: rig.report() and rig.venue.desk.open_orders() == [])
+    bot = rig.bot(**trailing)
+    for _ in range(2):
+        bot.process()
+    (trade,) = Trade.get_open_trades()
+    assert trade.amount == pytest.approx(rig.position("BTCUSDT"))
+    assert trade.nr_of_successful_entries == 2
+    assert trade.nr_of_successful_exits == 1
+    assert naked_max(rig) == 0
+
+
+def test_an_entry_that_filled_after_its_trade_was_closed_is_a_trade_of_its_own(
+    rig: Rig, same: dict[str, Any]
+) -> None:
+    """Freqtrade books the fill on the closed trade at its start, where no exit would find it."""
+    trailing = {**same, "qt": {"trail_callback": 1.0, "trail_activation": 0.5}}
+    first = rig.bot(**trailing)
+    rest_beside_a_trailed_position(rig, first)
+    keeper(first).call_off = lambda held: None  # killed before it could
+    rig.move("BTCUSDT", 0.985)
+    until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
+    first.process()
+    first.process()
+    (closed,) = Trade.get_trades().all()
+    assert not closed.is_open
+    before = closed.to_json()
+    kill(rig, first)
+    rig.move("BTCUSDT", 0.993)
+    until(lambda: rig.report() and rig.position("BTCUSDT") > 0)
+    bot = rig.bot(**trailing)
+    bot.process()
+    (trade,) = Trade.get_open_trades()
+    assert trade.amount == pytest.approx(rig.position("BTCUSDT"))
+    assert_whole(rig, trade, stops=2)
+    (closed,) = [each for each in Trade.get_trades().all() if not each.is_open]
+    for figure in ("amount", "open_rate", "close_profit_abs", "stake_amount", "exit_reason"):
+        assert closed.to_json()[figure] == pytest.approx(before[figure]), figure
+    assert naked_max(rig) == 0
+
+
+def test_a_replaced_entry_of_a_trade_that_was_closed_meanwhile_is_not_sent(rig: Rig) -> None:
+    """Freqtrade would put a new position on the closed trade."""
+    bot = rig.bot()
+    order = {
+        "pair": BTC, "ordertype": "market", "side": "buy", "amount": 0.01, "rate": 95_000.0,
+        "leverage": 30.0, "reduceOnly": False, "time_in_force": "GTC", "initial_order": False,
+    }  # fmt: skip
+    with pytest.raises(EntryRefused) as refused:
+        bot.exchange.create_order(**order)
+    assert refused.value.denial.code is DenyCode.TRADE_CLOSED
+    assert rig.events("stop_accepted", "order_accepted") == []

@@ -151,7 +151,7 @@ def test_an_entry_that_outlives_its_trade(rig: Rig) -> None:
     trade = force_entry(bot, BTC)
     assert trade is not None
     bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
     force_entry(bot, BTC)
     rig.venue.desk.cancel = _refuse  # type: ignore[method-assign]
     for ratio in (1.03, 0.98):
@@ -160,14 +160,14 @@ def test_an_entry_that_outlives_its_trade(rig: Rig) -> None:
     for _ in range(2):
         bot.process()
     assert not trade.is_open
-    rig.move("BTCUSDT", 0.98)
+    rig.move("BTCUSDT", 0.985)
     assert rig.position("BTCUSDT") > 0
     for _ in range(3):
         bot.process()
         assert covered(rig)
     (second,) = Trade.get_open_trades()
     assert second.amount == pytest.approx(rig.position("BTCUSDT"))
-    assert second.open_rate == pytest.approx(trade.open_rate * 0.99, rel=1e-3)
+    assert second.open_rate == pytest.approx(trade.open_rate * 0.9985, rel=1e-3)
     assert len(trade.orders) == len({order.order_id for order in trade.orders})
     assert not bot.strategy._qt.stops.unsettled(BTC)  # type: ignore[attr-defined]
     assert naked_max(rig) == 0

@@ -126,7 +126,7 @@ def test_a_second_entry_is_covered_before_it_goes_out(rig: Rig, order_type: str)
     """The first one's stop goes once the one for both is live."""
     bot, trade = entered(rig, "GuardedQuiet")
     bot.strategy.order_types["entry"] = order_type
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.995  # type: ignore[method-assign]
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
     force_entry(bot, BTC)
     bot.process()
     rig.move("BTCUSDT", 0.99)
@@ -238,8 +238,9 @@ def test_a_stop_above_a_waiting_entry(
         monkeypatch.setattr(Sentinel, "start", lambda self: None)
     bot, trade = entered(rig, "GuardedFollowing")
     bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
     force_entry(bot, BTC)
+    rig.move("BTCUSDT", 1.01)
     bot.strategy.wanted = -0.15
     bot.process()
     assert trigger(rig) == trade.stop_loss

@@ -13,6 +13,7 @@ from freqtrade.rpc.rpc import RPC
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoType
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.journal import Event, EventKind
+from tests.integration.hands import unlock
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, record, until
 
 TRAILED = "trailing_stop_on_exchange"
@@ -51,9 +52,9 @@ def earned(rig: Rig) -> float:
 
 
 def let_a_second_entry_wait(bot: FreqtradeBot) -> None:
-    """Send one to the book, 1 % below the market."""
+    """Send one to the book, 0.15 % below the market."""
     bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
     force_entry(bot, BTC)
 
 
@@ -96,6 +97,7 @@ def test_its_fill_closes_the_trade(rig: Rig, side: str, gain: float) -> None:
     trail_out(rig, gain)
     assert_closed_by_its_trail(rig, bot, trade)
     assert (trade.close_profit_abs or 0) > 0
+    unlock(BTC)
     assert force_entry(bot, BTC, side) is not None
 
 
@@ -260,6 +262,7 @@ def test_one_refusal_is_for_one_position(rig: Rig) -> None:
     bot.process()
     RPC(bot)._rpc_force_exit(str(trade.id))
     bot.process()
+    unlock(BTC)
     size, again = trade.amount, force_entry(bot, BTC)
     assert again is not None
     assert (again.amount, len(trails(rig))) == (size, 1)

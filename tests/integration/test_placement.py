@@ -74,6 +74,7 @@ def test_on_fill_the_stop_is_the_next_request(rig: Rig, listening: Any, side: st
 def test_on_fill_a_second_entry_is_covered_by_the_next_request(rig: Rig, listening: Any) -> None:
     """The stop of the first entry is not asked after, let alone cancelled, before the new one."""
     bot = rig.bot(**qt("on_fill"))
+    rig.venue.desk._depth_ratio = 0.1
     listening()
     force_entry(bot, BTC)
     begin = len(rig.requests())

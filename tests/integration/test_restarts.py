@@ -3,8 +3,8 @@
 import pytest
 from freqtrade.exceptions import StrategyError
 from freqtrade.persistence import Trade
-from freqtrade.rpc.rpc import RPCException
 
+from qt_protections.errors import EntryRefused
 from qt_protections.snapshots import symbol_of
 from tests.integration.rig import BTC, Rig, force_entry, naked_max
 
@@ -55,8 +55,9 @@ def test_a_bot_that_ends_leaves_no_stop_without_a_purpose(rig: Rig) -> None:
 def test_a_stake_that_is_no_number_is_refused(rig: Rig) -> None:
     """Freqtrade would take its default stake for an error."""
     bot = rig.bot("GuardedStakesNothing")
-    with pytest.raises(RPCException, match="Failed to enter"):
+    with pytest.raises(EntryRefused, match="the sizing failed"):
         force_entry(bot, BTC)
+    assert rig.events("order_accepted") == []
 
 
 def test_a_strategy_may_set_its_protections_itself(rig: Rig) -> None:

@@ -28,7 +28,7 @@ def on_paper() -> Guards:
 def exchange(on_paper: Guards, tmp_path: Path) -> Exchange:
     """Freqtrade's exchange object with the desk in front."""
     made = offline_exchange(tmp_path, "binance", "futures")
-    StopDesk(made, on_paper.keeper)
+    StopDesk(made, on_paper.keeper, lambda: True)
     return made
 
 
@@ -167,11 +167,13 @@ def test_all_that_covers_a_position_is_not_cancelled(
     assert trade.is_open
 
 
-def test_nor_before_anybody_has_looked(on_paper: Guards, exchange: Exchange, trade: Trade) -> None:
+def test_nothing_is_cancelled_before_the_first_look(on_paper: Guards, tmp_path: Path) -> None:
     """At a start Freqtrade books what filled meanwhile before the guard's first loop."""
+    made = offline_exchange(tmp_path, "binance", "futures")
+    StopDesk(made, on_paper.keeper, lambda: False)
     stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
-    on_paper.paper.size[BTC] = trade.amount
-    exchange.cancel_stoploss_order(stop, BTC)
+    on_paper.paper.size[BTC] = 1.0
+    assert made.cancel_stoploss_order(stop, BTC) == {}
     assert on_paper.live() == [stop]
 
 
@@ -214,7 +216,7 @@ def test_what_a_stop_became_is_told_under_the_stops_id(
     other = on_paper.paper.orders[on_paper.paper.enter(BTC, 1.0)]
     made = offline_exchange(tmp_path, "binance", "futures")
     made.fetch_orders = lambda *_: list(on_paper.paper.orders.values())  # type: ignore[method-assign]
-    StopDesk(made, on_paper.keeper)
+    StopDesk(made, on_paper.keeper, lambda: True)
     child, entry = made.fetch_orders(BTC, trade.open_date_utc)
     assert (child["id"], child["status"], child["filled"]) == (stop, "closed", 1.0)
     assert entry == other
