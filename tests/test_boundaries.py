@@ -31,6 +31,8 @@ ALLOWED = {
         "snapshots",
         "stops",
     },
+    "status_file": set(),
+    "status": {"announcer", "rules", "status_file"},
     "protections": {"market", "rules", "settings", "snapshots"},
     "locks": {"errors", "protections", "rules"},
     "rehearsal": set(),
