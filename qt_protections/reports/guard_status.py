@@ -170,7 +170,7 @@ def _symbol(pair: str) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.10g}"
+    return f"{value:,.0f}" if value >= 1e7 else f"{value:,.8g}"
 
 
 def _pct(money: Money) -> str:

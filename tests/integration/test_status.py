@@ -81,7 +81,7 @@ def test_positions_and_refusals_of_a_live_bot(
     text = shown(rig, capsys)
     assert "rehearsal (" in text
     assert "LIVE GuardedQuiet" in text
-    assert f"BTCUSDT long {trade.amount:.10g} {trade.open_rate:,.10g}" in text
+    assert f"BTCUSDT long {trade.amount:,.8g} {trade.open_rate:,.8g}" in text
     assert "live foreign" in text
     assert "Already at max 1 positions for this symbol" in text
 
