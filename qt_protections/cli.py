@@ -5,13 +5,12 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from qt_protections import __version__, demo
+from qt_protections import __version__, demo, status_command
 from qt_protections.rehearsal import command as exchange_command
 from qt_protections.settings import CONFIG_BLOCK, Loaded, SettingsError, describe, load_settings
 
@@ -21,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
-    except (SettingsError, demo.DemoFailed) as error:
+    except (SettingsError, status_command.NoStatus, demo.DemoFailed) as error:
         print(f"qt-guard: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -32,14 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="qt-guard",
-        description="The guard of your Freqtrade bot: its settings, its parts, and an exchange "
-        "to rehearse on.",
+        description="The guard of your Freqtrade bot: its settings, its state, its parts, and an "
+        "exchange to rehearse on.",
         epilog="Trading itself runs under the plain freqtrade commands, with a strategy such as "
         "`class Mine(QTGuard, MyStrategy): pass`.",
     )
     parser.add_argument("--version", action="version", version=f"qt-protections {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_settings(commands)
+    status_command.add_parser(commands)
     _add_list(commands)
     exchange_command.add_parser(commands)
     demo.add_parser(commands)
@@ -60,7 +60,7 @@ def _add_settings(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         action="append",
         metavar="FILE",
         help="Freqtrade configuration, as for freqtrade itself; may be given several times "
-        "(default: config.json or user_data/config.json, where there is one)",
+        "(default: user_data/config.json or config.json, where there is one)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=_show_settings)
@@ -90,18 +90,10 @@ def _show_settings(arguments: argparse.Namespace) -> int:
 
 
 def _config_block(files: list[str] | None) -> object:
-    from freqtrade.configuration.load_config import load_from_files  # noqa: PLC0415  slow to load
-    from freqtrade.exceptions import OperationalException  # noqa: PLC0415
+    from qt_protections import configured  # noqa: PLC0415  slow to load
 
-    defaults = [f for f in ("config.json", "user_data/config.json") if Path(f).is_file()][:1]
-    chosen = files or defaults
-    try:
-        return load_from_files(chosen).get(CONFIG_BLOCK) if chosen else None
-    except OperationalException as error:
-        raise SettingsError(str(error)) from error
-    except (OSError, ValueError, AttributeError) as error:
-        names = ", ".join(chosen)
-        raise SettingsError(f"{names} is no configuration of Freqtrade's: {error}") from error
+    config = configured.load(files)
+    return None if config is None else config.get(CONFIG_BLOCK)
 
 
 def _settings_table(loaded: Loaded) -> Table:

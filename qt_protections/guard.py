@@ -79,8 +79,8 @@ class QTGuard(IStrategy):
 
     def ft_bot_cleanup(self) -> None:
         """End the watch, whether the bot ends or reloads; every stop that protects stays."""
-        if self._qt_post is not None and self._qt_post.stops is not None:
-            self._qt_post.stops.close()
+        if self._qt_post is not None:
+            self._qt_post.close()
         super().ft_bot_cleanup()
 
     def analyze(self, pairs: list[str]) -> None:

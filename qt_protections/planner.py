@@ -22,7 +22,7 @@ from qt_protections.market import Market, whitelist
 from qt_protections.rules.amounts import total
 from qt_protections.rules.exposure import Costs, Exposure, risk_of
 from qt_protections.rules.liquidation import Bracket, LiquidationRule
-from qt_protections.rules.sizing import RiskBudget, Risks, Room, amount_for
+from qt_protections.rules.sizing import Limits, RiskBudget, Risks, Room, amount_for
 from qt_protections.rules.stacking import StackingRule
 from qt_protections.rules.stop_price import StopRule, check_stop, stop_at
 from qt_protections.rules.verdict import Denial
@@ -221,6 +221,10 @@ class EntryPlanner:
     def open_risk(self) -> float:
         """Return what all of them lose together at their stops, quote currency."""
         return risk_of(self.exposures(), self.costs)
+
+    def limits(self, open_risk: float) -> Limits:
+        """Return what may be lost at the stops, of which `open_risk` is taken; quote currency."""
+        return self._budget.limits(self.equity(), open_risk)
 
     def costs(self, pair: str) -> Costs:
         """Return what a stopped position of the pair pays beyond the way to its stop."""

@@ -9,7 +9,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.strategy.interface import IStrategy
 
-from qt_protections import locks
+from qt_protections import __version__, locks
 from qt_protections.announcer import Announcer
 from qt_protections.entry_policy import EntryPolicy
 from qt_protections.errors import GuardNotInstalled
@@ -17,13 +17,16 @@ from qt_protections.gates import Gates
 from qt_protections.market import LIVE_MODES, Market
 from qt_protections.planner import EntryPlanner
 from qt_protections.protections.context import ProtectionContext
-from qt_protections.rules.exposure import Exposure
+from qt_protections.rules.exposure import Exposure, risk_of
 from qt_protections.rules.regime import TrendRule
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
+from qt_protections.status import Known, snapshot
+from qt_protections.status_file import Bot, StatusFile, status_path
 from qt_protections.stops.capabilities import capabilities
 from qt_protections.stops.guarding import Guarding
+from qt_protections.stops.names import identity
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
 
 logger = logging.getLogger(__name__)
@@ -108,6 +111,8 @@ class Post:
         )
         locks.release(datetime.now(UTC))
         self._protections = ProtectionManager(self._bot_config, self.protections())
+        self._bot = _bot(strategy)
+        self._status = StatusFile(status_path(strategy.config["user_data_dir"], self._bot.id))
 
     def protections(self) -> list[dict[str, object]]:
         """Return the guard's entries of a strategy's `protections`."""
@@ -132,6 +137,34 @@ class Post:
         self.entries.loop_begins()
         if self.stops is not None:
             self.stops.loop()
+            self._tell(self.stops, is_running=True)
+
+    def close(self) -> None:
+        """End the watch, whether the bot ends or reloads; every stop that protects stays."""
+        if self.stops is not None:
+            self.stops.close()
+            self._tell(self.stops, is_running=False)
+
+    def _tell(self, stops: Guarding, *, is_running: bool) -> None:
+        """Write down what is known for `qt-guard status`."""
+        now = datetime.now(UTC)
+        self._status.write(
+            lambda: snapshot(self._known(stops, now), self._bot, now, is_running=is_running)
+        )
+
+    def _known(self, stops: Guarding, now: datetime) -> Known:
+        exposures = self.planner.exposures()
+        return Known(
+            regime_of=(self.market.regime_pair, self._settings.regime_timeframe),
+            trend=self.market.global_trend(now),
+            currency=self._strategy.config["stake_currency"],
+            equity=self.planner.equity(),
+            exposures=exposures,
+            limits=self.planner.limits(risk_of(exposures, self.planner.costs)),
+            costs_of=self.planner.costs,
+            stop_state=stops.stop_state,
+            refused=list(self.announcer.refused.values()),  # remote control may add to it
+        )
 
     def _foreign(self) -> Sequence[Exposure]:
         return self.stops.foreign() if self.stops is not None else ()
@@ -141,6 +174,18 @@ class Post:
 
     def _unsettled(self, pair: str) -> bool:
         return self.stops is not None and self.stops.unsettled(pair)
+
+
+def _bot(strategy: IStrategy) -> Bot:
+    name = strategy.config.get("bot_name", "")
+    return Bot(
+        id=identity(name, strategy.config["db_url"]),
+        name=name,
+        strategy=strategy.get_strategy_name(),
+        mode=strategy.dp.runmode.value,
+        version=__version__,
+        started_at=datetime.now(UTC),
+    )
 
 
 def _simulated(settings: Settings) -> SimulatedTrailing | None:

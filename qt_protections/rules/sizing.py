@@ -42,6 +42,21 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be lost at the stops, in quote currency.
+
+    Attributes:
+        trade: By one trade.
+        open: By all positions together.
+        group: By the positions of one group; None without such a limit.
+    """
+
+    trade: float
+    open: float
+    group: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class RiskBudget:
     """Shares risk out among entries.
 
@@ -56,6 +71,20 @@ class RiskBudget:
     max_open_ratio: float
     max_group_ratio: float | None = None
     less_open_risk: bool = False
+
+    def limits(self, equity: float, open_risk: float) -> Limits:
+        """Return the limits.
+
+        Args:
+            equity: The account's balance, without unrealised profit.
+            open_risk: What all positions lose at their stops.
+        """
+        shared = equity - (open_risk if self.less_open_risk else 0.0)
+        return Limits(
+            shared * self.risk_ratio,
+            shared * self.max_open_ratio,
+            None if self.max_group_ratio is None else shared * self.max_group_ratio,
+        )
 
     def room(self, risks: Risks, rate: float, *, averages_down: bool) -> Room:
         """Return what one more entry may lose.
@@ -73,14 +102,13 @@ class RiskBudget:
         """
         if not risks.equity > 0:
             raise ValueError(f"cannot size: equity {risks.equity}")
-        equity = risks.equity - (risks.open_risk if self.less_open_risk else 0.0)
-        share, most = equity * self.risk_ratio, equity * self.max_open_ratio
+        limits = self.limits(risks.equity, risks.open_risk)
         rooms = [
-            Room(share, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", self.risk_ratio),)),
+            Room(limits.trade, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", self.risk_ratio),)),
             Room(
-                most - risks.open_risk,
+                limits.open - risks.open_risk,
                 DenyCode.OPEN_RISK_FULL,
-                (("open_risk", risks.open_risk), ("limit", most)),
+                (("open_risk", risks.open_risk), ("limit", limits.open)),
             ),
         ]
         if averages_down:
@@ -88,17 +116,16 @@ class RiskBudget:
                 ("rate", rate),
                 ("average", risks.average),
                 ("position_risk", risks.position_risk),
-                ("limit", share),
+                ("limit", limits.trade),
             )
-            rooms.append(Room(share - risks.position_risk, DenyCode.AVERAGING_DOWN, facts))
-        if self.max_group_ratio is not None and risks.group_risk is not None:
-            limit = equity * self.max_group_ratio
+            rooms.append(Room(limits.trade - risks.position_risk, DenyCode.AVERAGING_DOWN, facts))
+        if limits.group is not None and risks.group_risk is not None:
             facts = (
                 ("benchmark", risks.benchmark),
                 ("group_risk", risks.group_risk),
-                ("limit", limit),
+                ("limit", limits.group),
             )
-            rooms.append(Room(limit - risks.group_risk, DenyCode.GROUP_RISK_FULL, facts))
+            rooms.append(Room(limits.group - risks.group_risk, DenyCode.GROUP_RISK_FULL, facts))
         least = min(rooms, key=lambda room: room.loss)
         return Room(max(0.0, least.loss), least.limit, least.facts)
 

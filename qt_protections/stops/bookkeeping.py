@@ -102,6 +102,11 @@ class Bookkeeping:
         """Return a pair's best ask over its best bid, minus one, as of this loop; 0 if unknown."""
         return self._spreads.get(pair, 0.0)
 
+    def stop_state(self, pair: str) -> str:
+        """Return what is known of a pair's stop: live, in doubt, or none."""
+        # Without the pair's lock: who holds that may wait for the exchange's answer.
+        return _state(self._keeper.book.of(pair))
+
     def loop(self) -> None:
         """Settle what is open, compare with the exchange, and tell the trades."""
         trades = self._open_trades()
@@ -307,9 +312,10 @@ def _apart(pair: str) -> Iterator[None]:
 
 
 def _state(held: Held) -> str:
-    if held.cover is None:
+    cover = held.cover
+    if cover is None:
         return "none"
-    return "in doubt" if held.cover.order_id in held.doubtful else "live"
+    return "in doubt" if cover.order_id in held.doubtful else "live"
 
 
 def _id_on_record(fill: Fill) -> str:

@@ -79,6 +79,7 @@ class Guarding:
         self.unsettled = self._books.unsettled
         self.foreign = self._books.foreign
         self.spread = self._books.spread
+        self.stop_state = self._books.stop_state
 
     def loop(self) -> None:
         """Run once in each of the bot's loops, before its exits and entries."""

@@ -41,18 +41,22 @@ class Name:
     symbol: str
 
 
+def identity(bot_name: str, db_url: str) -> str:
+    """Return the hash a bot is told by: of its name and the database of its trades.
+
+    Args:
+        bot_name: From the configuration; two bots in two containers may differ in no more.
+        db_url: The same. By default every bot has the same one, relative to its folder.
+    """
+    return hashlib.sha256(f"{bot_name}\n{_absolute(db_url)}".encode()).hexdigest()[:4]
+
+
 class Namer:
     """Gives the orders of one bot their client ids; ids never repeat, whatever the clock does."""
 
     def __init__(self, bot_name: str, db_url: str) -> None:
-        """Take the bot's identity: the database that holds the trades its orders protect.
-
-        Args:
-            bot_name: From the configuration; two bots in two containers may differ in no more.
-            db_url: The same. By default every bot has the same one, relative to its folder.
-        """
-        identity = f"{bot_name}\n{_absolute(db_url)}"
-        self.bot = hashlib.sha256(identity.encode()).hexdigest()[:4]
+        """Take what makes the bot's `identity`."""
+        self.bot = identity(bot_name, db_url)
         self._count = itertools.count()
 
     def new(self, role: Role, pair: str) -> str:

@@ -37,6 +37,7 @@ from qt_protections.shipped import base_config
 
 HERE = Path(__file__).parent
 BTC, ETH, ZEN = "BTC/USDT:USDT", "ETH/USDT:USDT", "ZEN/USDT:USDT"
+SOL = "SOL/USDT:USDT"
 
 
 class HeldFeed:

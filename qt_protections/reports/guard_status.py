@@ -1,0 +1,189 @@
+"""What a guard knows and has refused, for a terminal. All times are UTC."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from qt_protections.status_file import Money, Position, Refusal, Risk, Snapshot
+
+#: A bot writes in each of its loops, every 5 s by Freqtrade's default.
+OLD = timedelta(minutes=1)
+#: So many pairs of one rule are shown.
+_PAIRS = 6
+_BAR = 16
+_REGIMES = {"UPTREND": "green", "DOWNTREND": "red", "SIDEWAYS": "cyan"}
+
+
+def warning(snapshot: Snapshot, now: datetime) -> str | None:
+    """Return what is wrong with a snapshot's age at `now` (UTC); None if nothing is."""
+    if not snapshot.is_running:
+        return f"The bot ended at {_moment(snapshot.written_at)} UTC: this is what it knew then."
+    if now - snapshot.written_at > OLD:
+        old = _span(now - snapshot.written_at)
+        return f"This is {old} old: the bot is not running, is stopped, or hangs."
+    return None
+
+
+def as_page(snapshot: Snapshot, now: datetime) -> RenderableType:
+    """Return all of it, its age told from `now` (UTC)."""
+    parts: list[RenderableType] = [_header(snapshot, now)]
+    if (wrong := warning(snapshot, now)) is not None:
+        parts.append(Text(wrong, "bold red"))
+    parts += [Text(), _figures(snapshot), Text(), _positions(snapshot), _refusals(snapshot)]
+    return Group(*parts)
+
+
+def _header(snapshot: Snapshot, now: datetime) -> Text:
+    bot = snapshot.bot
+    mode, colour = ("LIVE", "bold magenta") if bot.mode == "live" else ("DRY RUN", "bold cyan")
+    return Text.assemble(
+        (bot.name or "(no bot_name)", "bold"),
+        f" ({bot.id})  ",
+        (mode, colour),
+        f"  {bot.strategy}  as of {snapshot.written_at:%Y-%m-%d %H:%M:%S} UTC, ",
+        f"{_span(now - snapshot.written_at)} ago",
+    )
+
+
+def _figures(snapshot: Snapshot) -> Table:
+    regime, risk = snapshot.regime, snapshot.risk
+    place = (
+        f"{regime.distance:+.2%} vs EMA200 at {_moment(regime.closed_at)} UTC"
+        if regime.distance is not None and regime.closed_at is not None
+        else "candles missing, stale or too few: shorts are refused"
+    )
+    table = Table.grid(padding=(0, 2))
+    table.add_row(
+        "regime",
+        Text.assemble(
+            (regime.regime, f"bold {_REGIMES.get(regime.regime, 'yellow')}"),
+            f"  {regime.pair} {regime.timeframe}: {place}",
+        ),
+    )
+    table.add_row("equity", Text(f"{risk.equity:,.2f} {risk.currency}"))
+    meter = Table.grid(padding=(0, 2))
+    meter.add_row(_bar(risk), Text(_of(risk.open, risk.max_open, risk.currency)))
+    table.add_row("open risk", meter)
+    if risk.max_group is not None:
+        limit = f"{risk.max_group.amount:,.2f} {risk.currency} ({_pct(risk.max_group)} of equity)"
+        table.add_row("per group", Text(f"at most {limit}"))
+    return table
+
+
+def _bar(risk: Risk) -> ProgressBar:
+    share = risk.open.amount / risk.max_open.amount if risk.max_open.amount > 0 else 1.0
+    colour = "green" if share < 0.6 else "yellow" if share < 0.9 else "red"
+    return ProgressBar(
+        total=1.0,
+        completed=min(1.0, share),
+        width=_BAR,
+        complete_style=colour,
+        finished_style=colour,
+    )
+
+
+def _of(money: Money, limit: Money, currency: str) -> str:
+    return (
+        f"{money.amount:,.2f} of {limit.amount:,.2f} {currency} "
+        f"({_pct(money).removesuffix(' %')} of {_pct(limit)} of equity)"
+    )
+
+
+def _positions(snapshot: Snapshot) -> RenderableType:
+    if not snapshot.positions:
+        return Text("No positions.\n")
+    table = _table(f"Positions, with what each loses at its stop in {snapshot.risk.currency}")
+    table.add_column("symbol", no_wrap=True)
+    table.add_column("side", no_wrap=True)
+    for heading in ("amount", "entry", "stop"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("stop is", no_wrap=True)
+    for heading in ("entries", "risk", "equity"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for position in snapshot.positions:
+        table.add_row(*_cells(position))
+    return table
+
+
+def _cells(position: Position) -> Sequence[Text]:
+    state = position.stop_state
+    return (
+        Text(_symbol(position.pair), "bold"),
+        Text(position.side, "green" if position.side == "long" else "red"),
+        Text(_number(position.amount)),
+        Text(_number(position.entry)),
+        Text(_number(position.stop)),
+        Text(state, "green" if state == "live" else "bold red"),
+        Text("foreign", "yellow") if position.is_foreign else Text(str(position.entries)),
+        Text(f"{position.risk.amount:,.2f}"),
+        Text(_pct(position.risk)),
+    )
+
+
+def _refusals(snapshot: Snapshot) -> RenderableType:
+    since = f"since {_moment(snapshot.bot.started_at)} UTC"
+    if not snapshot.refusals:
+        return Text(f"Nothing refused {since}.")
+    table = _table(f"Refused {since}")
+    table.add_column("last (UTC)", no_wrap=True)
+    table.add_column("symbol", no_wrap=True)
+    table.add_column("candles", justify="right")
+    table.add_column("why, the last time", overflow="fold")
+    for code, group in _by_code(snapshot.refusals):
+        table.add_section()
+        table.add_row("", "", Text(str(snapshot.totals[code]), "bold"), Text(code, "bold yellow"))
+        for refusal in group[:_PAIRS]:
+            at = f"{refusal.at:%m-%d %H:%M}" if refusal.at else "-"
+            table.add_row(at, _symbol(refusal.pair), str(refusal.count), Text(refusal.text))
+        if len(group) > _PAIRS:
+            more = Text(f"and {len(group) - _PAIRS} more pairs (--json has all)", "dim")
+            table.add_row("", "", "", more)
+    return table
+
+
+def _by_code(refusals: Sequence[Refusal]) -> list[tuple[str, list[Refusal]]]:
+    """Return the refusals of each rule, rules and refusals newest first, as they come."""
+    order = {refusal.code: -place for place, refusal in enumerate(reversed(refusals))}
+    together = sorted(refusals, key=lambda refusal: order[refusal.code])
+    return [(code, list(group)) for code, group in groupby(together, lambda each: each.code)]
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+
+
+def _symbol(pair: str) -> str:
+    """Return a pair as the log lines call it."""
+    return pair.split(":", maxsplit=1)[0].replace("/", "")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1e7 else f"{value:,.8g}"
+
+
+def _pct(money: Money) -> str:
+    return "-" if money.pct_of_equity is None else f"{money.pct_of_equity:.2f} %"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"
+
+
+def _span(span: timedelta) -> str:
+    seconds = max(0, int(span.total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
