@@ -20,8 +20,9 @@ class GuardNotInstalled(OperationalException, ImportError):  # noqa: N818  state
     """
 
 
-#: Telegram gets the text as HTML, and loses a message with an angle bracket in it.
-_NO_MARKUP = str.maketrans("<>&", "()+")
+#: Telegram gets the text as HTML, and loses a message with an angle bracket in it. Brackets that
+#: look alike keep "volume < 3" what it says.
+_NO_MARKUP = str.maketrans("<>&", "\u2039\u203a+")
 
 
 class EntryRefused(DependencyException, RPCException):

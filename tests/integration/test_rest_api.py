@@ -83,7 +83,7 @@ def test_a_lock_is_named_and_can_be_deleted(client: FtRestClient, rig: Rig) -> N
     assert guards["reason"].startswith(f"QtGlobalRegime: {BTC} 4h is in UPTREND")
     assert refusal(client.forceenter(BTC, "long")) == (
         f"Entry of {BTC} refused, pair_locked: locked until 2099-03-30 16:01 UTC: "
-        f"volume ( 3 + falling (/unlock {somebodys['id']})"
+        f"volume \u2039 3 + falling (/unlock {somebodys['id']})"
     )
     assert rig.events("stop_accepted", "order_accepted") == []
     assert client.delete_lock(somebodys["id"])["locks"] == [guards]

@@ -93,7 +93,7 @@ def test_a_lock_of_somebody_is_named_and_can_be_lifted(phone: Phone) -> None:
     phone.bot.process()
     assert phone.is_refused(command) == (
         f"Entry of {ETH} refused, pair_locked: locked until {end:%Y-%m-%d %H:%M} UTC: "
-        f"volume ( 3 + falling (/unlock {lock_id})"
+        f"volume \u2039 3 + falling (/unlock {lock_id})"
     )
     table = phone.asks("/locks", says="Reason")
     assert lock_with(table, "volume < 3 & falling") == lock_id
