@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from freqtrade_client import FtRestClient
 
+from qt_protections.rehearsal.errors import VenueError
 from tests.integration.rig import BTC, Rig, naked_max
 
 
@@ -89,3 +90,12 @@ def test_a_lock_is_named_and_can_be_deleted(client: FtRestClient, rig: Rig) -> N
     assert client.delete_lock(somebodys["id"])["locks"] == [guards]
     assert client.forceenter(BTC, "long")["pair"] == BTC
     assert rig.position("BTCUSDT") > 0
+
+
+def test_what_the_exchange_refuses_is_the_answer(client: FtRestClient, rig: Rig) -> None:
+    """Freqtrade by itself answers 500, which its own client cannot read."""
+    rig.venue.refuse_orders.append(VenueError(-2019, "Margin is insufficient."))
+    assert refusal(client.forceenter(BTC, "long")) == (
+        f"Entry of {BTC} did not happen: -2019: Margin is insufficient."
+    )
+    assert rig.live_stops("BTCUSDT") == []

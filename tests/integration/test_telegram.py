@@ -11,10 +11,11 @@ from freqtrade.persistence import PairLocks
 from freqtrade.rpc.telegram import Telegram
 from telegram.ext import Application
 
+from qt_protections.rehearsal.errors import VenueError
 from tests.integration.bot_api import CHAT_ID, BadRequestError, BotApi, shown
 from tests.integration.rig import BTC, ETH, Rig, held_market, naked_max
 
-SOL = "SOL/USDT:USDT"
+SOL, XRP, DOGE = "SOL/USDT:USDT", "XRP/USDT:USDT", "DOGE/USDT:USDT"
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,32 @@ def test_lifting_the_regimes_lock_opens_no_door(phone: Phone) -> None:
     assert lock_with(phone.asks("/locks", says="Reason"), "QtGlobalRegime") > lifted
     assert phone.is_refused(command).startswith(sentence)
     assert phone.rig.position("SOLUSDT") == 0
+
+
+def test_what_the_exchange_refuses_is_told_too(phone: Phone) -> None:
+    """The stop or the entry: the person reads what the exchange says."""
+    command, venue = f"/forcelong {XRP}", phone.rig.venue
+    venue.refuse_stops.append(VenueError(-4131, "PERCENT_PRICE < 5 & more."))
+    assert phone.asks(command, says="refused") == (
+        f"Entry of {XRP} refused, stop_refused: no stop, no entry: "
+        "-4131: PERCENT_PRICE \u2039 5 + more."
+    )
+    venue.refuse_orders.append(VenueError(-2019, "Margin is insufficient."))
+    assert phone.asks(command, says="did not happen") == (
+        f"Entry of {XRP} did not happen: -2019: Margin is insufficient."
+    )
+    assert phone.rig.live_stops("XRPUSDT") == []
+
+
+def test_an_entry_that_may_have_happened_is_told_as_such(phone: Phone) -> None:
+    """Whoever typed it must not take silence for a no."""
+    timeout = "Timeout waiting for response from backend server."
+    phone.rig.venue.refuse_orders.append(VenueError(-1007, timeout))
+    assert phone.asks(f"/forcelong {DOGE}", says="unknown") == (
+        f"Entry of {DOGE} ended unknown (-1007: {timeout}): it may have happened. Its stop "
+        "stays, and no other entry goes out, until the exchange tells what became of it."
+    )
+    assert "entry_unsettled" in phone.is_refused(f"/forcelong {DOGE}")
 
 
 @pytest.mark.parametrize(
