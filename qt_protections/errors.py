@@ -3,8 +3,10 @@
 OperationalException        stops the bot
   GuardNotInstalled         the guard cannot do its work here; the text says why and what to do
 DependencyException         drops one entry, the loop goes on
-  EntryRefused              a rule, or the exchange, refused the entry or its stop; an RPCException
-                            as well, whose text Telegram and the REST API show to who forced it
+  EntryRefused              a rule refused the entry, or the exchange its stop; an RPCException as
+                            well, whose text Telegram and the REST API show to who forced it
+  EntryFailed               the exchange did not take the entry, or does not say what became of it;
+                            an RPCException as well
 """
 
 from freqtrade.exceptions import DependencyException, OperationalException
@@ -20,15 +22,27 @@ class GuardNotInstalled(OperationalException, ImportError):  # noqa: N818  state
     """
 
 
-#: Telegram gets the text as HTML, and loses a message with an angle bracket in it.
-_NO_MARKUP = str.maketrans("<>&", "()+")
+#: Telegram gets the text as HTML, and loses a message with an angle bracket in it. Brackets that
+#: look alike keep "volume < 3" what it says.
+_NO_MARKUP = str.maketrans("<>&", "\u2039\u203a+")
 
 
-class EntryRefused(DependencyException, RPCException):
+class _Dropped(DependencyException, RPCException):
+    """Drops an entry; its text reaches whoever forced it."""
+
+    def __init__(self, text: str) -> None:
+        text = text.translate(_NO_MARKUP)
+        super().__init__(text)
+        self.message = text
+
+
+class EntryRefused(_Dropped):
     """An entry was refused before it reached the exchange."""
 
     def __init__(self, pair: str, denial: Denial) -> None:
-        text = f"Entry of {pair} refused, {denial}".translate(_NO_MARKUP)
-        super().__init__(text)
-        self.message = text
+        super().__init__(f"Entry of {pair} refused, {denial}")
         self.denial = denial
+
+
+class EntryFailed(_Dropped):
+    """The exchange did not take an entry, or does not say what became of it."""

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from freqtrade.exceptions import DependencyException
 from freqtrade.exchange import Exchange
 
-from qt_protections.errors import EntryRefused
+from qt_protections.errors import EntryFailed, EntryRefused
 from qt_protections.rules.refusals import Outcome
 from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.snapshots import open_trade, symbol_of
@@ -76,6 +77,7 @@ class EntryDoor:
 
         Raises:
             EntryRefused: If a rule objects or the stop was not accepted; no entry was sent then.
+            EntryFailed: If the exchange did not take the entry, or does not say what became of it.
         """
         if order.get("reduceOnly") or (not self._futures and order["side"] == "sell"):
             return self._exit(order)
@@ -114,7 +116,7 @@ class EntryDoor:
         failure = classify(error)
         if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
             self._keeper.refused(intent)
-            raise error
+            raise _told(error, f"Entry of {intent.entry.pair} did not happen: {failure}")
         found = self._ask_for(intent.entry.pair, intent.client_id)
         if found is not None:
             logger.warning(
@@ -131,7 +133,11 @@ class EntryDoor:
             symbol_of(intent.entry.pair),
             failure,
         )
-        raise error
+        raise _told(
+            error,
+            f"Entry of {intent.entry.pair} ended unknown ({failure}): it may have happened. Its "
+            "stop stays, and no other entry goes out, until the exchange tells what became of it.",
+        )
 
     def _exit(self, order: dict[str, Any]) -> Any:
         name = self._keeper.namer.new(Role.EXIT, order["pair"])
@@ -163,6 +169,18 @@ class EntryDoor:
             if found is not None:
                 return found
         return None
+
+
+def _told(error: Exception, text: str) -> Exception:
+    """Return an error that whoever forced the entry hears of, where Freqtrade's drops it unheard.
+
+    What does more than to drop the entry stays what it is: one that stops the bot does.
+    """
+    if not isinstance(error, DependencyException):
+        return error
+    told = EntryFailed(text)
+    told.__cause__ = error
+    return told
 
 
 class _ClientIds:
