@@ -15,6 +15,7 @@ from typing import Any
 
 from freqtrade.exceptions import DependencyException
 from freqtrade.exchange import Exchange
+from freqtrade.persistence import LocalTrade
 
 from qt_protections.errors import EntryFailed, EntryRefused
 from qt_protections.rules.refusals import Outcome
@@ -89,9 +90,7 @@ class EntryDoor:
             leverage=order["leverage"],
         )
         trade = open_trade(entry.pair)
-        if trade is None and not order.get("initial_order", True):
-            # A stop closed it while a further entry waited, which Freqtrade is about to replace.
-            raise EntryRefused(entry.pair, deny(DenyCode.TRADE_CLOSED))
+        _check_trade(entry.pair, trade, is_initial=order.get("initial_order", True))
         admission = self._admit(entry)
         if admission.amount < entry.amount:
             entry = replace(entry, amount=admission.amount)
@@ -169,6 +168,20 @@ class EntryDoor:
             if found is not None:
                 return found
         return None
+
+
+def _check_trade(pair: str, trade: LocalTrade | None, *, is_initial: bool) -> None:
+    """Refuse an entry whose trade is no more what Freqtrade took it for when it began with it.
+
+    A stop may have closed it while a further entry waited, which is about to be replaced; and one
+    forced from another thread may have opened it on a pair that the loop found free.
+
+    Raises:
+        EntryRefused: If the entry would go to a closed trade, or make a second one of the pair's.
+    """
+    if is_initial is (trade is None):
+        return
+    raise EntryRefused(pair, deny(DenyCode.PAIR_TAKEN if is_initial else DenyCode.TRADE_CLOSED))
 
 
 def _told(error: Exception, text: str) -> Exception:

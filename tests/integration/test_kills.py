@@ -8,8 +8,6 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
-from qt_protections.errors import EntryRefused
-from qt_protections.rules.verdict import DenyCode
 from tests.integration.hands import Killed, guarding, keeper, kill, trade_by_hand, unlock
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
 
@@ -393,16 +391,3 @@ def test_an_entry_that_filled_after_its_trade_was_closed_is_a_trade_of_its_own(
     for figure in ("amount", "open_rate", "close_profit_abs", "stake_amount", "exit_reason"):
         assert closed.to_json()[figure] == pytest.approx(before[figure]), figure
     assert naked_max(rig) == 0
-
-
-def test_a_replaced_entry_of_a_trade_that_was_closed_meanwhile_is_not_sent(rig: Rig) -> None:
-    """Freqtrade would put a new position on the closed trade."""
-    bot = rig.bot()
-    order = {
-        "pair": BTC, "ordertype": "market", "side": "buy", "amount": 0.01, "rate": 95_000.0,
-        "leverage": 30.0, "reduceOnly": False, "time_in_force": "GTC", "initial_order": False,
-    }  # fmt: skip
-    with pytest.raises(EntryRefused) as refused:
-        bot.exchange.create_order(**order)
-    assert refused.value.denial.code is DenyCode.TRADE_CLOSED
-    assert rig.events("stop_accepted", "order_accepted") == []

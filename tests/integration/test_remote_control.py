@@ -1,11 +1,16 @@
 """`/forcelong` comes in a thread of its own, at any moment of the bot's loop."""
 
+import logging
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from freqtrade.persistence import PairLocks, Trade
 
+from qt_protections.errors import EntryRefused
+from qt_protections.rules.verdict import DenyCode
 from tests.integration.hands import guarding
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
 
@@ -49,3 +54,43 @@ def test_an_entry_between_two_looks_of_one_loop_keeps_its_stop(
     assert len(rig.events("order_accepted")) == 1
     assert rig.events("order_canceled") == []
     assert naked_max(rig) == 0
+
+
+def test_an_entry_after_the_loop_found_its_pair_free_stays_the_only_trade(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Freqtrade would open a second trade on the pair, and either's stop would cover both."""
+    caplog.set_level(logging.WARNING)
+    bot = rig.bot(
+        "GuardedAlways", max_open_trades=0, db_url=f"sqlite:///{rig.folder / 'trades.sqlite'}"
+    )
+    bot.config["max_open_trades"] = 7
+
+    is_global_lock = PairLocks.is_global_lock
+
+    def force_meanwhile(*asked: Any, **more: Any) -> bool:
+        if sys._getframe(1).f_code.co_name == "enter_positions":
+            in_another_thread(lambda: force_entry(bot, BTC))
+        return is_global_lock(*asked, **more)
+
+    # There the loop has told free pairs from taken ones, and is about to enter.
+    monkeypatch.setattr(PairLocks, "is_global_lock", force_meanwhile)
+    bot.process()
+    trades = [trade for trade in Trade.get_open_trades() if trade.pair == BTC]
+    assert [trade.enter_tag for trade in trades] == ["force_entry"]
+    assert "pair_taken" in caplog.text
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert float(stop.request.quantity or 0) == trades[0].amount == rig.position("BTCUSDT")
+
+
+def test_a_replaced_entry_of_a_trade_that_was_closed_meanwhile_is_not_sent(rig: Rig) -> None:
+    """Freqtrade would put a new position on the closed trade."""
+    bot = rig.bot()
+    order = {
+        "pair": BTC, "ordertype": "market", "side": "buy", "amount": 0.01, "rate": 95_000.0,
+        "leverage": 30.0, "reduceOnly": False, "time_in_force": "GTC", "initial_order": False,
+    }  # fmt: skip
+    with pytest.raises(EntryRefused) as refused:
+        bot.exchange.create_order(**order)
+    assert refused.value.denial.code is DenyCode.TRADE_CLOSED
+    assert rig.events("stop_accepted", "order_accepted") == []
