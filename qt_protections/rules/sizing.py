@@ -65,12 +65,14 @@ class RiskBudget:
         max_open_ratio: Share of equity that all positions together may lose.
         max_group_ratio: The same for positions of one group; None without such a limit.
         less_open_risk: Whether what the open positions may lose is taken off the equity first.
+        least_share: What has to be left of an entry's share for the entry to be worth its place.
     """
 
     risk_ratio: float
     max_open_ratio: float
     max_group_ratio: float | None = None
     less_open_risk: bool = False
+    least_share: float = 0.1
 
     def limits(self, equity: float, open_risk: float) -> Limits:
         """Return the limits.
@@ -127,7 +129,8 @@ class RiskBudget:
             )
             rooms.append(Room(limits.group - risks.group_risk, DenyCode.GROUP_RISK_FULL, facts))
         least = min(rooms, key=lambda room: room.loss)
-        return Room(max(0.0, least.loss), least.limit, least.facts)
+        enough = least.loss >= self.least_share * min(limits.trade, limits.open)
+        return Room(least.loss if enough else 0.0, least.limit, least.facts)
 
 
 def amount_for(loss: float, loss_per_unit: float, step: float | None) -> float:

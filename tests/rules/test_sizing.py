@@ -55,7 +55,8 @@ def test_the_loss_at_the_stop_is_what_was_set(
     per_unit = costs.loss_per_unit(entry, stop, is_short=is_short)
     amount = amount_for(room.loss, per_unit, step)
     loss = Exposure("A/B", is_short, amount, entry, stop).risk(costs)
-    most = max(0.0, min(equity * risk, equity * 0.03 - open_risk))
+    most = min(equity * risk, equity * 0.03 - open_risk)
+    most = most if most >= 0.1 * equity * risk else 0.0
     assert loss <= most * (1 + 1e-9) + 1e-9
     assert loss >= most * (1 - 1e-9) - (step or 0.0) * per_unit * (1 + 1e-6) - 1e-9
 
@@ -66,6 +67,7 @@ def test_the_loss_at_the_stop_is_what_was_set(
         (Risks(10_000), False, 75, DenyCode.STAKE_TOO_SMALL),
         (Risks(10_000, open_risk=280), False, 20, DenyCode.OPEN_RISK_FULL),
         (Risks(10_000, open_risk=400), False, 0, DenyCode.OPEN_RISK_FULL),
+        (Risks(10_000, open_risk=292.6), False, 0, DenyCode.OPEN_RISK_FULL),
         (Risks(10_000, position_risk=60, average=101.0), True, 15, DenyCode.AVERAGING_DOWN),
         (Risks(10_000, position_risk=60, average=101.0), False, 75, DenyCode.STAKE_TOO_SMALL),
         (Risks(10_000, position_risk=80, average=101.0), True, 0, DenyCode.AVERAGING_DOWN),

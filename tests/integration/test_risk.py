@@ -1,0 +1,169 @@
+"""Risk that adds up, in a live bot: over positions, groups, strangers and repeated signals."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import Trade
+
+from qt_protections.entry_policy import STACKED_TAG
+from qt_protections.errors import EntryRefused
+from qt_protections.rules.verdict import DenyCode
+from tests.integration.hands import by_hand, trade_by_hand
+from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
+
+SOL = "SOL/USDT:USDT"
+#: One R is half a per cent of price.
+STACKING: dict[str, Any] = {"stack_entries": True, "stop_source": "fixed", "stop_fixed": 0.5}
+
+
+def settings(**qt: Any) -> dict[str, Any]:
+    """Return settings without trailing."""
+    return {"qt": {"trail_callback": None, **qt}}
+
+
+def planner(bot: FreqtradeBot) -> Any:
+    """Return what knows the risks of a bot."""
+    strategy: Any = bot.strategy
+    return strategy._qt_post.planner
+
+
+def refused(bot: FreqtradeBot, pair: str, side: str = "long") -> DenyCode:
+    """Return why a forced entry is refused."""
+    with pytest.raises(EntryRefused) as refusal:
+        force_entry(bot, pair, side)
+    return refusal.value.denial.code
+
+
+def test_all_positions_together_have_a_limit(rig: Rig) -> None:
+    """The second entry gets what is left, the third nothing."""
+    bot = rig.bot(**settings(max_open_risk=1.0))
+    first, second = force_entry(bot, BTC), force_entry(bot, ETH)
+    assert first is not None
+    assert second is not None
+    equity, risk = planner(bot).equity(), planner(bot).open_risk()
+    assert 0.0095 < risk / equity <= 0.0101
+    assert second.stake_amount < first.stake_amount
+    assert refused(bot, SOL) is DenyCode.OPEN_RISK_FULL
+    assert rig.position("SOLUSDT") == 0
+
+
+@pytest.mark.parametrize(("beta", "full"), [(0.0, True), (5.0, False)], ids=["in it", "out of it"])
+def test_positions_that_move_together_have_a_limit(rig: Rig, beta: float, full: bool) -> None:
+    """A short loses when the others gain: it is in another group."""
+    bot = rig.bot(**settings(max_group_risk=0.75, group_beta=beta))
+    force_entry(bot, BTC)
+    if full:
+        assert refused(bot, ETH) is DenyCode.GROUP_RISK_FULL
+    else:
+        assert force_entry(bot, ETH) is not None
+    assert force_entry(bot, ZEN, "short") is not None
+
+
+def test_unrealised_profit_is_no_equity(rig: Rig) -> None:
+    """Nor is a loss taken off twice: its stop counts it already."""
+    bot = rig.bot(**settings())
+    force_entry(bot, BTC)
+    before = planner(bot).equity()
+    rig.move("BTCUSDT", 1.02)
+    bot.wallets.update()
+    assert planner(bot).equity() == pytest.approx(before, rel=1e-6)
+    fees = rig.report()["summary"]["fees"]
+    assert before == pytest.approx((10_000 - fees) * 0.99, rel=1e-6)
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_what_somebody_holds_by_hand_counts(rig: Rig, counted: bool) -> None:
+    """It may lose more than all positions together; unless the operator says it does not count."""
+    trade_by_hand(rig, "ETHUSDT", 6.0)
+    bot = rig.bot(**settings(count_foreign_positions=counted))
+    assert len(rig.live_stops("ETHUSDT")) == 1
+    if counted:
+        assert refused(bot, BTC) is DenyCode.OPEN_RISK_FULL
+    else:
+        assert force_entry(bot, BTC) is not None
+    expected = DenyCode.OPEN_RISK_FULL if counted else DenyCode.ENTRY_UNSETTLED
+    assert refused(bot, ETH) is expected
+    trade_by_hand(rig, "ETHUSDT", -6.0)
+    for _ in range(2):
+        bot.process()
+    assert [e for e in planner(bot).exposures() if e.is_foreign] == []
+
+
+def an_hour_ago(trade: Trade) -> None:
+    """Let a trade's entries have filled before the newest candle."""
+    trade.open_date -= timedelta(hours=1)
+    for order in trade.orders:
+        if order.order_filled_date is not None:
+            order.order_filled_date -= timedelta(hours=1)
+    Trade.commit()
+
+
+def test_a_signal_that_repeats_adds_to_its_position(rig: Rig) -> None:
+    """Once the price is far enough, up to the limit of the symbol, covered before it goes out."""
+    bot = rig.bot("GuardedAlways", max_open_trades=1, **settings(**STACKING))
+    (trade,) = Trade.get_open_trades()
+    assert trade.pair == BTC
+    an_hour_ago(trade)
+    bot.process()
+    assert trade.nr_of_successful_entries == 1, "the price has not moved"
+    rig.move("BTCUSDT", 1.004)
+    bot.process()
+    assert trade.nr_of_successful_entries == 2
+    assert [order.ft_order_tag for order in trade.select_filled_orders("buy")] == ["", STACKED_TAG]
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert float(stop.request.quantity or 0) == trade.amount == rig.position("BTCUSDT")
+    an_hour_ago(trade)
+    rig.move("BTCUSDT", 1.004)
+    bot.process()
+    assert trade.nr_of_successful_entries == 2, "the symbol is full"
+    assert naked_max(rig) == 0
+
+
+def test_a_signal_does_not_repeat_within_its_candle(rig: Rig) -> None:
+    """The one that opened the trade is no second one."""
+    bot = rig.bot("GuardedAlways", max_open_trades=1, **settings(**STACKING))
+    (trade,) = Trade.get_open_trades()
+    trade.orders[0].order_filled_date += timedelta(hours=1)
+    Trade.commit()
+    rig.move("BTCUSDT", 1.004)
+    bot.process()
+    assert trade.nr_of_successful_entries == 1
+
+
+def test_averaging_down_stays_within_the_risk_of_one_trade(rig: Rig) -> None:
+    """The strategy asks for more of a loss in each loop: the trade's risk is taken already."""
+    bot = rig.bot("GuardedAdjusting", max_open_trades=1, **settings())
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    rig.move("BTCUSDT", 0.99)
+    bot.process()
+    assert trade.nr_of_successful_entries == 1
+    assert refused(bot, BTC) is DenyCode.AVERAGING_DOWN
+
+
+def test_a_position_that_grows_keeps_its_liquidation_beyond_its_stop(rig: Rig) -> None:
+    """The stop stays where it was, and the average comes closer to the price."""
+    bot = rig.bot(**settings())
+    force_entry(bot, BTC)
+    rig.move("BTCUSDT", 1.012)
+    assert refused(bot, BTC) is DenyCode.STOP_BEYOND_LIQUIDATION
+
+
+@pytest.mark.parametrize(("pair", "side"), [(BTC, "long"), (ZEN, "short")])
+def test_liquidation_lies_beyond_the_stop(rig: Rig, pair: str, side: str) -> None:
+    """By the exchange's own liquidation price, with the buffer."""
+    bot = rig.bot(**settings(liquidation_buffer=40.0))
+    trade = force_entry(bot, pair, side)
+    assert trade is not None
+    symbol = pair.split(":", maxsplit=1)[0].replace("/", "")
+    (row,) = [r for r in _position_risk(rig) if r["symbol"] == symbol]
+    to_liquidation = abs(float(row["liquidationPrice"]) - trade.open_rate)
+    assert to_liquidation >= 1.4 * abs(trade.stop_loss - trade.open_rate) * 0.999
+    assert 1 <= trade.leverage <= 30
+
+
+def _position_risk(rig: Rig) -> list[dict[str, Any]]:
+    answer: Any = by_hand(rig, "GET", "../v3/positionRisk")
+    return list(answer)
