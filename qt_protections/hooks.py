@@ -17,8 +17,8 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.data.dataprovider:DataProvider.get_analyzed_dataframe": "self pair timeframe",
     "freqtrade.data.dataprovider:DataProvider.ohlcv": "self pair timeframe copy candle_type",
     "freqtrade.data.history:load_pair_history": (
-        "pair timeframe datadir timerange fill_up_missing drop_incomplete startup_candles "
-        "data_format data_handler candle_type"
+        "pair timeframe datadir timerange fill_up_missing drop_incomplete "
+        "startup_candles data_format data_handler candle_type"
     ),
     "freqtrade.exchange.exchange:Exchange._amount_to_contracts": "self pair amount",
     "freqtrade.exchange.exchange:Exchange._contracts_to_amount": "self pair num_contracts",
@@ -49,6 +49,9 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange.get_fee": (
         "self symbol order_type side amount price taker_or_maker"
     ),
+    "freqtrade.exchange.exchange:Exchange.get_min_pair_stake_amount": (
+        "self pair price stoploss leverage"
+    ),
     "freqtrade.exchange.exchange:Exchange.get_option": "self param default",
     "freqtrade.exchange.exchange:Exchange.get_pair_base_currency": "self pair",
     "freqtrade.exchange.exchange:Exchange.get_precision_amount": "self pair",
@@ -70,19 +73,23 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.pairlock_middleware:PairLocks.get_pair_locks": "pair now side",
     "freqtrade.persistence.pairlock_middleware:PairLocks.unlock_reason": "reason now",
     "freqtrade.persistence.trade_model:Order.order_by_id": "order_id pair",
+    "freqtrade.persistence.trade_model:Order.order_filled_utc": "",
     "freqtrade.persistence.trade_model:Order.parse_from_ccxt_object": (
         "order pair side amount price"
     ),
     "freqtrade.persistence.trade_model:Order.safe_amount": "",
     "freqtrade.persistence.trade_model:Order.safe_filled": "",
     "freqtrade.persistence.trade_model:Order.safe_price": "",
-    "freqtrade.persistence.trade_model:Order.trade": "",
+    "freqtrade.persistence.trade_model:Order.stake_amount_filled": "",
     "freqtrade.persistence.trade_model:Order.to_ccxt_object": "self stopPriceName",
+    "freqtrade.persistence.trade_model:Order.trade": "",
     "freqtrade.persistence.trade_model:Order.update_from_ccxt_object": "self order",
     "freqtrade.persistence.trade_model:Trade.adjust_stop_loss": (
         "self current_price stoploss initial allow_refresh"
     ),
+    "freqtrade.persistence.trade_model:Trade.close_date_utc": "",
     "freqtrade.persistence.trade_model:Trade.commit": "",
+    "freqtrade.persistence.trade_model:Trade.date_last_filled_utc": "",
     "freqtrade.persistence.trade_model:Trade.entry_side": "",
     "freqtrade.persistence.trade_model:Trade.exit_side": "",
     "freqtrade.persistence.trade_model:Trade.get_custom_data": "self key default",
@@ -92,8 +99,10 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.trade_model:Trade.has_open_position": "",
     "freqtrade.persistence.trade_model:Trade.open_date_utc": "",
     "freqtrade.persistence.trade_model:Trade.open_sl_orders": "",
+    "freqtrade.persistence.trade_model:Trade.recalc_open_trade_value": "self",
     "freqtrade.persistence.trade_model:Trade.recalc_trade_from_orders": "self is_closing",
     "freqtrade.persistence.trade_model:Trade.rollback": "",
+    "freqtrade.persistence.trade_model:Trade.select_filled_orders": "self order_side",
     "freqtrade.persistence.trade_model:Trade.select_order_by_order_id": "self order_id",
     "freqtrade.persistence.trade_model:Trade.set_custom_data": "self key value",
     "freqtrade.persistence.trade_model:Trade.sl_orders": "",
@@ -107,7 +116,8 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.resolvers.iresolver:IResolver.build_search_paths": "config user_subdir extra_dirs",
     "freqtrade.strategy.interface:IStrategy.adjust_trade_position": (
         "self trade current_time current_rate current_profit min_stake max_stake "
-        "current_entry_rate current_exit_rate current_entry_profit current_exit_profit kwargs"
+        "current_entry_rate current_exit_rate current_entry_profit current_exit_profit "
+        "kwargs"
     ),
     "freqtrade.strategy.interface:IStrategy.advise_entry": "self dataframe metadata",
     "freqtrade.strategy.interface:IStrategy.advise_indicators": "self dataframe metadata",
@@ -118,8 +128,8 @@ KNOWN_HOOKS: dict[str, str] = {
         "self pair order_type amount rate time_in_force current_time entry_tag side kwargs"
     ),
     "freqtrade.strategy.interface:IStrategy.custom_stake_amount": (
-        "self pair current_time current_rate proposed_stake min_stake max_stake leverage "
-        "entry_tag side kwargs"
+        "self pair current_time current_rate proposed_stake min_stake max_stake "
+        "leverage entry_tag side kwargs"
     ),
     "freqtrade.strategy.interface:IStrategy.ft_bot_cleanup": "self",
     "freqtrade.strategy.interface:IStrategy.ft_stoploss_adjust": (
@@ -129,6 +139,10 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.strategy.interface:IStrategy.get_strategy_name": "self",
     "freqtrade.strategy.interface:IStrategy.informative_pairs": "self",
     "freqtrade.strategy.interface:IStrategy.is_pair_locked": "self pair candle_date side",
+    "freqtrade.strategy.interface:IStrategy.leverage": (
+        "self pair current_time current_rate proposed_leverage max_leverage entry_tag side kwargs"
+    ),
+    "freqtrade.wallets:Wallets.get_total": "self currency",
     "freqtrade.wallets:Wallets.get_total_stake_amount": "self",
     "freqtrade.wallets:Wallets.update": "self require_update",
 }
