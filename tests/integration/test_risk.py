@@ -167,3 +167,16 @@ def test_liquidation_lies_beyond_the_stop(rig: Rig, pair: str, side: str) -> Non
 def _position_risk(rig: Rig) -> list[dict[str, Any]]:
     answer: Any = by_hand(rig, "GET", "../v3/positionRisk")
     return list(answer)
+
+
+def test_cross_margin_keeps_the_strategys_leverage(rig: Rig) -> None:
+    """The balance carries the position past its stop; the same one would be refused isolated."""
+    bot = rig.bot(margin_mode="cross", **settings(max_open_risk=5.0))
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    assert trade.leverage == 30
+    rig.move("BTCUSDT", 1.012)
+    assert force_entry(bot, BTC) is trade
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert float(stop.request.quantity or 0) == trade.amount == rig.position("BTCUSDT")
+    assert naked_max(rig) == 0
