@@ -180,7 +180,8 @@ class QTGuard(IStrategy):
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""
         answer = super().adjust_trade_position(*args, **asked) if self._qt.entries.adjusts else None
-        stake, tag = answer if isinstance(answer, tuple) else (answer, None)
+        # Freqtrade reads a tuple of any length.
+        stake, tag = (*answer, None)[:2] if isinstance(answer, tuple) else (answer, None)
         trade, now = asked["trade"], asked["current_time"]
         if stake is None or stake == 0:
             stake, tag = self._qt.entries.repeated(trade, asked["current_entry_rate"])

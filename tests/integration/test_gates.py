@@ -161,6 +161,19 @@ def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
     assert naked_max(rig) == 0
 
 
+@pytest.mark.parametrize("answer", [-50.0, (-50.0,), (-50.0, "less"), (-50.0, "less", "odd")])
+def test_a_reduction_passes_in_every_form_freqtrade_reads(rig: Rig, answer: Any) -> None:
+    """It reads the first two of a tuple, and needs no second; no exit may be lost on the way."""
+    bot = rig.bot("GuardedReducing", max_open_trades=1)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    before = trade.amount
+    bot.strategy.answer = answer  # type: ignore[attr-defined]
+    bot.process()
+    assert trade.amount < before
+    assert rig.position("BTCUSDT") == pytest.approx(trade.amount)
+
+
 def test_without_a_trend_shorts_are_refused(rig: Rig) -> None:
     """An error in the trends leaves the frame standing, with the regime unknown."""
     bot = rig.bot("GuardedAlways", max_open_trades=1)
