@@ -1,8 +1,12 @@
 """What a live bot lets in and keeps out, and what it says of it."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 from freqtrade.exceptions import DependencyException, StrategyError
 from freqtrade.freqtradebot import FreqtradeBot
@@ -12,6 +16,7 @@ from freqtrade.resolvers import ProtectionResolver
 from freqtrade.rpc.rpc import RPC, RPCException
 
 from qt_protections.errors import EntryRefused, GuardNotInstalled
+from qt_protections.planner import Wish
 from qt_protections.rules.verdict import DenyCode
 from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
 
@@ -145,6 +150,36 @@ def test_an_error_in_the_strategys_own_callback_refuses_the_entry(rig: Rig, pair
         force_entry(bot, pair)
     assert rig.events("stop_accepted", "order_accepted") == []
     assert force_entry(bot, "SOL/USDT:USDT") is not None
+
+
+@pytest.mark.parametrize("wanted", [0, 0.0, -5.0, math.nan, "0", "100", None])
+def test_a_strategy_that_wants_no_stake_gets_none(rig: Rig, wanted: Any) -> None:
+    """To Freqtrade text and None are no stakes either; a plain no is no error and no refusal."""
+    bot = rig.bot()
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    wish = Wish(BTC, is_short=False, rate=90_000.0, leverage=30.0)
+    assert post.entries.capped_stake(wanted, wish, datetime.now(UTC), 5.0, None) == 0.0
+    errors = {DenyCode.GATE_FAILED} if isinstance(wanted, str | None) else set()
+    assert {code for _, code in post.announcer.refused} == errors
+
+
+def test_numpys_numbers_are_numbers(rig: Rig) -> None:
+    """A leverage or a price taken from a frame is one."""
+    bot = rig.bot(stake_amount=100)
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    wish = Wish(BTC, is_short=False, rate=np.float64(90_000.0), leverage=np.float64(30.0))
+    assert post.entries.capped_stake(np.float64(50), wish, datetime.now(UTC), 5.0, None) == 50.0
+
+
+def test_no_room_is_no_failure(rig: Rig) -> None:
+    """Where there is no minimum stake, an amount of nothing is refused by the limit it comes of."""
+    bot = rig.bot()
+    force_entry(bot, BTC)
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    post.planner._budget = replace(post.planner._budget, max_open_ratio=0.001)
+    wish = Wish(ETH, is_short=False, rate=3_000.0, leverage=30.0)
+    assert post.entries.capped_stake(50.0, wish, datetime.now(UTC), None, None) == 0.0
+    assert {code for _, code in post.announcer.refused} == {DenyCode.OPEN_RISK_FULL}
 
 
 def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
