@@ -24,6 +24,7 @@ class DenyCode(StrEnum):
     STOP_REFUSED = "stop_refused"
     ENTRY_UNSETTLED = "entry_unsettled"
     TRADE_CLOSED = "trade_closed"
+    TRADE_OPENED = "trade_opened"
     GATE_FAILED = "gate_failed"
 
 
@@ -112,5 +113,6 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
         "has not been seen since the start"
     ),
     DenyCode.TRADE_CLOSED: "the trade it adds to was closed meanwhile",
+    DenyCode.TRADE_OPENED: "a trade of the pair was opened meanwhile",
     DenyCode.GATE_FAILED: "{gate} failed, so the entry is refused ({error})",
 }

@@ -93,6 +93,10 @@ class EntryDoor:
             # A stop closed it while a further entry waited, which Freqtrade is about to replace.
             raise EntryRefused(entry.pair, deny(DenyCode.TRADE_CLOSED))
         admission = self._admit(entry)
+        if trade is not None and order.get("initial_order"):
+            # Whoever forced it saw none a moment ago. Freqtrade would make a second trade of it, on
+            # one and the same position.
+            raise EntryRefused(entry.pair, deny(DenyCode.TRADE_OPENED))
         if admission.amount < entry.amount:
             entry = replace(entry, amount=admission.amount)
             order["amount"] = admission.amount

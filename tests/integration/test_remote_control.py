@@ -3,8 +3,12 @@
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import Trade
+from freqtrade.rpc.rpc import RPCException
 
 from tests.integration.hands import guarding
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
@@ -49,3 +53,30 @@ def test_an_entry_between_two_looks_of_one_loop_keeps_its_stop(
     assert len(rig.events("order_accepted")) == 1
     assert rig.events("order_canceled") == []
     assert naked_max(rig) == 0
+
+
+def test_two_who_force_the_same_pair_at_once_do_not_get_two_trades(rig: Rig) -> None:
+    """Freqtrade looks for an open trade before it waits for its turn, and not again after."""
+    bot = rig.bot(db_url=f"sqlite:///{rig.folder / 'trades.sqlite'}")
+    stake_of = bot.wallets.get_trade_stake_amount
+    bot.wallets.get_trade_stake_amount = Mock(side_effect=[stake_of(BTC, 5)] * 2)  # type: ignore[method-assign]
+    with bot._exit_lock:
+        refusals: list[Exception] = []
+        both = [threading.Thread(target=_forced, args=(bot, refusals)) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        until(lambda: bot.wallets.get_trade_stake_amount.call_count == 2)
+    for thread in both:
+        thread.join(PATIENCE_S)
+    (refused,) = refusals
+    assert "a trade of the pair was opened meanwhile" in str(refused)
+    (trade,) = Trade.get_open_trades()
+    assert rig.position("BTCUSDT") == pytest.approx(trade.amount)
+    assert naked_max(rig) == 0
+
+
+def _forced(bot: FreqtradeBot, refusals: list[Exception]) -> None:
+    try:
+        force_entry(bot, BTC)
+    except RPCException as error:
+        refusals.append(error)
