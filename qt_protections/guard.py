@@ -190,7 +190,9 @@ class QTGuard(IStrategy):
         if not self._qt.entries.passes(trade.pair, now, tag, is_short=trade.is_short):
             return None
         wish = Wish(trade.pair, trade.is_short, asked["current_entry_rate"], trade.leverage)
-        stake = self._qt.entries.capped_stake(stake, wish, now, asked["min_stake"], tag)
+        # Not the minimum it was asked with: in backtests that leaves the leverage out.
+        least = self._qt.planner.least_stake(wish)
+        stake = self._qt.entries.capped_stake(stake, wish, now, least, tag)
         return (stake, tag) if stake > 0 else None
 
     # Stops

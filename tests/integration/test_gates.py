@@ -196,6 +196,21 @@ def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
     assert naked_max(rig) == 0
 
 
+def test_a_second_entry_may_be_as_small_as_its_leverage_allows(rig: Rig) -> None:
+    """Backtests ask with a minimum that leaves the leverage out: at 30 it is 30 times higher."""
+    bot = rig.bot("GuardedReducing")
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    rate = trade.open_rate
+    bot.strategy.answer = 50.0  # type: ignore[attr-defined]
+    least = bot.exchange.get_min_pair_stake_amount(BTC, rate, -0.1)
+    assert least is not None
+    assert least > 50
+    asked = {"trade": trade, "current_time": datetime.now(UTC), "min_stake": least}
+    adjusted = bot.strategy.adjust_trade_position(**asked, current_entry_rate=rate)  # type: ignore[call-arg]
+    assert adjusted == (50.0, None)
+
+
 @pytest.mark.parametrize("answer", [-50.0, (-50.0,), (-50.0, "less"), (-50.0, "less", "odd")])
 def test_a_reduction_passes_in_every_form_freqtrade_reads(rig: Rig, answer: Any) -> None:
     """It reads the first two of a tuple, and needs no second; no exit may be lost on the way."""
