@@ -10,7 +10,7 @@ from freqtrade.persistence import LocalTrade, Trade
 
 from qt_protections.confidence.column import confidences
 from qt_protections.market import ATR, LIVE_MODES, LOCAL_DISTANCE, REGIME, length_of
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import total
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.regime import Regime
 
@@ -122,11 +122,8 @@ def exposures() -> list[Exposure]:
 def _exposure(trade: LocalTrade) -> Exposure:
     entries = [order for order in trade.orders if order.ft_order_side == trade.entry_side]
     filled = trade.amount if trade.has_open_position else 0.0
-    waiting = [
-        (rest(order.safe_amount, order.safe_filled), order.safe_price)
-        for order in entries
-        if order.ft_is_open
-    ]
+    # With what they have filled: Freqtrade adds an order to its trade once it is over.
+    waiting = [(order.safe_amount, order.safe_price) for order in entries if order.ft_is_open]
     amount = total(filled, *(part for part, _ in waiting))
     value = filled * trade.open_rate + sum(part * price for part, price in waiting)
     return Exposure(

@@ -196,6 +196,27 @@ def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
     assert naked_max(rig) == 0
 
 
+def test_what_a_waiting_entry_has_filled_counts_as_what_it_has_not(rig: Rig) -> None:
+    """Freqtrade adds the fills of an order to its trade when the order is over, and not before."""
+    bot = rig.bot()
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.999  # type: ignore[method-assign]
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    (order,) = trade.orders
+    whole = post.planner.open_risk()
+    assert whole == pytest.approx(0.0075 * 9_900, rel=0.02)
+    for part in (0.5, 0.4):
+        rig.fill_part("BTCUSDT", order.safe_amount * part)
+        bot.process()
+        assert order.ft_is_open
+        (exposure,) = post.planner.exposures()
+        assert exposure.amount == order.safe_amount
+        assert post.planner.open_risk() == pytest.approx(whole, rel=1e-3)
+    assert exposure.entries == 1
+
+
 def test_a_second_entry_may_be_as_small_as_its_leverage_allows(rig: Rig) -> None:
     """Backtests ask with a minimum that leaves the leverage out: at 30 it is 30 times higher."""
     bot = rig.bot("GuardedReducing")
