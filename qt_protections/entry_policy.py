@@ -88,7 +88,8 @@ class EntryPolicy:
         """Return the stake (stake currency) of an entry, at most what the risk allows; 0 refuses.
 
         Args:
-            wanted: What the configuration or the wrapped strategy asks for.
+            wanted: What the configuration or the wrapped strategy asks for; it wants no entry if
+                that is not above 0.
             wish: The entry.
             now: UTC; the wall clock, in backtests the candle's open.
             min_stake: The least stake Freqtrade lets through: it raises one that is smaller.
@@ -97,9 +98,12 @@ class EntryPolicy:
         self._for_the_door.pop(wish.pair, None)
         least = min_stake or 0.0
         try:
+            stake = _number(wanted)
+            if not stake > 0:  # nor is NaN
+                return 0.0
             allowance = self._planner.allowance(wish, now)
             # A hair above whole lots: Freqtrade divides by the price, and cuts what is below.
-            stake = min(float(wanted), allowance.stake * (1 + 1e-9))
+            stake = min(stake, allowance.stake * (1 + 1e-9))
             denial = self._objection(allowance, stake, least)
             if allowance.is_new:
                 self._planned[wish.pair] = abs(wish.rate - allowance.stop) / wish.rate
@@ -109,7 +113,7 @@ class EntryPolicy:
             logger.exception("Sizing failed for %s.", wish.pair)
             stake, denial = 0.0, _failed("the sizing", error)
         if denial is None:
-            return stake if stake > 0 else 0.0  # NaN is not
+            return stake
         self._announcer.refusal(wish.pair, denial)
         return max(least, 1.0) if self._goes_on(wish.pair, tag, denial) else 0.0
 
@@ -138,9 +142,9 @@ class EntryPolicy:
         return self._goes_on(pair, tag, denial)
 
     def _objection(self, allowance: Allowance, stake: float, least: float) -> Denial | None:
-        if allowance.stake < least:
+        if not allowance.amount or allowance.stake < least:
             return allowance.room.too_small(allowance.stake, least)
-        if 0 < stake < least:
+        if stake < least:
             return deny(
                 DenyCode.STAKE_TOO_SMALL,
                 stake=stake,
@@ -214,6 +218,13 @@ class EntryPolicy:
             # None is set yet, Freqtrade is to believe.
             trade.stop_loss, trade.initial_stop_loss_pct = 0.0, None
             trade.adjust_stop_loss(trade.open_rate, ratio, initial=True)
+
+
+def _number(stake: Any) -> float:
+    """Return a stake as a number; Freqtrade takes no text for one."""
+    if isinstance(stake, str):
+        raise TypeError(f"a stake is no text: {stake!r}")
+    return float(stake)
 
 
 def _failed(gate: str, error: Exception) -> Denial:

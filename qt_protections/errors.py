@@ -33,6 +33,7 @@ class _Dropped(DependencyException, RPCException):
     def __init__(self, text: str) -> None:
         text = text.translate(_NO_MARKUP)
         super().__init__(text)
+        self.args = (text,)  # Freqtrade's puts the error itself there, and its repr never ends
         self.message = text
 
 

@@ -180,7 +180,8 @@ class QTGuard(IStrategy):
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""
         answer = super().adjust_trade_position(*args, **asked) if self._qt.entries.adjusts else None
-        stake, tag = answer if isinstance(answer, tuple) else (answer, None)
+        # Freqtrade reads a tuple of any length.
+        stake, tag = (*answer, None)[:2] if isinstance(answer, tuple) else (answer, None)
         trade, now = asked["trade"], asked["current_time"]
         if stake is None or stake == 0:
             stake, tag = self._qt.entries.repeated(trade, asked["current_entry_rate"])
@@ -189,7 +190,9 @@ class QTGuard(IStrategy):
         if not self._qt.entries.passes(trade.pair, now, tag, is_short=trade.is_short):
             return None
         wish = Wish(trade.pair, trade.is_short, asked["current_entry_rate"], trade.leverage)
-        stake = self._qt.entries.capped_stake(stake, wish, now, asked["min_stake"], tag)
+        # Not the minimum it was asked with: in backtests that leaves the leverage out.
+        least = self._qt.planner.least_stake(wish)
+        stake = self._qt.entries.capped_stake(stake, wish, now, least, tag)
         return (stake, tag) if stake > 0 else None
 
     # Stops

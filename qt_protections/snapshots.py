@@ -10,7 +10,7 @@ from freqtrade.persistence import LocalTrade, Trade
 
 from qt_protections.confidence.column import confidences
 from qt_protections.market import ATR, LIVE_MODES, LOCAL_DISTANCE, REGIME, length_of
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import total
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.regime import Regime
 
@@ -46,12 +46,17 @@ def last_signal(
     if frame.empty or REGIME not in frame.columns:
         return Signal.unknown()
     row = frame.iloc[-1]
-    news = timedelta(seconds=3 * timeframe_to_seconds(timeframe))
-    if now is not None and now - row["date"] > news:
+    if _is_old(row, timeframe, now):
         return Signal.unknown()
     confidence = float(confidences(frame.iloc[-1:], column).iloc[0])
     atr_ratio = float(row[ATR]) if ATR in frame.columns else float("nan")
     return Signal(Regime(row[REGIME]), float(row[LOCAL_DISTANCE]), confidence, atr_ratio)
+
+
+def _is_old(row: pd.Series, timeframe: str, now: datetime | None) -> bool:
+    return now is not None and now - row["date"] > timedelta(
+        seconds=3 * timeframe_to_seconds(timeframe)
+    )
 
 
 class Signals:
@@ -70,20 +75,30 @@ class Signals:
 
     def newest(self, pair: str) -> Signal:
         """Return what the newest candle of a pair says, as long as it is news."""
-        now = datetime.now(UTC) if self.live else None
-        return last_signal(self._frame(pair), self._column, self._timeframe, now)
+        return last_signal(self._frame(pair), self._column, self._timeframe, self._now())
 
     def again(self, pair: str, since: datetime | None, *, is_short: bool) -> str | None:
-        """Return the tag of a pair's signal if it came after `since` (UTC); None without one."""
+        """Return the tag of a pair's signal if it came after `since` (UTC); None without one.
+
+        As to Freqtrade, a candle that signals the exit or the other side as well signals nothing.
+        """
         frame = self._frame(pair)
-        column = "enter_short" if is_short else "enter_long"
+        side, other = ("short", "long") if is_short else ("long", "short")
+        column = f"enter_{side}"
         if frame.empty or column not in frame.columns or frame[column].iloc[-1] != 1:
             return None
         row = frame.iloc[-1]
+        if row.get(f"exit_{side}") == 1 or row.get(f"enter_{other}") == 1:
+            return None
+        if _is_old(row, self._timeframe, self._now()):
+            return None
         if since is not None and row["date"] + length_of(self._timeframe) <= since:
             return None
         tag = row.get("enter_tag")
         return tag if isinstance(tag, str) else ""
+
+    def _now(self) -> datetime | None:
+        return datetime.now(UTC) if self.live else None
 
     def _frame(self, pair: str) -> pd.DataFrame:
         return self._dp.get_analyzed_dataframe(pair, self._timeframe)[0]
@@ -107,11 +122,8 @@ def exposures() -> list[Exposure]:
 def _exposure(trade: LocalTrade) -> Exposure:
     entries = [order for order in trade.orders if order.ft_order_side == trade.entry_side]
     filled = trade.amount if trade.has_open_position else 0.0
-    waiting = [
-        (rest(order.safe_amount, order.safe_filled), order.safe_price)
-        for order in entries
-        if order.ft_is_open
-    ]
+    # With what they have filled: Freqtrade adds an order to its trade once it is over.
+    waiting = [(order.safe_amount, order.safe_price) for order in entries if order.ft_is_open]
     amount = total(filled, *(part for part, _ in waiting))
     value = filled * trade.open_rate + sum(part * price for part, price in waiting)
     return Exposure(

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from freqtrade.data.dataprovider import DataProvider
+from freqtrade.enums import RunMode
 
 from qt_protections.market import LOCAL_DISTANCE, REGIME
 from qt_protections.rules.exposure import base_of
 from qt_protections.rules.regime import Regime
-from qt_protections.snapshots import last_signal, symbol_of
+from qt_protections.snapshots import Signals, last_signal, symbol_of
 
 OPENED = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 
@@ -67,3 +69,27 @@ def test_names() -> None:
     """A symbol is the base; log lines show the exchange's name of the pair."""
     assert base_of("BTC/USDT:USDT") == base_of("BTC/USDC:USDC") == "BTC"
     assert symbol_of("BTC/USDT:USDT") == "BTCUSDT"
+
+
+def again(row: dict[str, object], mode: RunMode = RunMode.BACKTEST) -> str | None:
+    """Return what a frame of one row says to an open long that filled before it closed."""
+    dp = DataProvider({"runmode": mode}, None)  # type: ignore[typeddict-item]
+    signals = Signals(dp, "confidence", "5m")
+    signals._frame = lambda _: frame(**row)  # type: ignore[method-assign]
+    return signals.again("BTC/USDT:USDT", OPENED, is_short=False)
+
+
+def test_a_signal_that_repeats() -> None:
+    """Its tag, or no tag; not one that Freqtrade would not enter on either."""
+    assert again({"enter_long": 1, "enter_tag": "dip"}) == "dip"
+    assert again({"enter_long": 1, "exit_long": 0, "enter_short": float("nan")}) == ""
+    assert again({"enter_long": 0}) is None
+    assert again({"enter_long": 1, "exit_long": 1}) is None
+    assert again({"enter_long": 1, "enter_short": 1}) is None
+
+
+def test_an_old_signal_does_not_repeat() -> None:
+    """A pair that is no longer analysed says nothing."""
+    now = datetime.now(UTC)
+    assert again({"enter_long": 1, "date": now}, RunMode.LIVE) == ""
+    assert again({"enter_long": 1, "date": now - timedelta(minutes=16)}, RunMode.LIVE) is None

@@ -153,8 +153,9 @@ def whole_steps(amount: float, step: float | None) -> float:
     """Return an amount cut to whole steps; what lacks a last binary digit only is whole."""
     if not step:
         return amount
-    steps = Decimal(repr(amount)) / Decimal(repr(step))
+    # Not by their repr: that of numpy's numbers names their type.
+    steps = Decimal(str(amount)) / Decimal(str(step))
     nearest = steps.to_integral_value()
     if abs(steps - nearest) > Decimal("1e-9") * max(nearest, Decimal(1)):
         nearest = steps.to_integral_value(ROUND_FLOOR)
-    return float(nearest * Decimal(repr(step)))
+    return float(nearest * Decimal(str(step)))

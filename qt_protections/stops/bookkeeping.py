@@ -218,11 +218,19 @@ class Bookkeeping:
             else:
                 self._positions.compare(trades)
                 self._watch.look()
-            self._spreads = self._keeper.line.spreads()
         except LineError as error:
             logger.warning("Could not compare stops and positions with the exchange: %s", error)
             return False
+        self._read_spreads()
         return True
+
+    def _read_spreads(self) -> None:
+        """Note how wide the order books are; while that cannot be read, the last ones count."""
+        try:
+            self._spreads = self._keeper.line.spreads()
+        except Exception as error:
+            # The stops are looked after all the same.
+            logger.warning("Could not read the spreads: %r", error)
 
     def _recall_trails(self, held: Held, trade: Trade) -> None:
         """Take up the trailing stops on a trade's record: one may have filled while no bot ran."""

@@ -116,6 +116,20 @@ class GuardedAdjusting(QTGuard, Adjusting):
     """Adjusting, guarded."""
 
 
+class Reducing(Quiet):
+    """Gives a part of its position back, in whatever form `answer` has."""
+
+    answer: Any = None
+
+    def adjust_trade_position(self, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Give back what the test says."""
+        return self.answer
+
+
+class GuardedReducing(QTGuard, Reducing):
+    """Reducing, guarded."""
+
+
 class SetsItself(Quiet):
     """Sets in __init__ what others set in the class."""
 

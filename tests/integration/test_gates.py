@@ -1,8 +1,12 @@
 """What a live bot lets in and keeps out, and what it says of it."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 from freqtrade.exceptions import DependencyException, StrategyError
 from freqtrade.freqtradebot import FreqtradeBot
@@ -12,6 +16,7 @@ from freqtrade.resolvers import ProtectionResolver
 from freqtrade.rpc.rpc import RPC, RPCException
 
 from qt_protections.errors import EntryRefused, GuardNotInstalled
+from qt_protections.planner import Wish
 from qt_protections.rules.verdict import DenyCode
 from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
 
@@ -147,6 +152,36 @@ def test_an_error_in_the_strategys_own_callback_refuses_the_entry(rig: Rig, pair
     assert force_entry(bot, "SOL/USDT:USDT") is not None
 
 
+@pytest.mark.parametrize("wanted", [0, 0.0, -5.0, math.nan, "0", "100", None])
+def test_a_strategy_that_wants_no_stake_gets_none(rig: Rig, wanted: Any) -> None:
+    """To Freqtrade text and None are no stakes either; a plain no is no error and no refusal."""
+    bot = rig.bot()
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    wish = Wish(BTC, is_short=False, rate=90_000.0, leverage=30.0)
+    assert post.entries.capped_stake(wanted, wish, datetime.now(UTC), 5.0, None) == 0.0
+    errors = {DenyCode.GATE_FAILED} if isinstance(wanted, str | None) else set()
+    assert {code for _, code in post.announcer.refused} == errors
+
+
+def test_numpys_numbers_are_numbers(rig: Rig) -> None:
+    """A leverage or a price taken from a frame is one."""
+    bot = rig.bot(stake_amount=100)
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    wish = Wish(BTC, is_short=False, rate=np.float64(90_000.0), leverage=np.float64(30.0))
+    assert post.entries.capped_stake(np.float64(50), wish, datetime.now(UTC), 5.0, None) == 50.0
+
+
+def test_no_room_is_no_failure(rig: Rig) -> None:
+    """Where there is no minimum stake, an amount of nothing is refused by the limit it comes of."""
+    bot = rig.bot()
+    force_entry(bot, BTC)
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    post.planner._budget = replace(post.planner._budget, max_open_ratio=0.001)
+    wish = Wish(ETH, is_short=False, rate=3_000.0, leverage=30.0)
+    assert post.entries.capped_stake(50.0, wish, datetime.now(UTC), None, None) == 0.0
+    assert {code for _, code in post.announcer.refused} == {DenyCode.OPEN_RISK_FULL}
+
+
 def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
     """The strategy asks for 2,000 again and again: it gets the risk's share once, then nothing."""
     bot = rig.bot("GuardedAdjusting", max_open_trades=1)
@@ -159,6 +194,55 @@ def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
     assert rig.position("BTCUSDT") == pytest.approx(2 * first, rel=0.05)
     assert float(rig.live_stops("BTCUSDT")[0].request.quantity) == rig.position("BTCUSDT")
     assert naked_max(rig) == 0
+
+
+def test_what_a_waiting_entry_has_filled_counts_as_what_it_has_not(rig: Rig) -> None:
+    """Freqtrade adds the fills of an order to its trade when the order is over, and not before."""
+    bot = rig.bot()
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.999  # type: ignore[method-assign]
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    (order,) = trade.orders
+    whole = post.planner.open_risk()
+    assert whole == pytest.approx(0.0075 * 9_900, rel=0.02)
+    for part in (0.5, 0.4):
+        rig.fill_part("BTCUSDT", order.safe_amount * part)
+        bot.process()
+        assert order.ft_is_open
+        (exposure,) = post.planner.exposures()
+        assert exposure.amount == order.safe_amount
+        assert post.planner.open_risk() == pytest.approx(whole, rel=1e-3)
+    assert exposure.entries == 1
+
+
+def test_a_second_entry_may_be_as_small_as_its_leverage_allows(rig: Rig) -> None:
+    """Backtests ask with a minimum that leaves the leverage out: at 30 it is 30 times higher."""
+    bot = rig.bot("GuardedReducing")
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    rate = trade.open_rate
+    bot.strategy.answer = 50.0  # type: ignore[attr-defined]
+    least = bot.exchange.get_min_pair_stake_amount(BTC, rate, -0.1)
+    assert least is not None
+    assert least > 50
+    asked = {"trade": trade, "current_time": datetime.now(UTC), "min_stake": least}
+    adjusted = bot.strategy.adjust_trade_position(**asked, current_entry_rate=rate)  # type: ignore[call-arg]
+    assert adjusted == (50.0, None)
+
+
+@pytest.mark.parametrize("answer", [-50.0, (-50.0,), (-50.0, "less"), (-50.0, "less", "odd")])
+def test_a_reduction_passes_in_every_form_freqtrade_reads(rig: Rig, answer: Any) -> None:
+    """It reads the first two of a tuple, and needs no second; no exit may be lost on the way."""
+    bot = rig.bot("GuardedReducing", max_open_trades=1)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    before = trade.amount
+    bot.strategy.answer = answer  # type: ignore[attr-defined]
+    bot.process()
+    assert trade.amount < before
+    assert rig.position("BTCUSDT") == pytest.approx(trade.amount)
 
 
 def test_without_a_trend_shorts_are_refused(rig: Rig) -> None:

@@ -2,13 +2,17 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from freqtrade.persistence import Trade
 
 from qt_protections.errors import EntryRefused
+from qt_protections.rules.refusals import Outcome
 from qt_protections.rules.verdict import DenyCode
-from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max
+from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.stops.line import LineError
+from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, record
 from tests.integration.test_simulated_trailing import A_TICK, backtest, gain
 
 
@@ -105,3 +109,19 @@ def test_a_stop_within_the_spread_is_refused(rig: Rig) -> None:
     assert force_entry(bot, BTC) is not None
     sent = rig.requests()[before:]
     assert not any("bookTicker" in line for line in sent[: sent.index("POST algoOrder")])
+
+
+@pytest.mark.parametrize(
+    "error", [LineError("503", Outcome.UNKNOWN), KeyError("askPrice")], ids=["unasked", "unread"]
+)
+def test_spreads_that_cannot_be_read_hold_nothing_up(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Stops and positions have been compared, so the bot has seen its exchange and may enter."""
+    monkeypatch.setattr(BinanceLine, "spreads", Mock(side_effect=error))
+    bot = rig.bot(**settings())
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    bot.process()
+    assert record(bot, trade)["state"] == "live"
+    assert naked_max(rig) == 0
