@@ -15,7 +15,7 @@ from typing import Any
 
 from freqtrade.exceptions import DependencyException
 from freqtrade.exchange import Exchange
-from freqtrade.persistence import LocalTrade
+from freqtrade.persistence import LocalTrade, Trade
 
 from qt_protections.errors import EntryFailed, EntryRefused
 from qt_protections.rules.refusals import Outcome
@@ -89,6 +89,8 @@ class EntryDoor:
             rate=order["rate"],
             leverage=order["leverage"],
         )
+        # Another thread may have changed a trade since this one read it, and waited for its turn.
+        Trade.commit()
         trade = open_trade(entry.pair)
         _check_trade(entry.pair, trade, is_initial=order.get("initial_order", True))
         admission = self._admit(entry)

@@ -94,3 +94,34 @@ def test_a_replaced_entry_of_a_trade_that_was_closed_meanwhile_is_not_sent(rig: 
         bot.exchange.create_order(**order)
     assert refused.value.denial.code is DenyCode.TRADE_CLOSED
     assert rig.events("stop_accepted", "order_accepted") == []
+
+
+def test_an_entry_sees_what_the_loop_added_while_it_waited(rig: Rig) -> None:
+    """Remote control reads the trade, and then waits for its turn: the symbol is full by then."""
+    bot = rig.bot(db_url=f"sqlite:///{rig.folder / 'trades.sqlite'}")
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    has_read, refusals = threading.Event(), []
+    stake_of = bot.wallets.get_trade_stake_amount
+
+    def noted(*asked: Any, **more: Any) -> float:
+        has_read.set()
+        return stake_of(*asked, **more)
+
+    def force() -> None:
+        try:
+            force_entry(bot, BTC)
+        except EntryRefused as refusal:
+            refusals.append(refusal.denial.code)
+
+    bot.wallets.get_trade_stake_amount = noted  # type: ignore[method-assign]
+    with bot._exit_lock:
+        forced = threading.Thread(target=force)
+        forced.start()
+        assert has_read.wait(PATIENCE_S)
+        assert bot.execute_entry(BTC, 100.0, trade=trade, mode="pos_adjust")
+    forced.join(PATIENCE_S)
+    assert refusals == [DenyCode.SYMBOL_FULL]
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert float(stop.request.quantity or 0) == trade.amount == rig.position("BTCUSDT")
+    assert naked_max(rig) == 0
