@@ -3,13 +3,15 @@
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from freqtrade.persistence import LocalTrade, Trade
+from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.announcer import Announcer
+from qt_protections.decisions import Decision
 from qt_protections.errors import EntryRefused
 from qt_protections.gates import Gates
 from qt_protections.planner import Allowance, EntryPlanner, Wish, one_r
@@ -18,11 +20,10 @@ from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
 from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.entry_door import Admission
+from qt_protections.stops.simulated_stops import SimulatedStops
 
 logger = logging.getLogger(__name__)
 
-#: Ratios closer than this are one and the same.
-_SAME = 1e-9
 #: Added to the enter tag of an entry that a repeated signal adds.
 STACKED_TAG = "stacked"
 #: The tag of a forced entry, unless whoever forces it gives another.
@@ -34,6 +35,9 @@ class EntryPolicy:
 
     Attributes:
         adjusts: Whether the wrapped strategy adjusts positions itself.
+        simulated_stops: The stops of backtests.
+        observe: Hears each decision on what Freqtrade asks for; None if nobody looks on. An entry
+            that is allowed may be refused by a later question; its last decision counts.
     """
 
     def __init__(
@@ -66,7 +70,8 @@ class EntryPolicy:
         self._unsettled = unsettled
         self._bot_thread = threading.get_ident()
         self._for_the_door: dict[str, Denial] = {}
-        self._planned: dict[str, float] = {}
+        self.simulated_stops = SimulatedStops(strategy)
+        self.observe: Callable[[Decision], None] | None = None
         self.adjusts = strategy.position_adjustment_enable
         if settings.stack_entries:
             strategy.position_adjustment_enable = True
@@ -80,11 +85,13 @@ class EntryPolicy:
     def passes(self, pair: str, now: datetime, tag: str | None, *, is_short: bool) -> bool:
         """Whether an entry may go on; one that somebody forces goes on to hear why it may not."""
         denial = self._gates.entry(pair, now, is_short=is_short)
-        return denial is None or self._goes_on(pair, tag, denial)
+        if denial is None:
+            return True
+        if self.observe is not None:
+            self.observe(Decision(now, pair, is_short, denial.code))
+        return self._goes_on(pair, tag, denial)
 
-    def capped_stake(
-        self, wanted: Any, wish: Wish, now: datetime, min_stake: float | None, tag: str | None
-    ) -> float:
+    def capped_stake(self, wanted: Any, wish: Wish, now: datetime, tag: str | None) -> float:
         """Return the stake (stake currency) of an entry, at most what the risk allows; 0 refuses.
 
         Args:
@@ -92,26 +99,28 @@ class EntryPolicy:
                 that is not above 0.
             wish: The entry.
             now: UTC; the wall clock, in backtests the candle's open.
-            min_stake: The least stake Freqtrade lets through: it raises one that is smaller.
             tag: The entry's; tells one that somebody forces.
         """
         self._for_the_door.pop(wish.pair, None)
-        least = min_stake or 0.0
+        least, allowance = 0.0, None
         try:
             stake = _number(wanted)
             if not stake > 0:  # nor is NaN
                 return 0.0
+            least = self._planner.least_proposed(wish)
             allowance = self._planner.allowance(wish, now)
             # A hair above whole lots: Freqtrade divides by the price, and cuts what is below.
             stake = min(stake, allowance.stake * (1 + 1e-9))
             denial = self._objection(allowance, stake, least)
             if allowance.is_new:
-                self._planned[wish.pair] = abs(wish.rate - allowance.stop) / wish.rate
+                self.simulated_stops.plan(wish.pair, allowance.distance)
         except EntryRefused as refusal:
             stake, denial = 0.0, refusal.denial
         except Exception as error:
             logger.exception("Sizing failed for %s.", wish.pair)
             stake, denial = 0.0, _failed("the sizing", error)
+        if self.observe is not None:
+            self.observe(self._decision(wish, now, stake, allowance, denial))
         if denial is None:
             return stake
         self._announcer.refusal(wish.pair, denial)
@@ -153,6 +162,29 @@ class EntryPolicy:
             )
         wish = allowance.wish
         return self._planner.check_liquidation(allowance, stake * wish.leverage / wish.rate)
+
+    def _decision(
+        self,
+        wish: Wish,
+        now: datetime,
+        stake: float,
+        allowance: Allowance | None,
+        denial: Denial | None,
+    ) -> Decision:
+        decision = Decision(
+            now,
+            wish.pair,
+            wish.is_short,
+            None if denial is None else denial.code,
+            wish.rate,
+            wish.leverage,
+        )
+        if allowance is None:
+            return decision
+        decision = replace(decision, distance=allowance.distance)
+        if denial is not None:
+            return decision
+        return replace(decision, loss_ratio=self._planner.loss_ratio(allowance, stake))
 
     def _goes_on(self, pair: str, tag: str | None, denial: Denial) -> bool:
         """Send a forced entry on to the door with its refusal.
@@ -201,23 +233,6 @@ class EntryPolicy:
         if amount < entry.amount:
             self._announcer.cut(entry.pair, entry.amount, amount, allowance.room.loss)
         return Admission(allowance.stop, amount)
-
-    # Backtests
-
-    def set_planned_stop(self, trade: LocalTrade) -> None:
-        """Give a trade that still has the strategy's initial stop the one its entry was sized by.
-
-        Live, the trade takes over the stop that stands on the exchange.
-        """
-        distance = self._planned.get(trade.pair)
-        untouched = trade.initial_stop_loss_pct == self._strategy.stoploss
-        if self._signals.live or distance is None or not untouched or trade.is_stop_loss_trailing:
-            return
-        ratio = -distance * (trade.leverage or 1.0)
-        if abs(ratio - self._strategy.stoploss) > _SAME * abs(ratio):
-            # None is set yet, Freqtrade is to believe.
-            trade.stop_loss, trade.initial_stop_loss_pct = 0.0, None
-            trade.adjust_stop_loss(trade.open_rate, ratio, initial=True)
 
 
 def _number(stake: Any) -> float:

@@ -173,9 +173,7 @@ class QTGuard(IStrategy):
             logger.exception("custom_stake_amount of the strategy failed: %s is refused.", pair)
             goes_on = self._qt.entries.refused_by_error(pair, "custom_stake_amount", error, tag)
             return float(asked["proposed_stake"]) if goes_on else 0.0
-        return self._qt.entries.capped_stake(
-            wanted, wish, asked["current_time"], asked["min_stake"], tag
-        )
+        return self._qt.entries.capped_stake(wanted, wish, asked["current_time"], tag)
 
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""
@@ -190,9 +188,7 @@ class QTGuard(IStrategy):
         if not self._qt.entries.passes(trade.pair, now, tag, is_short=trade.is_short):
             return None
         wish = Wish(trade.pair, trade.is_short, asked["current_entry_rate"], trade.leverage)
-        # Not the minimum it was asked with: in backtests that leaves the leverage out.
-        least = self._qt.planner.least_stake(wish)
-        stake = self._qt.entries.capped_stake(stake, wish, now, least, tag)
+        stake = self._qt.entries.capped_stake(stake, wish, now, tag)
         return (stake, tag) if stake > 0 else None
 
     # Stops
@@ -213,7 +209,9 @@ class QTGuard(IStrategy):
         stops = self._qt.stops
         if after_fill and stops is not None:
             stops.filled(trade)
-        self._qt.entries.set_planned_stop(trade)
+        simulated = None if self._qt.live else self._qt.entries.simulated_stops
+        if simulated is not None:
+            simulated.set(trade, after_fill=after_fill)
         trailing, glance = self._qt.trailing, Glance(current_time, current_rate, low, high)
         follows = trailing is not None and trailing.may_follow(trade, glance)
         super().ft_stoploss_adjust(
@@ -229,6 +227,8 @@ class QTGuard(IStrategy):
         )
         if trailing is not None and follows:
             trailing.follow(trade, glance, trails_itself=self.trailing_stop)
+        if simulated is not None:
+            simulated.note(trade)
         if stops is not None:
             stops.moved(trade)
 

@@ -22,12 +22,12 @@ from qt_protections.market import Market, whitelist
 from qt_protections.rules.amounts import total
 from qt_protections.rules.exposure import Costs, Exposure, risk_of
 from qt_protections.rules.liquidation import Bracket, LiquidationRule
-from qt_protections.rules.sizing import Limits, RiskBudget, Risks, Room, amount_for
+from qt_protections.rules.sizing import Limits, RiskBudget, Risks, Room, amount_for, whole_steps
 from qt_protections.rules.stacking import StackingRule
 from qt_protections.rules.stop_price import StopRule, check_stop, stop_at
 from qt_protections.rules.verdict import Denial
 from qt_protections.settings import Settings
-from qt_protections.snapshots import Signals, exposures, open_trade
+from qt_protections.snapshots import Signals, exposures, fees_paid, open_trade
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,11 @@ class Allowance:
     amount: float
     room: Room
     is_new: bool
+
+    @property
+    def distance(self) -> float:
+        """From entry to stop, as a ratio of the entry."""
+        return abs(self.wish.rate - self.stop) / self.wish.rate
 
     @property
     def stake(self) -> float:
@@ -186,10 +191,27 @@ class EntryPlanner:
             )
         return self._liquidation.check_isolated(position, wish.leverage, self._brackets(wish.pair))
 
+    def loss_ratio(self, allowance: Allowance, stake: float) -> float:
+        """Return what a stake of an allowed entry loses at its stop, as a ratio of equity."""
+        wish = allowance.wish
+        amount = whole_steps(stake * wish.leverage / wish.rate, self._contract(wish.pair).lot)
+        per_unit = self.costs(wish.pair).loss_per_unit(
+            wish.rate, allowance.stop, is_short=wish.is_short
+        )
+        return amount * per_unit / self.equity()
+
     def least_stake(self, wish: Wish) -> float:
         """Return the least stake the exchange takes, with Freqtrade's reserve; 0 without one."""
-        least = self._exchange.get_min_pair_stake_amount(wish.pair, wish.rate, 0.0, wish.leverage)
-        return least or 0.0
+        return self._least(wish, 0.0)
+
+    def least_proposed(self, wish: Wish) -> float:
+        """Return the least stake Freqtrade lets through: it raises one that is smaller.
+
+        It is not what Freqtrade says: for a new position that keeps a reserve for the strategy's
+        stop live, and for one of 5 % in backtests; for a further entry backtests forget leverage.
+        """
+        is_new = _position_of(wish.pair) is None
+        return self._least(wish, max(abs(self._strategy.stoploss), 0.05) if is_new else 0.0)
 
     def stop_of_stranger(
         self, pair: str, entry_price: float, leverage: float, *, is_short: bool
@@ -230,8 +252,16 @@ class EntryPlanner:
         """Return what a stopped position of the pair pays beyond the way to its stop."""
         return self._contract(pair).costs
 
+    def _least(self, wish: Wish, stoploss: float) -> float:
+        least = self._exchange.get_min_pair_stake_amount(
+            wish.pair, wish.rate, stoploss, wish.leverage
+        )
+        return least or 0.0
+
     def _balance(self) -> float:
-        return float(self._wallets.get_total(self._strategy.config["stake_currency"]))
+        balance = float(self._wallets.get_total(self._strategy.config["stake_currency"]))
+        # An exchange takes the fee of an entry at once, Freqtrade's imitation when it is closed.
+        return balance - fees_paid() if self._strategy.config.get("dry_run") else balance
 
     def _risks(self, wish: Wish, trade: LocalTrade | None, now: datetime) -> Risks:
         held = self.exposures()

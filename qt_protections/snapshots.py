@@ -119,6 +119,12 @@ def exposures() -> list[Exposure]:
     return [_exposure(trade) for trade in Trade.get_trades_proxy(is_open=True)]
 
 
+def fees_paid() -> float:
+    """Return the fees of the entries of all open trades, quote currency."""
+    trades = Trade.get_trades_proxy(is_open=True)
+    return sum(t.amount * t.open_rate * (t.fee_open or 0.0) for t in trades if t.has_open_position)
+
+
 def _exposure(trade: LocalTrade) -> Exposure:
     entries = [order for order in trade.orders if order.ft_order_side == trade.entry_side]
     filled = trade.amount if trade.has_open_position else 0.0

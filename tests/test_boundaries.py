@@ -21,8 +21,10 @@ ALLOWED = {
     "gates": {"announcer", "confidence", "locks", "market", "rules", "settings", "snapshots"},
     "planner": {"errors", "market", "rules", "settings", "snapshots"},
     "stops": {"errors", "rules", "settings", "snapshots"},
+    "decisions": {"rules"},
     "entry_policy": {
         "announcer",
+        "decisions",
         "errors",
         "gates",
         "planner",

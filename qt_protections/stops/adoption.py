@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from ccxt import TICK_SIZE
 from freqtrade.exchange import Exchange, timeframe_to_minutes
-from freqtrade.persistence import Order, Trade
+from freqtrade.persistence import LocalTrade, Order, Trade
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.rules.amounts import total
@@ -45,7 +45,7 @@ def add_stop(trade: Trade, stop: Stop) -> None:
     )
 
 
-def follow(trade: Trade, trigger: float) -> None:
+def follow(trade: LocalTrade, trigger: float) -> None:
     """Set the trade's stop price to where its stop stands on the exchange."""
     trade.stop_loss = trigger
     trade.stop_loss_pct = -_ratio_of_margin(trade, trigger)
@@ -149,7 +149,7 @@ def _add_open(trade: Trade, order: CcxtOrder, side: str, tag: str | None) -> Non
     trade.orders.append(row)
 
 
-def _ratio_of_margin(trade: Trade, trigger: float) -> float:
+def _ratio_of_margin(trade: LocalTrade, trigger: float) -> float:
     """Return the stop's distance as Freqtrade's ratio of margin, half a tick to the loose side.
 
     Freqtrade recomputes the price from this ratio and rounds it toward the entry; from half a tick

@@ -272,6 +272,19 @@ def test_a_dry_run_trades_under_the_guard_too(rig: Rig) -> None:
     assert trade.exit_reason == "stoploss_on_exchange"
 
 
+@pytest.mark.parametrize("dry", [False, True], ids=["live", "dry run"])
+def test_the_fee_of_an_entry_is_off_the_equity_at_once(rig: Rig, dry: bool) -> None:
+    """An exchange takes it with the fill; Freqtrade's wallet of a dry run when the trade closes."""
+    bot = rig.bot(dry_run=dry)
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    assert post.planner.equity() == pytest.approx(9_900)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    fee = trade.amount * trade.open_rate * 0.0005
+    assert fee > 1
+    assert post.planner.equity() == pytest.approx(0.99 * (10_000 - fee), abs=0.001)
+
+
 def test_an_error_in_bot_start_stops_the_start(rig: Rig) -> None:
     """No guard, no bot."""
     with pytest.raises(StrategyError, match="forced by a test"):
