@@ -7,7 +7,7 @@ was missing, and never cancelled while it is all that covers a position.
 
 import logging
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from freqtrade.exceptions import InsufficientFundsError, TemporaryError
@@ -23,6 +23,9 @@ from qt_protections.stops.on_record import stops_since
 from qt_protections.stops.stop import Fate, as_booked, child_id, fate
 
 logger = logging.getLogger(__name__)
+
+#: Freqtrade asks for orders from somewhat before what it names.
+_EARLIER = timedelta(minutes=1)
 
 
 class StopDesk:
@@ -134,7 +137,7 @@ class StopDesk:
         """
         stops = {}
         try:
-            for order_id in stops_since(pair, since):
+            for order_id in stops_since(pair, since - _EARLIER):
                 stop = self._keeper.line.find_stop(pair, order_id=order_id)
                 if stop is not None and (child := child_id(stop)):
                     stops[child] = stop

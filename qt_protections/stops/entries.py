@@ -169,7 +169,7 @@ class Entries:
         if not self._is_mine(order, Role.ENTRY):
             return False
         row = Order.order_by_id(str(order["id"]), order["symbol"])
-        return row is None or _outlived_its_trade(row)
+        return row is None or _outlived_its_trade(row, rests=order.get("status") == "open")
 
     def _is_stray_exit(self, order: CcxtOrder) -> bool:
         if not self._is_mine(order, Role.EXIT, Role.EMERGENCY_CLOSE):
@@ -181,8 +181,13 @@ class Entries:
         return name is not None and name.role in roles
 
 
-def _outlived_its_trade(row: Order) -> bool:
-    """Whether an entry filled after its trade was closed: Freqtrade books it there all the same."""
+def _outlived_its_trade(row: Order, *, rests: bool) -> bool:
+    """Whether an entry rests, or filled, although its trade was closed before.
+
+    Freqtrade lets it wait on, and books its fill on the closed trade.
+    """
     trade, filled = row.trade, row.order_filled_utc
     closed = trade.close_date_utc
-    return not trade.is_open and filled is not None and closed is not None and filled > closed
+    if trade.is_open or closed is None:
+        return False
+    return rests or (filled is not None and filled > closed)

@@ -391,3 +391,22 @@ def test_an_entry_that_filled_after_its_trade_was_closed_is_a_trade_of_its_own(
     for figure in ("amount", "open_rate", "close_profit_abs", "stake_amount", "exit_reason"):
         assert closed.to_json()[figure] == pytest.approx(before[figure]), figure
     assert naked_max(rig) == 0
+
+
+def test_an_entry_that_rests_for_a_closed_trade_is_cancelled_at_the_start(
+    rig: Rig, same: dict[str, Any]
+) -> None:
+    """It is on record, of a trade that is over; once it fills, nothing would stand behind it."""
+    trailing = {**same, "qt": {"trail_callback": 1.0, "trail_activation": 0.5}}
+    first = rig.bot(**trailing)
+    rest_beside_a_trailed_position(rig, first)
+    keeper(first).call_off = lambda held: None  # killed before it could
+    rig.move("BTCUSDT", 0.985)
+    until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
+    first.process()
+    kill(rig, first)
+    assert len(rig.venue.desk.open_orders("BTCUSDT")) == 1
+    rig.bot(**trailing)
+    assert rig.venue.desk.open_orders("BTCUSDT") == []
+    assert rig.live_stops("BTCUSDT") == []
+    assert Trade.get_open_trades() == []

@@ -1,6 +1,7 @@
 """Freqtrade's questions about stops are answered so that nothing is doubled and nothing bared."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,10 @@ def test_what_a_stop_became_is_told_under_the_stops_id(
     add_stop(trade, Stop.of(BTC, on_paper.paper.stops[stop]))
     Trade.commit()
     on_paper.paper.trigger(stop)
+    row = trade.select_order_by_order_id(stop)
+    assert row is not None
+    row.ft_is_open, row.order_filled_date = False, trade.open_date_utc - timedelta(seconds=15)
+    Trade.commit()
     other = on_paper.paper.orders[on_paper.paper.enter(BTC, 1.0)]
     made = offline_exchange(tmp_path, "binance", "futures")
     made.fetch_orders = lambda *_: list(on_paper.paper.orders.values())  # type: ignore[method-assign]
