@@ -158,7 +158,7 @@ def test_a_strategy_that_wants_no_stake_gets_none(rig: Rig, wanted: Any) -> None
     bot = rig.bot()
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     wish = Wish(BTC, is_short=False, rate=90_000.0, leverage=30.0)
-    assert post.entries.capped_stake(wanted, wish, datetime.now(UTC), 5.0, None) == 0.0
+    assert post.entries.capped_stake(wanted, wish, datetime.now(UTC), None) == 0.0
     errors = {DenyCode.GATE_FAILED} if isinstance(wanted, str | None) else set()
     assert {code for _, code in post.announcer.refused} == errors
 
@@ -168,7 +168,7 @@ def test_numpys_numbers_are_numbers(rig: Rig) -> None:
     bot = rig.bot(stake_amount=100)
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     wish = Wish(BTC, is_short=False, rate=np.float64(90_000.0), leverage=np.float64(30.0))
-    assert post.entries.capped_stake(np.float64(50), wish, datetime.now(UTC), 5.0, None) == 50.0
+    assert post.entries.capped_stake(np.float64(50), wish, datetime.now(UTC), None) == 50.0
 
 
 def test_no_room_is_no_failure(rig: Rig) -> None:
@@ -178,7 +178,7 @@ def test_no_room_is_no_failure(rig: Rig) -> None:
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     post.planner._budget = replace(post.planner._budget, max_open_ratio=0.001)
     wish = Wish(ETH, is_short=False, rate=3_000.0, leverage=30.0)
-    assert post.entries.capped_stake(50.0, wish, datetime.now(UTC), None, None) == 0.0
+    assert post.entries.capped_stake(50.0, wish, datetime.now(UTC), None) == 0.0
     assert {code for _, code in post.announcer.refused} == {DenyCode.OPEN_RISK_FULL}
 
 
