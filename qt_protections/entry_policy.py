@@ -104,10 +104,10 @@ class EntryPolicy:
         self._for_the_door.pop(wish.pair, None)
         least, allowance = 0.0, None
         try:
+            least = self._planner.least_proposed(wish)
             stake = _number(wanted)
             if not stake > 0:  # nor is NaN
                 return 0.0
-            least = self._planner.least_proposed(wish)
             allowance = self._planner.allowance(wish, now)
             # A hair above whole lots: Freqtrade divides by the price, and cuts what is below.
             stake = min(stake, allowance.stake * (1 + 1e-9))
