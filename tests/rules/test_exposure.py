@@ -26,7 +26,7 @@ def test_a_worked_example(is_short: bool, stop: float, loss: float) -> None:
 
 
 @given(
-    amount=st.floats(0, 1e6),
+    amount=st.just(0.0) | st.floats(1e-8, 1e6),
     entry=st.floats(0.01, 1e6),
     ratio=st.floats(0.5, 1.5),
     fee=st.floats(0, 0.01),
