@@ -229,9 +229,8 @@ class EntryPlanner:
 
         Unrealised profit is no part of it.
         """
-        if "available_capital" in self._strategy.config:
-            return self._wallets.get_total_stake_amount()  # type: ignore[no-any-return]
-        if self._exchange.trading_mode is not TradingMode.FUTURES:
+        is_spot = self._exchange.trading_mode is not TradingMode.FUTURES
+        if is_spot or "available_capital" in self._strategy.config:
             return self._wallets.get_total_stake_amount()  # type: ignore[no-any-return]
         return self._balance() * float(self._strategy.config["tradable_balance_ratio"])
 

@@ -343,6 +343,14 @@ def rest_beside_a_trailed_position(rig: Rig, bot: FreqtradeBot) -> None:
     rig.move("BTCUSDT", 1.02)
 
 
+def trail_out_beside_an_entry(rig: Rig, bot: FreqtradeBot) -> None:
+    """Let the trailing stop fire, and the second entry wait on: killed before it is called off."""
+    rest_beside_a_trailed_position(rig, bot)
+    keeper(bot).call_off = lambda held: None
+    rig.move("BTCUSDT", 0.985)
+    until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
+
+
 def test_a_trailing_stop_and_a_second_entry_that_filled_meanwhile_are_both_booked(
     rig: Rig, same: dict[str, Any]
 ) -> None:
@@ -370,10 +378,7 @@ def test_an_entry_that_filled_after_its_trade_was_closed_is_a_trade_of_its_own(
     """Freqtrade books the fill on the closed trade at its start, where no exit would find it."""
     trailing = {**same, "qt": {"trail_callback": 1.0, "trail_activation": 0.5}}
     first = rig.bot(**trailing)
-    rest_beside_a_trailed_position(rig, first)
-    keeper(first).call_off = lambda held: None  # killed before it could
-    rig.move("BTCUSDT", 0.985)
-    until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
+    trail_out_beside_an_entry(rig, first)
     first.process()
     first.process()
     (closed,) = Trade.get_trades().all()
@@ -399,10 +404,7 @@ def test_an_entry_that_rests_for_a_closed_trade_is_cancelled_at_the_start(
     """It is on record, of a trade that is over; once it fills, nothing would stand behind it."""
     trailing = {**same, "qt": {"trail_callback": 1.0, "trail_activation": 0.5}}
     first = rig.bot(**trailing)
-    rest_beside_a_trailed_position(rig, first)
-    keeper(first).call_off = lambda held: None  # killed before it could
-    rig.move("BTCUSDT", 0.985)
-    until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
+    trail_out_beside_an_entry(rig, first)
     first.process()
     kill(rig, first)
     assert len(rig.venue.desk.open_orders("BTCUSDT")) == 1
