@@ -25,7 +25,7 @@ from qt_protections.rehearsal.engine.conditional import FlatStops
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults.script import parse_script
-from qt_protections.rehearsal.limits import WEIGHT_PER_MINUTE, RateLimits
+from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.market.feed import PriceFeed, Tick
 from qt_protections.rehearsal.market.scenarios import SCENARIOS
 from qt_protections.rehearsal.market.tape import Tape, build_market
@@ -146,14 +146,15 @@ class Rig:
         market: tuple[Tape, PriceFeed],
         flat_stops: FlatStops = FlatStops.ACCEPT,
         depth_ratio: float = 1.0,
-        weight_per_minute: int = WEIGHT_PER_MINUTE,
+        unlimited: bool = False,
         faults: str = "",
     ) -> None:
         self.venue = ScriptedVenue(
             *market, wall_clock_ms, flat_stops=flat_stops, depth_ratio=depth_ratio
         ).script()
         self.feed = market[1]
-        limits = RateLimits(lambda: self.venue.now_ms, weight_per_minute)
+        allowed = (10**9,) * 3 if unlimited else ()
+        limits = RateLimits(lambda: self.venue.now_ms, *allowed)
         script = parse_script(faults, "faults.toml", 1, ENDPOINTS) if faults else None
         self._server = RehearsalServer(self.venue, limits=limits, script=script)
         self.folder = folder
@@ -234,8 +235,11 @@ class Rig:
         assert seen
 
     def requests(self) -> list[str]:
-        """Return the requests so far, in the order they were answered."""
-        return list(self.venue.requests.lines)
+        """Return the requests so far, in the order they were answered.
+
+        Without the pings that keep connections open: they come whenever it is time.
+        """
+        return [line for line in self.venue.requests.lines if line != "GET ping"]
 
     def fund(self) -> None:
         """Have funding charged now."""

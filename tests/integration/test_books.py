@@ -22,7 +22,7 @@ MOVES = (1.004, 0.997, 1.0, 0.97, 1.012, 0.999, 1.03)
 @pytest.fixture
 def rig(tmp_path: Path) -> Iterator[Rig]:
     """An exchange whose book is so thin that market orders fill at several prices."""
-    with Rig(tmp_path, held_market("uptrend"), depth_ratio=0.1, weight_per_minute=10**9) as opened:
+    with Rig(tmp_path, held_market("uptrend"), depth_ratio=0.1, unlimited=True) as opened:
         yield opened
 
 

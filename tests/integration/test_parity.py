@@ -84,7 +84,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 def rig(tmp_path: Path, clock: time_machine.Traveller) -> Iterator[Rig]:
     """The exchange of the market that takes turns."""
     tape, feed = turns_market()
-    with Rig(tmp_path, (tape, feed), weight_per_minute=10**9) as opened:
+    with Rig(tmp_path, (tape, feed), unlimited=True) as opened:
         feed.triggers = lambda symbol: [
             float(stop.request.trigger_price or 0) for stop in opened.live_stops(symbol)
         ]

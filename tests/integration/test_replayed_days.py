@@ -31,7 +31,7 @@ def rig(tmp_path: Path, clock: time_machine.Traveller) -> Iterator[Rig]:
     start_ms = int(START.timestamp() * 1000)
     tape, feed, facts = open_replay(EVENT, start_ms, 1.0, 7, start_ms)
     assert facts.shift_ms == 0
-    with Rig(tmp_path, (tape, feed), weight_per_minute=10**9) as opened:
+    with Rig(tmp_path, (tape, feed), unlimited=True) as opened:
         yield opened
 
 

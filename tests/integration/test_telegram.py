@@ -16,6 +16,8 @@ from tests.integration.bot_api import CHAT_ID, BadRequestError, BotApi, shown
 from tests.integration.rig import BTC, ETH, Rig, held_market, naked_max
 
 SOL, XRP, DOGE = "SOL/USDT:USDT", "XRP/USDT:USDT", "DOGE/USDT:USDT"
+#: No test is in the way of the next one's risk, in whichever order they come.
+ROOM = {"max_open_risk": 20.0, "trail_callback": None}
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phone]:
     ):
         patch.setattr(Telegram, "_init_telegram_app", at_loopback(chat))
         db_url = f"sqlite:///{folder / 'trades.sqlite'}"
-        yield Phone(chat, rig, rig.bot(telegram=telegram, db_url=db_url))
+        yield Phone(chat, rig, rig.bot(telegram=telegram, db_url=db_url, qt=ROOM))
 
 
 def at_loopback(chat: BotApi) -> Callable[[Telegram], Any]:
