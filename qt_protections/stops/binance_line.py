@@ -139,6 +139,10 @@ class BinanceLine:
             return self._ask(lambda api: float(api.fetch_mark_price(pair)["markPrice"]))
         return self._ask(lambda api: _last_price(api, pair))
 
+    def ping(self) -> None:
+        """Ask for nothing; one request of weight 1."""
+        self._ask(lambda api: api.fapiPublicGetPing())
+
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices."""
         return self._exchange.get_precision_price(pair)

@@ -164,6 +164,9 @@ class FreqtradeLine:
         exchange = self._exchange
         return bool(exchange._config["dry_run"]) or exchange._order_needs_price(side, "market")
 
+    def ping(self) -> None:
+        """Do nothing: the connections are Freqtrade's."""
+
     def shut_s(self) -> float:
         """Return 0: Freqtrade waits by itself."""
         return 0.0

@@ -100,6 +100,9 @@ class Line(Protocol):
     def price(self, pair: str) -> float:
         """Return the latest price of the kind that triggers stops, last or mark."""
 
+    def ping(self) -> None:
+        """Ask for nothing, so that a connection is open when something is to be sent in haste."""
+
     def shut_s(self) -> float:
         """Return for how many seconds the exchange takes nothing from this address; 0 as a rule.
 

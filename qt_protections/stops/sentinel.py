@@ -27,6 +27,11 @@ TICK_S = 1.0
 #: Pairs that may wait for the exchange's answers before another has to.
 _THREADS = 8
 _ALL_PAIRS = ""
+#: Connections that are kept open, and seconds between two uses: to open one takes two round trips
+#: more, and with several pairs at work at once it would be the stop that has to. Servers close what
+#: is idle for 5 s and more.
+_OPEN_LINES = ("open line 1", "open line 2", "open line 3")
+_USED_EVERY_S = 4.0
 
 
 class Sentinel:
@@ -38,6 +43,7 @@ class Sentinel:
         self._events: queue.SimpleQueue[OrderEvent | bool | None] = queue.SimpleQueue()
         self._stream = UserStream(exchange, self._events.put, self._events.put)
         self._lanes = Lanes(_THREADS)
+        self._ping_at = 0.0
         self._thread = threading.Thread(target=self._run, name="qt-sentinel", daemon=True)
 
     def start(self) -> None:
@@ -75,6 +81,10 @@ class Sentinel:
     def _tick(self) -> None:
         if self._watch.shut:
             return
+        if monotonic() >= self._ping_at:
+            self._ping_at = monotonic() + _USED_EVERY_S
+            for lane in _OPEN_LINES:  # all at once, or one connection would do for them
+                self._lanes.put_if_idle(lane, self._watch.ping)
         for held in self._watch.book:
             if held.need is not None or held.stops or held.trails or held.intents:
                 self._lanes.put_if_idle(held.pair, self._safely(partial(self._tick_for, held)))

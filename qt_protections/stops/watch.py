@@ -35,6 +35,13 @@ class Watch:
         """Whether the exchange takes nothing at present: asking would make it longer."""
         return self._keeper.line.shut_s() > 0
 
+    def ping(self) -> None:
+        """Keep a connection to the exchange open, if it answers at all."""
+        try:
+            self._keeper.line.ping()
+        except LineError as error:
+            logger.debug("No answer to a ping: %s", error)  # who needs one will say so
+
     def look(self) -> None:
         """Compare all live stops of the account with the book, in one request.
 

@@ -13,6 +13,7 @@ from freqtrade.rpc.rpc import RPC
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
 from qt_protections.stops.book import Held
 from qt_protections.stops.entries import Entries
+from qt_protections.stops.sentinel import _OPEN_LINES
 from tests.integration.hands import by_hand, cancel_by_hand, guarding, keeper, trade_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
 
@@ -51,6 +52,14 @@ def assert_replaced(rig: Rig, bot: FreqtradeBot, trade: Trade, old: AlgoOrder) -
 
 
 WAYS = pytest.mark.parametrize("how", ["canceled", "rejected", "expired"])
+
+
+def test_connections_are_open_before_they_are_needed(rig: Rig) -> None:
+    """Several pairs may be at work at once, and to open one takes round trips of its own."""
+    bot = rig.bot()
+    session = keeper(bot).line._connection._own.session
+    pools: Any = session.get_adapter("https://").poolmanager.pools
+    until(lambda: sum(pools[key].num_connections for key in pools.keys()) >= len(_OPEN_LINES))  # noqa: SIM118
 
 
 @WAYS

@@ -143,6 +143,9 @@ class Paper:
                 if size
             }
 
+    def ping(self) -> None:
+        """Answer."""
+
     def spreads(self) -> dict[str, float]:
         return {}
 
