@@ -12,7 +12,7 @@ from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.announcer import Announcer
 from qt_protections.decisions import Decision
-from qt_protections.errors import EntryRefused
+from qt_protections.errors import EntryRefused, gate_failed
 from qt_protections.gates import Gates
 from qt_protections.planner import Allowance, EntryPlanner, Wish, one_r
 from qt_protections.rules.verdict import Denial, DenyCode, deny
@@ -118,7 +118,7 @@ class EntryPolicy:
             stake, denial = 0.0, refusal.denial
         except Exception as error:
             logger.exception("Sizing failed for %s.", wish.pair)
-            stake, denial = 0.0, _failed("the sizing", error)
+            stake, denial = 0.0, gate_failed("the sizing", error)
         if self.observe is not None:
             self.observe(self._decision(wish, now, stake, allowance, denial))
         if denial is None:
@@ -146,7 +146,7 @@ class EntryPolicy:
 
         It does so only to be refused at the door, in words.
         """
-        denial = _failed(f"{what} of the strategy", error)
+        denial = gate_failed(f"{what} of the strategy", error)
         self._announcer.refusal(pair, denial)
         return self._goes_on(pair, tag, denial)
 
@@ -218,7 +218,7 @@ class EntryPolicy:
             raise
         except Exception as error:
             logger.exception("No stop could be planned for %s.", pair)
-            raise EntryRefused(pair, _failed("the plan of its stop", error)) from error
+            raise EntryRefused(pair, gate_failed("the plan of its stop", error)) from error
 
     def _admission(self, entry: EntryOrder, now: datetime) -> Admission:
         if self._unsettled(entry.pair):
@@ -240,7 +240,3 @@ def _number(stake: Any) -> float:
     if isinstance(stake, str):
         raise TypeError(f"a stake is no text: {stake!r}")
     return float(stake)
-
-
-def _failed(gate: str, error: Exception) -> Denial:
-    return deny(DenyCode.GATE_FAILED, gate=gate, error=repr(error))

@@ -9,10 +9,12 @@ DependencyException         drops one entry, the loop goes on
                             an RPCException as well
 """
 
+import re
+
 from freqtrade.exceptions import DependencyException, OperationalException
 from freqtrade.rpc.rpc import RPCException
 
-from qt_protections.rules.verdict import Denial
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 
 
 class GuardNotInstalled(OperationalException, ImportError):  # noqa: N818  states the fact
@@ -47,3 +49,12 @@ class EntryRefused(_Dropped):
 
 class EntryFailed(_Dropped):
     """The exchange did not take an entry, or does not say what became of it."""
+
+
+#: Of a request that failed: a signed one has the account's signature in it.
+_ADDRESS = re.compile(r"https?://[^\s'\"]+")
+
+
+def gate_failed(gate: str, error: Exception) -> Denial:
+    """Return the denial of an entry that could not be judged; its text may go to a chat."""
+    return deny(DenyCode.GATE_FAILED, gate=gate, error=_ADDRESS.sub("(address)", repr(error)))

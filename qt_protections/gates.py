@@ -9,12 +9,13 @@ import pandas as pd
 from qt_protections import locks
 from qt_protections.announcer import Announcer
 from qt_protections.confidence.column import confidences
+from qt_protections.errors import gate_failed
 from qt_protections.market import LOCAL_DISTANCE, REGIME
 from qt_protections.rules.exposure import Exposure, base_of
 from qt_protections.rules.regime import Regime
 from qt_protections.rules.short_gate import ShortGate
 from qt_protections.rules.stacking import StackingLimit
-from qt_protections.rules.verdict import Denial, DenyCode, deny
+from qt_protections.rules.verdict import Denial
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signal, Signals
 
@@ -67,7 +68,7 @@ class Gates:
                 denial = locks.denial(pair, now, is_short=is_short)
         except Exception as error:
             logger.exception("The entry gate failed for %s.", pair)
-            denial = deny(DenyCode.GATE_FAILED, gate="the entry gate", error=repr(error))
+            denial = gate_failed("the entry gate", error)
         if denial is not None:
             self._announcer.refusal(pair, denial, signal.confidence)
         elif is_short and signal.regime is Regime.UPTREND and not self._short_gate.is_off:

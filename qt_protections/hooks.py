@@ -61,6 +61,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange.precisionMode": "",
     "freqtrade.exchange.exchange:Exchange.precision_mode_price": "",
     "freqtrade.exchange.exchange:Exchange.price_to_precision": "self pair price rounding_mode",
+    "freqtrade.exchange.exchange:Exchange.reload_markets": "self force load_leverage_tiers",
     "freqtrade.exchange.exchange:Exchange.validate_ordertypes": "self order_types",
     "freqtrade.freqtradebot:FreqtradeBot._update_trade_after_fill": "self trade order send_msg",
     "freqtrade.freqtradebot:FreqtradeBot.cancel_stoploss_on_exchange": (

@@ -10,7 +10,7 @@ from freqtrade.constants import Config
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import load_pair_history
 from freqtrade.enums import CandleType, RunMode
-from freqtrade.exchange import timeframe_to_seconds
+from freqtrade.exchange import timeframe_to_prev_date, timeframe_to_seconds
 
 from qt_protections.rules.correlation import BetaRule, Group
 from qt_protections.rules.regime import (
@@ -44,6 +44,7 @@ class Market:
         self._rule = TrendRule()
         self._beta_rule = BetaRule(settings.group_beta)
         self._histories: dict[tuple[str, str], tuple[tuple[int, object], pd.DataFrame]] = {}
+        self._betas: dict[str, tuple[object, float]] = {}
         self._stored: dict[tuple[str, str], pd.DataFrame] = {}
         self.regime_pair = settings.regime_pair_for(config["stake_currency"])
 
@@ -71,16 +72,19 @@ class Market:
     def beta(self, pair: str, now: datetime) -> float:
         """Return a symbol's beta to the regime's pair as known at `now` (UTC); NaN is unknown."""
         interval = self._settings.local_interval
-        return self._beta_rule.beta(
-            self._closes(pair, interval, now), self._closes(self.regime_pair, interval, now)
-        )
+        own, market = self._candles(pair, interval), self._candles(self.regime_pair, interval)
+        stamp = (timeframe_to_prev_date(interval, now), _stamp(own), _stamp(market))
+        cached = self._betas.get(pair)
+        if cached is None or cached[0] != stamp:
+            closes = self._closes(own, interval, now), self._closes(market, interval, now)
+            cached = self._betas[pair] = (stamp, self._beta_rule.beta(*closes))
+        return cached[1]
 
     def group(self, pair: str, now: datetime, *, is_short: bool) -> Group | None:
         """Return what the market has to do for a position to lose; None if neither matters."""
         return self._beta_rule.group(self.beta(pair, now), is_short=is_short)
 
-    def _closes(self, pair: str, interval: str, now: datetime) -> pd.Series:
-        candles = self._candles(pair, interval)
+    def _closes(self, candles: pd.DataFrame, interval: str, now: datetime) -> pd.Series:
         known = candles[candles["date"] + length_of(interval) <= now]
         known = known.iloc[-self._beta_rule.candles - 1 :]
         return known.set_index("date")["close"]
@@ -106,7 +110,7 @@ class Market:
 
     def _history(self, pair: str, interval: str) -> pd.DataFrame:
         candles = self._candles(pair, interval)
-        stamp = (len(candles), candles["date"].iloc[-1] if len(candles) else None)
+        stamp = _stamp(candles)
         cached = self._histories.get((pair, interval))
         if cached is None or cached[0] != stamp:
             cached = (stamp, self._rule.history(candles, length_of(interval)))
@@ -156,6 +160,11 @@ def whitelist(dp: DataProvider) -> list[str]:
     if dp._pairlists is not None:
         return dp.current_whitelist()
     return list(dp._config.get("exchange", {}).get("pair_whitelist", []))
+
+
+def _stamp(candles: pd.DataFrame) -> tuple[int, object]:
+    """Return what changes when candles are added."""
+    return len(candles), candles["date"].iloc[-1] if len(candles) else None
 
 
 def length_of(timeframe: str) -> pd.Timedelta:

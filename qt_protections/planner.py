@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import nan
+from math import isnan, nan
 
 from ccxt import TICK_SIZE
 from freqtrade.enums import MarginMode, TradingMode
@@ -25,7 +25,7 @@ from qt_protections.rules.liquidation import Bracket, LiquidationRule
 from qt_protections.rules.sizing import Limits, RiskBudget, Risks, Room, amount_for, whole_steps
 from qt_protections.rules.stacking import StackingRule
 from qt_protections.rules.stop_price import StopRule, check_stop, stop_at
-from qt_protections.rules.verdict import Denial
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals, exposures, fees_paid, open_trade
 
@@ -84,7 +84,7 @@ class EntryPlanner:
         market: Market,
         settings: Settings,
         signals: Signals,
-        foreign: Callable[[], Sequence[Exposure]],
+        unaccounted: Callable[[], Sequence[Exposure]],
         spread_of: Callable[[str], float],
     ) -> None:
         """Take the bot's own objects.
@@ -94,8 +94,8 @@ class EntryPlanner:
             market: Who knows which symbols move together.
             settings: The guard's.
             signals: What the newest candles say.
-            foreign: Gives the positions that no trade accounts for.
-            spread_of: Gives a pair's best ask over its best bid, minus one; 0 where it is unknown.
+            unaccounted: Gives what the exchange holds, or may, beside the trades.
+            spread_of: Gives a pair's best ask over its best bid, minus one; NaN is unknown.
         """
         self._strategy = strategy
         # Freqtrade sets both before bot_start, in every mode that trades or tests.
@@ -104,7 +104,7 @@ class EntryPlanner:
         self._market = market
         self._settings = settings
         self._signals = signals
-        self._foreign = foreign
+        self._unaccounted = unaccounted
         self._spread_of = spread_of
         self._contracts: dict[str, _Contract] = {}
         self.stops = StopRule(
@@ -227,17 +227,21 @@ class EntryPlanner:
     def equity(self) -> float:
         """Return what may be put at risk of: the balance, less what Freqtrade must not touch.
 
-        Unrealised profit is no part of it.
+        Unrealised profit is no part of it, nor is an `available_capital` the account lacks.
         """
-        is_spot = self._exchange.trading_mode is not TradingMode.FUTURES
-        if is_spot or "available_capital" in self._strategy.config:
-            return self._wallets.get_total_stake_amount()  # type: ignore[no-any-return]
-        return self._balance() * float(self._strategy.config["tradable_balance_ratio"])
+        capital: float = self._wallets.get_total_stake_amount()
+        if self._exchange.trading_mode is not TradingMode.FUTURES:
+            return capital
+        balance = self._balance()
+        if "available_capital" in self._strategy.config:
+            return min(capital, balance)
+        return balance * float(self._strategy.config["tradable_balance_ratio"])
 
     def exposures(self) -> list[Exposure]:
         """Return every position and entry under way that counts."""
-        foreign = self._foreign() if self._settings.count_foreign_positions else ()
-        return [*exposures(), *foreign]
+        counted = self._settings.count_foreign_positions
+        beside = [e for e in self._unaccounted() if counted or not e.is_foreign]
+        return [*exposures(), *beside]
 
     def open_risk(self) -> float:
         """Return what all of them lose together at their stops, quote currency."""
@@ -300,12 +304,15 @@ class EntryPlanner:
             if isinstance(distance, Denial):
                 raise EntryRefused(wish.pair, distance)
             stop = stop_at(wish.rate, distance, is_short=wish.is_short)
+        spread = self._spread_of(wish.pair)
+        if isnan(spread):
+            raise EntryRefused(wish.pair, deny(DenyCode.SPREAD_UNKNOWN))
         denial = check_stop(
             wish.rate,
             stop,
             is_short=wish.is_short,
             fee_ratio=self.costs(wish.pair).fee_ratio,
-            spread_ratio=self._spread_of(wish.pair),
+            spread_ratio=spread,
         )
         if denial is not None:
             raise EntryRefused(wish.pair, denial)

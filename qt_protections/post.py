@@ -57,7 +57,7 @@ class Post:
             self.market,
             settings,
             self.signals,
-            self._foreign,
+            self._unaccounted,
             self._spread,
         )
         self.gates = Gates(settings, self.signals, self.announcer, self.planner.exposures)
@@ -166,8 +166,8 @@ class Post:
             refused=list(self.announcer.refused.values()),  # remote control may add to it
         )
 
-    def _foreign(self) -> Sequence[Exposure]:
-        return self.stops.foreign() if self.stops is not None else ()
+    def _unaccounted(self) -> Sequence[Exposure]:
+        return self.stops.unaccounted() if self.stops is not None else ()
 
     def _spread(self, pair: str) -> float:
         return self.stops.spread(pair) if self.stops is not None else 0.0

@@ -99,6 +99,19 @@ def test_no_candles_are_unknown(tmp_path: Path) -> None:
     assert columns[LOCAL_DISTANCE].isna().all()
 
 
+def test_the_beta_is_that_of_the_moment(tmp_path: Path) -> None:
+    """It is remembered for a candle, and is another one with the next."""
+    steps = np.sin(np.arange(2000) ** 1.5) / 100
+    store(tmp_path, BTC, "4h", 100 * np.exp(np.cumsum(steps)))
+    store(tmp_path, ETH, "4h", 100 * np.exp(np.cumsum(steps * np.linspace(0.5, 3, 2000))))
+    asked = market(tmp_path, local_timeframe="4h")
+    moments = [START + pd.Timedelta(hours=hour) for hour in (2000, 2003, 2004, 7000, 2000)]
+    betas = [asked.beta(ETH, moment) for moment in moments]
+    assert betas == [market(tmp_path, local_timeframe="4h").beta(ETH, m) for m in moments]
+    assert betas[0] == betas[1] == betas[4]
+    assert 0.5 < betas[0] < betas[2] < betas[3] < 3
+
+
 def gates() -> Gates:
     """Return the gates of a backtest."""
     dp = DataProvider({"runmode": RunMode.BACKTEST}, None)  # type: ignore[typeddict-item]

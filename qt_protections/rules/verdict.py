@@ -20,6 +20,7 @@ class DenyCode(StrEnum):
     STOP_INVALID = "stop_invalid"
     STOP_TOO_CLOSE = "stop_too_close"
     STOP_UNKNOWN = "stop_unknown"
+    SPREAD_UNKNOWN = "spread_unknown"
     STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
     STOP_REFUSED = "stop_refused"
     ENTRY_UNSETTLED = "entry_unsettled"
@@ -103,6 +104,10 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
         "({spread:.3%}) or the fees of both fills ({fees:.3%})"
     ),
     DenyCode.STOP_UNKNOWN: "no stop distance: the ATR of {candles} closed candles is not known",
+    DenyCode.SPREAD_UNKNOWN: (
+        "whether its stop would stand within the spread is not known: the exchange has not told "
+        "the pair's best prices since the start"
+    ),
     DenyCode.STOP_BEYOND_LIQUIDATION: (
         "at leverage {leverage:.4g} the position is liquidated {liquidation:.3%} from its entry, "
         "and its stop at {distance:.3%} needs {needed:.3%} (liquidation_buffer)"

@@ -1,5 +1,6 @@
 """The line to Binance USD-M futures, live: everything the guard knows how to use."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
@@ -11,6 +12,8 @@ from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.connection import TIMEOUT_MS, Connection
 from qt_protections.stops.failures import classify
 from qt_protections.stops.line import CcxtOrder, LineError, Position
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -42,6 +45,7 @@ class BinanceLine:
         self._exchange = exchange
         self._connection = Connection(exchange._api, timeout_ms)
         self._working_type = _working_type(exchange, order_types)
+        self._unlisted: set[str] = set()
 
     def place_stop(
         self,
@@ -113,14 +117,33 @@ class BinanceLine:
     def positions(self) -> dict[str, Position]:
         """Return the open positions; one request of weight 5."""
         # The endpoint itself: ccxt's own `fetch_positions` may ask for the leverage brackets first.
-        found = self._ask(
+        rows = self._ask(
             lambda api: [
-                self._position(api, row)
-                for row in api.fapiPrivateV3GetPositionRisk()
-                if float(row["positionAmt"])
+                row for row in api.fapiPrivateV3GetPositionRisk() if float(row["positionAmt"])
             ]
         )
+        self._meet({row["symbol"] for row in rows} - self._unlisted)
+        found = self._ask(
+            lambda api: [self._position(api, r) for r in rows if r["symbol"] in api.markets_by_id]
+        )
         return {position.pair: position for position in found}
+
+    def _meet(self, symbols: set[str]) -> None:
+        """Load the markets anew for what Freqtrade has not heard of: it does so once an hour."""
+        source = self._exchange._api
+        known = source.markets_by_id
+        if symbols <= known.keys():
+            return
+        self._exchange.reload_markets(force=True)
+        if source.markets_by_id is known:
+            return  # that failed, and Freqtrade says so
+        for symbol in symbols - source.markets_by_id.keys():
+            self._unlisted.add(symbol)
+            logger.error(
+                "[ALERT] %s is held on the exchange, which lists no such market: the position is "
+                "neither covered nor counted.",
+                symbol,
+            )
 
     def spreads(self) -> dict[str, float]:
         """Return the spreads of all contracts; one request of weight 5."""

@@ -209,20 +209,23 @@ class Held:
         return self.stranger is not None or any(intent.lost for intent in self.intents)
 
     @property
-    def unaccounted(self) -> Exposure | None:
-        """What no trade accounts for: a stranger's part, and entries whose answer was lost."""
-        lost = [intent for intent in self.intents if intent.lost]
-        own = 0.0 if self.flat else self.base
-        parts = [intent.entry.amount for intent in lost]
-        price = next((intent.entry.rate for intent in lost), 0.0)
+    def unaccounted(self) -> list[Exposure]:
+        """What no trade accounts for: entries whose answer was lost, and a stranger's part."""
+        found = [
+            self._exposure(intent.entry.amount, intent.entry.rate)
+            for intent in self.intents
+            if intent.lost
+        ]
         if self.stranger is not None:
             same = self.stranger.is_short == self.is_short
-            parts.append(rest(self.stranger.amount, own if same else 0.0))
-            price = self.stranger.entry_price
-        if not (amount := total(*parts)):
-            return None
+            own = self.base if same and not self.flat else 0.0
+            if amount := rest(self.stranger.amount, own):
+                found.append(self._exposure(amount, self.stranger.entry_price, is_foreign=True))
+        return found
+
+    def _exposure(self, amount: float, price: float, *, is_foreign: bool = False) -> Exposure:
         stop = self.trigger or price
-        return Exposure(self.pair, self.is_short, amount, price, stop, is_foreign=True)
+        return Exposure(self.pair, self.is_short, amount, price, stop, is_foreign=is_foreign)
 
     def intent_of(self, order_id: str, client_id: str = "") -> Intent | None:
         """Return the entry with one of these names."""

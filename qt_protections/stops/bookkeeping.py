@@ -7,6 +7,7 @@ what filled, and which entries the exchange has after all.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import nan
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
@@ -94,13 +95,16 @@ class Bookkeeping:
         """Whether book and exchange have been compared since the start, where that can be done."""
         return self._watch is None or self._started
 
-    def foreign(self) -> list[Exposure]:
-        """Return what the exchange holds beyond what trades account for, as last compared."""
-        return [found for held in self._keeper.book if (found := held.unaccounted) is not None]
+    def unaccounted(self) -> list[Exposure]:
+        """Return what the exchange holds, or may, beyond what trades account for."""
+        return [found for held in self._keeper.book for found in held.unaccounted]
 
     def spread(self, pair: str) -> float:
-        """Return a pair's best ask over its best bid, minus one, as of this loop; 0 if unknown."""
-        return self._spreads.get(pair, 0.0)
+        """Return a pair's best ask over its best bid, minus one, as of this loop; NaN is unknown.
+
+        It is 0 where the exchange is not asked for it.
+        """
+        return 0.0 if self._watch is None else self._spreads.get(pair, nan)
 
     def stop_state(self, pair: str) -> str:
         """Return what is known of a pair's stop: live, in doubt, or none."""

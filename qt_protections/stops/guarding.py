@@ -77,7 +77,7 @@ class Guarding:
             StopDesk(exchange, keeper, self._books.has_looked)
         self.tag = self._books.tag
         self.unsettled = self._books.unsettled
-        self.foreign = self._books.foreign
+        self.unaccounted = self._books.unaccounted
         self.spread = self._books.spread
         self.stop_state = self._books.stop_state
 

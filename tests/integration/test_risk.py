@@ -8,7 +8,8 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
 from qt_protections.entry_policy import STACKED_TAG
-from qt_protections.errors import EntryRefused
+from qt_protections.errors import EntryFailed, EntryRefused
+from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.verdict import DenyCode
 from tests.integration.hands import by_hand, trade_by_hand
 from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
@@ -89,6 +90,25 @@ def test_what_somebody_holds_by_hand_counts(rig: Rig, counted: bool) -> None:
     for _ in range(2):
         bot.process()
     assert [e for e in planner(bot).exposures() if e.is_foreign] == []
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_an_entry_whose_answer_was_lost_counts(rig: Rig, counted: bool) -> None:
+    """It is the bot's own, whatever the operator says of those that are not."""
+    bot = rig.bot(**settings(count_foreign_positions=counted))
+    rig.venue.refuse_orders.append(VenueError(-1007, "Timeout waiting for response."))
+    with pytest.raises(EntryFailed):
+        force_entry(bot, BTC)
+    (lost,) = planner(bot).exposures()
+    assert (lost.pair, lost.is_foreign) == (BTC, False)
+    assert planner(bot).open_risk() == pytest.approx(planner(bot).limits(0).trade, rel=0.02)
+
+
+@pytest.mark.parametrize(("capital", "counted"), [(1_000, 1_000), (1_000_000, 10_000)], ids=str)
+def test_capital_the_account_lacks_is_no_equity(rig: Rig, capital: float, counted: float) -> None:
+    """Freqtrade sizes by what it is told; a stop loses what is there."""
+    bot = rig.bot(available_capital=capital, **settings())
+    assert planner(bot).equity() == pytest.approx(counted)
 
 
 def an_hour_ago(trade: Trade) -> None:

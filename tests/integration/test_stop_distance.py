@@ -117,9 +117,16 @@ def test_a_stop_within_the_spread_is_refused(rig: Rig) -> None:
 def test_spreads_that_cannot_be_read_hold_nothing_up(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Stops and positions have been compared, so the bot has seen its exchange and may enter."""
-    monkeypatch.setattr(BinanceLine, "spreads", Mock(side_effect=error))
-    bot = rig.bot(**settings())
+    """The last ones count, and stops are looked after; before the first ones nothing enters."""
+    failing = Mock(side_effect=error)
+    with monkeypatch.context() as patch:
+        patch.setattr(BinanceLine, "spreads", failing)
+        bot = rig.bot(**settings())
+        with pytest.raises(EntryRefused, match="spread_unknown"):
+            force_entry(bot, BTC)
+    bot.process()
+    monkeypatch.setattr(BinanceLine, "spreads", failing)
+    bot.process()
     trade = force_entry(bot, BTC)
     assert trade is not None
     bot.process()

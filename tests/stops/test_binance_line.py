@@ -264,6 +264,43 @@ def test_an_order_in_a_market_freqtrade_has_not_loaded_is_told_as_well(
     assert [order["symbol"] for order in line.open_stops()] == [BTC, "ETHUSDT"]
 
 
+def delist(scene: Scene) -> None:
+    """Let Freqtrade know of no ETH."""
+    api = scene.exchange._api
+    api.markets = {pair: of for pair, of in api.markets.items() if pair != ETH}
+    api.markets_by_id = {name: of for name, of in api.markets_by_id.items() if name != "ETHUSDT"}
+
+
+def test_a_position_in_a_market_freqtrade_has_not_loaded_makes_it_load(
+    scene: Scene, line: BinanceLine
+) -> None:
+    """Else it could be neither covered nor counted for up to an hour."""
+    enter(scene, ETH, 0.5)
+    delist(scene)
+    assert line.positions()[ETH].amount == 0.5
+    assert "id" in stop(line, ETH)
+
+
+def test_a_position_in_a_market_that_is_not_listed_is_told_once(
+    scene: Scene, line: BinanceLine, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    """No order can be sent there; the others are told all the same."""
+    enter(scene, BTC, 0.5)
+    enter(scene, ETH, 0.5)
+    loads: list[bool] = []
+
+    def reload_markets(*, force: bool) -> None:
+        loads.append(force)
+        if len(loads) > 1:  # the first time the exchange does not answer
+            delist(scene)
+
+    delist(scene)
+    monkeypatch.setattr(scene.exchange, "reload_markets", reload_markets)
+    assert [list(line.positions()) for _ in range(4)] == [[BTC]] * 4
+    assert loads == [True, True]
+    assert caplog.text.count("[ALERT] ETHUSDT is held on the exchange, which lists no such") == 1
+
+
 def test_threads_share_the_line(line: BinanceLine) -> None:
     """Entries by remote control run in a thread of their own."""
 

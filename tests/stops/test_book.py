@@ -1,10 +1,12 @@
 """What has to stand follows from what is known of a pair."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from qt_protections.rules.cover import Need
+from qt_protections.rules.exposure import Exposure
 from qt_protections.stops.book import Book, EntryOrder, Held, Intent
 from qt_protections.stops.line import Position
 from qt_protections.stops.stop import Stop
@@ -125,6 +127,19 @@ def test_unsettled_is_what_no_trade_accounts_for() -> None:
     lost = intent()
     lost.lost = True
     assert held(intents=[lost]).unsettled
+
+
+def test_what_no_trade_accounts_for() -> None:
+    """A lost entry is the bot's own; of a stranger's position the part that no trade has."""
+    lost = intent()
+    lost.lost = True
+    stranger = Position(BTC, False, 3.0, 110.0, 1.0)
+    own, foreign = held(base=1.0, intents=[lost, intent()], stranger=stranger).unaccounted
+    assert own == Exposure(BTC, False, lost.entry.amount, lost.entry.rate, own.stop)
+    assert foreign == Exposure(BTC, False, 2.0, 110.0, foreign.stop, is_foreign=True)
+    (turned,) = held(base=1.0, stranger=replace(stranger, is_short=True)).unaccounted
+    assert (turned.amount, turned.is_foreign) == (3.0, True)
+    assert held(base=3.0, stranger=stranger).unaccounted == []
 
 
 def test_all_threads_get_the_same_page() -> None:
