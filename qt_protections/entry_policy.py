@@ -3,8 +3,8 @@
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
+from math import nan
 from typing import Any
 
 from freqtrade.persistence import Trade
@@ -171,20 +171,21 @@ class EntryPolicy:
         allowance: Allowance | None,
         denial: Denial | None,
     ) -> Decision:
-        decision = Decision(
+        distance = loss_ratio = nan
+        if allowance is not None:
+            distance = allowance.distance
+            if denial is None:
+                loss_ratio = self._planner.loss_ratio(allowance, stake)
+        return Decision(
             now,
             wish.pair,
             wish.is_short,
             None if denial is None else denial.code,
             wish.rate,
             wish.leverage,
+            distance,
+            loss_ratio,
         )
-        if allowance is None:
-            return decision
-        decision = replace(decision, distance=allowance.distance)
-        if denial is not None:
-            return decision
-        return replace(decision, loss_ratio=self._planner.loss_ratio(allowance, stake))
 
     def _goes_on(self, pair: str, tag: str | None, denial: Denial) -> bool:
         """Send a forced entry on to the door with its refusal.

@@ -10,24 +10,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from math import isnan, nan
 
-from ccxt import TICK_SIZE
-from freqtrade.enums import MarginMode, TradingMode
-from freqtrade.exchange import Exchange
 from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
-from freqtrade.wallets import Wallets
 
+from qt_protections.account import Account
 from qt_protections.errors import EntryRefused
-from qt_protections.market import Market, whitelist
+from qt_protections.market import Market
 from qt_protections.rules.amounts import total
-from qt_protections.rules.exposure import Costs, Exposure, risk_of
-from qt_protections.rules.liquidation import Bracket, LiquidationRule
+from qt_protections.rules.exposure import Exposure, risk_of
+from qt_protections.rules.liquidation import LiquidationRule
 from qt_protections.rules.sizing import Limits, RiskBudget, Risks, Room, amount_for, whole_steps
 from qt_protections.rules.stacking import StackingRule
 from qt_protections.rules.stop_price import StopRule, check_stop, stop_at
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
-from qt_protections.snapshots import Signals, exposures, fees_paid, open_trade
+from qt_protections.snapshots import Signals, open_trade
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +49,7 @@ class Allowance:
         amount: The most it may be, in whole lots; base currency.
         room: What that loses at the stop, and the limit that says so.
         is_new: Whether it opens a position, and does not add to one.
+        held: What counted beside it.
     """
 
     wish: Wish
@@ -59,6 +57,7 @@ class Allowance:
     amount: float
     room: Room
     is_new: bool
+    held: tuple[Exposure, ...]
 
     @property
     def distance(self) -> float:
@@ -81,32 +80,28 @@ class EntryPlanner:
     def __init__(
         self,
         strategy: IStrategy,
+        account: Account,
         market: Market,
         settings: Settings,
         signals: Signals,
-        unaccounted: Callable[[], Sequence[Exposure]],
         spread_of: Callable[[str], float],
     ) -> None:
         """Take the bot's own objects.
 
         Args:
             strategy: The guarded strategy.
+            account: What there is and what it costs.
             market: Who knows which symbols move together.
             settings: The guard's.
             signals: What the newest candles say.
-            unaccounted: Gives what the exchange holds, or may, beside the trades.
             spread_of: Gives a pair's best ask over its best bid, minus one; NaN is unknown.
         """
         self._strategy = strategy
-        # Freqtrade sets both before bot_start, in every mode that trades or tests.
-        self._exchange: Exchange = strategy.dp._exchange  # type: ignore[assignment]
-        self._wallets: Wallets = strategy.wallets  # type: ignore[assignment]
+        self._account = account
         self._market = market
         self._settings = settings
         self._signals = signals
-        self._unaccounted = unaccounted
         self._spread_of = spread_of
-        self._contracts: dict[str, _Contract] = {}
         self.stops = StopRule(
             min_ratio=settings.min_stop / 100,
             max_ratio=settings.max_stop / 100,
@@ -122,9 +117,6 @@ class EntryPlanner:
             less_open_risk=settings.risk_equity == "balance_less_open_risk",
         )
         self._liquidation = LiquidationRule(settings.liquidation_buffer / 100)
-        if self._exchange is not None:
-            for pair in whitelist(strategy.dp):
-                self._contract(pair)  # before hyperopt's workers go off without an exchange
 
     # What a wish may become
 
@@ -134,9 +126,10 @@ class EntryPlanner:
         Under cross margin the whole balance carries a position, whatever its leverage: there it is
         the size that is judged, by `check_liquidation`.
         """
-        if self._exchange.margin_mode is not MarginMode.ISOLATED or wish <= 1:
+        if not self._account.is_isolated or wish <= 1:
             return wish
-        atr_ratio, equity, costs = self._atr_ratio(pair), self.equity(), self.costs(pair)
+        atr_ratio, equity = self._atr_ratio(pair), self._account.equity()
+        contract = self._account.contract(pair)
 
         def distance_at(leverage: float) -> float:
             distance = self._distance(leverage, atr_ratio)
@@ -144,11 +137,11 @@ class EntryPlanner:
 
         def notional_at(leverage: float) -> float:
             stop = stop_at(1.0, distance_at(leverage), is_short=is_short)
-            per_unit = costs.loss_per_unit(1.0, stop, is_short=is_short)
+            per_unit = contract.costs.loss_per_unit(1.0, stop, is_short=is_short)
             return equity * self._budget.risk_ratio / per_unit
 
         highest = self._liquidation.highest_leverage(
-            wish, distance_at, notional_at, self._brackets(pair), is_short=is_short
+            wish, distance_at, notional_at, contract.brackets, is_short=is_short
         )
         if highest < wish:
             logger.info("[SAFETY] %s: leverage %g lowered to %g", pair, wish, highest)
@@ -165,44 +158,45 @@ class EntryPlanner:
             EntryRefused: If its stop cannot be where it should be.
             ValueError: If it cannot be sized.
         """
-        stop = self._stop_for(wish)
-        costs = self.costs(wish.pair)
-        trade = _position_of(wish.pair)
+        trade, held = _position_of(wish.pair), self._account.exposures()
+        stop = self._stop_for(wish, trade)
         room = self._budget.room(
-            self._risks(wish, trade, now), wish.rate, averages_down=self._averages_down(wish, trade)
+            self._risks(wish, trade, held, now),
+            wish.rate,
+            averages_down=self._averages_down(wish, trade),
         )
-        per_unit = costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
-        amount = amount_for(room.loss, per_unit, self._contract(wish.pair).lot)
-        return Allowance(wish, stop, amount, room, is_new=trade is None)
+        contract = self._account.contract(wish.pair)
+        per_unit = contract.costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
+        amount = amount_for(room.loss, per_unit, contract.lot)
+        return Allowance(wish, stop, amount, room, is_new=trade is None, held=tuple(held))
 
     def check_liquidation(self, allowance: Allowance, amount: float) -> Denial | None:
         """Refuse an amount (base currency) whose position would be liquidated before its stop."""
-        wish = allowance.wish
-        if self._exchange.trading_mode is not TradingMode.FUTURES:
+        wish, account = allowance.wish, self._account
+        if not account.has_futures:
             return None
         entry = Exposure(wish.pair, wish.is_short, amount, wish.rate, allowance.stop)
-        others = self.exposures()
-        own = next((e for e in others if e.pair == wish.pair and not e.is_foreign), None)
+        own = next((e for e in allowance.held if e.pair == wish.pair and not e.is_foreign), None)
         position = entry if own is None or not own.amount else _joined(own, entry)
-        if self._exchange.margin_mode is MarginMode.CROSS:
-            rest = [other for other in others if other is not own]
-            return self._liquidation.check_cross(
-                position, rest, self._balance(), self._brackets, wish.leverage
-            )
-        return self._liquidation.check_isolated(position, wish.leverage, self._brackets(wish.pair))
+        if account.is_isolated:
+            brackets = account.brackets(wish.pair)
+            return self._liquidation.check_isolated(position, wish.leverage, brackets)
+        others = [other for other in allowance.held if other is not own]
+        return self._liquidation.check_cross(
+            position, others, account.balance, account.brackets, wish.leverage
+        )
 
     def loss_ratio(self, allowance: Allowance, stake: float) -> float:
         """Return what a stake of an allowed entry loses at its stop, as a ratio of equity."""
         wish = allowance.wish
-        amount = whole_steps(stake * wish.leverage / wish.rate, self._contract(wish.pair).lot)
-        per_unit = self.costs(wish.pair).loss_per_unit(
-            wish.rate, allowance.stop, is_short=wish.is_short
-        )
-        return amount * per_unit / self.equity()
+        contract = self._account.contract(wish.pair)
+        amount = whole_steps(stake * wish.leverage / wish.rate, contract.lot)
+        per_unit = contract.costs.loss_per_unit(wish.rate, allowance.stop, is_short=wish.is_short)
+        return amount * per_unit / self._account.equity()
 
     def least_stake(self, wish: Wish) -> float:
         """Return the least stake the exchange takes, with Freqtrade's reserve; 0 without one."""
-        return self._least(wish, 0.0)
+        return self._account.least_stake(wish.pair, wish.rate, 0.0, wish.leverage)
 
     def least_proposed(self, wish: Wish) -> float:
         """Return the least stake Freqtrade lets through: it raises one that is smaller.
@@ -211,7 +205,8 @@ class EntryPlanner:
         stop live, and for one of 5 % in backtests; for a further entry backtests forget leverage.
         """
         is_new = _position_of(wish.pair) is None
-        return self._least(wish, max(abs(self._strategy.stoploss), 0.05) if is_new else 0.0)
+        reserved_for = max(abs(self._strategy.stoploss), 0.05) if is_new else 0.0
+        return self._account.least_stake(wish.pair, wish.rate, reserved_for, wish.leverage)
 
     def stop_of_stranger(
         self, pair: str, entry_price: float, leverage: float, *, is_short: bool
@@ -222,60 +217,22 @@ class EntryPlanner:
             distance = min(abs(self._strategy.stoploss) / leverage, self.stops.max_ratio)
         return stop_at(entry_price, distance, is_short=is_short)
 
-    # The facts
-
-    def equity(self) -> float:
-        """Return what may be put at risk of: the balance, less what Freqtrade must not touch.
-
-        Unrealised profit is no part of it, nor is an `available_capital` the account lacks.
-        """
-        capital: float = self._wallets.get_total_stake_amount()
-        if self._exchange.trading_mode is not TradingMode.FUTURES:
-            return capital
-        balance = self._balance()
-        if "available_capital" in self._strategy.config:
-            return min(capital, balance)
-        return balance * float(self._strategy.config["tradable_balance_ratio"])
-
-    def exposures(self) -> list[Exposure]:
-        """Return every position and entry under way that counts."""
-        counted = self._settings.count_foreign_positions
-        beside = [e for e in self._unaccounted() if counted or not e.is_foreign]
-        return [*exposures(), *beside]
-
-    def open_risk(self) -> float:
-        """Return what all of them lose together at their stops, quote currency."""
-        return risk_of(self.exposures(), self.costs)
-
     def limits(self, open_risk: float) -> Limits:
         """Return what may be lost at the stops, of which `open_risk` is taken; quote currency."""
-        return self._budget.limits(self.equity(), open_risk)
+        return self._budget.limits(self._account.equity(), open_risk)
 
-    def costs(self, pair: str) -> Costs:
-        """Return what a stopped position of the pair pays beyond the way to its stop."""
-        return self._contract(pair).costs
-
-    def _least(self, wish: Wish, stoploss: float) -> float:
-        least = self._exchange.get_min_pair_stake_amount(
-            wish.pair, wish.rate, stoploss, wish.leverage
-        )
-        return least or 0.0
-
-    def _balance(self) -> float:
-        balance = float(self._wallets.get_total(self._strategy.config["stake_currency"]))
-        # An exchange takes the fee of an entry at once, Freqtrade's imitation when it is closed.
-        return balance - fees_paid() if self._strategy.config.get("dry_run") else balance
-
-    def _risks(self, wish: Wish, trade: LocalTrade | None, now: datetime) -> Risks:
-        held = self.exposures()
+    def _risks(
+        self, wish: Wish, trade: LocalTrade | None, held: Sequence[Exposure], now: datetime
+    ) -> Risks:
+        costs_of = self._account.costs
         own = [e for e in held if e.pair == wish.pair and not e.is_foreign]
         group_risk = None
         if self._settings.max_group_risk is not None:
             group_risk = self._group_risk(wish, held, now)
         return Risks(
-            equity=self.equity(),
-            open_risk=risk_of(held, self.costs),
-            position_risk=risk_of(own, self.costs),
+            equity=self._account.equity(),
+            open_risk=risk_of(held, costs_of),
+            position_risk=risk_of(own, costs_of),
             average=None if trade is None else trade.open_rate,
             group_risk=group_risk,
             benchmark=self._market.regime_pair,
@@ -286,7 +243,7 @@ class EntryPlanner:
         if group is None:
             return None
         same = [e for e in held if self._market.group(e.pair, now, is_short=e.is_short) == group]
-        return risk_of(same, self.costs)
+        return risk_of(same, self._account.costs)
 
     def _averages_down(self, wish: Wish, trade: LocalTrade | None) -> bool:
         if trade is None:
@@ -295,8 +252,7 @@ class EntryPlanner:
             wish.rate, trade.open_rate, one_r(trade), is_short=wish.is_short
         )
 
-    def _stop_for(self, wish: Wish) -> float:
-        trade = _position_of(wish.pair)
+    def _stop_for(self, wish: Wish, trade: LocalTrade | None) -> float:
         if trade is not None:
             stop = trade.stop_loss
         else:
@@ -311,7 +267,7 @@ class EntryPlanner:
             wish.rate,
             stop,
             is_short=wish.is_short,
-            fee_ratio=self.costs(wish.pair).fee_ratio,
+            fee_ratio=self._account.costs(wish.pair).fee_ratio,
             spread_ratio=spread,
         )
         if denial is not None:
@@ -325,38 +281,6 @@ class EntryPlanner:
 
     def _atr_ratio(self, pair: str) -> float:
         return nan if self.stops.atr_multiple is None else self._signals.newest(pair).atr_ratio
-
-    def _brackets(self, pair: str) -> Sequence[Bracket]:
-        return self._contract(pair).brackets
-
-    def _contract(self, pair: str) -> "_Contract":
-        if pair not in self._contracts:
-            fee_ratio = self._exchange.get_fee(symbol=pair, taker_or_maker="taker")
-            self._contracts[pair] = _Contract(
-                Costs(fee_ratio, self._settings.stop_slippage / 100),
-                _lot(self._exchange, pair),
-                tuple(
-                    Bracket(tier["maintenanceMarginRate"], tier["maintAmt"] or 0.0)
-                    for tier in self._exchange._leverage_tiers.get(pair, [])
-                ),
-            )
-        return self._contracts[pair]
-
-
-@dataclass(frozen=True, slots=True)
-class _Contract:
-    """What does not change about a pair; `lot` is its amount step, None where it has none."""
-
-    costs: Costs
-    lot: float | None
-    brackets: tuple[Bracket, ...]
-
-
-def _lot(exchange: Exchange, pair: str) -> float | None:
-    step = exchange.get_precision_amount(pair)
-    if step is None or exchange.precisionMode != TICK_SIZE:
-        return None
-    return exchange._contracts_to_amount(pair, step)
 
 
 def one_r(trade: LocalTrade) -> float:

@@ -10,6 +10,7 @@ from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections import __version__, locks
+from qt_protections.account import Account
 from qt_protections.announcer import Announcer
 from qt_protections.entry_policy import EntryPolicy
 from qt_protections.errors import GuardNotInstalled
@@ -38,6 +39,7 @@ class Post:
     Attributes:
         live: Whether orders reach an exchange, or a dry run's imitation of one.
         context: What the guard's protections may know.
+        account: What there is, what is held, and what it costs.
         planner: What one more entry may be.
         entries: Every way into a position.
         stops: What keeps the positions covered; None unless live.
@@ -52,15 +54,11 @@ class Post:
         self.market = Market(strategy.dp, strategy.config, settings)
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)
         self.stops: Guarding | None = None
+        self.account = Account(strategy, settings, self._unaccounted)
         self.planner = EntryPlanner(
-            strategy,
-            self.market,
-            settings,
-            self.signals,
-            self._unaccounted,
-            self._spread,
+            strategy, self.account, self.market, settings, self.signals, self._spread
         )
-        self.gates = Gates(settings, self.signals, self.announcer, self.planner.exposures)
+        self.gates = Gates(settings, self.signals, self.announcer, self.account.exposures)
         self.entries = EntryPolicy(
             strategy,
             settings,
@@ -153,15 +151,15 @@ class Post:
         )
 
     def _known(self, stops: Guarding, now: datetime) -> Known:
-        exposures = self.planner.exposures()
+        exposures, costs_of = self.account.exposures(), self.account.costs
         return Known(
             regime_of=(self.market.regime_pair, self._settings.regime_timeframe),
             trend=self.market.global_trend(now),
             currency=self._strategy.config["stake_currency"],
-            equity=self.planner.equity(),
+            equity=self.account.equity(),
             exposures=exposures,
-            limits=self.planner.limits(risk_of(exposures, self.planner.costs)),
-            costs_of=self.planner.costs,
+            limits=self.planner.limits(risk_of(exposures, costs_of)),
+            costs_of=costs_of,
             stop_state=stops.stop_state,
             refused=list(self.announcer.refused.values()),  # remote control may add to it
         )

@@ -28,7 +28,8 @@ ALLOWED = {
         "settings",
         "snapshots",
     },
-    "planner": {"errors", "market", "rules", "settings", "snapshots"},
+    "account": {"market", "rules", "settings", "snapshots"},
+    "planner": {"account", "errors", "market", "rules", "settings", "snapshots"},
     "stops": {"errors", "rules", "settings", "snapshots"},
     "decisions": {"rules"},
     "entry_policy": {

@@ -205,15 +205,15 @@ def test_what_a_waiting_entry_has_filled_counts_as_what_it_has_not(rig: Rig) -> 
     trade = force_entry(bot, BTC)
     assert trade is not None
     (order,) = trade.orders
-    whole = post.planner.open_risk()
+    whole = post.account.open_risk()
     assert whole == pytest.approx(0.0075 * 9_900, rel=0.02)
     for part in (0.5, 0.4):
         rig.fill_part("BTCUSDT", order.safe_amount * part)
         bot.process()
         assert order.ft_is_open
-        (exposure,) = post.planner.exposures()
+        (exposure,) = post.account.exposures()
         assert exposure.amount == order.safe_amount
-        assert post.planner.open_risk() == pytest.approx(whole, rel=1e-3)
+        assert post.account.open_risk() == pytest.approx(whole, rel=1e-3)
     assert exposure.entries == 1
 
 
@@ -277,12 +277,12 @@ def test_the_fee_of_an_entry_is_off_the_equity_at_once(rig: Rig, dry: bool) -> N
     """An exchange takes it with the fill; Freqtrade's wallet of a dry run when the trade closes."""
     bot = rig.bot(dry_run=dry)
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    assert post.planner.equity() == pytest.approx(9_900)
+    assert post.account.equity() == pytest.approx(9_900)
     trade = force_entry(bot, BTC)
     assert trade is not None
     fee = trade.amount * trade.open_rate * 0.0005
     assert fee > 1
-    assert post.planner.equity() == pytest.approx(0.99 * (10_000 - fee), abs=0.001)
+    assert post.account.equity() == pytest.approx(0.99 * (10_000 - fee), abs=0.001)
 
 
 def test_an_error_in_bot_start_stops_the_start(rig: Rig) -> None:

@@ -24,10 +24,10 @@ def settings(**qt: Any) -> dict[str, Any]:
     return {"qt": {"trail_callback": None, **qt}}
 
 
-def planner(bot: FreqtradeBot) -> Any:
+def account(bot: FreqtradeBot) -> Any:
     """Return what knows the risks of a bot."""
     strategy: Any = bot.strategy
-    return strategy._qt_post.planner
+    return strategy._qt_post.account
 
 
 def refused(bot: FreqtradeBot, pair: str, side: str = "long") -> DenyCode:
@@ -43,7 +43,7 @@ def test_all_positions_together_have_a_limit(rig: Rig) -> None:
     first, second = force_entry(bot, BTC), force_entry(bot, ETH)
     assert first is not None
     assert second is not None
-    equity, risk = planner(bot).equity(), planner(bot).open_risk()
+    equity, risk = account(bot).equity(), account(bot).open_risk()
     assert 0.0095 < risk / equity <= 0.0101
     assert second.stake_amount < first.stake_amount
     assert refused(bot, SOL) is DenyCode.OPEN_RISK_FULL
@@ -66,10 +66,10 @@ def test_unrealised_profit_is_no_equity(rig: Rig) -> None:
     """Nor is a loss taken off twice: its stop counts it already."""
     bot = rig.bot(**settings())
     force_entry(bot, BTC)
-    before = planner(bot).equity()
+    before = account(bot).equity()
     rig.move("BTCUSDT", 1.02)
     bot.wallets.update()
-    assert planner(bot).equity() == pytest.approx(before, rel=1e-6)
+    assert account(bot).equity() == pytest.approx(before, rel=1e-6)
     fees = rig.report()["summary"]["fees"]
     assert before == pytest.approx((10_000 - fees) * 0.99, rel=1e-6)
 
@@ -89,7 +89,7 @@ def test_what_somebody_holds_by_hand_counts(rig: Rig, counted: bool) -> None:
     trade_by_hand(rig, "ETHUSDT", -6.0)
     for _ in range(2):
         bot.process()
-    assert [e for e in planner(bot).exposures() if e.is_foreign] == []
+    assert [e for e in account(bot).exposures() if e.is_foreign] == []
 
 
 @pytest.mark.parametrize("counted", [True, False])
@@ -99,16 +99,16 @@ def test_an_entry_whose_answer_was_lost_counts(rig: Rig, counted: bool) -> None:
     rig.venue.refuse_orders.append(VenueError(-1007, "Timeout waiting for response."))
     with pytest.raises(EntryFailed):
         force_entry(bot, BTC)
-    (lost,) = planner(bot).exposures()
+    (lost,) = account(bot).exposures()
     assert (lost.pair, lost.is_foreign) == (BTC, False)
-    assert planner(bot).open_risk() == pytest.approx(planner(bot).limits(0).trade, rel=0.02)
+    assert account(bot).open_risk() == pytest.approx(account(bot).equity() * 0.0075, rel=0.02)
 
 
 @pytest.mark.parametrize(("capital", "counted"), [(1_000, 1_000), (1_000_000, 10_000)], ids=str)
 def test_capital_the_account_lacks_is_no_equity(rig: Rig, capital: float, counted: float) -> None:
     """Freqtrade sizes by what it is told; a stop loses what is there."""
     bot = rig.bot(available_capital=capital, **settings())
-    assert planner(bot).equity() == pytest.approx(counted)
+    assert account(bot).equity() == pytest.approx(counted)
 
 
 def an_hour_ago(trade: Trade) -> None:

@@ -1,0 +1,132 @@
+"""What the account has, what it holds, and what a contract costs; as numbers, for the rules."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ccxt import TICK_SIZE
+from freqtrade.enums import MarginMode, TradingMode
+from freqtrade.exchange import Exchange
+from freqtrade.strategy.interface import IStrategy
+from freqtrade.wallets import Wallets
+
+from qt_protections.market import whitelist
+from qt_protections.rules.exposure import Costs, Exposure, risk_of
+from qt_protections.rules.liquidation import Bracket
+from qt_protections.settings import Settings
+from qt_protections.snapshots import exposures, fees_paid
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What does not change about a pair; `lot` is its amount step, None where it has none."""
+
+    costs: Costs
+    lot: float | None
+    brackets: tuple[Bracket, ...]
+
+
+class Account:
+    """Freqtrade's wallets and trades, with what the exchange holds beside them."""
+
+    def __init__(
+        self,
+        strategy: IStrategy,
+        settings: Settings,
+        unaccounted: Callable[[], Sequence[Exposure]],
+    ) -> None:
+        """Take the bot's own objects.
+
+        Args:
+            strategy: The guarded strategy.
+            settings: The guard's.
+            unaccounted: Gives what the exchange holds, or may, beside the trades.
+        """
+        self._config = strategy.config
+        # Freqtrade sets both before bot_start, in every mode that trades or tests.
+        self._exchange: Exchange = strategy.dp._exchange  # type: ignore[assignment]
+        self._wallets: Wallets = strategy.wallets  # type: ignore[assignment]
+        self._slippage_ratio = settings.stop_slippage / 100
+        self._counts_foreign = settings.count_foreign_positions
+        self._unaccounted = unaccounted
+        self._contracts: dict[str, Contract] = {}
+        if self._exchange is not None:
+            for pair in whitelist(strategy.dp):
+                self.contract(pair)  # before hyperopt's workers go off without an exchange
+
+    @property
+    def has_futures(self) -> bool:
+        """Whether positions are contracts, which can be liquidated."""
+        return self._exchange.trading_mode is TradingMode.FUTURES
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether a position stands on its own margin."""
+        return self._exchange.margin_mode is MarginMode.ISOLATED
+
+    @property
+    def balance(self) -> float:
+        """The wallet's amount of the stake currency, without unrealised profit."""
+        balance = float(self._wallets.get_total(self._config["stake_currency"]))
+        # An exchange takes the fee of an entry at once, Freqtrade's imitation when it is closed.
+        return balance - fees_paid() if self._config.get("dry_run") else balance
+
+    def equity(self) -> float:
+        """Return what may be put at risk of: the balance, less what Freqtrade must not touch.
+
+        Unrealised profit is no part of it, nor is an `available_capital` the account lacks.
+        """
+        capital: float = self._wallets.get_total_stake_amount()
+        if not self.has_futures:
+            return capital
+        if "available_capital" in self._config:
+            return min(capital, self.balance)
+        return self.balance * float(self._config["tradable_balance_ratio"])
+
+    def exposures(self) -> list[Exposure]:
+        """Return every position and entry under way that counts."""
+        beside = self._unaccounted()
+        return [*exposures(), *(e for e in beside if self._counts_foreign or not e.is_foreign)]
+
+    def open_risk(self) -> float:
+        """Return what all of them lose together at their stops, quote currency."""
+        return risk_of(self.exposures(), self.costs)
+
+    def costs(self, pair: str) -> Costs:
+        """Return what a stopped position of the pair pays beyond the way to its stop."""
+        return self.contract(pair).costs
+
+    def brackets(self, pair: str) -> Sequence[Bracket]:
+        """Return the steps of the pair's maintenance margin."""
+        return self.contract(pair).brackets
+
+    def least_stake(self, pair: str, rate: float, stoploss: float, leverage: float) -> float:
+        """Return Freqtrade's least stake of a pair, quote currency; 0 where there is none.
+
+        Args:
+            pair: Freqtrade's pair.
+            rate: Price of the entry, quote currency.
+            stoploss: What the reserve is kept for, as a ratio.
+            leverage: Notional over margin.
+        """
+        return self._exchange.get_min_pair_stake_amount(pair, rate, stoploss, leverage) or 0.0
+
+    def contract(self, pair: str) -> Contract:
+        """Return what does not change about a pair, asked for once."""
+        if pair not in self._contracts:
+            fee_ratio = self._exchange.get_fee(symbol=pair, taker_or_maker="taker")
+            self._contracts[pair] = Contract(
+                Costs(fee_ratio, self._slippage_ratio),
+                _lot(self._exchange, pair),
+                tuple(
+                    Bracket(tier["maintenanceMarginRate"], tier["maintAmt"] or 0.0)
+                    for tier in self._exchange._leverage_tiers.get(pair, [])
+                ),
+            )
+        return self._contracts[pair]
+
+
+def _lot(exchange: Exchange, pair: str) -> float | None:
+    step = exchange.get_precision_amount(pair)
+    if step is None or exchange.precisionMode != TICK_SIZE:
+        return None
+    return exchange._contracts_to_amount(pair, step)
