@@ -11,7 +11,14 @@ from freqtrade.exchange import Exchange
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.connection import TIMEOUT_MS, Connection
 from qt_protections.stops.failures import classify
-from qt_protections.stops.line import CcxtOrder, LineError, Position
+from qt_protections.stops.line import (
+    CcxtOrder,
+    CloseOrder,
+    LineError,
+    Position,
+    StopOrder,
+    TrailingOrder,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,44 +54,24 @@ class BinanceLine:
         self._working_type = _working_type(exchange, order_types)
         self._unlisted: set[str] = set()
 
-    def place_stop(
-        self,
-        pair: str,
-        *,
-        is_short: bool,
-        amount: float,
-        trigger: float,
-        leverage: float,
-        client_id: str,
-    ) -> CcxtOrder:
+    def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:
         """Send a STOP_MARKET, its trigger rounded to the tick toward the price.
 
         The leverage is the entry's to set: Freqtrade sends it, and the margin type, with that.
         """
-        params = {"stopPrice": self._trigger(pair, trigger, is_short)} | self._working_type
-        return self._reduce(pair, "STOP_MARKET", is_short, amount, client_id, params)
+        trigger = self._trigger(order, order.trigger)
+        return self._reduce("STOP_MARKET", order, client_id, {"stopPrice": trigger})
 
-    def place_trailing(
-        self,
-        pair: str,
-        *,
-        is_short: bool,
-        amount: float,
-        callback_pct: float,
-        activation: float | None,
-        client_id: str,
-    ) -> CcxtOrder:
+    def place_trailing(self, order: TrailingOrder, client_id: str) -> CcxtOrder:
         """Send a TRAILING_STOP_MARKET; its callback rate is a percentage, 1.5 is 1.5 %."""
-        params: dict[str, Any] = {"trailingPercent": f"{callback_pct:.6g}"} | self._working_type
-        if activation is not None:
-            params["trailingTriggerPrice"] = self._trigger(pair, activation, is_short)
-        return self._reduce(pair, "TRAILING_STOP_MARKET", is_short, amount, client_id, params)
+        params: dict[str, Any] = {"trailingPercent": f"{order.callback_pct:.6g}"}
+        if order.activation is not None:
+            params["trailingTriggerPrice"] = self._trigger(order, order.activation)
+        return self._reduce("TRAILING_STOP_MARKET", order, client_id, params)
 
-    def close(
-        self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str
-    ) -> CcxtOrder:
+    def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
         """Close a position at market, reduce-only, whatever its leverage."""
-        return self._reduce(pair, "market", is_short, amount, client_id, {})
+        return self._reduce("market", order, client_id, {})
 
     def cancel(self, pair: str, order_id: str) -> bool:
         """Cancel a conditional order; one at its trigger is refused with -4117."""
@@ -176,22 +163,22 @@ class BinanceLine:
 
     def _reduce(
         self,
-        pair: str,
         kind: str,
-        is_short: bool,
-        amount: float,
+        order: StopOrder | TrailingOrder | CloseOrder,
         client_id: str,
         params: dict[str, Any],
     ) -> CcxtOrder:
-        exchange = self._exchange
-        size = exchange._amount_to_contracts(pair, amount) * _HAIR
+        exchange, pair = self._exchange, order.pair
+        size = exchange._amount_to_contracts(pair, order.amount) * _HAIR
         contracts = exchange.amount_to_precision(pair, size)
-        side = "buy" if is_short else "sell"
+        side = "buy" if order.is_short else "sell"
         params = params | {"reduceOnly": True, "clientOrderId": client_id}
-        order = self._ask(
+        if not isinstance(order, CloseOrder):
+            params |= self._working_type
+        answer = self._ask(
             lambda api: api.create_order(pair, kind, side, contracts, None, params=params)
         )
-        return self._in_base(order)
+        return self._in_base(answer)
 
     def _cancel(self, pair: str, order_id: str, params: dict[str, Any]) -> bool:
         try:
@@ -232,10 +219,10 @@ class BinanceLine:
             leverage=float(round(notional / margin)) if margin else 1.0,
         )
 
-    def _trigger(self, pair: str, price: float, is_short: bool) -> float:
+    def _trigger(self, order: StopOrder | TrailingOrder, price: float) -> float:
         # As Freqtrade rounds in create_stoploss, so that both arrive at the same price.
-        toward_price = ROUND_DOWN if is_short else ROUND_UP
-        return self._exchange.price_to_precision(pair, price, rounding_mode=toward_price)
+        toward_price = ROUND_DOWN if order.is_short else ROUND_UP
+        return self._exchange.price_to_precision(order.pair, price, rounding_mode=toward_price)
 
     def _in_base(self, order: CcxtOrder) -> CcxtOrder:
         # Someone's order in a market that Freqtrade has not loaded yet has no contract size.

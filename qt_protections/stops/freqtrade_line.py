@@ -14,7 +14,14 @@ from freqtrade.exchange import Exchange
 
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.failures import classify
-from qt_protections.stops.line import CcxtOrder, LineError, Position
+from qt_protections.stops.line import (
+    CcxtOrder,
+    CloseOrder,
+    LineError,
+    Position,
+    StopOrder,
+    TrailingOrder,
+)
 
 T = TypeVar("T")
 
@@ -41,58 +48,38 @@ class FreqtradeLine:
         self._fetch_order = exchange.fetch_order
         self._fetch_stop = _stop_lookup(exchange)
 
-    def place_stop(
-        self,
-        pair: str,
-        *,
-        is_short: bool,
-        amount: float,
-        trigger: float,
-        leverage: float,
-        client_id: str,
-    ) -> CcxtOrder:
+    def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:
         """Send the stop Freqtrade would send, without the client id."""
         return self._ask(
             lambda: dict(
                 self._create_stoploss(
-                    pair=pair,
-                    amount=amount,
-                    stop_price=trigger,
+                    pair=order.pair,
+                    amount=order.amount,
+                    stop_price=order.trigger,
                     order_types=self._order_types,
-                    side="buy" if is_short else "sell",
-                    leverage=leverage,
+                    side="buy" if order.is_short else "sell",
+                    leverage=order.leverage,
                 )
             )
         )
 
-    def place_trailing(
-        self,
-        pair: str,
-        *,
-        is_short: bool,
-        amount: float,
-        callback_pct: float,
-        activation: float | None,
-        client_id: str,
-    ) -> CcxtOrder:
+    def place_trailing(self, order: TrailingOrder, client_id: str) -> CcxtOrder:
         """Refuse: Freqtrade has no order of the kind."""
-        raise LineError(f"no native trailing stop here, for {pair}", Outcome.REFUSED)
+        raise LineError(f"no native trailing stop here, for {order.pair}", Outcome.REFUSED)
 
-    def close(
-        self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str
-    ) -> CcxtOrder:
+    def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
         """Close at market, reduce-only; on spot, sell. Without the client id."""
-        side: Literal["buy", "sell"] = "buy" if is_short else "sell"
-        rate = self.price(pair) if self._needs_rate(side) else 0.0
+        side: Literal["buy", "sell"] = "buy" if order.is_short else "sell"
+        rate = self.price(order.pair) if self._needs_rate(side) else 0.0
         return self._ask(
             lambda: dict(
                 self._create_order(
-                    pair=pair,
+                    pair=order.pair,
                     ordertype="market",
                     side=side,
-                    amount=amount,
+                    amount=order.amount,
                     rate=rate,
-                    leverage=leverage,
+                    leverage=order.leverage,
                     reduceOnly=not self._is_spot,
                     initial_order=False,
                 )

@@ -14,7 +14,14 @@ from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.settings import StopPlacement
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Book, EntryOrder, Held, Intent
-from qt_protections.stops.line import CcxtOrder, Line, LineError
+from qt_protections.stops.line import (
+    CcxtOrder,
+    CloseOrder,
+    Line,
+    LineError,
+    StopOrder,
+    TrailingOrder,
+)
 from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.placing import Placer, Unplaced
 from qt_protections.stops.stop import Fate, Stop, child_id, fate
@@ -207,14 +214,9 @@ class Keeper:
 
         The pair's lock is free meanwhile: the stop may need another while this one waits.
         """
+        order = TrailingOrder(held.pair, held.is_short, amount, callback_pct, activation)
         try:
-            trail = self._placer.trailing(
-                held.pair,
-                is_short=held.is_short,
-                amount=amount,
-                callback_pct=callback_pct,
-                activation=activation,
-            )
+            trail = self._placer.trailing(order)
         except Unplaced as refusal:
             logger.warning(
                 "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
@@ -307,7 +309,8 @@ class Keeper:
             raise EntryRefused(held.pair, denial) from refusal
 
     def _place(self, held: Held, need: Need, purpose: Purpose) -> None:
-        placed = self._placer.stop(held.pair, need, purpose, held.leverage)
+        order = StopOrder(held.pair, need.is_short, need.amount, need.trigger, held.leverage)
+        placed = self._placer.stop(order, purpose)
         held.stops.append(placed.stop)
         held.trigger, held.guessed = placed.stop.trigger, False
         held.steps, held.latency_ms = list(placed.steps), placed.latency_ms
@@ -350,7 +353,7 @@ class Keeper:
         self.call_off(held)
         try:
             order = self._placer.close(
-                held.pair, is_short=need.is_short, amount=need.amount, leverage=held.leverage
+                CloseOrder(held.pair, need.is_short, need.amount, held.leverage)
             )
         except Unplaced as refusal:
             logger.error(  # noqa: TRY400  the reason is in the text

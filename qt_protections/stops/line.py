@@ -34,6 +34,54 @@ class Position:
     leverage: float
 
 
+@dataclass(frozen=True, slots=True)
+class StopOrder:
+    """A reduce-only stop at market.
+
+    Attributes:
+        pair: Freqtrade's pair.
+        is_short: Side of the position it is for.
+        amount: Base currency.
+        trigger: Quote currency.
+        leverage: Of the position.
+    """
+
+    pair: str
+    is_short: bool
+    amount: float
+    trigger: float
+    leverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrailingOrder:
+    """A reduce-only trailing stop.
+
+    Attributes:
+        pair: Freqtrade's pair.
+        is_short: Side of the position it is for.
+        amount: Base currency.
+        callback_pct: How far it stays behind the best price, in per cent of that.
+        activation: Price it begins at, quote currency; None trails from now.
+    """
+
+    pair: str
+    is_short: bool
+    amount: float
+    callback_pct: float
+    activation: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseOrder:
+    """A position, or a part of one, to be closed at market; amount in base currency."""
+
+    pair: str
+    is_short: bool
+    amount: float
+    leverage: float
+
+
 class Line(Protocol):
     """What a venue offers. Every method may raise `LineError`; none repeats a request by itself.
 
@@ -45,29 +93,11 @@ class Line(Protocol):
 
     WATCHES: ClassVar[bool]
 
-    def place_stop(
-        self,
-        pair: str,
-        *,
-        is_short: bool,
-        amount: float,
-        trigger: float,
-        leverage: float,
-        client_id: str,
-    ) -> CcxtOrder:
-        """Send a reduce-only stop at market for a position of this side and return its answer."""
+    def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:
+        """Send a stop and return its answer."""
 
-    def place_trailing(
-        self,
-        pair: str,
-        *,
-        is_short: bool,
-        amount: float,
-        callback_pct: float,
-        activation: float | None,
-        client_id: str,
-    ) -> CcxtOrder:
-        """Send a reduce-only trailing stop; without activation price it trails from now."""
+    def place_trailing(self, order: TrailingOrder, client_id: str) -> CcxtOrder:
+        """Send a trailing stop and return its answer."""
 
     def cancel(self, pair: str, order_id: str) -> bool:
         """Cancel a stop or a trailing stop; return False if the exchange says there is none."""
@@ -112,7 +142,5 @@ class Line(Protocol):
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices; None where the exchange has another notion of it."""
 
-    def close(
-        self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str
-    ) -> CcxtOrder:
-        """Close a position of this side at market, reduce-only."""
+    def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
+        """Close at market, reduce-only, and return the answer."""

@@ -5,10 +5,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from qt_protections.rules.cover import Need
 from qt_protections.rules.refusals import Outcome, Purpose, Step, next_step, pause_s, reprice
 from qt_protections.snapshots import symbol_of
-from qt_protections.stops.line import CcxtOrder, Line, LineError
+from qt_protections.stops.line import (
+    CcxtOrder,
+    CloseOrder,
+    Line,
+    LineError,
+    StopOrder,
+    TrailingOrder,
+)
 from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.stop import Fate, Stop, fate
 
@@ -65,68 +71,43 @@ class Placer:
         self._namer = namer
         self._pause = pause
 
-    def stop(self, pair: str, need: Need, purpose: Purpose, leverage: float) -> Placed:
-        """Place a stop that covers the need; one the price has passed is re-priced once.
+    def stop(self, order: StopOrder, purpose: Purpose) -> Placed:
+        """Place a stop; one the price has passed is re-priced once.
 
         Raises:
             Unplaced: If the exchange did not take it, or did not say so.
         """
         began = time.monotonic()
-        logger.info("[SHIELD] Placing IMMEDIATE SL for %s", symbol_of(pair))
-        attempt = self._stop_attempt(pair, need, purpose, leverage)
+        logger.info("[SHIELD] Placing IMMEDIATE SL for %s", symbol_of(order.pair))
+        steps: list[str] = []
         try:
-            order = self._carry_out(attempt)
+            answer = self._carry_out(self._stop_attempt(order, purpose, steps))
         except Unplaced as refusal:
             if refusal.step is not Step.REPRICE:
                 raise
-            need = replace(need, trigger=self._beyond_the_price(pair, need, refusal))
-            attempt = self._stop_attempt(pair, need, purpose, leverage, attempt.steps)
-            self._note(attempt, f"re-priced to {need.trigger:.10g}")
-            order = self._carry_out(attempt)
-        stop = Stop.of(pair, order, need.amount, need.trigger)
+            order = replace(order, trigger=self._beyond_the_price(order, refusal))
+            attempt = self._stop_attempt(order, purpose, steps)
+            self._note(attempt, f"re-priced to {order.trigger:.10g}")
+            answer = self._carry_out(attempt)
+        stop = Stop.of(order.pair, answer, order.amount, order.trigger)
         logger.info("[OK] SL placed successfully: order ID %s", stop.order_id)
-        return Placed(stop, tuple(attempt.steps), (time.monotonic() - began) * 1000)
+        return Placed(stop, tuple(steps), (time.monotonic() - began) * 1000)
 
-    def trailing(
-        self,
-        pair: str,
-        *,
-        is_short: bool,
-        amount: float,
-        callback_pct: float,
-        activation: float | None,
-    ) -> Stop:
+    def trailing(self, order: TrailingOrder) -> Stop:
         """Place a trailing stop; one whose activation price has been passed trails from now.
 
         Raises:
             Unplaced: If the exchange did not take it, or did not say so.
         """
-
-        def attempt(activation: float | None) -> _Attempt:
-            return _Attempt(
-                Purpose.TRAILING,
-                Role.TRAILING,
-                pair,
-                lambda name: self._line.place_trailing(
-                    pair,
-                    is_short=is_short,
-                    amount=amount,
-                    callback_pct=callback_pct,
-                    activation=activation,
-                    client_id=name,
-                ),
-                lambda name: self._line.find_stop(pair, client_id=name),
-            )
-
         try:
-            order = self._carry_out(attempt(activation))
+            answer = self._carry_out(self._trailing_attempt(order))
         except Unplaced as refusal:
             if refusal.step is not Step.WITHOUT_ACTIVATION:
                 raise
-            order = self._carry_out(attempt(None))
-        return Stop.of(pair, order, amount, float("nan"))
+            answer = self._carry_out(self._trailing_attempt(replace(order, activation=None)))
+        return Stop.of(order.pair, answer, order.amount, float("nan"))
 
-    def close(self, pair: str, *, is_short: bool, amount: float, leverage: float) -> CcxtOrder:
+    def close(self, order: CloseOrder) -> CcxtOrder:
         """Close a position at market.
 
         Raises:
@@ -136,43 +117,37 @@ class Placer:
             _Attempt(
                 Purpose.EMERGENCY_CLOSE,
                 Role.EMERGENCY_CLOSE,
-                pair,
-                lambda name: self._line.close(
-                    pair, is_short=is_short, amount=amount, leverage=leverage, client_id=name
-                ),
-                lambda name: self._line.find_order(pair, client_id=name),
+                order.pair,
+                lambda name: self._line.close(order, name),
+                lambda name: self._line.find_order(order.pair, client_id=name),
             )
         )
 
-    def _stop_attempt(
-        self,
-        pair: str,
-        need: Need,
-        purpose: Purpose,
-        leverage: float,
-        steps: list[str] | None = None,
-    ) -> _Attempt:
+    def _stop_attempt(self, order: StopOrder, purpose: Purpose, steps: list[str]) -> _Attempt:
         return _Attempt(
             purpose,
             Role.STOP,
-            pair,
-            lambda name: self._line.place_stop(
-                pair,
-                is_short=need.is_short,
-                amount=need.amount,
-                trigger=need.trigger,
-                leverage=leverage,
-                client_id=name,
-            ),
-            lambda name: self._line.find_stop(pair, client_id=name),
-            steps if steps is not None else [],
+            order.pair,
+            lambda name: self._line.place_stop(order, name),
+            lambda name: self._line.find_stop(order.pair, client_id=name),
+            steps,
         )
 
-    def _beyond_the_price(self, pair: str, need: Need, refusal: Unplaced) -> float:
+    def _trailing_attempt(self, order: TrailingOrder) -> _Attempt:
+        return _Attempt(
+            Purpose.TRAILING,
+            Role.TRAILING,
+            order.pair,
+            lambda name: self._line.place_trailing(order, name),
+            lambda name: self._line.find_stop(order.pair, client_id=name),
+        )
+
+    def _beyond_the_price(self, order: StopOrder, refusal: Unplaced) -> float:
         try:
-            beyond = reprice(need.is_short, self._line.price(pair), self._line.tick(pair))
+            price, tick = self._line.price(order.pair), self._line.tick(order.pair)
+            beyond = reprice(order.is_short, price, tick)
             # The price may have turned meanwhile: a stop is not moved closer for a wick's sake.
-            return max(need.trigger, beyond) if need.is_short else min(need.trigger, beyond)
+            return max(order.trigger, beyond) if order.is_short else min(order.trigger, beyond)
         except LineError as error:
             raise Unplaced(Step.GIVE_UP, error, refusal.steps) from refusal
 

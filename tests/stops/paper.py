@@ -12,7 +12,14 @@ from itertools import count
 from typing import Any, ClassVar
 
 from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.line import CcxtOrder, LineError, Position
+from qt_protections.stops.line import (
+    CcxtOrder,
+    CloseOrder,
+    LineError,
+    Position,
+    StopOrder,
+    TrailingOrder,
+)
 from qt_protections.stops.order_events import OrderEvent
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
@@ -67,34 +74,20 @@ class Paper:
 
     # The line
 
-    def place_stop(
-        self,
-        pair: str,
-        *,
-        is_short: bool,
-        amount: float,
-        trigger: float,
-        leverage: float,
-        client_id: str,
-    ) -> CcxtOrder:
+    def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:
         with self._request("place_stop"):
-            price = self.prices[pair]
-            if trigger <= price if is_short else trigger >= price:
+            price = self.prices[order.pair]
+            if order.trigger <= price if order.is_short else order.trigger >= price:
                 raise refusal(-2021)
-            return self._take(pair, is_short, amount, client_id, stopPrice=trigger)
+            return self._take(
+                order.pair, order.is_short, order.amount, client_id, stopPrice=order.trigger
+            )
 
-    def place_trailing(
-        self,
-        pair: str,
-        *,
-        is_short: bool,
-        amount: float,
-        callback_pct: float,
-        activation: float | None,
-        client_id: str,
-    ) -> CcxtOrder:
+    def place_trailing(self, order: TrailingOrder, client_id: str) -> CcxtOrder:
         with self._request("place_trailing"):
-            return self._take(pair, is_short, amount, client_id, activation=activation)
+            return self._take(
+                order.pair, order.is_short, order.amount, client_id, activation=order.activation
+            )
 
     def cancel(self, pair: str, order_id: str) -> bool:
         with self._request("cancel"):
@@ -159,13 +152,12 @@ class Paper:
     def tick(self, pair: str) -> float | None:
         return 0.01
 
-    def close(
-        self, pair: str, *, is_short: bool, amount: float, leverage: float, client_id: str
-    ) -> CcxtOrder:
+    def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
+        size = self.size[order.pair]
         with self._request("close"):
-            if not self.size[pair] or is_short is not self.size[pair] < 0:
+            if not size or order.is_short is not size < 0:
                 raise refusal(-2022)
-            return dict(self._reduce(pair, is_short, amount, client_id))
+            return dict(self._reduce(order.pair, order.is_short, order.amount, client_id))
 
     # What others do, and what the market does
 

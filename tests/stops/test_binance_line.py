@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.connection import RECV_WINDOW_MS
-from qt_protections.stops.line import LineError, Outcome
+from qt_protections.stops.line import CloseOrder, LineError, Outcome, StopOrder, TrailingOrder
 from tests.integration.rig import BTC, ETH
 from tests.stops.venues import Scene
 
@@ -36,16 +37,18 @@ def enter(scene: Scene, pair: str, amount: float, side: str = "buy", leverage: f
     )
 
 
-def stop(line: BinanceLine, pair: str = BTC, *, is_short: bool = False, **changes: Any) -> Any:
+def stop(
+    line: BinanceLine,
+    pair: str = BTC,
+    *,
+    is_short: bool = False,
+    client_id: str = "qt0000-SBTCUSDT-1",
+    **changes: Any,
+) -> Any:
     """Place a stop a tenth away from the price."""
-    ratio = 1.1 if is_short else 0.9
-    order = {
-        "amount": 0.01,
-        "trigger": line.price(pair) * ratio,
-        "leverage": 1.0,
-        "client_id": "qt0000-SBTCUSDT-1",
-    }
-    return line.place_stop(pair, is_short=is_short, **order | changes)
+    trigger = line.price(pair) * (1.1 if is_short else 0.9)
+    order = StopOrder(pair, is_short, 0.01, trigger, 1.0)
+    return line.place_stop(replace(order, **changes), client_id)
 
 
 @pytest.mark.parametrize(
@@ -154,14 +157,14 @@ def test_positions_are_told_with_side_size_and_leverage(scene: Scene, line: Bina
 def test_closing_reduces_by_name(scene: Scene, line: BinanceLine) -> None:
     """The order is found by its name, and more than there is is not sold."""
     enter(scene, BTC, 0.02)
-    closed = line.close(BTC, is_short=False, amount=0.05, leverage=7.0, client_id="qt-X")
+    closed = line.close(CloseOrder(BTC, False, 0.05, 7.0), "qt-X")
     assert (closed["status"], closed["filled"]) == ("closed", 0.02)
     assert line.positions() == {}
     found = line.find_order(BTC, client_id="qt-X")
     assert found is not None
     assert (found["id"], found["reduceOnly"]) == (closed["id"], True)
     with pytest.raises(LineError) as refused:
-        line.close(BTC, is_short=False, amount=0.02, leverage=7.0, client_id="qt-Y")
+        line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-Y")
     assert (refused.value.outcome, refused.value.code) == (Outcome.REFUSED, -2022)
     assert line.find_order(BTC, client_id="qt-Y") is None
 
@@ -193,14 +196,7 @@ def test_a_trailing_stop_takes_a_percentage(
     line: BinanceLine, activation: float | None, is_short: bool, side: str, sent: str
 ) -> None:
     """And sits beside the stop, reduce-only; 0.1 + 0.2 is 0.3."""
-    order = line.place_trailing(
-        BTC,
-        is_short=is_short,
-        amount=0.02,
-        callback_pct=0.1 + 0.2,
-        activation=activation,
-        client_id="qt-T",
-    )
+    order = line.place_trailing(TrailingOrder(BTC, is_short, 0.02, 0.1 + 0.2, activation), "qt-T")
     info = order["info"]
     assert (info["orderType"], info["side"]) == ("TRAILING_STOP_MARKET", side)
     assert (info["callbackRate"], info["reduceOnly"]) == ("0.3", True)

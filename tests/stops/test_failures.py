@@ -20,7 +20,7 @@ from qt_protections.rehearsal.errors import MESSAGES, VenueError
 from qt_protections.rehearsal.faults.answers import UNKNOWN_OUTCOME, GatewayError, NoAnswerError
 from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.failures import classify
-from qt_protections.stops.line import LineError, Outcome
+from qt_protections.stops.line import LineError, Outcome, StopOrder
 from tests.integration.rig import BTC
 from tests.stops.venues import Scene
 
@@ -61,9 +61,7 @@ def line(scene: Scene) -> BinanceLine:
 def failed(line: BinanceLine, name: str = "qt-S") -> LineError:
     """Send a stop that fails, and return how."""
     with pytest.raises(LineError) as failure:
-        line.place_stop(
-            BTC, is_short=False, amount=0.01, trigger=80_000, leverage=1, client_id=name
-        )
+        line.place_stop(StopOrder(BTC, False, 0.01, 80_000, 1), name)
     return failure.value
 
 

@@ -1,6 +1,7 @@
 """The line through Freqtrade's own functions, in a dry run and live."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,14 @@ from freqtrade.persistence import init_db
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults.answers import GatewayError, NoAnswerError
 from qt_protections.stops.freqtrade_line import FreqtradeLine
-from qt_protections.stops.line import LineError, Outcome, Position
+from qt_protections.stops.line import (
+    CloseOrder,
+    LineError,
+    Outcome,
+    Position,
+    StopOrder,
+    TrailingOrder,
+)
 from tests.integration.rig import BTC, ETH
 from tests.stops.offline import offline_exchange
 from tests.stops.venues import Scene
@@ -37,8 +45,8 @@ both_ways = pytest.mark.parametrize("scene", [False, True], ids=["live", "dry"],
 
 def stop(line: FreqtradeLine, **changes: Any) -> Any:
     """Place a stop below the price."""
-    order = {"amount": 0.02, "trigger": 80_000.04, "leverage": 7.0, "client_id": "unused"}
-    return line.place_stop(BTC, is_short=False, **order | changes)
+    order = StopOrder(BTC, False, 0.02, 80_000.04, 7.0)
+    return line.place_stop(replace(order, **changes), "unused")
 
 
 def refused(call: Any) -> LineError:
@@ -92,7 +100,7 @@ def test_closing_goes_past_the_guards_door(scene: Scene, line: FreqtradeLine) ->
     )
     scene.exchange.create_order = None
     scene.exchange.create_stoploss = None
-    closed = line.close(BTC, is_short=False, amount=0.02, leverage=7.0, client_id="unused")
+    closed = line.close(CloseOrder(BTC, False, 0.02, 7.0), "unused")
     assert (closed["status"], closed["filled"], closed["side"]) == ("closed", 0.02, "sell")
     assert closed["average"] == pytest.approx(line.price(BTC), rel=0.01)
     assert line.positions() == {}
@@ -129,9 +137,7 @@ def test_an_order_of_the_book_is_cancelled(scene: Scene, line: FreqtradeLine) ->
 def test_there_is_no_native_trailing_stop(line: FreqtradeLine) -> None:
     """The strategy's own trailing has to do."""
     error = refused(
-        lambda: line.place_trailing(
-            BTC, is_short=False, amount=1, callback_pct=1.5, activation=None, client_id="unused"
-        )
+        lambda: line.place_trailing(TrailingOrder(BTC, False, 1.0, 1.5, None), "unused")
     )
     assert error.outcome is Outcome.REFUSED
 
@@ -152,10 +158,10 @@ def test_failures_are_told_apart(
 ) -> None:
     """As on Binance's own line, for stops and closes alike."""
     scene.venue.before.extend([mood, mood])
-    close = {"amount": 0.02, "leverage": 7.0, "client_id": "unused"}
+    close = CloseOrder(BTC, False, 0.02, 7.0)
     for error in (
         refused(lambda: stop(line)),
-        refused(lambda: line.close(BTC, is_short=False, **close)),
+        refused(lambda: line.close(close, "unused")),
     ):
         assert (error.outcome, error.code) == (outcome, code)
 
@@ -175,9 +181,7 @@ def test_on_spot_closing_is_selling(tmp_path: Path, mode: str, reduce_only: bool
     sent: list[dict[str, Any]] = []
     exchange.create_order = lambda **order: sent.append(order) or order
     exchange.fetch_ticker = lambda pair: {"last": 100.0, "markPrice": 101.0}
-    FreqtradeLine(exchange, TYPES).close(
-        "BTC/USDT", is_short=False, amount=1.0, leverage=1.0, client_id="unused"
-    )
+    FreqtradeLine(exchange, TYPES).close(CloseOrder("BTC/USDT", False, 1.0, 1.0), "unused")
     assert [(order["side"], order["reduceOnly"]) for order in sent] == [("sell", reduce_only)]
 
 

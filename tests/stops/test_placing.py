@@ -4,6 +4,7 @@ import pytest
 
 from qt_protections.rules.cover import Need
 from qt_protections.rules.refusals import Outcome, Purpose, Step, pause_s
+from qt_protections.stops.line import CcxtOrder, CloseOrder, StopOrder, TrailingOrder
 from qt_protections.stops.names import Namer
 from qt_protections.stops.placing import Placer, Unplaced
 from tests.stops.paper import BTC, LOST, Paper, refusal
@@ -23,7 +24,9 @@ class Desk:
         self, need: Need = LONG, purpose: Purpose = Purpose.STOP_OF_POSITION
     ) -> tuple[float, tuple[str, ...]]:
         """Place a stop; return its trigger and the steps it took."""
-        placed = self.placer.stop(BTC, need, purpose, 10.0)
+        placed = self.placer.stop(
+            StopOrder(BTC, need.is_short, need.amount, need.trigger, 10.0), purpose
+        )
         return placed.stop.trigger, placed.steps
 
     @property
@@ -105,11 +108,11 @@ def test_what_was_not_executed_is_sent_again_under_its_name(desk: Desk, outcome:
     names = []
     place = desk.paper.place_stop
 
-    def note(*args: object, client_id: str, **kwargs: object) -> object:
+    def note(order: StopOrder, client_id: str) -> CcxtOrder:
         names.append(client_id)
-        return place(*args, client_id=client_id, **kwargs)  # type: ignore[arg-type]
+        return place(order, client_id)
 
-    desk.paper.place_stop = note  # type: ignore[assignment,method-assign]
+    desk.paper.place_stop = note  # type: ignore[method-assign]
     desk.paper.before["place_stop"].append(refusal(-1008, outcome))
     desk.stop()
     assert len(names) == 2
@@ -129,14 +132,14 @@ def test_one_that_was_taken_and_rejected_is_no_find(desk: Desk) -> None:
     """It is sent again."""
     place = desk.paper.place_stop
 
-    def reject(*args: object, **kwargs: object) -> object:
-        order = place(*args, **kwargs)  # type: ignore[arg-type]
+    def reject(order: StopOrder, client_id: str) -> CcxtOrder:
+        taken = place(order, client_id)
         if desk.paper.sent("place_stop") == 1:
-            desk.paper.stops[order["id"]]["status"] = "rejected"
+            desk.paper.stops[taken["id"]]["status"] = "rejected"
             raise LOST
-        return order
+        return taken
 
-    desk.paper.place_stop = reject  # type: ignore[assignment,method-assign]
+    desk.paper.place_stop = reject  # type: ignore[method-assign]
     desk.stop()
     assert len(desk.names) == 1
 
@@ -159,14 +162,14 @@ def test_a_refused_trailing_stop_says_for_how_long(desk: Desk, code: int) -> Non
     """For this pair it is no use to ask again."""
     desk.paper.before["place_trailing"].append(refusal(code))
     with pytest.raises(Unplaced) as unplaced:
-        desk.placer.trailing(BTC, is_short=False, amount=1.0, callback_pct=1.5, activation=101.0)
+        desk.placer.trailing(TrailingOrder(BTC, False, 1.0, 1.5, 101.0))
     assert unplaced.value.step is Step.DISABLE
 
 
 def test_a_passed_activation_price_is_left_out(desk: Desk) -> None:
     """It trails from now."""
     desk.paper.before["place_trailing"].append(refusal(-2021))
-    desk.placer.trailing(BTC, is_short=False, amount=1.0, callback_pct=1.5, activation=101.0)
+    desk.placer.trailing(TrailingOrder(BTC, False, 1.0, 1.5, 101.0))
     (trail,) = desk.paper.live()
     assert trail["activation"] is None
 
@@ -175,7 +178,7 @@ def test_a_close_is_repeated_for_longest(desk: Desk) -> None:
     """-2022 or -4118 pass when the exchange has caught up."""
     desk.paper.size[BTC] = 1.0
     desk.paper.before["close"].extend([refusal(-2022), refusal(-4118), LOST])
-    order = desk.placer.close(BTC, is_short=False, amount=1.0, leverage=10.0)
+    order = desk.placer.close(CloseOrder(BTC, False, 1.0, 10.0))
     assert order["filled"] == 1.0
     assert desk.paper.size[BTC] == 0.0
 
@@ -183,6 +186,6 @@ def test_a_close_is_repeated_for_longest(desk: Desk) -> None:
 def test_a_close_of_nothing_ends(desk: Desk) -> None:
     """Nothing is left to close; the position is looked at elsewhere."""
     with pytest.raises(Unplaced) as unplaced:
-        desk.placer.close(BTC, is_short=False, amount=1.0, leverage=10.0)
+        desk.placer.close(CloseOrder(BTC, False, 1.0, 10.0))
     assert unplaced.value.code == -2022
     assert len(desk.pauses) == 4
