@@ -9,7 +9,7 @@ from freqtrade.strategy import IStrategy
 from qt_protections.guard import QTGuard
 
 #: Pairs with limit entries, replaced when the candle is over, and how far from the market.
-LIMIT_DISTANCE = {"ETH/USDT:USDT": 0.0004, "XRP/USDT:USDT": 0.0004}
+LIMIT_DISTANCE = {"ETH/USDT:USDT": 0.0015, "XRP/USDT:USDT": 0.001}
 
 
 class PlainRisk(IStrategy):
