@@ -50,6 +50,11 @@ class Post:
         self._strategy = strategy
         self._settings = settings
         self.live = strategy.dp.runmode in LIVE_MODES
+        if not self.live and strategy.config.get("position_stacking"):
+            raise GuardNotInstalled(
+                "position_stacking (--eps) is on: it gives a pair several trades, which no live bot "
+                "has. Leave it out; the guard's stack_entries adds entries to the trade there is."
+            )
         self.announcer = Announcer(speaks=self.live)
         self.market = Market(strategy.dp, strategy.config, settings)
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)

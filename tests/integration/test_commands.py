@@ -77,10 +77,13 @@ def test_downloaded_candles_backtest(tmp_path: Path) -> None:
         common = ("-c", ROOT / "config.json", "-c", config, "--userdir", tmp_path)
         loaded = freqtrade("download-data", *common, "--days=120", "-t", "1h", "4h")
         assert loaded.code == 0, loaded.output
-        tested = freqtrade(
+        test = (
             "backtesting", *common, "--strategy-path", ROOT / "user_data/strategies",
             "-s", "QTStrategy", "--enable-protections", "--cache=none",
         )  # fmt: skip
+        tested, stacked = freqtrade(*test), freqtrade(*test, "--eps")
+    assert stacked.code != 0
+    assert "position_stacking (--eps) is on" in stacked.output
     assert tested.code == 0, tested.output
     assert "ENTER TAG STATS" in tested.output
     assert "Building 4h candles" not in tested.output
