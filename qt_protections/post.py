@@ -52,8 +52,8 @@ class Post:
         self.live = strategy.dp.runmode in LIVE_MODES
         if not self.live and strategy.config.get("position_stacking"):
             raise GuardNotInstalled(
-                "position_stacking (--eps) is on: it gives a pair several trades, which no live bot "
-                "has. Leave it out; the guard's stack_entries adds entries to the trade there is."
+                "position_stacking (--eps) is on: it gives a pair several trades, and a live bot "
+                "has one. Leave it out; the guard's stack_entries adds entries to that trade."
             )
         self.announcer = Announcer(speaks=self.live)
         self.market = Market(strategy.dp, strategy.config, settings)
