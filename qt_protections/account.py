@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ccxt import TICK_SIZE
 from freqtrade.enums import MarginMode, TradingMode
 from freqtrade.exchange import Exchange
+from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
@@ -33,6 +34,7 @@ class Account:
         strategy: IStrategy,
         settings: Settings,
         unaccounted: Callable[[], Sequence[Exposure]],
+        stop_of: Callable[[LocalTrade], float],
     ) -> None:
         """Take the bot's own objects.
 
@@ -40,6 +42,7 @@ class Account:
             strategy: The guarded strategy.
             settings: The guard's.
             unaccounted: Gives what the exchange holds, or may, beside the trades.
+            stop_of: Says where the stop of a trade stands, quote currency.
         """
         self._config = strategy.config
         # Freqtrade sets both before bot_start, in every mode that trades or tests.
@@ -48,6 +51,7 @@ class Account:
         self._slippage_ratio = settings.stop_slippage / 100
         self._counts_foreign = settings.count_foreign_positions
         self._unaccounted = unaccounted
+        self._stop_of = stop_of
         self._contracts: dict[str, Contract] = {}
         if self._exchange is not None:
             for pair in whitelist(strategy.dp):
@@ -82,10 +86,17 @@ class Account:
             return min(capital, self.balance)
         return self.balance * float(self._config["tradable_balance_ratio"])
 
+    def everything(self) -> list[Exposure]:
+        """Return every position and entry under way on the account."""
+        return [*exposures(self._stop_of), *self._unaccounted()]
+
     def exposures(self) -> list[Exposure]:
-        """Return every position and entry under way that counts."""
-        beside = self._unaccounted()
-        return [*exposures(), *(e for e in beside if self._counts_foreign or not e.is_foreign)]
+        """Return those that count toward the limits."""
+        return self.counted(self.everything())
+
+    def counted(self, held: Sequence[Exposure]) -> list[Exposure]:
+        """Return those of `held` that count toward the limits."""
+        return [e for e in held if self._counts_foreign or not e.is_foreign]
 
     def open_risk(self) -> float:
         """Return what all of them lose together at their stops, quote currency."""

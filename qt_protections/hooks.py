@@ -95,6 +95,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.trade_model:Trade.exit_side": "",
     "freqtrade.persistence.trade_model:Trade.get_custom_data": "self key default",
     "freqtrade.persistence.trade_model:Trade.get_open_trades": "",
+    "freqtrade.persistence.trade_model:Trade.get_trades": "trade_filter include_orders",
     "freqtrade.persistence.trade_model:Trade.get_trades_proxy": "pair is_open open_date close_date",
     "freqtrade.persistence.trade_model:Trade.has_open_orders": "",
     "freqtrade.persistence.trade_model:Trade.has_open_position": "",

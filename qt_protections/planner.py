@@ -49,7 +49,7 @@ class Allowance:
         amount: The most it may be, in whole lots; base currency.
         room: What that loses at the stop, and the limit that says so.
         is_new: Whether it opens a position, and does not add to one.
-        held: What counted beside it.
+        beside: What else the account held.
     """
 
     wish: Wish
@@ -57,7 +57,7 @@ class Allowance:
     amount: float
     room: Room
     is_new: bool
-    held: tuple[Exposure, ...]
+    beside: Sequence[Exposure]
 
     @property
     def distance(self) -> float:
@@ -158,17 +158,17 @@ class EntryPlanner:
             EntryRefused: If its stop cannot be where it should be.
             ValueError: If it cannot be sized.
         """
-        trade, held = _position_of(wish.pair), self._account.exposures()
+        trade, everything = _position_of(wish.pair), self._account.everything()
         stop = self._stop_for(wish, trade)
         room = self._budget.room(
-            self._risks(wish, trade, held, now),
+            self._risks(wish, trade, self._account.counted(everything), now),
             wish.rate,
             averages_down=self._averages_down(wish, trade),
         )
         contract = self._account.contract(wish.pair)
         per_unit = contract.costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
         amount = amount_for(room.loss, per_unit, contract.lot)
-        return Allowance(wish, stop, amount, room, is_new=trade is None, held=tuple(held))
+        return Allowance(wish, stop, amount, room, is_new=trade is None, beside=everything)
 
     def check_liquidation(self, allowance: Allowance, amount: float) -> Denial | None:
         """Refuse an amount (base currency) whose position would be liquidated before its stop."""
@@ -176,12 +176,12 @@ class EntryPlanner:
         if not account.has_futures:
             return None
         entry = Exposure(wish.pair, wish.is_short, amount, wish.rate, allowance.stop)
-        own = next((e for e in allowance.held if e.pair == wish.pair and not e.is_foreign), None)
+        own = next((e for e in allowance.beside if e.pair == wish.pair and not e.is_foreign), None)
         position = entry if own is None or not own.amount else _joined(own, entry)
         if account.is_isolated:
             brackets = account.brackets(wish.pair)
             return self._liquidation.check_isolated(position, wish.leverage, brackets)
-        others = [other for other in allowance.held if other is not own]
+        others = [other for other in allowance.beside if other is not own]
         return self._liquidation.check_cross(
             position, others, account.balance, account.brackets, wish.leverage
         )

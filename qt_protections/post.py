@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
+from freqtrade.persistence import LocalTrade
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.strategy.interface import IStrategy
 
@@ -59,7 +60,7 @@ class Post:
         self.market = Market(strategy.dp, strategy.config, settings)
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)
         self.stops: Guarding | None = None
-        self.account = Account(strategy, settings, self._unaccounted)
+        self.account = Account(strategy, settings, self._unaccounted, self._stop_of)
         self.planner = EntryPlanner(
             strategy, self.account, self.market, settings, self.signals, self._spread
         )
@@ -171,6 +172,14 @@ class Post:
 
     def _unaccounted(self) -> Sequence[Exposure]:
         return self.stops.unaccounted() if self.stops is not None else ()
+
+    def _stop_of(self, trade: LocalTrade) -> float:
+        """Return where a trade's stop stands; Freqtrade knows it once its entry has filled."""
+        if trade.has_open_position:
+            return trade.stop_loss
+        if self.stops is not None:
+            return self.stops.trigger(trade.pair) or trade.stop_loss
+        return self.entries.simulated_stops.planned(trade) or trade.stop_loss
 
     def _spread(self, pair: str) -> float:
         return self.stops.spread(pair) if self.stops is not None else 0.0

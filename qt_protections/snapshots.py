@@ -1,5 +1,6 @@
 """What the rules need to know of Freqtrade's trades and frames, as plain numbers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -114,9 +115,13 @@ def open_trade(pair: str) -> LocalTrade | None:
     return next(iter(Trade.get_trades_proxy(pair=pair, is_open=True)), None)
 
 
-def exposures() -> list[Exposure]:
-    """Return what all open trades hold, with what their waiting entries may add."""
-    return [_exposure(trade) for trade in Trade.get_trades_proxy(is_open=True)]
+def exposures(stop_of: Callable[[LocalTrade], float]) -> list[Exposure]:
+    """Return what all open trades hold, with what their waiting entries may add.
+
+    Args:
+        stop_of: Says where the stop of a trade stands, quote currency.
+    """
+    return [_exposure(trade, stop_of(trade)) for trade in Trade.get_trades_proxy(is_open=True)]
 
 
 def fees_paid() -> float:
@@ -125,7 +130,7 @@ def fees_paid() -> float:
     return sum(t.amount * t.open_rate * (t.fee_open or 0.0) for t in trades if t.has_open_position)
 
 
-def _exposure(trade: LocalTrade) -> Exposure:
+def _exposure(trade: LocalTrade, stop: float) -> Exposure:
     entries = [order for order in trade.orders if order.ft_order_side == trade.entry_side]
     filled = trade.amount if trade.has_open_position else 0.0
     # With what they have filled: Freqtrade adds an order to its trade once it is over.
@@ -137,6 +142,6 @@ def _exposure(trade: LocalTrade) -> Exposure:
         is_short=trade.is_short,
         amount=amount,
         entry=value / amount if amount else trade.open_rate,
-        stop=trade.stop_loss,
+        stop=stop,
         entries=sum(order.ft_is_open or order.safe_filled > 0 for order in entries),
     )

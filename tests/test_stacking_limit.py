@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from qt_protections.announcer import Announcer
 from qt_protections.gates import Gates
-from qt_protections.rules.exposure import base_of
+from qt_protections.rules.exposure import Exposure, base_of
 from qt_protections.settings import load_settings
 from qt_protections.snapshots import Signals, exposures
 from qt_protections.stops.book import Book, EntryOrder, Intent
@@ -61,9 +61,10 @@ class Account:
             guard, Signals(dp, "confidence", "1h"), Announcer(speaks=False), self.exposures
         )
 
-    def exposures(self) -> list[object]:
+    def exposures(self) -> list[Exposure]:
         """Return what counts, as a live bot finds it."""
-        return [*exposures(), *(e for held in self.book for e in held.unaccounted)]  # type: ignore[return-value]
+        beside = [e for held in self.book for e in held.unaccounted(self.lost[held.pair])]
+        return [*exposures(lambda trade: trade.stop_loss), *beside]
 
     def held(self, symbol: str) -> int:
         """Return the entries of a symbol by this account's own count."""

@@ -5,7 +5,7 @@ pair or sends something for it holds that pair's lock.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 from time import monotonic
@@ -19,6 +19,8 @@ from qt_protections.stops.stop import Stop, as_booked
 #: Exit reasons of what the guard closed, or had the exchange close.
 EMERGENCY = "emergency_exit"
 TRAILED = "trailing_stop_on_exchange"
+#: Sums of lots may differ in their last binary digits.
+_SAME = 1e-9
 #: How many stops that are over a pair remembers, should the exchange not answer when asked.
 _PAST = 20
 
@@ -128,6 +130,7 @@ class Held:
 
     Attributes:
         base: The position as Freqtrade's trade books it, base currency.
+        trade_id: Freqtrade's ID of that trade, the last one.
         trigger: Where its stop has to stand; 0 while nothing is known.
         leverage: Of the position.
         stops: Live stops, oldest first.
@@ -142,6 +145,7 @@ class Held:
         flat: Whether the exchange has no position though the trade has: closed by another hand.
         untrailed: Whether the exchange takes no trailing stop here, now or later.
         stranger: A position no trade accounts for.
+        others: What stops of others cover of a short (True) and of a long, base currency.
         doubtful: Stops the exchange could not tell of when it was last asked.
         steps: What was done for the stop that stands, one line each.
         latency_ms: What it took to place it.
@@ -152,6 +156,7 @@ class Held:
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     is_short: bool = False
     base: float = 0.0
+    trade_id: int | None = None
     trigger: float = 0.0
     leverage: float = 1.0
     stops: list[Stop] = field(default_factory=list)
@@ -165,6 +170,7 @@ class Held:
     flat: bool = False
     untrailed: bool = False
     stranger: Position | None = None
+    others: dict[bool, float] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)
     steps: list[str] = field(default_factory=list)
     latency_ms: float = 0.0
@@ -183,9 +189,22 @@ class Held:
     def _need(self, shares: Iterable[float]) -> Need | None:
         parts = [0.0 if self.flat else self.base, *shares]
         amount = total(*parts)
-        if self.stranger is not None:
+        if self.stranger is not None and not self._is_others_care:
             amount = max(amount, self.stranger.amount)
         return Need(self.is_short, amount, self.trigger) if amount > 0 and self.trigger else None
+
+    @property
+    def owned(self) -> bool:
+        """Whether any of the position is this bot's."""
+        return bool(self.base and not self.flat) or any(intent.left > 0 for intent in self.intents)
+
+    @property
+    def _is_others_care(self) -> bool:
+        """Whether somebody else's live stops cover the whole position."""
+        if self.stranger is None:
+            return False
+        covered = self.others.get(self.stranger.is_short, 0.0)
+        return covered >= self.stranger.amount * (1 - _SAME)
 
     @property
     def standing(self) -> list[Standing]:
@@ -203,19 +222,9 @@ class Held:
         mine = [stop for stop in self.stops if stop.is_short == self.is_short]
         return mine[-1] if mine else None
 
-    @property
-    def unsettled(self) -> bool:
-        """Whether the exchange may hold more of the pair than any trade accounts for."""
-        return self.stranger is not None or any(intent.lost for intent in self.intents)
-
-    @property
-    def unaccounted(self) -> list[Exposure]:
-        """What no trade accounts for: entries whose answer was lost, and a stranger's part."""
-        found = [
-            self._exposure(intent.entry.amount, intent.entry.rate)
-            for intent in self.intents
-            if intent.lost
-        ]
+    def unaccounted(self, unbooked: Sequence[Intent]) -> list[Exposure]:
+        """Return what no trade accounts for: entries none has booked, and a stranger's part."""
+        found = [self._exposure(intent.entry.amount, intent.entry.rate) for intent in unbooked]
         if self.stranger is not None:
             same = self.stranger.is_short == self.is_short
             own = self.base if same and not self.flat else 0.0

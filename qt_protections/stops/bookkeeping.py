@@ -29,7 +29,7 @@ from qt_protections.stops.adoption import (
 from qt_protections.stops.book import EntryOrder, Fill, Held, Intent
 from qt_protections.stops.entries import Entries
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import LineError
+from qt_protections.stops.line import LineError, Position
 from qt_protections.stops.on_record import read_stops
 from qt_protections.stops.positions import Positions, StopOfStranger
 from qt_protections.stops.stop import Stop
@@ -89,7 +89,10 @@ class Bookkeeping:
 
         Nobody knows before the first comparison with the exchange.
         """
-        return not self.has_looked() or self._keeper.book.of(pair).unsettled
+        held = self._keeper.book.of(pair)
+        if not self.has_looked() or held.stranger is not None or self._unbooked(held):
+            return True
+        return open_trade(pair) is None and _is_orphan(held)
 
     def has_looked(self) -> bool:
         """Whether book and exchange have been compared since the start, where that can be done."""
@@ -97,7 +100,18 @@ class Bookkeeping:
 
     def unaccounted(self) -> list[Exposure]:
         """Return what the exchange holds, or may, beyond what trades account for."""
-        return [found for held in self._keeper.book for found in held.unaccounted]
+        return [
+            found for held in self._keeper.book for found in held.unaccounted(self._unbooked(held))
+        ]
+
+    @staticmethod
+    def _unbooked(held: Held) -> list[Intent]:
+        """Return the entries of a pair that no trade has on record: lost, or not yet told."""
+        return [
+            intent
+            for intent in held.intents
+            if intent.lost or Order.order_by_id(intent.order_id, held.pair) is None
+        ]
 
     def spread(self, pair: str) -> float:
         """Return a pair's best ask over its best bid, minus one, as of this loop; NaN is unknown.
@@ -105,6 +119,10 @@ class Bookkeeping:
         It is 0 where the exchange is not asked for it.
         """
         return 0.0 if self._watch is None else self._spreads.get(pair, nan)
+
+    def trigger(self, pair: str) -> float:
+        """Return where a pair's stop has to stand, quote currency; 0 while nothing is known."""
+        return self._keeper.book.of(pair).trigger
 
     def stop_state(self, pair: str) -> str:
         """Return what is known of a pair's stop: live, in doubt, or none."""
@@ -121,9 +139,6 @@ class Bookkeeping:
         for trade in trades.values():
             with _apart(trade.pair):
                 self._learn(self._keeper.book.of(trade.pair), trade)
-        for held in self._keeper.book:
-            if held.pair not in trades:
-                self._let_go(held)
         compared = self._compare(trades)
         for trade in trades.values():
             with _apart(trade.pair):
@@ -168,6 +183,7 @@ class Bookkeeping:
         with held.lock:
             if held.stranger is None or not held.flat:  # else another hand turned the position
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
+            held.trade_id = trade.id
             _forget_booked(held, trade)
             held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
@@ -193,11 +209,18 @@ class Bookkeeping:
             held.intents.append(intent)
         intent.filled = max(intent.filled, row.safe_filled)
 
-    def _let_go(self, held: Held) -> None:
-        """Note that no trade of Freqtrade's is open on the pair."""
+    def _let_go(self, trades: dict[str, Trade], positions: dict[str, Position]) -> None:
+        """Note of which pairs no trade of Freqtrade's is open any more."""
+        for held in self._keeper.book:
+            if held.pair not in trades:
+                self._let_go_of(held, positions.get(held.pair))
+
+    def _let_go_of(self, held: Held, position: Position | None) -> None:
         with held.lock:
             if open_trade(held.pair) is not None:
                 return  # remote control has made one since this loop looked
+            if position is not None and held.stranger is None and _is_orphan(held):
+                return  # its cover stays until `Positions` is certain of it
             held.base, held.fills, held.claimed, held.flat = 0.0, [], frozenset(), False
             held.dropped.clear()
             self._untrailed.pop(held.pair, None)
@@ -209,18 +232,21 @@ class Bookkeeping:
     def _compare(self, trades: dict[str, Trade]) -> bool:
         """Compare book and exchange; return whether the exchange could be asked."""
         if self._watch is None:
+            self._let_go(trades, {})
             for held in self._keeper.book:
                 if held.need is None or not self._blocks:
                     self._keeper.mend(held)
             return True
         try:
+            positions = self._keeper.line.positions()
+            self._let_go(trades, positions)
             if not self._started:
                 self._entries.cancel_strays()
                 for trade in trades.values():
                     self._recall_trails(self._keeper.book.of(trade.pair), trade)
-                self._positions.compare_at_start(trades, self._watch.look)
+                self._positions.compare_at_start(positions, trades, self._watch.look)
             else:
-                self._positions.compare(trades)
+                self._positions.compare(positions, trades)
                 self._watch.look()
         except LineError as error:
             logger.warning("Could not compare stops and positions with the exchange: %s", error)
@@ -321,6 +347,15 @@ def _apart(pair: str) -> Iterator[None]:
     except Exception:
         Trade.rollback()
         logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))
+
+
+def _is_orphan(held: Held) -> bool:
+    """Whether the trade of a position was deleted (`/delete`), not closed."""
+    if not held.base or held.flat:
+        return False
+    # An ID may be given again, to a trade of another pair.
+    known = Trade.get_trades([Trade.id == held.trade_id, Trade.pair == held.pair])
+    return known.first() is None
 
 
 def _state(held: Held) -> str:

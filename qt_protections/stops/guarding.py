@@ -80,12 +80,15 @@ class Guarding:
         self.unaccounted = self._books.unaccounted
         self.spread = self._books.spread
         self.stop_state = self._books.stop_state
+        self.trigger = self._books.trigger
 
     def loop(self) -> None:
         """Run once in each of the bot's loops, before its exits and entries."""
-        if self._look_after() and not self._running:
+        looked = self._look_after() and self._books.has_looked()
+        if looked and not self._running:
             self._running = True
             if self._sentinel is not None:
+                # Not before: it would cancel what stands for a position nobody has seen yet.
                 self._sentinel.start()
 
     def filled(self, trade: Trade) -> None:

@@ -345,9 +345,16 @@ class Keeper:
         return True
 
     def _emergency_close(self, held: Held, why: str) -> None:
-        """Close at market at once."""
+        """Close at market at once; but nobody else's position."""
         need = held.position_need
         if need is None:
+            return
+        if not held.owned:
+            logger.error(
+                "[ALERT] %s, a position without a trade, takes no stop: %s. It is left open.",
+                symbol_of(held.pair),
+                why,
+            )
             return
         logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
         self.call_off(held)

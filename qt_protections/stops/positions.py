@@ -16,7 +16,7 @@ from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import Position
+from qt_protections.stops.line import LineError, Position
 
 logger = logging.getLogger(__name__)
 
@@ -54,31 +54,34 @@ class Positions:
         self._unasked: set[str] = set()
         self._short: dict[str, float] = {}
 
-    def compare(self, trades: dict[str, Trade]) -> None:
+    def compare(self, positions: dict[str, Position], trades: dict[str, Trade]) -> None:
         """Tell the book of positions without a trade, and of trades without a position.
 
         Args:
+            positions: Those of the account, by pair.
             trades: The open ones by pair, as the book learnt them.
-
-        Raises:
-            LineError: If the exchange does not answer; nothing was changed then.
         """
-        self._compare_all(self._keeper.line.positions(), trades, at_start=False)
+        self._compare_all(positions, trades, at_start=False)
 
-    def compare_at_start(self, trades: dict[str, Trade], look: Callable[[], None]) -> None:
+    def compare_at_start(
+        self,
+        positions: dict[str, Position],
+        trades: dict[str, Trade],
+        look: Callable[[], None],
+    ) -> None:
         """Compare, and again once it is known which stops fired while no bot ran.
 
         One of them may have closed what its trade has on record, beside an entry that is not there.
         Until both are known, every position keeps the cover it has.
 
         Args:
+            positions: Those of the account, by pair.
             trades: The open ones by pair, as the book learnt them.
             look: Compares the live stops with the book.
 
         Raises:
             LineError: If the exchange does not answer.
         """
-        positions = self._keeper.line.positions()
         for pair in positions.keys() - trades.keys():
             held = self._keeper.book.of(pair)
             with held.lock:
@@ -114,7 +117,7 @@ class Positions:
         missing = _is_missing(held, position, trade)
         if not missing:
             held.flat = False
-        surplus = _is_surplus(held, position)
+        surplus = _is_surplus(held, position, trade)
         if not surplus:
             held.stranger = None
         short = trade is not None and _is_short_of(held, position, trade)
@@ -197,11 +200,28 @@ class Positions:
             return  # a part of it is a trade's, and stands where that one's stop stands
         if held.is_short != position.is_short or not held.trigger:
             held.is_short = position.is_short
-            held.trigger = self._stop_of_stranger(
-                held.pair, position.entry_price, position.leverage, is_short=position.is_short
-            )
-            held.guessed = True
+            held.trigger, held.guessed = self._stop_for(position), True
         held.leverage = position.leverage
+
+    def _stop_for(self, position: Position) -> float:
+        """Return where a stranger's stop stands: from its entry, or from now if that is passed.
+
+        One just beyond the price would close what somebody means to keep.
+        """
+
+        def stop_from(price: float) -> float:
+            return self._stop_of_stranger(
+                position.pair, price, position.leverage, is_short=position.is_short
+            )
+
+        stop = stop_from(position.entry_price)
+        try:
+            price = self._keeper.line.price(position.pair)
+        except LineError as error:
+            logger.warning("Could not ask for the price of %s: %s", position.pair, error)
+            return stop
+        passed = price >= stop if position.is_short else price <= stop
+        return stop_from(price) if passed else stop
 
     def _closed_elsewhere(self, held: Held) -> None:
         if held.flat:
@@ -234,10 +254,10 @@ def _is_short_of(held: Held, position: Position | None, trade: Trade) -> bool:
     return position.amount < held.base * (1 - _SAME)
 
 
-def _is_surplus(held: Held, position: Position | None) -> bool:
-    """Whether the exchange holds more than the book accounts for."""
+def _is_surplus(held: Held, position: Position | None, trade: Trade | None) -> bool:
+    """Whether the exchange holds more than trades and entries under way account for."""
     if position is None:
         return False
-    own = 0.0 if held.flat else held.base
+    own = 0.0 if held.flat or trade is None else held.base
     known = own + sum(intent.entry.amount for intent in held.intents)
     return not known or position.is_short != held.is_short or position.amount > known * (1 + _SAME)

@@ -3,6 +3,7 @@
 from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.rules.stop_price import stop_at
 from qt_protections.stops.adoption import follow
 
 #: Ratios closer than this are one and the same.
@@ -20,6 +21,13 @@ class SimulatedStops:
     def plan(self, pair: str, distance: float) -> None:
         """Note the stop a new position is sized by, at a ratio of its entry."""
         self._planned[pair] = distance
+
+    def planned(self, trade: LocalTrade) -> float | None:
+        """Return where the stop of a trade will stand whose entry waits, quote currency."""
+        distance = self._planned.get(trade.pair)
+        if distance is None:
+            return None
+        return stop_at(trade.open_rate, distance, is_short=trade.is_short)
 
     def set(self, trade: LocalTrade, *, after_fill: bool) -> None:
         """Give a new trade the stop its entry was sized by, and let a further entry move none.

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -57,6 +58,20 @@ class Stop:
     def standing(self) -> Standing:
         """The stop as the rules see it."""
         return Standing(self.order_id, self.amount, self.trigger)
+
+
+def covers(order: CcxtOrder) -> float:
+    """Return what a live conditional order covers, whoever placed it; base currency.
+
+    With `closePosition` that is all there is. What takes profit, trails from a price that may never
+    come, or could open a position covers nothing.
+    """
+    info: dict[str, Any] = order.get("info") or {}
+    if info.get("orderType") not in ("STOP_MARKET", "STOP"):
+        return 0.0
+    if str(info.get("closePosition")).lower() == "true":
+        return inf
+    return float(order.get("amount") or 0.0) if order.get("reduceOnly") else 0.0
 
 
 def fate(order: CcxtOrder) -> Fate:

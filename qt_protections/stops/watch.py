@@ -15,7 +15,7 @@ from qt_protections.stops.keeper import NEVER_ARRIVES_S, Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
 from qt_protections.stops.order_events import OrderEvent
-from qt_protections.stops.stop import Stop
+from qt_protections.stops.stop import Stop, covers
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +123,9 @@ class Watch:
             live = {str(order["id"]): order for order in listed}
             for order in live.values():
                 self._take_up(held, order)
+            others = [order for name, order in live.items() if held.stop_of(name) is None]
+            for side, is_short in (("sell", False), ("buy", True)):
+                held.others[is_short] = sum(covers(o) for o in others if o["side"] == side)
             for stop in [*held.stops, *held.trails]:
                 if stop.order_id not in live:
                     self._missing(held, stop)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,3 +15,9 @@ def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     scenario = getattr(request, "param", "uptrend")
     with Rig(tmp_path, held_market(scenario)) as opened:
         yield opened
+
+
+@pytest.fixture
+def same(rig: Rig) -> dict[str, Any]:
+    """The configuration of every start of one bot."""
+    return {"db_url": f"sqlite:///{rig.folder / 'trades.sqlite'}"}

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
-from tests.integration.hands import Killed, guarding, keeper, kill, trade_by_hand, unlock
+from qt_protections.rules.refusals import Outcome
+from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.stops.line import LineError
+from tests.integration.hands import Killed, guarding, keeper, kill, unlock
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
-
-
-@pytest.fixture
-def same(rig: Rig) -> dict[str, Any]:
-    """The configuration of every start of one bot."""
-    return {"db_url": f"sqlite:///{rig.folder / 'trades.sqlite'}"}
 
 
 def die_at_order(
@@ -175,76 +173,24 @@ def test_the_only_stop_is_kept_when_a_second_entry_filled_meanwhile(
     assert naked_max(rig) == 0
 
 
-@pytest.mark.parametrize("amount", [0.02, -0.02], ids=["long", "short"])
-def test_a_strangers_position_is_covered_and_blocks_its_symbol(
-    rig: Rig, caplog: pytest.LogCaptureFixture, amount: float
+@pytest.mark.parametrize("request_", ["open_orders", "positions"])
+def test_nothing_is_withdrawn_before_the_first_look(
+    rig: Rig, same: dict[str, Any], monkeypatch: pytest.MonkeyPatch, request_: str
 ) -> None:
-    """At the strategy's distance from its entry; and its stop goes with it."""
-    trade_by_hand(rig, "BTCUSDT", amount)
-    entry = float(rig.venue.account.position("BTCUSDT").entry_price)
-    bot = rig.bot()
+    """The stop of an entry that was killed off the record is one that protects nothing known."""
+    die_at_entry(rig, rig.bot(**same), sent=True)
     (stop,) = rig.live_stops("BTCUSDT")
-    assert float(stop.request.quantity or 0) == abs(amount)
-    trigger = float(stop.request.trigger_price or 0)
-    assert (trigger < entry) is (amount > 0)
-    assert "no trade accounts for" in caplog.text
-    assert guarding(bot).unsettled(BTC)
-    for _ in range(3):
-        bot.process()
+    with monkeypatch.context() as patch:
+        failure = LineError("no answer in time", Outcome.UNKNOWN)
+        patch.setattr(BinanceLine, request_, Mock(side_effect=failure))
+        bot = rig.bot(**same)
+    assert not guarding(bot)._sentinel._thread.is_alive()
     assert rig.live_stops("BTCUSDT") == [stop]
-    assert caplog.text.count("no trade accounts for") == 1
-    trade_by_hand(rig, "BTCUSDT", -amount)
     bot.process()
-    bot.process()
-    assert rig.live_stops("BTCUSDT") == []
-    assert not guarding(bot).unsettled(BTC)
-
-
-def test_a_stranger_that_turns_is_covered_on_its_new_side(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its old stop could only have hit what comes next."""
-    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
-    trade_by_hand(rig, "BTCUSDT", 0.02)
-    bot = rig.bot()
-    trade_by_hand(rig, "BTCUSDT", -0.05)
-    for _ in range(2):
-        bot.process()
-    (stop,) = rig.live_stops("BTCUSDT")
-    assert stop.request.side == "BUY"
-    assert float(stop.request.quantity or 0) == pytest.approx(0.03)
-    assert float(stop.request.trigger_price or 0) > float(rig.venue.tape.last("BTCUSDT")) * 1.005
-
-
-def test_a_position_larger_than_its_trade_is_covered_whole(rig: Rig, same: dict[str, Any]) -> None:
-    """Somebody added to it while the bot was down."""
-    first = rig.bot(**same)
-    force_entry(first, BTC)
-    kill(rig, first)
-    trade_by_hand(rig, "BTCUSDT", 0.01)
-    bot = rig.bot(**same)
+    assert guarding(bot)._sentinel._thread.is_alive()
     (trade,) = Trade.get_open_trades()
-    (stop,) = rig.live_stops("BTCUSDT")
-    assert float(stop.request.quantity or 0) == pytest.approx(rig.position("BTCUSDT"))
-    assert float(stop.request.trigger_price or 0) == trade.stop_loss
-    assert guarding(bot).unsettled(BTC)
-
-
-def test_another_bot_on_the_account_leaves_the_stops_alone(rig: Rig, same: dict[str, Any]) -> None:
-    """It has another database; each knows its own by their names."""
-    first = rig.bot(**same)
-    force_entry(first, BTC)
-    kill(rig, first)
-    (stop,) = rig.live_stops("BTCUSDT")
-    other = rig.bot(db_url=f"sqlite:///{rig.folder / 'other.sqlite'}")
-    for _ in range(2):
-        other.process()
-    theirs = [live for live in rig.live_stops("BTCUSDT") if live is not stop]
-    assert stop in rig.live_stops("BTCUSDT")
-    kill(rig, other)
-    bot = rig.bot(**same)
-    bot.process()
-    assert [live for live in rig.live_stops("BTCUSDT") if live is not stop] == theirs
+    assert trade.amount == pytest.approx(rig.position("BTCUSDT"))
+    assert naked_max(rig) == 0
 
 
 def test_entries_wait_for_the_first_look(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

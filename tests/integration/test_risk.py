@@ -1,14 +1,17 @@
 """Risk that adds up, in a live bot: over positions, groups, strangers and repeated signals."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from freqtrade.exceptions import DependencyException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
 from qt_protections.entry_policy import STACKED_TAG
 from qt_protections.errors import EntryFailed, EntryRefused
+from qt_protections.planner import Wish
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.verdict import DenyCode
 from tests.integration.hands import by_hand, trade_by_hand
@@ -102,6 +105,56 @@ def test_an_entry_whose_answer_was_lost_counts(rig: Rig, counted: bool) -> None:
     (lost,) = account(bot).exposures()
     assert (lost.pair, lost.is_foreign) == (BTC, False)
     assert account(bot).open_risk() == pytest.approx(account(bot).equity() * 0.0075, rel=0.02)
+
+
+def test_an_entry_that_is_not_booked_yet_counts(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was sent and answered, and Freqtrade failed before it had a trade."""
+    bot = rig.bot(**settings())
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.exchange, "get_fee", Mock(side_effect=DependencyException("no fee")))
+        with pytest.raises(DependencyException, match="no fee"):
+            force_entry(bot, BTC)
+    assert rig.position("BTCUSDT") > 0
+    assert [(e.pair, e.is_foreign) for e in account(bot).exposures()] == [(BTC, False)]
+    assert refused(bot, BTC) is DenyCode.ENTRY_UNSETTLED
+    bot.process()
+    (trade,) = Trade.get_open_trades()
+    assert trade.amount == rig.position("BTCUSDT")
+    assert naked_max(rig) == 0
+
+
+@pytest.mark.parametrize("stoploss", [-0.15, -0.99])
+def test_an_entry_that_waits_counts_at_its_own_stop(rig: Rig, stoploss: float) -> None:
+    """Freqtrade's record has the strategy's stop until the entry has filled."""
+    bot = rig.bot(
+        stoploss=stoploss,
+        max_open_trades=7,
+        **settings(stop_source="fixed", stop_fixed=3.0, max_open_risk=2.0),
+    )
+    bot.strategy.order_types["force_entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    for pair in (BTC, ETH, SOL):
+        assert force_entry(bot, pair) is not None
+    counted = account(bot).open_risk()
+    assert 0.019 < counted / account(bot).equity() <= 0.0201
+    assert refused(bot, "XRP/USDT:USDT") is DenyCode.OPEN_RISK_FULL
+    for symbol in ("BTCUSDT", "ETHUSDT", "SOLUSDT"):
+        rig.move(symbol, 0.988)
+    for _ in range(2):
+        bot.process()
+    assert all(trade.amount for trade in Trade.get_open_trades())
+    assert account(bot).open_risk() == pytest.approx(counted, rel=0.01)
+
+
+def test_a_position_that_does_not_count_still_draws_on_the_balance(rig: Rig) -> None:
+    """Under cross margin it may take along what the operator wants left out of the limits."""
+    trade_by_hand(rig, "ETHUSDT", 1.0)
+    bot = rig.bot(margin_mode="cross", **settings(count_foreign_positions=False))
+    (foreign,) = account(bot).everything()
+    assert (foreign.pair, account(bot).exposures()) == (ETH, [])
+    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    wish = Wish(BTC, False, float(rig.venue.tape.last("BTCUSDT")), 10.0)
+    assert list(post.planner.allowance(wish, datetime.now(UTC)).beside) == [foreign]
 
 
 @pytest.mark.parametrize(("capital", "counted"), [(1_000, 1_000), (1_000_000, 10_000)], ids=str)

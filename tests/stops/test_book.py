@@ -120,26 +120,16 @@ def test_an_entry_is_known_by_either_name() -> None:
     assert pair.intent_of("", "") is None
 
 
-def test_unsettled_is_what_no_trade_accounts_for() -> None:
-    """A stranger, or an entry that may have happened."""
-    assert not held().unsettled
-    assert held(stranger=Position(BTC, False, 1.0, 100.0, 1.0)).unsettled
-    lost = intent()
-    lost.lost = True
-    assert held(intents=[lost]).unsettled
-
-
 def test_what_no_trade_accounts_for() -> None:
-    """A lost entry is the bot's own; of a stranger's position the part that no trade has."""
+    """An unbooked entry is the bot's own; of a stranger's position the part that no trade has."""
     lost = intent()
-    lost.lost = True
     stranger = Position(BTC, False, 3.0, 110.0, 1.0)
-    own, foreign = held(base=1.0, intents=[lost, intent()], stranger=stranger).unaccounted
+    own, foreign = held(base=1.0, intents=[lost, intent()], stranger=stranger).unaccounted([lost])
     assert own == Exposure(BTC, False, lost.entry.amount, lost.entry.rate, own.stop)
     assert foreign == Exposure(BTC, False, 2.0, 110.0, foreign.stop, is_foreign=True)
-    (turned,) = held(base=1.0, stranger=replace(stranger, is_short=True)).unaccounted
+    (turned,) = held(base=1.0, stranger=replace(stranger, is_short=True)).unaccounted([])
     assert (turned.amount, turned.is_foreign) == (3.0, True)
-    assert held(base=3.0, stranger=stranger).unaccounted == []
+    assert held(base=3.0, stranger=stranger).unaccounted([]) == []
 
 
 def test_all_threads_get_the_same_page() -> None:
