@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from freqtrade.exceptions import DependencyException
 from freqtrade.exchange import Exchange
@@ -97,9 +97,12 @@ class EntryDoor:
         if admission.amount < entry.amount:
             entry = replace(entry, amount=admission.amount)
             order["amount"] = admission.amount
+        # Before the stop: Binance changes no margin type with an order open, and the price has less
+        # time to run from the stop to the entry.
+        self._prepare(order)
         intent = self._keeper.expect(entry, admission.trigger, trade.amount if trade else 0.0)
         try:
-            with self._names.given(intent.client_id):
+            with self._names.given(intent.client_id, is_prepared=True):
                 answer = self._create_order(**order)
         except Exception as error:
             answer = self._settle_entry(intent, error)
@@ -112,12 +115,19 @@ class EntryDoor:
         contracts = exchange.amount_to_precision(pair, exchange._amount_to_contracts(pair, amount))
         return exchange._contracts_to_amount(pair, contracts)
 
+    def _prepare(self, order: dict[str, Any]) -> None:
+        """Set margin type and leverage; without them there is no entry."""
+        try:
+            self._names.prepare(order)
+        except Exception as error:
+            _drop(order["pair"], error)
+
     def _settle_entry(self, intent: Intent, error: Exception) -> CcxtOrder:
         """Return the entry if the exchange has it after all; it is never sent twice."""
         failure = classify(error)
         if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
             self._keeper.refused(intent)
-            raise _told(error, f"Entry of {intent.entry.pair} did not happen: {failure}")
+            _drop(intent.entry.pair, error)
         found = self._ask_for(intent.entry.pair, intent.client_id)
         if found is not None:
             logger.warning(
@@ -186,6 +196,11 @@ def _check_trade(pair: str, trade: LocalTrade | None, *, is_initial: bool) -> No
     raise EntryRefused(pair, deny(DenyCode.PAIR_TAKEN if is_initial else DenyCode.TRADE_CLOSED))
 
 
+def _drop(pair: str, error: Exception) -> NoReturn:
+    """Raise what an entry ends with that was certainly not executed."""
+    raise _told(error, f"Entry of {pair} did not happen: {classify(error)}")
+
+
 def _told(error: Exception, text: str) -> Exception:
     """Return an error that whoever forced the entry hears of, where Freqtrade's drops it unheard.
 
@@ -199,24 +214,46 @@ def _told(error: Exception, text: str) -> Exception:
 
 
 class _ClientIds:
-    """Gives the next order of a thread a client id; Freqtrade has no parameter for it."""
+    """Gives the next order of a thread a client id; Freqtrade has no parameter for it.
+
+    Margin type and leverage, which Freqtrade sends within `create_order`, tell it how far that got.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
+        self._is_dry = bool(exchange._config["dry_run"])
         self._get_params = exchange._get_params
         self._lev_prep = exchange._lev_prep
         self._of_thread = threading.local()
         exchange._get_params = self._params  # type: ignore[method-assign]
-        exchange._lev_prep = self._prepare  # type: ignore[method-assign]
+        exchange._lev_prep = self._prepare_once  # type: ignore[method-assign]
+
+    def prepare(self, order: dict[str, Any]) -> None:
+        """Send what has to go out before an entry, as Freqtrade's `create_order` would."""
+        if not self._is_dry:
+            self._lev_prep(
+                order["pair"],
+                order["leverage"],
+                order["side"],
+                accept_fail=not order.get("initial_order", True),
+            )
 
     @contextmanager
-    def given(self, client_id: str) -> Iterator[None]:
-        """Name the order that is sent within."""
+    def given(self, client_id: str, *, is_prepared: bool = False) -> Iterator[None]:
+        """Name the order that is sent within.
+
+        Args:
+            client_id: Its name.
+            is_prepared: Whether `prepare` was called for it: an entry, which Freqtrade sends right
+                after it asked for that.
+        """
         self._of_thread.client_id = client_id
-        self._of_thread.sent = True
+        self._of_thread.is_prepared = is_prepared
+        self._of_thread.sent = not is_prepared
         try:
             yield
         finally:
             self._of_thread.client_id = None
+            self._of_thread.is_prepared = False
 
     @property
     def sent(self) -> bool:
@@ -228,8 +265,10 @@ class _ClientIds:
         client_id = getattr(self._of_thread, "client_id", None)
         return params if client_id is None else {**params, "clientOrderId": client_id}
 
-    def _prepare(self, *args: Any, **kwargs: Any) -> None:
-        """Margin type and leverage go out before the order: if they fail, it was not sent."""
+    def _prepare_once(self, *args: Any, **kwargs: Any) -> None:
+        """Stand in for `_lev_prep`: the order goes out after it, and was not sent if it fails."""
         self._of_thread.sent = False
-        self._lev_prep(*args, **kwargs)
+        if not getattr(self._of_thread, "is_prepared", False):
+            self._lev_prep(*args, **kwargs)
+        self._of_thread.is_prepared = False
         self._of_thread.sent = True
