@@ -17,7 +17,7 @@ from freqtrade.exceptions import DependencyException
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import LocalTrade, Trade
 
-from qt_protections.errors import EntryFailed, EntryRefused
+from qt_protections.errors import EntryFailed, EntryRefused, gate_failed
 from qt_protections.rules.refusals import Outcome
 from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.snapshots import open_trade, symbol_of
@@ -86,7 +86,7 @@ class EntryDoor:
             pair=order["pair"],
             is_short=order["side"] == "sell",
             amount=self._as_executed(order["pair"], order["amount"]),
-            rate=order["rate"],
+            rate=self._rate(order),
             leverage=order["leverage"],
         )
         # Another thread may have changed a trade since this one read it, and waited for its turn.
@@ -108,6 +108,29 @@ class EntryDoor:
             answer = self._settle_entry(intent, error)
         self._keeper.answered(intent, answer)
         return answer
+
+    def _rate(self, order: dict[str, Any]) -> float:
+        """Return the price an entry is judged by; one at market takes no notice of its own.
+
+        That is whatever a person or the strategy says. Freqtrade has as a rule just asked for the
+        current price and taken it over, and it is not asked for again.
+
+        Raises:
+            EntryRefused: If the price is not to be had.
+        """
+        rate, pair = float(order["rate"]), order["pair"]
+        if order["ordertype"] != "market":
+            return rate
+        try:
+            for refresh in (False, True):
+                price = self._exchange.get_rate(
+                    pair, refresh=refresh, side="entry", is_short=order["side"] == "sell"
+                )
+                if price == rate:
+                    break
+        except Exception as error:
+            raise EntryRefused(pair, gate_failed("the price", error)) from error
+        return price
 
     def _as_executed(self, pair: str, amount: float) -> float:
         """Return an amount as the exchange takes it, in whole steps."""
