@@ -2,7 +2,7 @@
 
 It stands in for `create_order` of the exchange object the bot trades with, so signals, forced
 entries, position adjustments and replaced orders all meet it. An exit passes untouched; both get a
-client id, by which a lost answer is settled.
+client id, by which a lost answer is settled, where orders can be found by it.
 """
 
 import logging
@@ -69,7 +69,7 @@ class EntryDoor:
         self._pause = pause
         self._exchange = exchange
         self._futures = exchange.trading_mode == "futures"
-        self._names = _ClientIds(exchange)
+        self._names = _ClientIds(exchange, are_found=keeper.line.WATCHES)
         self._create_order = exchange.create_order
         exchange.create_order = self  # type: ignore[method-assign]
 
@@ -193,6 +193,8 @@ class EntryDoor:
             return found
 
     def _ask_for(self, pair: str, client_id: str) -> CcxtOrder | None:
+        if not self._keeper.line.WATCHES:
+            return None
         for pause in _ASK_AFTER_S:
             self._pause(pause)
             try:
@@ -242,7 +244,15 @@ class _ClientIds:
     Margin type and leverage, which Freqtrade sends within `create_order`, tell it how far that got.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, are_found: bool) -> None:
+        """Take the places of what Freqtrade calls on the way to the exchange.
+
+        Args:
+            exchange: The bot's exchange.
+            are_found: Whether orders can be found by client id. If not, none gets one: there an id
+                is of no use, and many exchanges refuse orders with ids of this length or form.
+        """
+        self._are_found = are_found
         self._is_dry = bool(exchange._config["dry_run"])
         self._get_params = exchange._get_params
         self._lev_prep = exchange._lev_prep
@@ -262,14 +272,14 @@ class _ClientIds:
 
     @contextmanager
     def given(self, client_id: str, *, is_prepared: bool = False) -> Iterator[None]:
-        """Name the order that is sent within.
+        """Name the order that is sent within, where names are of use.
 
         Args:
             client_id: Its name.
             is_prepared: Whether `prepare` was called for it: an entry, which Freqtrade sends right
                 after it asked for that.
         """
-        self._of_thread.client_id = client_id
+        self._of_thread.client_id = client_id if self._are_found else None
         self._of_thread.is_prepared = is_prepared
         self._of_thread.sent = not is_prepared
         try:
