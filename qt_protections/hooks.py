@@ -56,6 +56,9 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange.get_pair_base_currency": "self pair",
     "freqtrade.exchange.exchange:Exchange.get_precision_amount": "self pair",
     "freqtrade.exchange.exchange:Exchange.get_precision_price": "self pair",
+    "freqtrade.exchange.exchange:Exchange.get_rate": (
+        "self pair refresh side is_short order_book ticker"
+    ),
     "freqtrade.exchange.exchange:Exchange.id": "",
     "freqtrade.exchange.exchange:Exchange.name": "",
     "freqtrade.exchange.exchange:Exchange.precisionMode": "",

@@ -57,7 +57,7 @@ class BinanceLine:
     def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:
         """Send a STOP_MARKET, its trigger rounded to the tick toward the price.
 
-        The leverage is the entry's to set: Freqtrade sends it, and the margin type, with that.
+        The leverage is not its to set: that, and the margin type, went out before it.
         """
         trigger = self._trigger(order, order.trigger)
         return self._reduce("STOP_MARKET", order, client_id, {"stopPrice": trigger})

@@ -2,7 +2,7 @@
 
 It stands in for `create_order` of the exchange object the bot trades with, so signals, forced
 entries, position adjustments and replaced orders all meet it. An exit passes untouched; both get a
-client id, by which a lost answer is settled.
+client id, by which a lost answer is settled, where orders can be found by it.
 """
 
 import logging
@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from freqtrade.exceptions import DependencyException
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import LocalTrade, Trade
 
-from qt_protections.errors import EntryFailed, EntryRefused
+from qt_protections.errors import EntryFailed, EntryRefused, gate_failed
 from qt_protections.rules.refusals import Outcome
 from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.snapshots import open_trade, symbol_of
@@ -69,7 +69,7 @@ class EntryDoor:
         self._pause = pause
         self._exchange = exchange
         self._futures = exchange.trading_mode == "futures"
-        self._names = _ClientIds(exchange)
+        self._names = _ClientIds(exchange, are_found=keeper.line.WATCHES)
         self._create_order = exchange.create_order
         exchange.create_order = self  # type: ignore[method-assign]
 
@@ -86,7 +86,7 @@ class EntryDoor:
             pair=order["pair"],
             is_short=order["side"] == "sell",
             amount=self._as_executed(order["pair"], order["amount"]),
-            rate=order["rate"],
+            rate=self._rate(order),
             leverage=order["leverage"],
         )
         # Another thread may have changed a trade since this one read it, and waited for its turn.
@@ -97,14 +97,40 @@ class EntryDoor:
         if admission.amount < entry.amount:
             entry = replace(entry, amount=admission.amount)
             order["amount"] = admission.amount
+        # Before the stop: Binance changes no margin type with an order open, and the price has less
+        # time to run from the stop to the entry.
+        self._prepare(order)
         intent = self._keeper.expect(entry, admission.trigger, trade.amount if trade else 0.0)
         try:
-            with self._names.given(intent.client_id):
+            with self._names.given(intent.client_id, is_prepared=True):
                 answer = self._create_order(**order)
         except Exception as error:
             answer = self._settle_entry(intent, error)
         self._keeper.answered(intent, answer)
         return answer
+
+    def _rate(self, order: dict[str, Any]) -> float:
+        """Return the price an entry is judged by; one at market takes no notice of its own.
+
+        That is whatever a person or the strategy says. Freqtrade has as a rule just asked for the
+        current price and taken it over, and it is not asked for again.
+
+        Raises:
+            EntryRefused: If the price is not to be had.
+        """
+        rate, pair = float(order["rate"]), order["pair"]
+        if order["ordertype"] != "market":
+            return rate
+        try:
+            for refresh in (False, True):
+                price = self._exchange.get_rate(
+                    pair, refresh=refresh, side="entry", is_short=order["side"] == "sell"
+                )
+                if price == rate:
+                    break
+        except Exception as error:
+            raise EntryRefused(pair, gate_failed("the price", error)) from error
+        return price
 
     def _as_executed(self, pair: str, amount: float) -> float:
         """Return an amount as the exchange takes it, in whole steps."""
@@ -112,12 +138,19 @@ class EntryDoor:
         contracts = exchange.amount_to_precision(pair, exchange._amount_to_contracts(pair, amount))
         return exchange._contracts_to_amount(pair, contracts)
 
+    def _prepare(self, order: dict[str, Any]) -> None:
+        """Set margin type and leverage; without them there is no entry."""
+        try:
+            self._names.prepare(order)
+        except Exception as error:
+            _drop(order["pair"], error)
+
     def _settle_entry(self, intent: Intent, error: Exception) -> CcxtOrder:
         """Return the entry if the exchange has it after all; it is never sent twice."""
         failure = classify(error)
         if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
             self._keeper.refused(intent)
-            raise _told(error, f"Entry of {intent.entry.pair} did not happen: {failure}")
+            _drop(intent.entry.pair, error)
         found = self._ask_for(intent.entry.pair, intent.client_id)
         if found is not None:
             logger.warning(
@@ -160,6 +193,8 @@ class EntryDoor:
             return found
 
     def _ask_for(self, pair: str, client_id: str) -> CcxtOrder | None:
+        if not self._keeper.line.WATCHES:
+            return None
         for pause in _ASK_AFTER_S:
             self._pause(pause)
             try:
@@ -186,6 +221,11 @@ def _check_trade(pair: str, trade: LocalTrade | None, *, is_initial: bool) -> No
     raise EntryRefused(pair, deny(DenyCode.PAIR_TAKEN if is_initial else DenyCode.TRADE_CLOSED))
 
 
+def _drop(pair: str, error: Exception) -> NoReturn:
+    """Raise what an entry ends with that was certainly not executed."""
+    raise _told(error, f"Entry of {pair} did not happen: {classify(error)}")
+
+
 def _told(error: Exception, text: str) -> Exception:
     """Return an error that whoever forced the entry hears of, where Freqtrade's drops it unheard.
 
@@ -199,24 +239,54 @@ def _told(error: Exception, text: str) -> Exception:
 
 
 class _ClientIds:
-    """Gives the next order of a thread a client id; Freqtrade has no parameter for it."""
+    """Gives the next order of a thread a client id; Freqtrade has no parameter for it.
 
-    def __init__(self, exchange: Exchange) -> None:
+    Margin type and leverage, which Freqtrade sends within `create_order`, tell it how far that got.
+    """
+
+    def __init__(self, exchange: Exchange, *, are_found: bool) -> None:
+        """Take the places of what Freqtrade calls on the way to the exchange.
+
+        Args:
+            exchange: The bot's exchange.
+            are_found: Whether orders can be found by client id. If not, none gets one: there an id
+                is of no use, and many exchanges refuse orders with ids of this length or form.
+        """
+        self._are_found = are_found
+        self._is_dry = bool(exchange._config["dry_run"])
         self._get_params = exchange._get_params
         self._lev_prep = exchange._lev_prep
         self._of_thread = threading.local()
         exchange._get_params = self._params  # type: ignore[method-assign]
-        exchange._lev_prep = self._prepare  # type: ignore[method-assign]
+        exchange._lev_prep = self._prepare_once  # type: ignore[method-assign]
+
+    def prepare(self, order: dict[str, Any]) -> None:
+        """Send what has to go out before an entry, as Freqtrade's `create_order` would."""
+        if not self._is_dry:
+            self._lev_prep(
+                order["pair"],
+                order["leverage"],
+                order["side"],
+                accept_fail=not order.get("initial_order", True),
+            )
 
     @contextmanager
-    def given(self, client_id: str) -> Iterator[None]:
-        """Name the order that is sent within."""
-        self._of_thread.client_id = client_id
-        self._of_thread.sent = True
+    def given(self, client_id: str, *, is_prepared: bool = False) -> Iterator[None]:
+        """Name the order that is sent within, where names are of use.
+
+        Args:
+            client_id: Its name.
+            is_prepared: Whether `prepare` was called for it: an entry, which Freqtrade sends right
+                after it asked for that.
+        """
+        self._of_thread.client_id = client_id if self._are_found else None
+        self._of_thread.is_prepared = is_prepared
+        self._of_thread.sent = not is_prepared
         try:
             yield
         finally:
             self._of_thread.client_id = None
+            self._of_thread.is_prepared = False
 
     @property
     def sent(self) -> bool:
@@ -228,8 +298,10 @@ class _ClientIds:
         client_id = getattr(self._of_thread, "client_id", None)
         return params if client_id is None else {**params, "clientOrderId": client_id}
 
-    def _prepare(self, *args: Any, **kwargs: Any) -> None:
-        """Margin type and leverage go out before the order: if they fail, it was not sent."""
+    def _prepare_once(self, *args: Any, **kwargs: Any) -> None:
+        """Stand in for `_lev_prep`: the order goes out after it, and was not sent if it fails."""
         self._of_thread.sent = False
-        self._lev_prep(*args, **kwargs)
+        if not getattr(self._of_thread, "is_prepared", False):
+            self._lev_prep(*args, **kwargs)
+        self._of_thread.is_prepared = False
         self._of_thread.sent = True

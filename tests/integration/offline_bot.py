@@ -62,7 +62,7 @@ def _exchange(pair: str, mode: str, quotes: Quotes) -> Any:
 
     def load_exchange(config: Any, **_: Any) -> Exchange:
         exchange = load(config, validate=False)
-        exchange._markets = {pair: _market(pair, mode)}
+        exchange._markets = {pair: offline_market(pair, mode)}
         exchange._last_markets_refresh = dt_ts()
         exchange._api.markets = exchange._markets
         exchange._leverage_tiers = {pair: [_TIER]}
@@ -84,7 +84,8 @@ _TIER = {
 }
 
 
-def _market(pair: str, mode: str) -> dict[str, Any]:
+def offline_market(pair: str, mode: str) -> dict[str, Any]:
+    """Return a market as ccxt describes it."""
     spot = mode == "spot"
     return {
         "id": "BTCUSDT",

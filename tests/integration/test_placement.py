@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from freqtrade.persistence import Trade
 
-from qt_protections.errors import EntryRefused
+from qt_protections.errors import EntryFailed, EntryRefused
 from qt_protections.rehearsal.engine.conditional import FlatStops
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.journal import Event, EventKind
 from qt_protections.rules.verdict import DenyCode
+from tests.integration.hands import keeper
 from tests.integration.rig import (
     BTC,
     ETH,
@@ -25,6 +26,7 @@ from tests.integration.rig import (
 )
 
 ENTRY, STOP = "POST order", "POST algoOrder"
+MARGIN, LEVERAGE = "POST marginType", "POST leverage"
 
 
 def qt(placement: str) -> dict[str, Any]:
@@ -92,14 +94,60 @@ def test_on_fill_a_second_entry_is_covered_by_the_next_request(rig: Rig, listeni
     assert len(rig.events("stop_accepted")) == 2, "the stop followed the parts one by one"
 
 
-def test_before_the_entry_there_is_one_request_more(rig: Rig, listening: Any) -> None:
-    """Margin type and leverage are the entry's, and sent with it once."""
+def test_margin_type_and_leverage_are_set_before_the_stop(rig: Rig, listening: Any) -> None:
+    """Binance may refuse to change them with an order open; each is sent once."""
     bot = rig.bot(**qt("before_entry"))
     listening()
-    begin = len(rig.requests())
-    force_entry(bot, BTC)
-    sent = sent_since(rig, begin)
-    assert sent == [STOP, "POST marginType", "POST leverage", ENTRY]
+    for _ in range(2):
+        begin = len(rig.requests())
+        assert force_entry(bot, BTC) is not None
+        sent = [line for line in sent_since(rig, begin) if line.startswith("POST")]
+        assert sent == [MARGIN, LEVERAGE, STOP, ENTRY]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "way", "told"),
+    [
+        ("marginType", 'kind = "refuse"\ncode = -4047', "-4047"),
+        ("leverage", 'kind = "refuse"\ncode = -4028', "-4028"),
+        ("leverage", 'kind = "lost"\nstatus = 503', "-1000"),
+    ],
+    ids=["margin-refused", "leverage-refused", "leverage-lost"],
+)
+def test_without_margin_type_and_leverage_nothing_is_sent(
+    tmp_path: Path, endpoint: str, way: str, told: str
+) -> None:
+    """Neither stop nor entry; whoever forced it is told, and the next one goes out."""
+    times = "times = 5"  # so often Freqtrade asks
+    script = f'[[fault]]\n{way}\nendpoints = ["POST /fapi/v1/{endpoint}"]\n{times}'
+    with Rig(tmp_path, held_market("uptrend"), faults=script) as struck:
+        bot = struck.bot()
+        with pytest.raises(EntryFailed, match=f"Entry of BTC/USDT:USDT did not happen: .*{told}"):
+            force_entry(bot, BTC)
+        assert struck.events("stop_accepted", "order_accepted") == []
+        assert keeper(bot).book.of(BTC).intents == []
+        assert Trade.get_open_trades() == []
+        assert force_entry(bot, BTC) is not None
+        assert len(struck.live_stops("BTCUSDT")) == 1
+
+
+def test_a_failure_before_the_entry_was_sent_leaves_no_doubt(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it was: the exchange is not asked for the entry, and its stop goes."""
+    bot = rig.bot()
+
+    def fail(*_: object) -> bool:
+        raise RuntimeError("forced by a test")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bot.exchange, "_order_needs_price", fail)
+        with pytest.raises(RuntimeError, match="forced by a test"):
+            force_entry(bot, BTC)
+    assert rig.venue.conditional.live() == []
+    assert rig.events("order_accepted") == []
+    assert keeper(bot).book.of(BTC).intents == []
+    assert force_entry(bot, BTC) is not None
 
 
 @pytest.mark.parametrize("code", [-2022, -4509])
