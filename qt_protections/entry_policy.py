@@ -214,8 +214,7 @@ class EntryPolicy:
             raise EntryRefused(pair, denial)
         try:
             return self._admission(entry, now)
-        except EntryRefused as refusal:
-            self._announcer.refusal(pair, refusal.denial)
+        except EntryRefused:
             raise
         except Exception as error:
             logger.exception("No stop could be planned for %s.", pair)

@@ -111,6 +111,7 @@ class Post:
             can,
             self._settings,
             self.entries.admit,
+            self.announcer.refusal,
             self.planner.stop_of_stranger,
         )
         locks.release(datetime.now(UTC))

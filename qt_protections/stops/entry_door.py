@@ -19,7 +19,7 @@ from freqtrade.persistence import LocalTrade, Trade
 
 from qt_protections.errors import EntryFailed, EntryRefused, gate_failed
 from qt_protections.rules.refusals import Outcome
-from qt_protections.rules.verdict import DenyCode, deny
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.book import EntryOrder, Intent
 from qt_protections.stops.failures import classify
@@ -54,6 +54,7 @@ class EntryDoor:
         exchange: Exchange,
         keeper: Keeper,
         admit: Callable[[EntryOrder], Admission],
+        announce: Callable[[str, Denial], None],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take the place of `create_order`.
@@ -62,10 +63,12 @@ class EntryDoor:
             exchange: The bot's exchange.
             keeper: Who covers what passes.
             admit: Judges an entry, or raises.
+            announce: Says of a pair why its entry was refused.
             pause: Waits for some seconds.
         """
         self._keeper = keeper
         self._admit = admit
+        self._announce = announce
         self._pause = pause
         self._exchange = exchange
         self._futures = exchange.trading_mode == "futures"
@@ -82,6 +85,13 @@ class EntryDoor:
         """
         if order.get("reduceOnly") or (not self._futures and order["side"] == "sell"):
             return self._exit(order)
+        try:
+            return self._enter(order)
+        except EntryRefused as refusal:
+            self._announce(order["pair"], refusal.denial)
+            raise
+
+    def _enter(self, order: dict[str, Any]) -> Any:
         entry = EntryOrder(
             pair=order["pair"],
             is_short=order["side"] == "sell",

@@ -8,6 +8,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.rules.trailing import TrailingRule
+from qt_protections.rules.verdict import Denial
 from qt_protections.settings import Settings, StopPlacement
 from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.book import Book, EntryOrder
@@ -41,6 +42,7 @@ class Guarding:
         can: Capabilities,
         settings: Settings,
         admit: Callable[[EntryOrder], Admission],
+        announce: Callable[[str, Denial], None],
         stop_of_stranger: StopOfStranger,
     ) -> None:
         """Take the places of the exchange's functions.
@@ -51,6 +53,7 @@ class Guarding:
             can: What that allows.
             settings: The guard's.
             admit: Judges an entry, or raises.
+            announce: Says of a pair why its entry was refused.
             stop_of_stranger: Says where the stop of a position stands that no trade accounts for.
         """
         logger.info("[OK] Stops on %s", can.text)
@@ -72,7 +75,7 @@ class Guarding:
         )
         self._sentinel = Sentinel(exchange, watch) if watch is not None else None
         self._running = False
-        EntryDoor(exchange, keeper, admit)
+        EntryDoor(exchange, keeper, admit, announce)
         if watch is not None:
             StopDesk(exchange, keeper, self._books.has_looked)
         self.tag = self._books.tag

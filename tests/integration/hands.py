@@ -10,6 +10,7 @@ from freqtrade.persistence import PairLocks
 from freqtrade.persistence.pairlock import PairLock
 
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
+from qt_protections.rules.verdict import DenyCode
 from tests.integration.rig import Rig
 
 
@@ -52,6 +53,13 @@ def guarding(bot: FreqtradeBot) -> Any:
     """Return what keeps a bot's positions covered."""
     strategy: Any = bot.strategy
     return strategy._qt_post.stops
+
+
+def refusals(bot: FreqtradeBot) -> dict[tuple[str, DenyCode], int]:
+    """Return how often each rule refused each pair, as `qt-guard status` counts."""
+    strategy: Any = bot.strategy
+    refused = strategy._qt_post.announcer.refused
+    return {key: refusal.count for key, refusal in refused.items()}
 
 
 def keeper(bot: FreqtradeBot) -> Any:

@@ -11,7 +11,7 @@ from freqtrade.persistence import PairLocks, Trade
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.verdict import DenyCode
-from tests.integration.hands import guarding
+from tests.integration.hands import guarding, refusals
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
 
 PATIENCE_S = 60.0
@@ -93,6 +93,7 @@ def test_a_replaced_entry_of_a_trade_that_was_closed_meanwhile_is_not_sent(rig: 
     with pytest.raises(EntryRefused) as refused:
         bot.exchange.create_order(**order)
     assert refused.value.denial.code is DenyCode.TRADE_CLOSED
+    assert refusals(bot) == {(BTC, DenyCode.TRADE_CLOSED): 1}
     assert rig.events("stop_accepted", "order_accepted") == []
 
 

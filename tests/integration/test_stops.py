@@ -7,6 +7,7 @@ from freqtrade.persistence import Trade
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.verdict import DenyCode
+from tests.integration.hands import refusals
 from tests.integration.rig import BTC, ZEN, Rig, force_entry, naked_max
 
 
@@ -79,6 +80,7 @@ def test_a_refused_stop_means_no_entry(rig: Rig) -> None:
     with pytest.raises(EntryRefused) as refused:
         force_entry(bot, BTC)
     assert refused.value.denial.code is DenyCode.STOP_REFUSED
+    assert refusals(bot) == {(BTC, DenyCode.STOP_REFUSED): 1}
     assert rig.events("order_accepted", "order_rejected") == []
     assert Trade.get_open_trades() == []
 

@@ -38,7 +38,9 @@ def sent_params(folder: Path, name: str, mode: str, *, reduces: bool) -> list[di
     line = BinanceLine(exchange, {}) if watches else FreqtradeLine(exchange, {})
     namer = Namer("test", "sqlite://")
     keeper = Keeper(Book(), line, namer, Placer(line, namer), "on_fill")
-    EntryDoor(exchange, keeper, lambda entry: Admission(98.0, entry.amount))
+    EntryDoor(
+        exchange, keeper, lambda entry: Admission(98.0, entry.amount), lambda pair, denial: None
+    )
     exchange.create_order(
         pair=pair,
         ordertype="limit",
