@@ -238,12 +238,13 @@ class Bookkeeping:
                     self._keeper.mend(held)
             return True
         try:
-            positions = self._keeper.line.positions()
-            self._let_go(trades, positions)
             if not self._started:
                 self._entries.cancel_strays()
                 for trade in trades.values():
                     self._recall_trails(self._keeper.book.of(trade.pair), trade)
+            positions = self._keeper.line.positions()  # with what a stray filled meanwhile
+            self._let_go(trades, positions)
+            if not self._started:
                 self._positions.compare_at_start(positions, trades, self._watch.look)
             else:
                 self._positions.compare(positions, trades)

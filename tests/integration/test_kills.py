@@ -87,6 +87,28 @@ def test_an_entry_that_rests_without_a_record_is_cancelled(rig: Rig, same: dict[
     assert Trade.get_open_trades() == []
 
 
+def test_an_entry_that_fills_while_it_is_cancelled_keeps_its_stop(
+    rig: Rig, same: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Positions are looked at after that, or its stop would be one that protects nothing."""
+    first = rig.bot(**same)
+    first.strategy.order_types["entry"] = "limit"
+    first.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    die_at_entry(rig, first, sent=True)
+    cancel_order = BinanceLine.cancel_order
+
+    def fill_and_cancel(line: BinanceLine, pair: str, order_id: str) -> None:
+        rig.move("BTCUSDT", 0.989)
+        until(lambda: rig.report() and rig.venue.desk.open_orders() == [])
+        cancel_order(line, pair, order_id)
+
+    monkeypatch.setattr(BinanceLine, "cancel_order", fill_and_cancel)
+    rig.bot(**same)
+    (trade,) = Trade.get_open_trades()
+    assert_whole(rig, trade)
+    assert naked_max(rig) == 0
+
+
 def test_a_stop_that_vanished_meanwhile_is_replaced_in_the_first_loop(
     rig: Rig, same: dict[str, Any]
 ) -> None:
