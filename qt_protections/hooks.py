@@ -82,6 +82,7 @@ KNOWN_HOOKS: dict[str, str] = {
         "order pair side amount price"
     ),
     "freqtrade.persistence.trade_model:Order.safe_amount": "",
+    "freqtrade.persistence.trade_model:Order.safe_amount_after_fee": "",
     "freqtrade.persistence.trade_model:Order.safe_filled": "",
     "freqtrade.persistence.trade_model:Order.safe_price": "",
     "freqtrade.persistence.trade_model:Order.stake_amount_filled": "",
@@ -91,6 +92,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.trade_model:Trade.adjust_stop_loss": (
         "self current_price stoploss initial allow_refresh"
     ),
+    "freqtrade.persistence.trade_model:Trade.close": "self rate show_msg",
     "freqtrade.persistence.trade_model:Trade.close_date_utc": "",
     "freqtrade.persistence.trade_model:Trade.commit": "",
     "freqtrade.persistence.trade_model:Trade.date_last_filled_utc": "",

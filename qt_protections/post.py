@@ -179,7 +179,7 @@ class Post:
         if trade.has_open_position:
             return trade.stop_loss
         if self.stops is not None:
-            return self.stops.trigger(trade.pair) or trade.stop_loss
+            return self.stops.trigger(trade.pair, is_short=trade.is_short) or trade.stop_loss
         return self.entries.simulated_stops.planned(trade) or trade.stop_loss
 
     def _spread(self, pair: str) -> float:

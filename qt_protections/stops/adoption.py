@@ -1,16 +1,24 @@
 """What the guard writes into Freqtrade's trades: stops it placed, orders whose answer was lost."""
 
+import logging
 from datetime import UTC, datetime
+from math import isclose
 
 from ccxt import TICK_SIZE
+from freqtrade.enums import ExitType
 from freqtrade.exchange import Exchange, timeframe_to_minutes
 from freqtrade.persistence import LocalTrade, Order, Trade
 from freqtrade.strategy.interface import IStrategy
 
-from qt_protections.rules.amounts import total
+from qt_protections.rules.amounts import rest, total
 from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.line import CcxtOrder
 from qt_protections.stops.stop import Stop
+
+logger = logging.getLogger(__name__)
+
+#: Amounts closer than this ratio are one and the same.
+_SAME = 1e-9
 
 
 def adopt(trade: Trade, stop: Stop) -> None:
@@ -57,6 +65,26 @@ def release(trade: Trade, order_id: str) -> None:
     row = row_of(trade, order_id)
     if row is not None and row.ft_is_open:  # else Freqtrade has booked its end
         row.ft_is_open, row.status = False, "canceled"
+
+
+def catch_up(trade: Trade) -> None:
+    """Bring a trade up to what its orders filled: a kill may have come between the two.
+
+    Freqtrade writes an order's fill down first, and never looks at it again.
+    """
+    over = [order for order in trade.orders if not order.ft_is_open and order.safe_filled > 0]
+    exits = [order for order in over if order.ft_order_side != trade.entry_side]
+    entered = total(*(order.safe_amount_after_fee for order in over if order not in exits))
+    left = rest(entered, *(order.safe_amount_after_fee for order in exits))
+    if isclose(left, trade.amount, rel_tol=_SAME) or not entered:
+        return
+    logger.warning("[OK] %s had not counted all of its orders.", trade)
+    if left:
+        trade.recalc_trade_from_orders()
+    else:
+        trade.exit_reason = trade.exit_reason or ExitType.SOLD_ON_EXCHANGE.value
+        trade.close(exits[-1].safe_price)
+    Trade.commit()
 
 
 def take_exit(trade: Trade, order: CcxtOrder, reason: str) -> None:

@@ -5,7 +5,7 @@ pair or sends something for it holds that pair's lock.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 from time import monotonic
@@ -145,7 +145,8 @@ class Held:
         flat: Whether the exchange has no position though the trade has: closed by another hand.
         untrailed: Whether the exchange takes no trailing stop here, now or later.
         stranger: A position no trade accounts for.
-        others: What stops of others cover of a short (True) and of a long, base currency.
+        others: Live stops of others that could cover one.
+        orphan: Whether the trade of the position was deleted.
         doubtful: Stops the exchange could not tell of when it was last asked.
         steps: What was done for the stop that stands, one line each.
         latency_ms: What it took to place it.
@@ -170,7 +171,8 @@ class Held:
     flat: bool = False
     untrailed: bool = False
     stranger: Position | None = None
-    others: dict[bool, float] = field(default_factory=dict)
+    others: list[Stop] = field(default_factory=list)
+    orphan: bool = False
     doubtful: set[str] = field(default_factory=set)
     steps: list[str] = field(default_factory=list)
     latency_ms: float = 0.0
@@ -179,32 +181,34 @@ class Held:
     @property
     def need(self) -> Need | None:
         """What has to stand now: for the position, and for what entries under way may add."""
-        return self._need(intent.share for intent in self.intents)
+        amount = total(0.0 if self.flat else self.base, *(each.share for each in self.intents))
+        if self.stranger is not None and not self._guards_of_stranger:
+            waiting = [rest(intent.share, intent.left) for intent in self.intents]
+            amount = max(amount, total(self.stranger.amount, *waiting))
+        return self._need(amount)
 
     @property
-    def position_need(self) -> Need | None:
-        """What has to stand for what has filled alone."""
-        return self._need(intent.left for intent in self.intents)
+    def own_need(self) -> Need | None:
+        """What has to stand for what has filled of this bot's trades alone."""
+        return self._need(self._own)
 
-    def _need(self, shares: Iterable[float]) -> Need | None:
-        parts = [0.0 if self.flat else self.base, *shares]
-        amount = total(*parts)
-        if self.stranger is not None and not self._is_others_care:
-            amount = max(amount, self.stranger.amount)
+    def _need(self, amount: float) -> Need | None:
         return Need(self.is_short, amount, self.trigger) if amount > 0 and self.trigger else None
 
     @property
-    def owned(self) -> bool:
-        """Whether any of the position is this bot's."""
-        return bool(self.base and not self.flat) or any(intent.left > 0 for intent in self.intents)
+    def _own(self) -> float:
+        """What this bot's trades hold, base currency."""
+        base = 0.0 if self.flat or self.orphan else self.base
+        return total(base, *(intent.left for intent in self.intents))
 
     @property
-    def _is_others_care(self) -> bool:
-        """Whether somebody else's live stops cover the whole position."""
+    def _guards_of_stranger(self) -> list[Stop]:
+        """Somebody else's live stops, if they cover the whole of a position without a trade."""
         if self.stranger is None:
-            return False
-        covered = self.others.get(self.stranger.is_short, 0.0)
-        return covered >= self.stranger.amount * (1 - _SAME)
+            return []
+        found = [stop for stop in self.others if stop.is_short == self.stranger.is_short]
+        covered = sum(stop.amount for stop in found) >= self.stranger.amount * (1 - _SAME)
+        return found if covered else []
 
     @property
     def standing(self) -> list[Standing]:
@@ -229,12 +233,19 @@ class Held:
             same = self.stranger.is_short == self.is_short
             own = self.base if same and not self.flat else 0.0
             if amount := rest(self.stranger.amount, own):
-                found.append(self._exposure(amount, self.stranger.entry_price, is_foreign=True))
+                found.append(self._strange_exposure(amount, self.stranger))
         return found
 
-    def _exposure(self, amount: float, price: float, *, is_foreign: bool = False) -> Exposure:
-        stop = self.trigger or price
-        return Exposure(self.pair, self.is_short, amount, price, stop, is_foreign=is_foreign)
+    def _exposure(self, amount: float, price: float) -> Exposure:
+        return Exposure(self.pair, self.is_short, amount, price, self.trigger or price)
+
+    def _strange_exposure(self, amount: float, stranger: Position) -> Exposure:
+        stop = self.trigger or stranger.entry_price
+        if guards := [guard.trigger for guard in self._guards_of_stranger]:
+            stop = max(guards) if stranger.is_short else min(guards)
+        return Exposure(
+            self.pair, self.is_short, amount, stranger.entry_price, stop, is_foreign=True
+        )
 
     def intent_of(self, order_id: str, client_id: str = "") -> Intent | None:
         """Return the entry with one of these names."""
@@ -262,6 +273,16 @@ class Held:
         self.doubtful.discard(order_id)
         self.dropped.add(order_id)
         self.touch()
+
+    def own_part(self, order: CcxtOrder) -> CcxtOrder:
+        """Return an order that closed a position as far as it closed this bot's trade.
+
+        A stop covers what is on the pair, a stranger's part with it.
+        """
+        filled = float(order.get("filled") or 0.0)
+        if self.stranger is None or not 0 < self._own < filled:
+            return order
+        return {**order, "filled": self._own, "amount": self._own, "remaining": 0.0, "cost": None}
 
     def book_fill(self, stop: Stop, child: CcxtOrder) -> float:
         """Take in what a triggered stop's order filled, and return how much; base currency."""

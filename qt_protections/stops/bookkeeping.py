@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import nan
+from time import monotonic
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
@@ -20,6 +21,7 @@ from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.adoption import (
     add_stop,
     adopt,
+    catch_up,
     claim_stop,
     follow,
     release,
@@ -31,7 +33,7 @@ from qt_protections.stops.entries import Entries
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import LineError, Position
 from qt_protections.stops.on_record import read_stops
-from qt_protections.stops.positions import Positions, StopOfStranger
+from qt_protections.stops.positions import MISSING_LAG_S, Positions, StopOfStranger
 from qt_protections.stops.stop import Stop
 from qt_protections.stops.watch import Watch
 
@@ -73,6 +75,7 @@ class Bookkeeping:
         self._watch = watch
         self._trailing = trailing
         self._blocks = blocks
+        self._stop_of_stranger = stop_of_stranger
         self._entries = Entries(strategy, exchange, keeper)
         self._positions = Positions(strategy, keeper, self._entries, stop_of_stranger)
         self._untrailed: dict[str, float] = {}
@@ -120,9 +123,10 @@ class Bookkeeping:
         """
         return 0.0 if self._watch is None else self._spreads.get(pair, nan)
 
-    def trigger(self, pair: str) -> float:
-        """Return where a pair's stop has to stand, quote currency; 0 while nothing is known."""
-        return self._keeper.book.of(pair).trigger
+    def trigger(self, pair: str, *, is_short: bool) -> float:
+        """Return where the stop of a side has to stand, quote currency; 0 while unknown."""
+        held = self._keeper.book.of(pair)
+        return held.trigger if held.is_short is is_short else 0.0
 
     def stop_state(self, pair: str) -> str:
         """Return what is known of a pair's stop: live, in doubt, or none."""
@@ -131,6 +135,10 @@ class Bookkeeping:
 
     def loop(self) -> None:
         """Settle what is open, compare with the exchange, and tell the trades."""
+        if not self._started:
+            for trade in self._open_trades().values():
+                with _apart(trade.pair):
+                    catch_up(trade)
         trades = self._open_trades()
         for held in self._keeper.book:
             with _apart(held.pair):
@@ -166,10 +174,11 @@ class Bookkeeping:
         """Follow the strategy's stop with the live one, at once; never to a looser price."""
         held = self._keeper.book.of(trade.pair)
         with held.lock:
-            if self._blocks or held.cover is None or not trade.has_open_position:
+            before = None if self._blocks else _cover_of(held, trade)
+            if before is None:
                 return
             tick = trade.price_precision or 0.0
-            gain = trade.stop_loss - held.cover.trigger
+            gain = trade.stop_loss - before.trigger
             if (-gain if trade.is_short else gain) > tick / 2:
                 self._keeper.move(held, trade.stop_loss)
                 self._write(held, trade)
@@ -181,19 +190,31 @@ class Bookkeeping:
 
     def _learn(self, held: Held, trade: Trade) -> None:
         with held.lock:
-            if held.stranger is None or not held.flat:  # else another hand turned the position
+            if held.stranger is None or held.stranger.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
-            held.trade_id = trade.id
+            held.trade_id, held.orphan = trade.id, False
             _forget_booked(held, trade)
             held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
             if self._watch is None:
                 read_stops(held, trade)
             if not held.trigger:
-                held.trigger, held.guessed = trade.stop_loss, not trade.sl_orders
+                held.trigger, held.guessed = self._last_trigger(trade), not trade.sl_orders
             for row in trade.orders:
                 if row.ft_order_side == trade.entry_side:
                     self._learn_entry(held, trade, row)
+
+    def _last_trigger(self, trade: Trade) -> float:
+        """Return where the stop of a trade stood that this process has not seen yet.
+
+        Of an entry that waits Freqtrade has the strategy's stop on record, not the planned one.
+        """
+        if trade.has_open_position or trade.sl_orders:
+            return trade.stop_loss
+        record = trade.get_custom_data(STOP_RECORD) or {}
+        return float(record.get("price") or 0.0) or self._stop_of_stranger(
+            trade.pair, trade.open_rate, trade.leverage or 1.0, is_short=trade.is_short
+        )
 
     def _learn_entry(self, held: Held, trade: Trade, row: Order) -> None:
         intent = held.intent_of(row.order_id)
@@ -219,14 +240,18 @@ class Bookkeeping:
         with held.lock:
             if open_trade(held.pair) is not None:
                 return  # remote control has made one since this loop looked
-            if position is not None and held.stranger is None and _is_orphan(held):
-                return  # its cover stays until `Positions` is certain of it
+            if held.stranger is None and _is_orphan(held):
+                seen = position is not None or monotonic() - held.changed < MISSING_LAG_S
+                if seen:  # its cover stays until `Positions` is certain of it
+                    held.orphan = True
+                    return
+            held.orphan = False
             held.base, held.fills, held.claimed, held.flat = 0.0, [], frozenset(), False
             held.dropped.clear()
             self._untrailed.pop(held.pair, None)
             if self._watch is None:
                 read_stops(held, None)
-            if held.need is None:
+            if held.need is None and held.stranger is None:
                 held.trigger = 0.0
 
     def _compare(self, trades: dict[str, Trade]) -> bool:
@@ -293,9 +318,10 @@ class Bookkeeping:
             release(trade, order_id)
         held.dropped.clear()
         on_record = {order.order_id for order in trade.open_sl_orders}
-        if held.cover and trade.has_open_position and held.cover.order_id not in on_record:
-            claim_stop(trade, held.cover.order_id)
-            adopt(trade, held.cover)
+        cover = _cover_of(held, trade)
+        if cover is not None and cover.order_id not in on_record:
+            claim_stop(trade, cover.order_id)
+            adopt(trade, cover)
         held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
         self._record(held, trade)
 
@@ -348,6 +374,13 @@ def _apart(pair: str) -> Iterator[None]:
     except Exception:
         Trade.rollback()
         logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))
+
+
+def _cover_of(held: Held, trade: Trade) -> Stop | None:
+    """Return the stop that stands for a trade; one of a turned position is no trade's."""
+    if held.flat or not trade.has_open_position or held.is_short != trade.is_short:
+        return None
+    return held.cover
 
 
 def _is_orphan(held: Held) -> bool:

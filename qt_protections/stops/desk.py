@@ -86,7 +86,7 @@ class StopDesk:
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
             if order is not None and fate(order) is Fate.TRIGGERED:
-                return self._executed(pair, order)
+                return self._executed(held, order)
         except LineError as error:
             logger.warning("Could not ask after stop %s of %s: %s", order_id, pair, error)
             return _last_known(held, order_id, error)
@@ -144,17 +144,26 @@ class StopDesk:
         except LineError as error:
             raise TemporaryError(f"orders of {pair}: {error}") from error
         found = self._fetch_orders(pair, since, params)
+        held = self._keeper.book.of(pair)
         return [
-            as_booked(stops[order["id"]], order) if order["id"] in stops else order
+            _booked(held, stops[order["id"]], order) if order["id"] in stops else order
             for order in found
         ]
 
-    def _executed(self, pair: str, stop: CcxtOrder) -> CcxtOrder:
+    def _executed(self, held: Held, stop: CcxtOrder) -> CcxtOrder:
         """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""
         child = child_id(stop)
-        order = self._keeper.line.find_order(pair, order_id=child) if child else None
+        order = self._keeper.line.find_order(held.pair, order_id=child) if child else None
         # A trigger alone is no fill.
-        return {**stop, "status": "open"} if order is None else as_booked(stop, order)
+        return {**stop, "status": "open"} if order is None else _booked(held, stop, order)
+
+
+def _booked(held: Held, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:
+    """Return what a stop became, as the book took it in: a part may have been a stranger's."""
+    known = held.past.get(str(stop["id"]))
+    if known is not None and known.get("status_stop") == "triggered":
+        return known
+    return as_booked(stop, held.own_part(child))
 
 
 def _last_known(held: Held, order_id: str, failure: LineError | None) -> CcxtOrder:

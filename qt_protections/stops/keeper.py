@@ -184,8 +184,9 @@ class Keeper:
             order = self.line.find_order(held.pair, order_id=child) if child else None
             if order is None or order["status"] == "open":
                 return
+            order = held.own_part(order)
             held.drop(order_id, order)
-            if held.book_fill(stop, order) and held.position_need is None:
+            if held.book_fill(stop, order) and held.own_need is None:
                 self.call_off(held)  # the trade ends with its position
             self.mend(held)
 
@@ -323,7 +324,15 @@ class Keeper:
         except Unplaced as refusal:
             held.steps = list(refusal.steps)
             if self._suffices(held):
-                logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
+                if held.stranger is None and not held.orphan:
+                    logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
+                else:
+                    logger.error(  # noqa: TRY400  the reason is in the text
+                        "[ALERT] %s, a position without a trade, takes no stop: %s. It is left "
+                        "open.",
+                        symbol_of(held.pair),
+                        refusal,
+                    )
                 return True
             if refusal.unanswered:
                 logger.error(  # noqa: TRY400  the reason is in the text
@@ -337,8 +346,8 @@ class Keeper:
         return True
 
     def _suffices(self, held: Held) -> bool:
-        """Whether what filled is covered; entries that could add to it are called off."""
-        need = held.position_need
+        """Whether what filled of ours is covered; entries that could add to it are called off."""
+        need = held.own_need
         if need is not None and not covered(need, held.standing):
             return False
         self.call_off(held)
@@ -346,15 +355,8 @@ class Keeper:
 
     def _emergency_close(self, held: Held, why: str) -> None:
         """Close at market at once; but nobody else's position."""
-        need = held.position_need
+        need = held.own_need
         if need is None:
-            return
-        if not held.owned:
-            logger.error(
-                "[ALERT] %s, a position without a trade, takes no stop: %s. It is left open.",
-                symbol_of(held.pair),
-                why,
-            )
             return
         logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
         self.call_off(held)

@@ -96,6 +96,8 @@ class Positions:
         finally:
             for held in kept:
                 held.stranger = None
+        # With the trades that were recovered meanwhile.
+        trades = {trade.pair: trade for trade in Trade.get_open_trades()}
         self._compare_all(positions, trades, at_start=True)
         for held in self._keeper.book:
             self._keeper.mend(held)
@@ -196,6 +198,8 @@ class Positions:
                 position.amount,
             )
         held.stranger = position
+        if any(intent.entry.is_short != position.is_short for intent in held.intents):
+            self._keeper.call_off(held)  # a stop stands for one side only
         if held.base and not held.flat:
             return  # a part of it is a trade's, and stands where that one's stop stands
         if held.is_short != position.is_short or not held.trigger:

@@ -60,18 +60,17 @@ class Stop:
         return Standing(self.order_id, self.amount, self.trigger)
 
 
-def covers(order: CcxtOrder) -> float:
-    """Return what a live conditional order covers, whoever placed it; base currency.
+def guard_of(pair: str, order: CcxtOrder) -> Stop | None:
+    """Return a live conditional order as a stop, whoever placed it; None if it guards nothing.
 
-    With `closePosition` that is all there is. What takes profit, trails from a price that may never
-    come, or could open a position covers nothing.
+    What takes profit, trails from a price that may never come, or could open a position does not.
+    With `closePosition` it covers all there is.
     """
     info: dict[str, Any] = order.get("info") or {}
+    closes_all = str(info.get("closePosition")).lower() == "true"
     if info.get("orderType") not in ("STOP_MARKET", "STOP"):
-        return 0.0
-    if str(info.get("closePosition")).lower() == "true":
-        return inf
-    return float(order.get("amount") or 0.0) if order.get("reduceOnly") else 0.0
+        return None
+    return Stop.of(pair, order, inf) if closes_all or order.get("reduceOnly") else None
 
 
 def fate(order: CcxtOrder) -> Fate:

@@ -15,7 +15,7 @@ from qt_protections.stops.keeper import NEVER_ARRIVES_S, Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
 from qt_protections.stops.order_events import OrderEvent
-from qt_protections.stops.stop import Stop, covers
+from qt_protections.stops.stop import Stop, guard_of
 
 logger = logging.getLogger(__name__)
 
@@ -124,8 +124,8 @@ class Watch:
             for order in live.values():
                 self._take_up(held, order)
             others = [order for name, order in live.items() if held.stop_of(name) is None]
-            for side, is_short in (("sell", False), ("buy", True)):
-                held.others[is_short] = sum(covers(o) for o in others if o["side"] == side)
+            guards = [guard_of(held.pair, order) for order in others]
+            held.others = [guard for guard in guards if guard is not None]
             for stop in [*held.stops, *held.trails]:
                 if stop.order_id not in live:
                     self._missing(held, stop)

@@ -300,6 +300,30 @@ def test_a_partial_exit_that_was_never_put_on_record_is_booked(
     assert naked_max(rig) == 0
 
 
+@pytest.mark.parametrize("part", [0.5, 1.0], ids=["a part", "all"])
+def test_an_exit_that_was_booked_and_not_counted_is_counted(
+    rig: Rig, same: dict[str, Any], monkeypatch: pytest.MonkeyPatch, part: float
+) -> None:
+    """Freqtrade writes an order's fill down, then counts it, and was killed in between."""
+    first = rig.bot(**same)
+    trade = force_entry(first, BTC)
+    assert trade is not None
+    amount = float(first.exchange.amount_to_precision(BTC, trade.amount * part))
+    with monkeypatch.context() as patch:
+        patch.setattr(Trade, "update_trade", Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            RPC(first)._rpc_force_exit(str(trade.id), amount=amount if part < 1 else None)
+    kill(rig, first)
+    rig.bot(**same).process()
+    (trade,) = Trade.get_trades().all()
+    left = rig.position("BTCUSDT")
+    assert trade.is_open is (part < 1)
+    assert trade.amount == pytest.approx(left or amount)
+    assert trade.close_profit_abs is not None
+    assert len(rig.live_stops("BTCUSDT")) == (1 if left else 0)
+    assert naked_max(rig) == 0
+
+
 def rest_beside_a_trailed_position(rig: Rig, bot: FreqtradeBot) -> None:
     """Hold BTC under a trailing stop that is about to fire, with a second entry waiting below."""
     force_entry(bot, BTC)

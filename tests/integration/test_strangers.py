@@ -7,8 +7,8 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.errors import VenueError
-from tests.integration.hands import cancel_by_hand, guarding, kill, trade_by_hand
-from tests.integration.rig import BTC, Rig, force_entry, naked_max
+from tests.integration.hands import by_hand, cancel_by_hand, guarding, kill, trade_by_hand
+from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
 
 
 @pytest.mark.parametrize("amount", [0.02, -0.02], ids=["long", "short"])
@@ -121,6 +121,128 @@ def test_a_stranger_without_a_stop_is_left_open(
     assert "takes no stop" in caplog.text
     assert "EMERGENCY CLOSE" not in caplog.text
     assert rig.position("BTCUSDT") == 0.02
+
+
+def waiting_entry(rig: Rig, **qt: Any) -> Any:
+    """Start a bot whose limit entry waits 1 % below the market."""
+    bot = rig.bot(**qt)
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    assert force_entry(bot, BTC) is not None
+    return bot
+
+
+def test_a_stranger_beside_a_waiting_entry_is_covered_with_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop covers what may still fill as well."""
+    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    bot = waiting_entry(rig)
+    trade_by_hand(rig, "BTCUSDT", 0.05)
+    for _ in range(3):
+        bot.process()
+    (order,) = rig.venue.desk.open_orders("BTCUSDT")
+    covered = max(float(stop.request.quantity or 0) for stop in rig.live_stops("BTCUSDT"))
+    assert covered == pytest.approx(0.05 + float(order.request.quantity))
+
+
+def test_an_entry_that_waits_on_the_other_side_of_a_stranger_is_called_off(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One stop cannot stand for both sides; it stays where the position is."""
+    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    bot = waiting_entry(rig)
+    trade_by_hand(rig, "BTCUSDT", -0.05)
+    for _ in range(3):
+        bot.process()
+    assert rig.venue.desk.open_orders("BTCUSDT") == []
+    (stop,) = rig.live_stops("BTCUSDT")
+    assert (stop.request.side, float(stop.request.quantity or 0)) == ("BUY", 0.05)
+    for _ in range(3):
+        bot.process()
+    assert rig.live_stops("BTCUSDT") == [stop]
+    assert Trade.get_open_trades() == []
+
+
+def test_a_stop_for_a_stranger_as_well_that_is_refused_closes_nothing(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trade's own part is covered by the stop it has."""
+    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.placing.pause_s", lambda purpose, tries: None)
+    bot = rig.bot()
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    bot.process()
+    trade_by_hand(rig, "BTCUSDT", 0.05)
+    rig.venue.refuse_stops.extend([VenueError(-4005)] * 20)
+    for _ in range(4):
+        bot.process()
+    assert "takes no stop" in caplog.text
+    assert "EMERGENCY CLOSE" not in caplog.text
+    assert rig.position("BTCUSDT") == pytest.approx(trade.amount + 0.05)
+
+
+def test_a_stop_that_closes_a_stranger_too_is_booked_as_far_as_it_is_the_trades(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rest is somebody else's loss."""
+    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    bot = rig.bot()
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    amount, stop = trade.amount, trade.stop_loss
+    bot.process()
+    trade_by_hand(rig, "BTCUSDT", 0.05)
+    for _ in range(3):
+        bot.process()
+    rig.move("BTCUSDT", stop * 0.999 / float(rig.venue.tape.last("BTCUSDT")))
+    until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
+    for _ in range(2):
+        bot.process()
+    assert not trade.is_open
+    assert trade.amount == pytest.approx(amount)
+    assert trade.close_profit_abs == pytest.approx(
+        (trade.close_rate - trade.open_rate) * amount, rel=0.2
+    )
+
+
+def test_a_position_under_a_far_stop_counts_at_that_one(rig: Rig) -> None:
+    """It may lose what its own stop allows, not what one of ours would."""
+    trade_by_hand(rig, "ETHUSDT", 1.0)
+    entry = float(rig.venue.account.position("ETHUSDT").entry_price)
+    by_hand(
+        rig, "POST", "algoOrder", algoType="CONDITIONAL", symbol="ETHUSDT", side="SELL",
+        type="STOP_MARKET", quantity=1.0, reduceOnly="true", triggerPrice=round(entry * 0.7, 2),
+    )  # fmt: skip
+    bot = rig.bot()
+    assert len(rig.live_stops("ETHUSDT")) == 1
+    for _ in range(3):
+        (exposure,) = bot.strategy._qt_post.account.exposures()  # type: ignore[attr-defined]
+        assert exposure.stop == pytest.approx(entry * 0.7, rel=1e-4)
+        bot.process()
+
+
+@pytest.mark.parametrize("placement", ["before_entry", "on_fill"])
+def test_an_entry_that_waits_keeps_its_risk_over_a_restart(
+    rig: Rig, same: dict[str, Any], placement: str
+) -> None:
+    """Freqtrade's record has the strategy's stop, not the planned one."""
+    config = {
+        **same,
+        "qt": {"stop_source": "fixed", "stop_fixed": 0.5, "stop_placement": placement},
+    }
+    first = waiting_entry(rig, **config)
+    first.process()
+    risk = first.strategy._qt_post.account.open_risk()
+    kill(rig, first)
+    bot = rig.bot(**config)
+    assert bot.strategy._qt_post.account.open_risk() == pytest.approx(risk, rel=0.01)  # type: ignore[attr-defined]
+    rig.move("BTCUSDT", 0.989)
+    until(lambda: rig.report() and rig.position("BTCUSDT") > 0)
+    for _ in range(2):
+        bot.process()
+    assert bot.strategy._qt_post.account.open_risk() == pytest.approx(risk, rel=0.05)  # type: ignore[attr-defined]
 
 
 def test_a_deleted_trade_leaves_its_position_covered(
