@@ -150,8 +150,9 @@ class BinanceLine:
         return self._ask(lambda api: _last_price(api, pair))
 
     def ping(self) -> None:
-        """Ask for nothing; one request of weight 1."""
-        self._ask(lambda api: api.fapiPublicGetPing())
+        """Ask for nothing; one request of weight 1, as long as there is plenty."""
+        if not self._connection.is_nearly_shut():
+            self._ask(lambda api: api.fapiPublicGetPing())
 
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices."""

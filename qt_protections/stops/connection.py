@@ -31,8 +31,12 @@ _OPTIONS = {
     # Without it ccxt refuses to ask for the open orders of all pairs; one request a loop is meant.
     "warnOnFetchOpenOrdersWithoutSymbol": False,
 }
-#: Seconds of silence after "too many requests"; an address that goes on is banned for minutes.
+#: Seconds of silence after "too many requests" that names none; an address that goes on is banned
+#: for minutes.
 _HUSH_S = 1.0
+#: Of the request weight an address has in a minute on Binance USD-M futures, the share from which
+#: on the rest is left to what protects.
+_USED_WEIGHT, _WEIGHT_PER_MINUTE, _RESERVED_FROM = "X-MBX-USED-WEIGHT-1M", 2400, 0.8
 _TOO_MANY_REQUESTS = -1003
 _BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 _SESSION_SETTINGS = ("headers", "auth", "proxies", "cert", "verify", "trust_env")
@@ -80,8 +84,14 @@ class Connection:
         if failure.code != _TOO_MANY_REQUESTS:
             return
         banned = _BANNED_UNTIL.search(str(failure))
-        until = int(banned[1]) / 1000 if banned is not None else time.time() + _HUSH_S
+        wait_s = failure.retry_after_s or _HUSH_S
+        until = int(banned[1]) / 1000 if banned is not None else time.time() + wait_s
         self._shut_until = max(self._shut_until, until)
+
+    def is_nearly_shut(self) -> bool:
+        """Whether most of the minute's request weight was used, by the last answer that told."""
+        used = (self._own.last_response_headers or {}).get(_USED_WEIGHT, "0")
+        return int(used) > _WEIGHT_PER_MINUTE * _RESERVED_FROM
 
 
 def _session_like(session: requests.Session) -> requests.Session:

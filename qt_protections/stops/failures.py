@@ -71,7 +71,9 @@ def _of_answer(response: requests.Response) -> LineError:
     text = _TEXT.search(body)
     said = text[1] if text is not None else f"HTTP {status} {response.reason}"
     outcome = _by_code(code) or _by_status(status, body)
-    return LineError(said if code is None else f"{code}: {said}", outcome, code)
+    wait = response.headers.get("Retry-After", "")
+    retry_after_s = float(wait) if wait.isdigit() else None
+    return LineError(said if code is None else f"{code}: {said}", outcome, code, retry_after_s)
 
 
 def _of_no_answer(failure: ccxt.BaseError, source: OSError) -> LineError:

@@ -15,12 +15,20 @@ class LineError(Exception):
     Attributes:
         outcome: Whether it can have been executed all the same.
         code: The exchange's own number, for example -2021; None when it gave none.
+        retry_after_s: Seconds it wants nothing sent; None when it does not say.
     """
 
-    def __init__(self, text: str, outcome: Outcome, code: int | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        outcome: Outcome,
+        code: int | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(text)
         self.outcome = outcome
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)

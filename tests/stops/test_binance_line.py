@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
+from qt_protections.rehearsal.errors import VenueError
 from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.connection import RECV_WINDOW_MS
 from qt_protections.stops.line import CloseOrder, LineError, Outcome, StopOrder, TrailingOrder
@@ -295,6 +296,31 @@ def test_a_position_in_a_market_that_is_not_listed_is_told_once(
     assert [list(line.positions()) for _ in range(4)] == [[BTC]] * 4
     assert loads == [True, True]
     assert caplog.text.count("[ALERT] ETHUSDT is held on the exchange, which lists no such") == 1
+
+
+def test_too_many_requests_are_followed_by_as_much_silence_as_is_asked_for(
+    scene: Scene, line: BinanceLine
+) -> None:
+    """Each request before that is over counts toward a ban, which takes minutes."""
+    scene.venue.before.append(VenueError(-1003, "Too many requests.", 429, retry_after_s=17))
+    with pytest.raises(LineError, match="-1003"):
+        stop(line)
+    assert 15 < line.shut_s() <= 17
+    before = scene.requests()
+    with pytest.raises(LineError, match="nothing is sent for"):
+        line.positions()
+    assert scene.requests() == before
+
+
+@pytest.mark.parametrize(("used", "sent"), [(1900, 1), (1950, 0)])
+def test_pings_leave_the_last_of_a_minutes_weight_alone(
+    scene: Scene, line: BinanceLine, used: int, sent: int
+) -> None:
+    """It is for what protects."""
+    line.price(BTC)
+    line._connection._own.last_response_headers["X-MBX-USED-WEIGHT-1M"] = str(used)
+    line.ping()
+    assert scene.requests().get("GET /fapi/v1/ping", 0) == sent
 
 
 def test_threads_share_the_line(line: BinanceLine) -> None:
