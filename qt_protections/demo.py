@@ -26,6 +26,8 @@ _PYTHON = [sys.executable, "-W", "ignore::Warning:urllib3", "-m"]
 
 #: A market made by chance may take longer to show everything: up to this many times as long.
 PATIENCE = 3
+#: Four entries would use up the usual open risk, and hide the limit of entries on one symbol.
+_ROOM = {"qt": {"max_open_risk": 6.0}}
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -105,7 +107,7 @@ def _exchange_command(arguments: argparse.Namespace, port: int) -> list[str]:
 def _bot_command(out: Path, port: int) -> list[str]:
     overlay = out / OVERLAY
     database = {"db_url": f"sqlite:///{(out / 'trades.sqlite').resolve()}"}
-    overlay.write_text(json.dumps({**config_overlay(port), **database}, indent=2))
+    overlay.write_text(json.dumps({**config_overlay(port), **database, **_ROOM}, indent=2))
     return [
         *_PYTHON,
         "freqtrade",
