@@ -215,3 +215,5 @@ def test_the_limit_holds_over_every_interleaving(limit: int, steps: list[tuple[s
             account.enter(kind, pair)
         else:
             account.happen(kind, pair)
+        counted = {each: account.gates.entries_held(each) for each in PAIRS}
+        assert counted == {each: account.held(base_of(each)) for each in PAIRS}, (kind, pair)

@@ -17,9 +17,6 @@ from qt_protections.stops.stop import Stop
 
 logger = logging.getLogger(__name__)
 
-#: Amounts closer than this ratio are one and the same.
-_SAME = 1e-9
-
 
 def adopt(trade: Trade, stop: Stop) -> None:
     """Make the live stop the trade's own, so that Freqtrade manages it from here.
@@ -76,7 +73,7 @@ def catch_up(trade: Trade) -> None:
     exits = [order for order in over if order.ft_order_side != trade.entry_side]
     entered = total(*(order.safe_amount_after_fee for order in over if order not in exits))
     left = rest(entered, *(order.safe_amount_after_fee for order in exits))
-    if isclose(left, trade.amount, rel_tol=_SAME) or not entered:
+    if isclose(left, trade.amount) or not entered:
         return
     logger.warning("[OK] %s had not counted all of its orders.", trade)
     if left:

@@ -256,6 +256,12 @@ class Rig:
         return float(self.venue.account.position(symbol).amount)
 
 
+def enter_by_limit(bot: FreqtradeBot, ratio: float) -> None:
+    """Let a bot's entries wait at this ratio of the price from now on."""
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * ratio  # type: ignore[method-assign]
+
+
 def force_entry(bot: FreqtradeBot, pair: str, side: str = "long") -> Trade | None:
     """Enter as `/forcelong` and `/forceshort` do."""
     return RPC(bot)._rpc_force_entry(pair, None, order_side=SignalDirection(side))

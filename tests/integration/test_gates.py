@@ -18,7 +18,7 @@ from freqtrade.rpc.rpc import RPC, RPCException
 from qt_protections.errors import EntryRefused, GuardNotInstalled
 from qt_protections.planner import Wish
 from qt_protections.rules.verdict import DenyCode
-from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
+from tests.integration.rig import BTC, ETH, ZEN, Rig, enter_by_limit, force_entry, naked_max
 
 
 def test_shorts_are_refused_in_an_uptrend_but_for_the_exception(rig: Rig) -> None:
@@ -200,8 +200,7 @@ def test_what_a_waiting_entry_has_filled_counts_as_what_it_has_not(rig: Rig) -> 
     """Freqtrade adds the fills of an order to its trade when the order is over, and not before."""
     bot = rig.bot()
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.999  # type: ignore[method-assign]
+    enter_by_limit(bot, 0.999)
     trade = force_entry(bot, BTC)
     assert trade is not None
     (order,) = trade.orders

@@ -13,7 +13,7 @@ from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.line import LineError
 from tests.integration.hands import Killed, guarding, keeper, kill, unlock
-from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
+from tests.integration.rig import BTC, Rig, enter_by_limit, force_entry, naked_max, until
 
 
 def die_at_order(
@@ -77,8 +77,7 @@ def test_an_entry_that_was_never_put_on_record_is_a_trade(rig: Rig, same: dict[s
 def test_an_entry_that_rests_without_a_record_is_cancelled(rig: Rig, same: dict[str, Any]) -> None:
     """Its stop goes with it."""
     first = rig.bot(**same)
-    first.strategy.order_types["entry"] = "limit"
-    first.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    enter_by_limit(first, 0.99)
     die_at_entry(rig, first, sent=True)
     assert len(rig.venue.desk.open_orders()) == 1
     rig.bot(**same)
@@ -92,8 +91,7 @@ def test_an_entry_that_fills_while_it_is_cancelled_keeps_its_stop(
 ) -> None:
     """Positions are looked at after that, or its stop would be one that protects nothing."""
     first = rig.bot(**same)
-    first.strategy.order_types["entry"] = "limit"
-    first.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    enter_by_limit(first, 0.99)
     die_at_entry(rig, first, sent=True)
     cancel_order = BinanceLine.cancel_order
 
@@ -182,8 +180,7 @@ def test_the_only_stop_is_kept_when_a_second_entry_filled_meanwhile(
     """Freqtrade cancels every stop it knows of when it books the fill, before the guard looks."""
     first = rig.bot(**same)
     force_entry(first, BTC)
-    first.strategy.order_types["entry"] = "limit"
-    first.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
+    enter_by_limit(first, 0.9985)
     force_entry(first, BTC)
     kill(rig, first)
     rig.move("BTCUSDT", 0.985)
@@ -328,8 +325,7 @@ def rest_beside_a_trailed_position(rig: Rig, bot: FreqtradeBot) -> None:
     """Hold BTC under a trailing stop that is about to fire, with a second entry waiting below."""
     force_entry(bot, BTC)
     bot.process()
-    bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
+    enter_by_limit(bot, 0.9985)
     force_entry(bot, BTC)
     bot.process()
     rig.move("BTCUSDT", 1.02)

@@ -8,7 +8,15 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
 from qt_protections.rehearsal.errors import VenueError
-from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
+from tests.integration.rig import (
+    BTC,
+    Rig,
+    enter_by_limit,
+    force_entry,
+    held_market,
+    naked_max,
+    until,
+)
 
 NO_STREAM = """
 [[fault]]
@@ -30,8 +38,7 @@ def heard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
 def waiting_entry(rig: Rig, placement: str, better: float = 0.01) -> tuple[FreqtradeBot, Trade]:
     """Return a bot whose limit entry rests, by a ratio, below the market."""
     bot = rig.bot(qt={"trail_callback": None, "stop_placement": placement})
-    bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * (1 - better)  # type: ignore[method-assign]
+    enter_by_limit(bot, 1 - better)
     trade = force_entry(bot, BTC)
     assert trade is not None
     assert trade.has_open_orders
@@ -150,8 +157,7 @@ def test_an_entry_that_outlives_its_trade(rig: Rig) -> None:
     bot = rig.bot(qt={"trail_callback": 1.5})
     trade = force_entry(bot, BTC)
     assert trade is not None
-    bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
+    enter_by_limit(bot, 0.9985)
     force_entry(bot, BTC)
     rig.venue.desk.cancel = _refuse  # type: ignore[method-assign]
     for ratio in (1.03, 0.98):

@@ -11,7 +11,7 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.stops.sentinel import Sentinel
-from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
+from tests.integration.rig import BTC, ETH, Rig, enter_by_limit, force_entry, naked_max, until
 
 LOST = VenueError(-1007, "Timeout waiting for response from backend server.")
 
@@ -237,8 +237,7 @@ def test_a_stop_above_a_waiting_entry(
     if not heard:
         monkeypatch.setattr(Sentinel, "start", lambda self: None)
     bot, trade = entered(rig, "GuardedFollowing")
-    bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
+    enter_by_limit(bot, 0.9985)
     force_entry(bot, BTC)
     rig.move("BTCUSDT", 1.01)
     bot.strategy.wanted = -0.15

@@ -14,7 +14,16 @@ from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoType
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.journal import Event, EventKind
 from tests.integration.hands import unlock
-from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, record, until
+from tests.integration.rig import (
+    BTC,
+    ETH,
+    Rig,
+    enter_by_limit,
+    force_entry,
+    naked_max,
+    record,
+    until,
+)
 
 TRAILED = "trailing_stop_on_exchange"
 
@@ -53,8 +62,7 @@ def earned(rig: Rig) -> float:
 
 def let_a_second_entry_wait(bot: FreqtradeBot) -> None:
     """Send one to the book, 0.15 % below the market."""
-    bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.9985  # type: ignore[method-assign]
+    enter_by_limit(bot, 0.9985)
     force_entry(bot, BTC)
 
 

@@ -8,7 +8,7 @@ from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.verdict import DenyCode
 from tests.integration.hands import refusals
-from tests.integration.rig import BTC, ZEN, Rig, force_entry, naked_max
+from tests.integration.rig import BTC, ZEN, Rig, enter_by_limit, force_entry, naked_max
 
 
 @pytest.mark.parametrize(("pair", "side"), [(BTC, "long"), (ZEN, "short")])
@@ -123,8 +123,7 @@ def test_an_entry_whose_answer_is_lost_is_a_normal_trade(rig: Rig, filled: bool)
     """It is found by its client id and never sent twice, whether it filled or rests."""
     bot = rig.bot(max_open_trades=1)
     if not filled:
-        bot.strategy.order_types["entry"] = "limit"
-        bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+        enter_by_limit(bot, 0.99)
     rig.venue.lose_answers = 1
     trade = force_entry(bot, BTC)
     assert trade is not None

@@ -8,7 +8,7 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.errors import VenueError
 from tests.integration.hands import by_hand, cancel_by_hand, guarding, kill, trade_by_hand
-from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
+from tests.integration.rig import BTC, Rig, enter_by_limit, force_entry, naked_max, until
 
 
 @pytest.mark.parametrize("amount", [0.02, -0.02], ids=["long", "short"])
@@ -126,8 +126,7 @@ def test_a_stranger_without_a_stop_is_left_open(
 def waiting_entry(rig: Rig, **qt: Any) -> Any:
     """Start a bot whose limit entry waits 1 % below the market."""
     bot = rig.bot(**qt)
-    bot.strategy.order_types["entry"] = "limit"
-    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
+    enter_by_limit(bot, 0.99)
     assert force_entry(bot, BTC) is not None
     return bot
 

@@ -59,7 +59,12 @@ def test_connections_are_open_before_they_are_needed(rig: Rig) -> None:
     bot = rig.bot()
     session = keeper(bot).line._connection._own.session
     pools: Any = session.get_adapter("https://").poolmanager.pools
-    until(lambda: sum(pools[key].num_connections for key in pools.keys()) >= len(_OPEN_LINES))  # noqa: SIM118
+
+    def opened() -> int:
+        return sum(pools[key].num_connections for key in pools.keys())  # noqa: SIM118
+
+    until(lambda: opened() >= len(_OPEN_LINES))
+    assert opened() >= len(_OPEN_LINES)
 
 
 @WAYS
