@@ -1,7 +1,9 @@
 """The line to Binance USD-M futures, live: everything the guard knows how to use."""
 
 import logging
+import time
 from collections.abc import Callable
+from math import inf
 from typing import Any, ClassVar, TypeVar
 
 import ccxt
@@ -16,6 +18,8 @@ from qt_protections.stops.line import (
     CloseOrder,
     LineError,
     Position,
+    Quote,
+    Road,
     StopOrder,
     TrailingOrder,
 )
@@ -32,6 +36,7 @@ _ALL_PAIRS = {"type": "swap", "subType": "linear"}
 #: Amounts are cut to whole lots, and a sum of lots may lack its last binary digit: that must not
 #: leave a lot uncovered. Too much is harmless, reduce-only takes no more than there is.
 _HAIR = 1 + 1e-9
+_LONGEST_SEARCH_MS = 6 * 86_400_000
 
 
 class BinanceLine:
@@ -85,9 +90,18 @@ class BinanceLine:
         """Return the live conditional orders; one request of weight 40, for a pair of 1."""
         return self._open(pair, _CONDITIONAL)
 
-    def open_orders(self) -> list[CcxtOrder]:
-        """Return the open orders of the book; one request of weight 40."""
-        return self._open(None, {})
+    def open_orders(self, pair: str | None = None) -> list[CcxtOrder]:
+        """Return the open orders of the book; one request of weight 40, for a pair of 1."""
+        return self._open(pair, {})
+
+    def orders_since(self, pair: str, since_ms: int) -> list[CcxtOrder]:
+        """Return a pair's orders since then; one request of weight 5, at most 1,000 orders.
+
+        Binance answers for seven days at most (`GET /fapi/v1/allOrders`).
+        """
+        since_ms = max(since_ms, int(time.time() * 1000) - _LONGEST_SEARCH_MS)
+        found = self._ask(lambda api: api.fetch_orders(pair, since=since_ms, limit=1000))
+        return [self._in_base(order) for order in found]
 
     def find_stop(
         self, pair: str, *, order_id: str | None = None, client_id: str | None = None
@@ -115,6 +129,13 @@ class BinanceLine:
         )
         return {position.pair: position for position in found}
 
+    def account_positions(self) -> set[str]:
+        """Return the pairs with a position; one request of weight 5 (`GET /fapi/v3/account`)."""
+        rows = self._ask(lambda api: api.fapiPrivateV3GetAccount()["positions"])
+        pairs = self._exchange._api.markets_by_id
+        held = [row["symbol"] for row in rows if float(row["positionAmt"])]
+        return {m["symbol"] for name in held for m in pairs.get(name, []) if m["swap"]}
+
     def _meet(self, symbols: set[str]) -> None:
         """Load the markets anew for what Freqtrade has not heard of: it does so once an hour."""
         source = self._exchange._api
@@ -132,12 +153,12 @@ class BinanceLine:
                 symbol,
             )
 
-    def spreads(self) -> dict[str, float]:
-        """Return the spreads of all contracts; one request of weight 5."""
+    def quotes(self) -> dict[str, Quote]:
+        """Return the best prices of all contracts; one request of weight 5."""
         rows = self._ask(lambda api: api.fapiPublicGetTickerBookTicker())
         pairs = self._exchange._api.markets_by_id
         return {
-            market["symbol"]: float(row["askPrice"]) / bid - 1
+            market["symbol"]: Quote(bid, float(row["askPrice"]))
             for row in rows
             for market in pairs.get(row["symbol"], [])
             if market["swap"] and (bid := float(row["bidPrice"])) > 0
@@ -158,9 +179,24 @@ class BinanceLine:
         """Return the step of a pair's prices."""
         return self._exchange.get_precision_price(pair)
 
-    def shut_s(self) -> float:
-        """Return for how many seconds the exchange takes nothing from this address."""
+    def shut_s(self, road: Road) -> float:
+        """Return for how many seconds a service takes nothing from this address."""
         return self._connection.shut_s()
+
+    @property
+    def arrives_within_s(self) -> float:
+        """Seconds after which a request that was sent can be executed no more."""
+        return 11.0
+
+    @property
+    def clock_skew_s(self) -> float:
+        """Seconds this machine's clock is ahead of the exchange's."""
+        return 0.0
+
+    def largest(self, pair: str) -> float:
+        """Return the contract's `MARKET_LOT_SIZE`; Binance refuses what is larger with -4005."""
+        most = self._exchange.markets[pair]["limits"].get("market", {}).get("max")
+        return self._exchange._contracts_to_amount(pair, most) if most else inf
 
     def _reduce(
         self,
@@ -232,7 +268,7 @@ class BinanceLine:
         return dict(self._exchange._order_contracts_to_amount(order))
 
     def _ask(self, request: Callable[[ccxt.Exchange], T]) -> T:
-        if (shut_s := self.shut_s()) > 0:
+        if (shut_s := self._connection.shut_s()) > 0:
             text = f"too many requests: nothing is sent for {shut_s:.1f} s"
             raise LineError(text, Outcome.NOT_EXECUTED)
         try:

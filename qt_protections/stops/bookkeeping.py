@@ -283,7 +283,7 @@ class Bookkeeping:
     def _read_spreads(self) -> None:
         """Note how wide the order books are; while that cannot be read, the last ones count."""
         try:
-            self._spreads = self._keeper.line.spreads()
+            self._spreads = {p: q.spread for p, q in self._keeper.line.quotes().items()}
         except Exception as error:
             # The stops are looked after all the same.
             logger.warning("Could not read the spreads: %r", error)

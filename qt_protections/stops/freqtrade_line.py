@@ -5,6 +5,7 @@ answer is settled no better than Freqtrade does by itself.
 """
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, ClassVar, Literal, TypeVar
 
 import ccxt
@@ -19,6 +20,8 @@ from qt_protections.stops.line import (
     CloseOrder,
     LineError,
     Position,
+    Quote,
+    Road,
     StopOrder,
     TrailingOrder,
 )
@@ -109,8 +112,12 @@ class FreqtradeLine:
         """Tell nothing: Freqtrade has no such list."""
         return []
 
-    def open_orders(self) -> list[CcxtOrder]:
+    def open_orders(self, pair: str | None = None) -> list[CcxtOrder]:
         """Tell nothing: Freqtrade has no such list."""
+        return []
+
+    def orders_since(self, pair: str, since_ms: int) -> list[CcxtOrder]:
+        """Tell nothing: Freqtrade's own loop searches the orders here."""
         return []
 
     def find_stop(
@@ -136,7 +143,11 @@ class FreqtradeLine:
         )
         return {position.pair: position for position in found}
 
-    def spreads(self) -> dict[str, float]:
+    def account_positions(self) -> set[str]:
+        """Return the pairs with a position, by the one list there is."""
+        return set(self.positions())
+
+    def quotes(self) -> dict[str, Quote]:
         """Return nothing: Freqtrade keeps no best prices of all pairs."""
         return {}
 
@@ -154,9 +165,24 @@ class FreqtradeLine:
     def ping(self) -> None:
         """Do nothing: the connections are Freqtrade's."""
 
-    def shut_s(self) -> float:
+    def shut_s(self, road: Road) -> float:
         """Return 0: Freqtrade waits by itself."""
         return 0.0
+
+    @property
+    def arrives_within_s(self) -> float:
+        """Infinity: a lost request is never found here, nor known to be over."""
+        return inf
+
+    @property
+    def clock_skew_s(self) -> float:
+        """Return 0: unknown."""
+        return 0.0
+
+    def largest(self, pair: str) -> float:
+        """Return the exchange's limit of an order at market."""
+        most = self._exchange.markets[pair]["limits"].get("market", {}).get("max")
+        return self._exchange._contracts_to_amount(pair, most) if most else inf
 
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices; None where prices have significant digits instead."""

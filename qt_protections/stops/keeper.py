@@ -29,11 +29,6 @@ from qt_protections.stops.stop import Fate, Stop, child_id, fate
 logger = logging.getLogger(__name__)
 
 
-#: Seconds after which an entry nobody knows of cannot be executed any more: ccxt lets the exchange
-#: take a request for 10 s after its time stamp (recvWindow).
-NEVER_ARRIVES_S = 11.0
-
-
 class Keeper:
     """Covers entries, repairs what vanished, moves stops, closes what cannot be covered."""
 
@@ -131,7 +126,7 @@ class Keeper:
             order = self.line.find_order(held.pair, order_id=intent.order_id)
         else:
             order = self.line.find_order(held.pair, client_id=intent.client_id)
-        if order is None and intent.age_s > NEVER_ARRIVES_S:
+        if order is None and intent.age_s > self.line.arrives_within_s:
             logger.info("The entry of %s was never executed.", symbol_of(held.pair))
             held.intents.remove(intent)
         return order

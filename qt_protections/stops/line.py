@@ -1,12 +1,21 @@
 """The guard's line to the exchange: what it can ask and send, and how that can fail."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from qt_protections.rules.refusals import Outcome
 
 #: An order as ccxt parses it, amounts in base currency.
 CcxtOrder = dict[str, Any]
+
+
+class Road(StrEnum):
+    """A service of the exchange. Each may fail while the others answer."""
+
+    STOPS = "conditional orders"
+    ORDERS = "orders"
+    ACCOUNT = "account and market data"
 
 
 class LineError(Exception):
@@ -40,6 +49,19 @@ class Position:
     amount: float
     entry_price: float
     leverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The best prices of a pair's order book, quote currency."""
+
+    bid: float
+    ask: float
+
+    @property
+    def spread(self) -> float:
+        """The ask over the bid, minus one."""
+        return self.ask / self.bid - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +145,16 @@ class Line(Protocol):
     ) -> CcxtOrder | None:
         """Return an order of the book in any state; None if the exchange says there is none."""
 
-    def open_orders(self) -> list[CcxtOrder]:
-        """Return every open order of the book, of all pairs, whoever placed it."""
+    def open_orders(self, pair: str | None = None) -> list[CcxtOrder]:
+        """Return every open order of the book, of one pair or of all, whoever placed it."""
+
+    def orders_since(self, pair: str, since_ms: int) -> list[CcxtOrder]:
+        """Return the orders of a pair's book that were sent since then, oldest first.
+
+        Args:
+            pair: Freqtrade's pair.
+            since_ms: Epoch milliseconds; of more than six days, the last six are searched.
+        """
 
     def cancel_order(self, pair: str, order_id: str) -> None:
         """Cancel an order of the book; one that is gone already is no error."""
@@ -132,8 +162,11 @@ class Line(Protocol):
     def positions(self) -> dict[str, Position]:
         """Return the account's open positions by pair."""
 
-    def spreads(self) -> dict[str, float]:
-        """Return by pair best ask over best bid, minus one; nothing where that is unknown."""
+    def account_positions(self) -> set[str]:
+        """Return the pairs with a position by another endpoint than `positions` asks."""
+
+    def quotes(self) -> dict[str, Quote]:
+        """Return the best prices by pair; nothing where they are not to be had at once."""
 
     def price(self, pair: str) -> float:
         """Return the latest price of the kind that triggers stops, last or mark."""
@@ -141,11 +174,22 @@ class Line(Protocol):
     def ping(self) -> None:
         """Ask for nothing, so that a connection is open when something is to be sent in haste."""
 
-    def shut_s(self) -> float:
-        """Return for how many seconds the exchange takes nothing from this address; 0 as a rule.
+    def shut_s(self, road: Road) -> float:
+        """Return for how many seconds a service takes nothing from this address; 0 as a rule.
 
-        What is asked meanwhile fails at once, with nothing sent.
+        What is asked of that service meanwhile fails at once, with nothing sent.
         """
+
+    @property
+    def arrives_within_s(self) -> float:
+        """Seconds after which a request that was sent can be executed no more."""
+
+    @property
+    def clock_skew_s(self) -> float:
+        """Seconds this machine's clock is ahead of the exchange's; 0 while that is unknown."""
+
+    def largest(self, pair: str) -> float:
+        """Return how much one order at market may be, base currency; infinity without a limit."""
 
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices; None where the exchange has another notion of it."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from time import monotonic
 
 from qt_protections.stops.book import Held
-from qt_protections.stops.keeper import NEVER_ARRIVES_S, Keeper
-from qt_protections.stops.line import CcxtOrder, LineError
+from qt_protections.stops.keeper import Keeper
+from qt_protections.stops.line import CcxtOrder, LineError, Road
 from qt_protections.stops.names import Role
 from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.stop import Stop, guard_of
@@ -33,7 +33,7 @@ class Watch:
     @property
     def shut(self) -> bool:
         """Whether the exchange takes nothing at present: asking would make it longer."""
-        return self._keeper.line.shut_s() > 0
+        return self._keeper.line.shut_s(Road.STOPS) > 0
 
     def ping(self) -> None:
         """Keep a connection to the exchange open, if it answers at all."""
@@ -109,7 +109,7 @@ class Watch:
         """
         with held.lock:
             for intent in [intent for intent in held.intents if intent.lost]:
-                if intent.age_s > NEVER_ARRIVES_S:
+                if intent.age_s > self._keeper.line.arrives_within_s:
                     self._keeper.find_entry(held, intent)
             for stop in [*held.stops, *held.trails]:
                 if stop.order_id in held.doubtful:

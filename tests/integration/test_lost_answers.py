@@ -11,6 +11,8 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC, RPCException
 
 from qt_protections.errors import EntryRefused
+from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.stops.line import Road
 from tests.integration.hands import keeper
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 
@@ -77,7 +79,7 @@ def test_the_answer_to_an_entry(
     open_rig: Callable[[str], Rig], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is never sent twice; one that happened is a trade, one that did not leaves nothing."""
-    monkeypatch.setattr("qt_protections.stops.keeper.NEVER_ARRIVES_S", 0.0)
+    monkeypatch.setattr(BinanceLine, "arrives_within_s", 0.0)
     with open_rig(script(way, f"POST {ORDER}", reduce_only=False)) as rig:
         config: dict[str, Any] = {"max_open_trades": 1}
         bot = rig.bot(**config)
@@ -116,7 +118,7 @@ def test_the_answer_to_a_move(open_rig: Callable[[str], Rig], way: str) -> None:
         bot = rig.bot(max_open_trades=1)
         trade = enter(bot)
         for _ in range(2):  # the stop before the entry may be struck as well
-            until(lambda: keeper(bot).line.shut_s() == 0)
+            until(lambda: keeper(bot).line.shut_s(Road.STOPS) == 0)
             trade = trade or enter(bot)
         assert trade is not None
         before = trade.stop_loss

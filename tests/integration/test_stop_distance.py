@@ -120,12 +120,12 @@ def test_spreads_that_cannot_be_read_hold_nothing_up(
     """The last ones count, and stops are looked after; before the first ones nothing enters."""
     failing = Mock(side_effect=error)
     with monkeypatch.context() as patch:
-        patch.setattr(BinanceLine, "spreads", failing)
+        patch.setattr(BinanceLine, "quotes", failing)
         bot = rig.bot(**settings())
         with pytest.raises(EntryRefused, match="spread_unknown"):
             force_entry(bot, BTC)
     bot.process()
-    monkeypatch.setattr(BinanceLine, "spreads", failing)
+    monkeypatch.setattr(BinanceLine, "quotes", failing)
     bot.process()
     trade = force_entry(bot, BTC)
     assert trade is not None

@@ -7,6 +7,7 @@ from freqtrade.persistence import Trade
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.verdict import DenyCode
+from qt_protections.stops.binance_line import BinanceLine
 from tests.integration.hands import refusals
 from tests.integration.rig import BTC, ZEN, Rig, enter_by_limit, force_entry, naked_max
 
@@ -112,7 +113,7 @@ def test_an_entry_that_may_have_happened_keeps_its_stop(
     with pytest.raises(EntryRefused) as refused:
         force_entry(bot, BTC)
     assert refused.value.denial.code is DenyCode.ENTRY_UNSETTLED
-    monkeypatch.setattr("qt_protections.stops.keeper.NEVER_ARRIVES_S", 0.0)
+    monkeypatch.setattr(BinanceLine, "arrives_within_s", 0.0)
     bot.process()
     assert rig.live_stops("BTCUSDT") == []
     assert force_entry(bot, BTC) is not None

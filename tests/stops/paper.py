@@ -9,6 +9,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from math import inf
 from typing import Any, ClassVar
 
 from qt_protections.rules.refusals import Outcome
@@ -17,6 +18,8 @@ from qt_protections.stops.line import (
     CloseOrder,
     LineError,
     Position,
+    Quote,
+    Road,
     StopOrder,
     TrailingOrder,
 )
@@ -39,6 +42,7 @@ class Paper:
     Attributes:
         prices: By pair; 100 at first.
         size: Signed positions by pair.
+        most: The largest order by pair; infinity at first.
         stops: Every conditional order there ever was, by id.
         orders: Every order of the book there ever was, by id.
         before: By method, failures of the next requests; those are not executed.
@@ -58,6 +62,7 @@ class Paper:
     def __init__(self) -> None:
         self.prices: defaultdict[str, float] = defaultdict(lambda: PRICE)
         self.size: defaultdict[str, float] = defaultdict(float)
+        self.most: defaultdict[str, float] = defaultdict(lambda: inf)
         self.stops: dict[str, CcxtOrder] = {}
         self.orders: dict[str, CcxtOrder] = {}
         self.before: defaultdict[str, deque[LineError]] = defaultdict(deque)
@@ -119,9 +124,21 @@ class Paper:
             found = _find(self.orders, order_id, client_id)
             return None if found is None else dict(found)
 
-    def open_orders(self) -> list[CcxtOrder]:
+    def open_orders(self, pair: str | None = None) -> list[CcxtOrder]:
         with self._request("open_orders"):
-            return [dict(o) for o in self.orders.values() if o["status"] == "open"]
+            return [
+                dict(o)
+                for o in self.orders.values()
+                if o["status"] == "open" and pair in (None, o["symbol"])
+            ]
+
+    def orders_since(self, pair: str, since_ms: int) -> list[CcxtOrder]:
+        with self._request("orders_since"):
+            return [
+                dict(o)
+                for o in self.orders.values()
+                if o["symbol"] == pair and o["timestamp"] >= since_ms
+            ]
 
     def cancel_order(self, pair: str, order_id: str) -> None:
         with self._request("cancel_order"):
@@ -136,18 +153,34 @@ class Paper:
                 if size
             }
 
+    def account_positions(self) -> set[str]:
+        with self._request("account_positions"):
+            return {pair for pair, size in self.size.items() if size}
+
     def ping(self) -> None:
         """Answer."""
 
-    def spreads(self) -> dict[str, float]:
-        return {}
+    def quotes(self) -> dict[str, Quote]:
+        with self._request("quotes"):
+            return {pair: Quote(price, price) for pair, price in self.prices.items()}
 
     def price(self, pair: str) -> float:
         with self._request("price"):
             return self.prices[pair]
 
-    def shut_s(self) -> float:
+    def shut_s(self, road: Road) -> float:
         return 0.0
+
+    @property
+    def arrives_within_s(self) -> float:
+        return 11.0
+
+    @property
+    def clock_skew_s(self) -> float:
+        return 0.0
+
+    def largest(self, pair: str) -> float:
+        return self.most[pair]
 
     def tick(self, pair: str) -> float | None:
         return 0.01
@@ -287,6 +320,7 @@ class Paper:
             "amount": amount,
             "filled": 0.0,
             "status": "open",
+            "timestamp": int(order_id),
         }
         return order_id
 

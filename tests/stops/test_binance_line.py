@@ -13,7 +13,14 @@ from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.connection import RECV_WINDOW_MS
-from qt_protections.stops.line import CloseOrder, LineError, Outcome, StopOrder, TrailingOrder
+from qt_protections.stops.line import (
+    CloseOrder,
+    LineError,
+    Outcome,
+    Road,
+    StopOrder,
+    TrailingOrder,
+)
 from tests.integration.rig import BTC, ETH
 from tests.stops.venues import Scene
 
@@ -305,7 +312,7 @@ def test_too_many_requests_are_followed_by_as_much_silence_as_is_asked_for(
     scene.venue.before.append(VenueError(-1003, "Too many requests.", 429, retry_after_s=17))
     with pytest.raises(LineError, match="-1003"):
         stop(line)
-    assert 15 < line.shut_s() <= 17
+    assert 15 < line.shut_s(Road.STOPS) <= 17
     before = scene.requests()
     with pytest.raises(LineError, match="nothing is sent for"):
         line.positions()
