@@ -10,6 +10,9 @@ from enum import StrEnum
 
 #: How far beyond the current price a passed stop is put, as a ratio of price.
 REPRICE_RATIO = 0.0005
+#: How far the price may be beyond a trigger for the stop to be put beyond the price, as a ratio of
+#: the trigger. Further off, the planned loss is exceeded already: the position is closed instead.
+REPRICE_REACH = 0.005
 
 
 class Outcome(StrEnum):
@@ -204,6 +207,18 @@ def pause_s(purpose: Purpose, tries_made: int) -> float | None:
         raise ValueError(f"tries_made must be >= 1, was {tries_made}")
     pauses = _PAUSES_S[purpose]
     return pauses[tries_made - 1] if tries_made <= len(pauses) else None
+
+
+def may_reprice(is_short: bool, trigger: float, price: float) -> bool:
+    """Whether a stop the price has passed may be put beyond the price.
+
+    Args:
+        is_short: Whether the position gains when the price falls.
+        trigger: Where the stop should stand, quote currency, > 0.
+        price: The latest price of the kind that triggers stops, quote currency, > 0.
+    """
+    beyond = price / trigger - 1 if is_short else 1 - price / trigger
+    return beyond <= REPRICE_REACH
 
 
 def reprice(is_short: bool, price: float, tick_hint: float | None = None) -> float:

@@ -59,7 +59,7 @@ def guards(placement: StopPlacement = "auto") -> Guards:
     paper = Paper()
     namer = Namer("test", "sqlite://")
     placer = Placer(paper, namer, pause=lambda _seconds: None)
-    keeper = Keeper(Book(), paper, namer, placer, placement)
+    keeper = Keeper(Book(paper.largest), paper, namer, placer, placement)
     return Guards(paper, keeper, Watch(keeper))
 
 

@@ -49,6 +49,7 @@ class Paper:
         after: By method, failures of the next requests; those are executed.
         untold: Conditional orders nobody can ask after, though they are live.
         unlisted: Conditional orders that are live and missing from the list.
+        dead_on_arrival: How the next conditional orders end as they are accepted.
         asked: Every request, in order.
         laid_bare: Pairs a cancel left with a position and no stop that covers it, though nothing
             had ended there that was not heard of yet.
@@ -69,6 +70,7 @@ class Paper:
         self.after: defaultdict[str, deque[LineError]] = defaultdict(deque)
         self.untold: set[str] = set()
         self.unlisted: set[str] = set()
+        self.dead_on_arrival: deque[str] = deque()
         self.asked: list[str] = []
         self.laid_bare: list[str] = []
         self.unheard: Counter[str] = Counter()
@@ -302,7 +304,7 @@ class Paper:
             "symbol": pair,
             "side": "buy" if is_short else "sell",
             "amount": amount,
-            "status": "open",
+            "status": self.dead_on_arrival.popleft() if self.dead_on_arrival else "open",
             "timestamp": number,
             "info": {"actualOrderId": ""},
             **more,
