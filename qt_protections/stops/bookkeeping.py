@@ -5,9 +5,10 @@ what filled, and which entries the exchange has after all.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from math import nan
 
 from freqtrade.exchange import Exchange
@@ -268,24 +269,28 @@ class Bookkeeping:
                 if held.need is None or not self._blocks:
                     self._keeper.mend(held)
             return True
-        try:
-            if not self._started:
-                self._entries.cancel_strays()
-                for trade in trades.values():
-                    self._recall_trails(self._keeper.book.of(trade.pair), trade)
-            positions = self._keeper.line.positions()  # with what a stray filled meanwhile
-            self._positions.see(positions)
-            self._let_go(trades, positions)
-            if not self._started:
-                self._positions.compare_at_start(positions, trades, self._watch.look)
-            else:
-                self._positions.compare(positions, trades)
-                self._watch.look()
-        except LineError as error:
-            logger.warning("Could not compare stops and positions with the exchange: %s", error)
-            return False
+        if not self._started:
+            compared = _answers("all", partial(self._compare_first, self._watch, trades))
+        else:  # one list that cannot be had does not keep the other from being compared
+            positions = _answers("positions", partial(self._compare_positions, trades))
+            compared = _answers("stops", self._watch.look) and positions
         self._read_prices(self._watch)
-        return True
+        return compared
+
+    def _compare_first(self, watch: Watch, trades: dict[str, Trade]) -> None:
+        self._entries.cancel_strays()
+        for trade in trades.values():
+            self._recall_trails(self._keeper.book.of(trade.pair), trade)
+        positions = self._keeper.line.positions()  # with what a stray filled meanwhile
+        self._positions.see(positions)
+        self._let_go(trades, positions)
+        self._positions.compare_at_start(positions, trades, watch.look)
+
+    def _compare_positions(self, trades: dict[str, Trade]) -> None:
+        positions = self._keeper.line.positions()
+        self._positions.see(positions)
+        self._let_go(trades, positions)
+        self._positions.compare(positions, trades)
 
     def _read_prices(self, watch: Watch) -> None:
         """Note how wide the order books are, and see whether stops trigger where they should.
@@ -390,6 +395,16 @@ def _apart(pair: str) -> Iterator[None]:
     except Exception:
         Trade.rollback()
         logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))
+
+
+def _answers(what: str, compare: Callable[[], None]) -> bool:
+    """Compare something with the exchange; return whether the exchange answered."""
+    try:
+        compare()
+    except LineError as error:
+        logger.warning("Could not compare %s with the exchange: %s", what, error)
+        return False
+    return True
 
 
 def _cover_of(held: Held, trade: Trade) -> Stop | None:

@@ -110,17 +110,21 @@ class Watch:
     def check_doubts(self, held: Held) -> None:
         """Ask again after what the exchange could not tell of, and mend what is not covered.
 
+        What is not covered is mended even if the questions fail: they go to other services.
+
         Raises:
             LineError: If the exchange does not answer.
         """
         with held.lock:
-            for intent in [intent for intent in held.intents if intent.lost]:
-                if intent.age_s > self._keeper.line.arrives_within_s:
-                    self._keeper.find_entry(held, intent)
-            for stop in [*held.stops, *held.trails]:
-                if stop.order_id in held.doubtful:
-                    self._missing(held, stop)
-            self._keeper.mend(held)
+            try:
+                for intent in [intent for intent in held.intents if intent.lost]:
+                    if intent.age_s > self._keeper.line.arrives_within_s:
+                        self._keeper.find_entry(held, intent)
+                for stop in [*held.stops, *held.trails]:
+                    if stop.order_id in held.doubtful:
+                        self._missing(held, stop)
+            finally:
+                self._keeper.mend(held)
 
     def _compare(self, held: Held, listed: Iterable[CcxtOrder], as_of: float) -> None:
         with held.lock:
@@ -186,7 +190,11 @@ class Watch:
         """Whether a listed stop has ended: a list may be older than what this process heard."""
         if order_id not in held.past:
             return False
-        order = self._keeper.line.find_stop(held.pair, order_id=order_id)
+        try:
+            order = self._keeper.line.find_stop(held.pair, order_id=order_id)
+        except LineError as error:
+            logger.warning("Could not ask after stop %s of %s: %s", order_id, held.pair, error)
+            return True  # the next list tells
         return order is not None and fate(order) is not Fate.LIVE
 
     def _missing(self, held: Held, stop: Stop) -> None:

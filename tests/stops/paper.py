@@ -264,14 +264,15 @@ class Paper:
             ]
 
     def is_covered(self, pair: str) -> bool:
-        """Whether one stop covers the whole position."""
+        """Whether one stop covers the whole position, or several where one may not be so large."""
         with self._lock:
             size = self.size[pair]
             side = "buy" if size < 0 else "sell"
-            return not size or any(
-                o["amount"] >= abs(size) - 1e-9 and o["side"] == side and "stopPrice" in o
-                for o in self.live(pair)
-            )
+            amounts = [
+                o["amount"] for o in self.live(pair) if o["side"] == side and "stopPrice" in o
+            ]
+            together = sum(amounts) if abs(size) > self.most[pair] else max(amounts, default=0.0)
+            return together >= abs(size) - 1e-9
 
     def sent(self, what: str) -> int:
         """Return how often something was asked for."""
