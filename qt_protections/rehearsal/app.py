@@ -71,6 +71,7 @@ def build_app(
     script = FaultScript() if script is None else script
     streams = Streams(venue) if streams is None else streams
     faults = Faults(venue, script, cut, streams.hang_up)
+    streams.retold = faults.retold
     limits = RateLimits(lambda: venue.now_ms) if limits is None else limits
     app = FastAPI(lifespan=_pulse(venue), openapi_url=None)
     app.include_router(observatory(venue, script.described()))
