@@ -23,7 +23,6 @@ class Contract:
 
     costs: Costs
     lot: float | None
-    brackets: tuple[Bracket, ...]
 
 
 class Account:
@@ -107,8 +106,17 @@ class Account:
         return self.contract(pair).costs
 
     def brackets(self, pair: str) -> Sequence[Bracket]:
-        """Return the steps of the pair's maintenance margin."""
-        return self.contract(pair).brackets
+        """Return the steps of the pair's maintenance margin; none while they are not known.
+
+        They are read anew each time: Freqtrade loads them again with the markets, and a pair may
+        have had none before.
+        """
+        if not self._exchange.get_option("uses_leverage_tiers", True):
+            return _of_highest_leverage(self._exchange, pair)
+        tiers = self._exchange._leverage_tiers.get(pair, [])
+        if any(tier["maintenanceMarginRate"] is None for tier in tiers):
+            return ()
+        return tuple(Bracket(t["maintenanceMarginRate"], t["maintAmt"] or 0.0) for t in tiers)
 
     def least_stake(self, pair: str, rate: float, stoploss: float, leverage: float) -> float:
         """Return Freqtrade's least stake of a pair, quote currency; 0 where there is none.
@@ -128,10 +136,6 @@ class Account:
             self._contracts[pair] = Contract(
                 Costs(fee_ratio, self._slippage_ratio),
                 _lot(self._exchange, pair),
-                tuple(
-                    Bracket(tier["maintenanceMarginRate"], tier["maintAmt"] or 0.0)
-                    for tier in self._exchange._leverage_tiers.get(pair, [])
-                ),
             )
         return self._contracts[pair]
 
@@ -141,3 +145,13 @@ def _lot(exchange: Exchange, pair: str) -> float | None:
     if step is None or exchange.precisionMode != TICK_SIZE:
         return None
     return exchange._contracts_to_amount(pair, step)
+
+
+def _of_highest_leverage(exchange: Exchange, pair: str) -> Sequence[Bracket]:
+    """Return the one bracket of a pair on Hyperliquid, which has no tiers.
+
+    Its maintenance margin is half the initial margin at the contract's highest leverage (Freqtrade
+    2026.9, `Hyperliquid.dry_run_liquidation_price`).
+    """
+    highest = exchange.markets.get(pair, {}).get("limits", {}).get("leverage", {}).get("max")
+    return (Bracket(1 / highest / 2, 0.0),) if highest else ()

@@ -141,7 +141,7 @@ class EntryPlanner:
             return equity * self._budget.risk_ratio / per_unit
 
         highest = self._liquidation.highest_leverage(
-            wish, distance_at, notional_at, contract.brackets, is_short=is_short
+            wish, distance_at, notional_at, self._account.brackets(pair), is_short=is_short
         )
         if highest < wish:
             logger.info("[SAFETY] %s: leverage %g lowered to %g", pair, wish, highest)

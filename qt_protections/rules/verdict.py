@@ -22,6 +22,7 @@ class DenyCode(StrEnum):
     STOP_UNKNOWN = "stop_unknown"
     SPREAD_UNKNOWN = "spread_unknown"
     STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
+    BRACKETS_UNKNOWN = "brackets_unknown"
     STOP_REFUSED = "stop_refused"
     ENTRY_UNSETTLED = "entry_unsettled"
     TRADE_CLOSED = "trade_closed"
@@ -111,6 +112,11 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
     DenyCode.STOP_BEYOND_LIQUIDATION: (
         "at leverage {leverage:.4g} the position is liquidated {liquidation:.3%} from its entry, "
         "and its stop at {distance:.3%} needs {needed:.3%} (liquidation_buffer)"
+    ),
+    DenyCode.BRACKETS_UNKNOWN: (
+        "Freqtrade has no leverage tiers of {pair}, so nobody knows where that is liquidated: "
+        "/reload_config asks the exchange for them again, and dry runs and backtests on Binance "
+        "take those of the installed Freqtrade; without them, trade other pairs"
     ),
     DenyCode.STOP_REFUSED: "no stop, no entry: {refusal}",
     DenyCode.ENTRY_UNSETTLED: (

@@ -9,6 +9,8 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from qt_protections.errors import EntryRefused
+from qt_protections.rules.liquidation import isolated_distance
 from tests.integration.hands import unlock
 from tests.integration.offline_bot import Quotes, offline_bot
 
@@ -178,3 +180,41 @@ def test_an_exchange_without_stops_stops_the_start(
     """In one sentence, which says what to do."""
     with pytest.raises(StrategyError, match="bitvavo spot, dry run: Freqtrade can place no stop"):
         offline_bot(tmp_path, "bitvavo", "spot", "GuardedSpot", monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "enters"),
+    [
+        ("binance", "spot", True),
+        ("binance", "futures", False),
+        ("bybit", "futures", False),
+        ("hyperliquid", "futures", True),
+    ],
+)
+def test_where_freqtrade_has_no_leverage_tiers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, mode: str, enters: bool
+) -> None:
+    """Spot is never liquidated, Hyperliquid by the contract's highest leverage; else no entry."""
+    bot, _ = offline_bot(tmp_path, name, mode, "GuardedSpot", monkeypatch)
+    bot.exchange._leverage_tiers.clear()
+    if enters:
+        assert entered(bot).amount > 0
+        return
+    with pytest.raises(EntryRefused, match="no leverage tiers of BTC/USDT:USDT"):
+        entered(bot)
+
+
+def test_hyperliquid_liquidates_at_half_the_margin_of_the_highest_leverage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Freqtrade's own formula has it, which was compared with real positions."""
+    bot, _ = offline_bot(tmp_path, "hyperliquid", "futures", "GuardedSpot", monkeypatch)
+    strategy: Any = bot.strategy
+    pair, stake, leverage = "BTC/USDT:USDT", 100.0, 20.0
+    liquidated = bot.exchange.dry_run_liquidation_price(
+        pair, 100.0, False, stake * leverage / 100, stake, leverage, stake, []
+    )
+    assert liquidated is not None
+    brackets = strategy._qt_post.account.brackets(pair)
+    distance = isolated_distance(leverage, stake * leverage, brackets, is_short=False)
+    assert 100.0 * (1 - distance) == pytest.approx(liquidated)

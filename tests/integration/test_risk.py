@@ -253,3 +253,36 @@ def test_cross_margin_keeps_the_strategys_leverage(rig: Rig) -> None:
     (stop,) = rig.live_stops("BTCUSDT")
     assert float(stop.request.quantity or 0) == trade.amount == rig.position("BTCUSDT")
     assert naked_max(rig) == 0
+
+
+def test_unknown_brackets_refuse_the_entry_until_they_arrive(rig: Rig) -> None:
+    """Freqtrade loads them with the markets; until then nobody knows where liquidation is."""
+    bot = rig.bot(**settings())
+    tiers = bot.exchange._leverage_tiers
+    missing = tiers.pop(BTC)
+    assert refused(bot, BTC) is DenyCode.BRACKETS_UNKNOWN
+    assert rig.position("BTCUSDT") == 0
+    assert rig.live_stops("BTCUSDT") == []
+    assert force_entry(bot, ETH) is not None, "another pair's concern it is not"
+    tiers[BTC] = missing
+    assert force_entry(bot, BTC) is not None
+
+
+def test_a_tier_without_a_rate_is_no_knowledge(rig: Rig) -> None:
+    """An exchange may list tiers and keep their maintenance to itself."""
+    bot = rig.bot(**settings())
+    tiers = bot.exchange._leverage_tiers
+    tiers[BTC] = [tier | {"maintenanceMarginRate": None} for tier in tiers[BTC]]  # type: ignore[typeddict-item, misc]
+    assert refused(bot, BTC) is DenyCode.BRACKETS_UNKNOWN
+
+
+def test_in_cross_no_entry_beside_a_position_of_unknown_brackets(rig: Rig) -> None:
+    """It takes of the same balance, nobody knows how much; the refusal names its pair."""
+    bot = rig.bot(margin_mode="cross", **settings())
+    assert force_entry(bot, ETH) is not None
+    del bot.exchange._leverage_tiers[ETH]
+    with pytest.raises(EntryRefused) as refusal:
+        force_entry(bot, BTC)
+    assert refusal.value.denial.code is DenyCode.BRACKETS_UNKNOWN
+    assert ETH in refusal.value.denial.text
+    assert rig.position("BTCUSDT") == 0
