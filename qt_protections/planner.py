@@ -73,6 +73,18 @@ class Allowance:
         """Return the margin of an amount, quote currency."""
         return amount * self.wish.rate / self.wish.leverage
 
+    @property
+    def own(self) -> Exposure | None:
+        """What the bot holds of the pair already, entries that wait included."""
+        pair = self.wish.pair
+        return next((e for e in self.beside if e.pair == pair and not e.is_foreign), None)
+
+    def position(self, amount: float) -> Exposure:
+        """Return what the bot holds of the pair with an entry of this amount (base currency)."""
+        wish, own = self.wish, self.own
+        entry = Exposure(wish.pair, wish.is_short, amount, wish.rate, self.stop)
+        return entry if own is None or not own.amount else _joined(own, entry)
+
 
 class EntryPlanner:
     """Applies the rules of risk to what Freqtrade knows."""
@@ -175,12 +187,11 @@ class EntryPlanner:
         wish, account = allowance.wish, self._account
         if not account.has_futures:
             return None
-        entry = Exposure(wish.pair, wish.is_short, amount, wish.rate, allowance.stop)
-        own = next((e for e in allowance.beside if e.pair == wish.pair and not e.is_foreign), None)
-        position = entry if own is None or not own.amount else _joined(own, entry)
+        position = allowance.position(amount)
         if account.is_isolated:
             brackets = account.brackets(wish.pair)
             return self._liquidation.check_isolated(position, wish.leverage, brackets)
+        own = allowance.own
         others = [other for other in allowance.beside if other is not own]
         return self._liquidation.check_cross(
             position, others, account.balance, account.brackets, wish.leverage

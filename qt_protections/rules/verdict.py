@@ -24,6 +24,8 @@ class DenyCode(StrEnum):
     STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
     BRACKETS_UNKNOWN = "brackets_unknown"
     STOP_REFUSED = "stop_refused"
+    TOO_MANY_STOPS = "too_many_stops"
+    CLOCK_SKEW = "clock_skew"
     ENTRY_UNSETTLED = "entry_unsettled"
     TRADE_CLOSED = "trade_closed"
     PAIR_TAKEN = "pair_taken"
@@ -119,6 +121,14 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
         "take those of the installed Freqtrade; without them, trade other pairs"
     ),
     DenyCode.STOP_REFUSED: "no stop, no entry: {refusal}",
+    DenyCode.TOO_MANY_STOPS: (
+        "a position of {amount:.8g} needs {needed} stops of at most {largest:.8g} each, and of the "
+        "account's conditional orders {free:g} are free: enter with less, or cancel some of them"
+    ),
+    DenyCode.CLOCK_SKEW: (
+        "this machine's clock is {skew_s:.1f} s {way} the exchange's, which may refuse a stop for "
+        "that: synchronise the clock, for example by NTP"
+    ),
     DenyCode.ENTRY_UNSETTLED: (
         "an earlier entry is not settled, or the exchange holds a position without a trade, or it "
         "has not been seen since the start"

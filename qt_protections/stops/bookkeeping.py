@@ -46,7 +46,13 @@ _SAME = 1e-6
 
 
 class Bookkeeping:
-    """Runs in each of the bot's loops, after each fill, and after each word on a stop."""
+    """Runs in each of the bot's loops, after each fill, and after each word on a stop.
+
+    Attributes:
+        conditional_orders: How many the account had open when it was last listed, of whomever.
+    """
+
+    conditional_orders: int = 0
 
     def __init__(
         self,
