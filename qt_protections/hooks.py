@@ -40,6 +40,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange.create_stoploss": (
         "self pair amount stop_price order_types side leverage"
     ),
+    "freqtrade.exchange.exchange:Exchange.fetch_l2_order_book": "self pair limit",
     "freqtrade.exchange.exchange:Exchange.fetch_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_orders": "self pair since params",
     "freqtrade.exchange.exchange:Exchange.fetch_positions": "self pair params",

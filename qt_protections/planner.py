@@ -271,6 +271,9 @@ class EntryPlanner:
             if isinstance(distance, Denial):
                 raise EntryRefused(wish.pair, distance)
             stop = stop_at(wish.rate, distance, is_short=wish.is_short)
+        fee = self._account.costs(wish.pair).fee_ratio
+        if isnan(fee):
+            raise EntryRefused(wish.pair, deny(DenyCode.FEE_UNKNOWN, pair=wish.pair))
         spread = self._spread_of(wish.pair)
         if isnan(spread):
             raise EntryRefused(wish.pair, deny(DenyCode.SPREAD_UNKNOWN))
@@ -278,7 +281,7 @@ class EntryPlanner:
             wish.rate,
             stop,
             is_short=wish.is_short,
-            fee_ratio=self._account.costs(wish.pair).fee_ratio,
+            fee_ratio=fee,
             spread_ratio=spread,
         )
         if denial is not None:

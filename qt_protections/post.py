@@ -187,7 +187,9 @@ class Post:
         return self.entries.simulated_stops.planned(trade) or trade.stop_loss
 
     def _spread(self, pair: str) -> float:
-        return self.stops.spread(pair) if self.stops is not None else 0.0
+        if self.stops is None:
+            return 0.0  # candles have none
+        return self.stops.spread(pair) if self.stops.watches else self.account.spread(pair)
 
     def _unsettled(self, pair: str) -> bool:
         return self.stops is not None and self.stops.unsettled(pair)

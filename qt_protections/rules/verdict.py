@@ -21,6 +21,7 @@ class DenyCode(StrEnum):
     STOP_TOO_CLOSE = "stop_too_close"
     STOP_UNKNOWN = "stop_unknown"
     SPREAD_UNKNOWN = "spread_unknown"
+    FEE_UNKNOWN = "fee_unknown"
     STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
     BRACKETS_UNKNOWN = "brackets_unknown"
     STOP_REFUSED = "stop_refused"
@@ -110,6 +111,10 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
     DenyCode.SPREAD_UNKNOWN: (
         "whether its stop would stand within the spread is not known: the exchange has not told "
         "the pair's best prices since the start"
+    ),
+    DenyCode.FEE_UNKNOWN: (
+        "the taker fee of {pair} is not known, so nobody knows what its stop loses: Freqtrade asks "
+        "for fees with the markets, and dry runs and backtests take fee from the configuration"
     ),
     DenyCode.STOP_BEYOND_LIQUIDATION: (
         "at leverage {leverage:.4g} the position is liquidated {liquidation:.3%} from its entry, "

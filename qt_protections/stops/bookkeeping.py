@@ -123,11 +123,8 @@ class Bookkeeping:
         ]
 
     def spread(self, pair: str) -> float:
-        """Return a pair's best ask over its best bid, minus one, as of this loop; NaN is unknown.
-
-        It is 0 where the exchange is not asked for it.
-        """
-        return 0.0 if self._watch is None else self._spreads.get(pair, nan)
+        """Return a pair's best ask over its best bid, minus one, by the last loop; else NaN."""
+        return self._spreads.get(pair, nan)
 
     def trigger(self, pair: str, *, is_short: bool) -> float:
         """Return where the stop of a side has to stand, quote currency; 0 while unknown."""

@@ -35,6 +35,9 @@ class Guarding:
 
     No error of its own keeps Freqtrade from an exit: what fails is logged and done again in the
     next loop.
+
+    Attributes:
+        watches: Whether the account's stops and best prices are read in each loop.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Guarding:
             blocks=can.blocks,
         )
         self._line = line
+        self.watches = can.watches
         self._sentinel = Sentinel(exchange, watch) if watch is not None else None
         self._running = False
         EntryDoor(exchange, keeper, admit, announce)
@@ -95,7 +99,7 @@ class Guarding:
 
     def free_stops(self) -> float:
         """Return how many more stops the account takes; infinity where they cannot be listed."""
-        return free_stops(self._books.conditional_orders) if self._line.WATCHES else inf
+        return free_stops(self._books.conditional_orders) if self.watches else inf
 
     def loop(self) -> None:
         """Run once in each of the bot's loops, before its exits and entries."""
