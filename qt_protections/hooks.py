@@ -61,6 +61,7 @@ KNOWN_HOOKS: dict[str, str] = {
         "self pair refresh side is_short order_book ticker"
     ),
     "freqtrade.exchange.exchange:Exchange.id": "",
+    "freqtrade.exchange.exchange:Exchange.markets": "",
     "freqtrade.exchange.exchange:Exchange.name": "",
     "freqtrade.exchange.exchange:Exchange.precisionMode": "",
     "freqtrade.exchange.exchange:Exchange.precision_mode_price": "",
