@@ -40,6 +40,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange.create_stoploss": (
         "self pair amount stop_price order_types side leverage"
     ),
+    "freqtrade.exchange.exchange:Exchange.fetch_l2_order_book": "self pair limit",
     "freqtrade.exchange.exchange:Exchange.fetch_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_orders": "self pair since params",
     "freqtrade.exchange.exchange:Exchange.fetch_positions": "self pair params",
@@ -60,6 +61,7 @@ KNOWN_HOOKS: dict[str, str] = {
         "self pair refresh side is_short order_book ticker"
     ),
     "freqtrade.exchange.exchange:Exchange.id": "",
+    "freqtrade.exchange.exchange:Exchange.markets": "",
     "freqtrade.exchange.exchange:Exchange.name": "",
     "freqtrade.exchange.exchange:Exchange.precisionMode": "",
     "freqtrade.exchange.exchange:Exchange.precision_mode_price": "",

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import inf
 
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
@@ -73,6 +74,9 @@ class Post:
             self.signals,
             self.announcer,
             self._unsettled,
+            self._clock_skew_s,
+            self._free_stops,
+            self._largest,
         )
         self.context = ProtectionContext(
             settings, self.market, self.gates.entries_held, live=self.live
@@ -183,10 +187,21 @@ class Post:
         return self.entries.simulated_stops.planned(trade) or trade.stop_loss
 
     def _spread(self, pair: str) -> float:
-        return self.stops.spread(pair) if self.stops is not None else 0.0
+        if self.stops is None:
+            return 0.0  # candles have none
+        return self.stops.spread(pair) if self.stops.watches else self.account.spread(pair)
 
     def _unsettled(self, pair: str) -> bool:
         return self.stops is not None and self.stops.unsettled(pair)
+
+    def _clock_skew_s(self) -> float:
+        return self.stops.clock_skew_s() if self.stops is not None else 0.0
+
+    def _free_stops(self) -> float:
+        return self.stops.free_stops() if self.stops is not None else inf
+
+    def _largest(self, pair: str) -> float:
+        return self.stops.largest(pair) if self.stops is not None else inf
 
 
 def _bot(strategy: IStrategy) -> Bot:

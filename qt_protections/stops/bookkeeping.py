@@ -47,7 +47,13 @@ _SAME = 1e-6
 
 
 class Bookkeeping:
-    """Runs in each of the bot's loops, after each fill, and after each word on a stop."""
+    """Runs in each of the bot's loops, after each fill, and after each word on a stop.
+
+    Attributes:
+        conditional_orders: How many the account had open when it was last listed, of whomever.
+    """
+
+    conditional_orders: int = 0
 
     def __init__(
         self,
@@ -120,11 +126,8 @@ class Bookkeeping:
         ]
 
     def spread(self, pair: str) -> float:
-        """Return a pair's best ask over its best bid, minus one, as of this loop; NaN is unknown.
-
-        It is 0 where the exchange is not asked for it.
-        """
-        return 0.0 if self._watch is None else self._spreads.get(pair, nan)
+        """Return a pair's best ask over its best bid, minus one, by the last loop; else NaN."""
+        return self._spreads.get(pair, nan)
 
     def trigger(self, pair: str, *, is_short: bool) -> float:
         """Return where the stop of a side has to stand, quote currency; 0 while unknown."""

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from math import inf
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.rules.stop_count import free_stops
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.rules.verdict import Denial
 from qt_protections.settings import Settings, StopPlacement
@@ -33,6 +35,9 @@ class Guarding:
 
     No error of its own keeps Freqtrade from an exit: what fails is logged and done again in the
     next loop.
+
+    Attributes:
+        watches: Whether the account's stops and best prices are read in each loop.
     """
 
     def __init__(
@@ -73,6 +78,8 @@ class Guarding:
             stop_of_stranger,
             blocks=can.blocks,
         )
+        self._line = line
+        self.watches = can.watches
         self._sentinel = Sentinel(exchange, watch) if watch is not None else None
         self._running = False
         EntryDoor(exchange, keeper, admit, announce)
@@ -84,6 +91,15 @@ class Guarding:
         self.spread = self._books.spread
         self.stop_state = self._books.stop_state
         self.trigger = self._books.trigger
+        self.largest = line.largest
+
+    def clock_skew_s(self) -> float:
+        """Return how many seconds this machine's clock is ahead of the exchange's; 0 if unknown."""
+        return self._line.clock_skew_s
+
+    def free_stops(self) -> float:
+        """Return how many more stops the account takes; infinity where they cannot be listed."""
+        return free_stops(self._books.conditional_orders) if self.watches else inf
 
     def loop(self) -> None:
         """Run once in each of the bot's loops, before its exits and entries."""
