@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
@@ -44,6 +46,7 @@ class Guarding:
         admit: Callable[[EntryOrder], Admission],
         announce: Callable[[str, Denial], None],
         stop_of_stranger: StopOfStranger,
+        exit_lock: AbstractContextManager[Any],
     ) -> None:
         """Take the places of the exchange's functions.
 
@@ -55,6 +58,7 @@ class Guarding:
             admit: Judges an entry, or raises.
             announce: Says of a pair why its entry was refused.
             stop_of_stranger: Says where the stop of a position stands that no trade accounts for.
+            exit_lock: Freqtrade's, under which its loop and remote control change trades.
         """
         logger.info("[OK] Stops on %s", can.text)
         line = _line(exchange, strategy, can)
@@ -75,6 +79,7 @@ class Guarding:
         )
         self._sentinel = Sentinel(exchange, watch) if watch is not None else None
         self._running = False
+        self._exit_lock = exit_lock
         EntryDoor(exchange, keeper, admit, announce)
         if watch is not None:
             StopDesk(exchange, keeper, self._books.has_looked)
@@ -117,12 +122,19 @@ class Guarding:
             self._look_after()
 
     def _look_after(self) -> bool:
-        try:
-            self._books.loop()
-        except Exception:
-            Trade.rollback()
-            logger.exception("[ALERT] The stops could not be looked after in this loop.")
-            return False
+        """Do the bookkeeping while no other thread changes trades; return whether it ended well.
+
+        Freqtrade's lock comes before the lock of a pair, always: whoever holds a pair's lock never
+        waits for Freqtrade's, and the threads of the watch do not know Freqtrade's at all. Where
+        Freqtrade calls the guard it mostly holds its lock already, so nothing there takes it.
+        """
+        with self._exit_lock:
+            try:
+                self._books.loop()
+            except Exception:
+                Trade.rollback()
+                logger.exception("[ALERT] The stops could not be looked after in this loop.")
+                return False
         return True
 
 
