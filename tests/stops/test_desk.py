@@ -1,6 +1,6 @@
 """Freqtrade's questions about stops are answered so that nothing is doubled and nothing bared."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,8 +13,6 @@ from freqtrade.exceptions import (
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade, init_db
 
-from qt_protections.rules.cover import Mend, Need, Standing
-from qt_protections.stops import desk, keeper
 from qt_protections.stops.adoption import add_stop
 from qt_protections.stops.book import Fill, Held
 from qt_protections.stops.desk import StopDesk
@@ -119,24 +117,7 @@ def slices(on_paper: Guards) -> tuple[Held, list[str]]:
     return held, names
 
 
-@pytest.fixture
-def together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Count stops together, as for a position larger than one order may be."""
-
-    def all_covered(need: Need, standing: Sequence[Standing]) -> bool:
-        return sum(stop.amount for stop in standing) >= need.amount
-
-    def all_mended(need: Need | None, standing: Sequence[Standing]) -> Mend:
-        if need is None:
-            return Mend(cancel=tuple(stop.order_id for stop in standing))
-        return Mend() if all_covered(need, standing) else Mend(place=need)
-
-    for module in (desk, keeper):
-        monkeypatch.setattr(module, "covered", all_covered)
-    monkeypatch.setattr(keeper, "mend", all_mended)
-
-
-@pytest.mark.usefixtures("together")
+@pytest.mark.usefixtures("counted_together")
 def test_of_several_stops_each_is_given_once(on_paper: Guards, exchange: Exchange) -> None:
     """Nothing is placed, and nothing raised that makes Freqtrade close a covered position."""
     _, names = slices(on_paper)
@@ -148,7 +129,7 @@ def test_of_several_stops_each_is_given_once(on_paper: Guards, exchange: Exchang
     assert on_paper.paper.sent("place_stop") == on_paper.paper.sent("close") == 0
 
 
-@pytest.mark.usefixtures("together")
+@pytest.mark.usefixtures("counted_together")
 def test_one_of_several_stops_is_not_cancelled(
     on_paper: Guards, exchange: Exchange, trade: Trade
 ) -> None:
@@ -160,7 +141,7 @@ def test_one_of_several_stops_is_not_cancelled(
     assert trade.is_open
 
 
-@pytest.mark.usefixtures("together")
+@pytest.mark.usefixtures("counted_together")
 def test_what_freqtrade_asks_after_first_is_taken_off_once(
     on_paper: Guards, exchange: Exchange
 ) -> None:
