@@ -17,6 +17,7 @@ from qt_protections.announcer import Announcer
 from qt_protections.entry_policy import EntryPolicy
 from qt_protections.errors import GuardNotInstalled
 from qt_protections.gates import Gates
+from qt_protections.hooks import exit_lock
 from qt_protections.market import LIVE_MODES, Market
 from qt_protections.planner import EntryPlanner
 from qt_protections.protections.context import ProtectionContext
@@ -117,6 +118,7 @@ class Post:
             self.entries.admit,
             self.announcer.refusal,
             self.planner.stop_of_stranger,
+            exit_lock(strategy.dp),
         )
         locks.release(datetime.now(UTC))
         self._protections = ProtectionManager(self._bot_config, self.protections())

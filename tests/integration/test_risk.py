@@ -307,11 +307,11 @@ def test_no_entry_while_the_clocks_differ(
 def test_no_entry_whose_stops_find_no_room(rig: Rig) -> None:
     """200 conditional orders an account may have; ten stay free for what cannot be foreseen."""
     bot = rig.bot(**settings())
-    books = guarding(bot)._books
-    books.conditional_orders = 190
+    book = guarding(bot)._book
+    book.conditional_orders = 190
     assert refused(bot, BTC) is DenyCode.TOO_MANY_STOPS
     assert rig.position("BTCUSDT") == 0
-    books.conditional_orders = 189
+    book.conditional_orders = 189
     assert force_entry(bot, BTC) is not None
 
 
@@ -324,9 +324,9 @@ def test_a_position_is_counted_whole_against_the_largest_order(
     assert trade is not None
     monkeypatch.setattr(bot.strategy._qt_post.entries, "_largest", lambda _: trade.amount)  # type: ignore[attr-defined]
     rig.move("BTCUSDT", 1.004)
-    books = guarding(bot)._books
-    books.conditional_orders = 189
+    book = guarding(bot)._book
+    book.conditional_orders = 189
     assert refused(bot, BTC) is DenyCode.TOO_MANY_STOPS
-    books.conditional_orders = 188
+    book.conditional_orders = 188
     assert force_entry(bot, BTC) is trade
     assert trade.nr_of_successful_entries == 2
