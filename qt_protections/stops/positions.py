@@ -234,7 +234,7 @@ class Positions:
             return False
         self._unasked.add(held.pair)
         try:
-            entries, closes = self._entries.open_strays(held.pair, is_short=position.is_short)
+            entries, closes = self._entries.open_strays(held, is_short=position.is_short)
         except LineError as error:
             logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
             return False
