@@ -136,7 +136,8 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
     ),
     DenyCode.ENTRY_UNSETTLED: (
         "an earlier entry is not settled, or the exchange holds a position without a trade, or it "
-        "has not been seen since the start"
+        "has not been seen since the start, or a stop of an earlier run stands there and it is not "
+        "certain yet that it protects nothing"
     ),
     DenyCode.TRADE_CLOSED: "the trade it adds to was closed meanwhile",
     DenyCode.PAIR_TAKEN: "the pair has got a trade meanwhile, and may have one only",
