@@ -10,6 +10,7 @@ import ccxt
 from ccxt import ROUND_DOWN, ROUND_UP
 from freqtrade.exchange import Exchange
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.connection import TIMEOUT_MS, Connection
 from qt_protections.stops.failures import classify
@@ -24,7 +25,7 @@ from qt_protections.stops.line import (
     TrailingOrder,
 )
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 T = TypeVar("T")
 

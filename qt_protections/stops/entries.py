@@ -10,6 +10,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.util import dt_now
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.adoption import new_trade, take_entry, take_over_entry
 from qt_protections.stops.book import EntryOrder, Held, Intent
@@ -17,7 +18,7 @@ from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which the exchange may not yet show what was entered.
 SURPLUS_LAG_S = 3.0

@@ -7,7 +7,7 @@ the moment something happens. What a trade has yet to learn waits in the book fo
 import logging
 from dataclasses import replace
 
-from qt_protections.errors import EntryRefused
+from qt_protections.errors import EntryRefused, withhold_secrets
 from qt_protections.rules.cover import Need, covered, mend, tightest
 from qt_protections.rules.refusals import Purpose, Step
 from qt_protections.rules.verdict import DenyCode, deny
@@ -26,7 +26,7 @@ from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.placing import Placer, Unplaced
 from qt_protections.stops.stop import Fate, Stop, child_id, fate
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 class Keeper:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.refusals import Outcome, Purpose, Step, next_step, pause_s, reprice
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.line import (
@@ -18,7 +19,7 @@ from qt_protections.stops.line import (
 from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.stop import Fate, Stop, fate
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 class Unplaced(Exception):  # noqa: N818  states the fact

@@ -11,6 +11,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
@@ -18,7 +19,7 @@ from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import LineError, Position
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds before a position counts as gone, longer than one takes to show: to withdraw its stop by
 #: mistake costs more than to leave one too long.
