@@ -71,18 +71,14 @@ class _Silence:
     until: float = -inf
     hush_s: float = _HUSH_S
 
-    def left_s(self) -> float:
-        """Return for how many seconds nothing is sent."""
-        return max(0.0, self.until - time.monotonic())
-
-    def keep(self, seconds: float | None) -> None:
+    def keep(self, now: float, seconds: float | None) -> None:
         """Begin, or go on, for so long; None if the service did not say."""
         if seconds is None:
             # Answers to what was under way at the same time are one answer.
-            if self.left_s() > 0:
+            if now < self.until:
                 return
             seconds, self.hush_s = self.hush_s, min(self.hush_s * 2, _LONGEST_HUSH_S)
-        self.until = max(self.until, time.monotonic() + seconds)
+        self.until = max(self.until, now + seconds)
 
 
 class Connection:
@@ -92,8 +88,19 @@ class Connection:
     that a request reads, and the pool below `requests.Session` is made for threads.
     """
 
-    def __init__(self, source: ccxt.Exchange, timeout_ms: int = TIMEOUT_MS) -> None:
-        """Copy `source`, and read the exchange's clock."""
+    def __init__(
+        self,
+        source: ccxt.Exchange,
+        timeout_ms: int = TIMEOUT_MS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Copy `source`, and read the exchange's clock.
+
+        Args:
+            source: Freqtrade's object.
+            timeout_ms: Milliseconds until a request counts as unanswered.
+            monotonic: The clock that silences are waited out by, seconds.
+        """
         # The copy comes with every setting, whichever way it was made: keys, addresses, proxies.
         own = copy.copy(source)
         own.session = _session_like(source.session)
@@ -105,6 +112,7 @@ class Connection:
         self._own = own
         self._source = source
         self._lock = threading.Lock()
+        self._monotonic = monotonic
         self._silences = {road: _Silence() for road in Road}
         self._clock = ServerClock(self._read_clock)
         self.tend_clock()
@@ -137,7 +145,7 @@ class Connection:
 
     def shut_s(self, road: Road) -> float:
         """Return for how many seconds a service takes nothing from this address."""
-        return self._silences[road].left_s()
+        return max(0.0, self._silences[road].until - self._monotonic())
 
     @property
     def arrives_within_s(self) -> float:
@@ -168,7 +176,7 @@ class Connection:
 
     def _ask(self, road: Road, request: Callable[[ccxt.Exchange], T]) -> T:
         silence = self._silences[road]
-        if (shut_s := silence.left_s()) > 0:
+        if (shut_s := self.shut_s(road)) > 0:
             text = f"{road.value}: too many requests, nothing is sent for {shut_s:.1f} s"
             raise LineError(text, Outcome.NOT_EXECUTED)
         try:
@@ -176,7 +184,7 @@ class Connection:
         except Exception as error:
             failure = classify(error)
             if failure.wants_silence:
-                silence.keep(self._silence_s(failure))
+                silence.keep(self._monotonic(), self._silence_s(failure))
             raise failure from error
         silence.hush_s = _HUSH_S
         return answer

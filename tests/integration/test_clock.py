@@ -60,10 +60,10 @@ def test_a_bot_that_is_behind_from_the_start_says_so_and_trades(
     skew = '[[fault]]\nkind = "clock_skew"\nahead_ms = 7000\n'
     with Rig(tmp_path, held_market("uptrend"), unlimited=True, faults=skew) as rig:
         bot = rig.bot()
-        assert keeper(bot).line.clock_skew_s == pytest.approx(-7, abs=0.5)
-        assert caplog.text.count("[ALERT] This machine's clock is 7.0 s behind the exchange's") == 1
+        assert keeper(bot).line.clock_skew_s == pytest.approx(-7, abs=0.8)
+        assert caplog.text.count("[ALERT] This machine's clock is") == 1
         difference = bot.exchange._api.options["timeDifference"]
-        assert difference == pytest.approx(-7000, abs=500)
+        assert difference == pytest.approx(-7000, abs=800)
         bot.exchange.reload_markets(force=True, load_leverage_tiers=False)
         assert bot.exchange._api.options["timeDifference"] == difference
         force_entry(bot, BTC)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,3 +135,20 @@ def _once(clocks: Clocks) -> float:
     if clocks.asked > 1:
         raise LineError("connection lost", Outcome.UNKNOWN)
     return told
+
+
+@pytest.mark.parametrize(("ahead", "alerts"), [(-6.0, 1), (-2.0, 0), (0.2, 0), (2.0, 0), (6.0, 1)])
+def test_a_wrong_clock_is_said_once(
+    ahead: float, alerts: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With [ALERT] from 5 s on: the machine's clock has to be set."""
+    clocks = Clocks()
+    clocks.wall += ahead
+    clock = clocks.clock()
+    for _ in range(3):
+        clocks.pass_(600)
+        clock.measure()
+    side = "behind" if ahead < 0 else "ahead of"
+    text = f"This machine's clock is {abs(ahead):.1f} s {side} the exchange's"
+    assert caplog.text.count(text) == (abs(ahead) > 0.5)
+    assert caplog.text.count(f"[ALERT] {text}") == alerts
