@@ -39,8 +39,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def line(scene: Scene) -> BinanceLine:
-    """A line with Freqtrade's usual order types."""
-    return BinanceLine(scene.exchange, {"stoploss": "market"})
+    """A line with Freqtrade's usual order types, as patient as a busy machine needs."""
+    return BinanceLine(scene.exchange, {"stoploss": "market"}, timeout_ms=20_000)
 
 
 def enter(scene: Scene, pair: str, amount: float, side: str = "buy", leverage: float = 7.0) -> None:
