@@ -12,7 +12,7 @@ from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.announcer import Announcer
 from qt_protections.decisions import Decision
-from qt_protections.errors import EntryRefused, gate_failed
+from qt_protections.errors import EntryRefused, gate_failed, withhold_secrets
 from qt_protections.gates import Gates
 from qt_protections.planner import Allowance, EntryPlanner, Wish, one_r
 from qt_protections.rules.clock import check_clock
@@ -24,7 +24,7 @@ from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.entry_door import Admission
 from qt_protections.stops.simulated_stops import SimulatedStops
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Added to the enter tag of an entry that a repeated signal adds.
 STACKED_TAG = "stacked"

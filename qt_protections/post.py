@@ -15,7 +15,7 @@ from qt_protections import __version__, locks
 from qt_protections.account import Account
 from qt_protections.announcer import Announcer
 from qt_protections.entry_policy import EntryPolicy
-from qt_protections.errors import GuardNotInstalled
+from qt_protections.errors import GuardNotInstalled, withhold_secrets
 from qt_protections.gates import Gates
 from qt_protections.hooks import exit_lock
 from qt_protections.market import LIVE_MODES, Market
@@ -33,7 +33,7 @@ from qt_protections.stops.guarding import Guarding
 from qt_protections.stops.names import identity
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 class Post:

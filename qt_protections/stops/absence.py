@@ -8,9 +8,10 @@ import logging
 from collections.abc import Collection
 from time import monotonic
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.stops.line import Line, LineError
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which both lists have to agree. Lags of 25 s have been rehearsed; nothing is lost by
 #: waiting longer.

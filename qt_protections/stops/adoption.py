@@ -10,13 +10,14 @@ from freqtrade.exchange import Exchange, timeframe_to_minutes
 from freqtrade.persistence import LocalTrade, Order, Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.line import CcxtOrder
 from qt_protections.stops.sequence import note_fill, set_in_order
 from qt_protections.stops.stop import Stop
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 def adopt(trade: Trade, stop: Stop) -> None:

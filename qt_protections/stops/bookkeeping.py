@@ -16,6 +16,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 from sqlalchemy.exc import SQLAlchemyError
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.trailing import TrailingRule
@@ -41,7 +42,7 @@ from qt_protections.stops.positions import Positions, StopOfStranger
 from qt_protections.stops.stop import Stop
 from qt_protections.stops.watch import Watch
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Where a trade shows its stop; `/list_custom_data` prints it.
 STOP_RECORD = "qt_stop"

@@ -13,6 +13,7 @@ from typing import Any
 from freqtrade.exceptions import InsufficientFundsError, TemporaryError
 from freqtrade.exchange import Exchange
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import covered
 from qt_protections.snapshots import open_trade, symbol_of
@@ -23,7 +24,7 @@ from qt_protections.stops.on_record import stops_since
 from qt_protections.stops.sequence import note_fill_on_record
 from qt_protections.stops.stop import Fate, as_booked, child_id, fate
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Freqtrade asks for orders from somewhat before what it names.
 _EARLIER = timedelta(minutes=1)

@@ -10,6 +10,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.util import dt_now, dt_ts
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.adoption import new_trade, take_entry, take_over_entry
@@ -21,7 +22,7 @@ from qt_protections.stops.names import Role
 from qt_protections.stops.on_record import stops_since
 from qt_protections.stops.stop import child_id
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which the exchange may not yet show what was entered.
 SURPLUS_LAG_S = 3.0

@@ -10,6 +10,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.stop_count import free_stops
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.rules.verdict import Denial
@@ -29,7 +30,7 @@ from qt_protections.stops.positions import StopOfStranger
 from qt_protections.stops.sentinel import Sentinel
 from qt_protections.stops.watch import Watch
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 class Guarding:

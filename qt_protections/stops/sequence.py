@@ -14,10 +14,11 @@ from freqtrade.util import dt_from_ts, dt_ts
 from sqlalchemy import Table, delete, insert
 from sqlalchemy.exc import SQLAlchemyError
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.line import CcxtOrder
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 def note_fill(row: Order, order: CcxtOrder) -> None:

@@ -1,4 +1,4 @@
-"""What the exchange does not show is not gone: no stop goes because a list is short, empty or old."""
+"""What the exchange does not show is not gone: no stop goes for a list that is short or old."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ POSITIONS, ACCOUNT = "GET /fapi/v3/positionRisk", "GET /fapi/v3/account"
 STOPS = "GET /fapi/v1/openAlgoOrders"
 LISTS = {
     "no positions": fault("omit", endpoints=[POSITIONS]),
-    "neither list shows them": fault("omit", endpoints=[POSITIONS, ACCOUNT]),
+    "neither list": fault("omit", endpoints=[POSITIONS, ACCOUNT], symbols=[*SYMBOLS]),
     "half of them": fault("omit", endpoints=[POSITIONS], share=0.5),
     "positions of long ago": fault("position_lag", behind_ms=25_000),
     "no stops": fault("omit", endpoints=[STOPS]),
