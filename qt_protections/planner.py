@@ -141,6 +141,8 @@ class EntryPlanner:
         if not self._account.is_isolated or wish <= 1:
             return wish
         atr_ratio, equity = self._atr_ratio(pair), self._account.equity()
+        if not equity > 0:
+            return wish  # the entry is refused when it is sized
         contract = self._account.contract(pair)
 
         def distance_at(leverage: float) -> float:

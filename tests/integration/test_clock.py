@@ -8,6 +8,8 @@ import pytest
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from qt_protections.errors import EntryRefused
+from qt_protections.rules.verdict import DenyCode
 from tests.integration.hands import cancel_by_hand, keeper
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, until
 
@@ -36,7 +38,7 @@ def fall_behind(rig: Rig, seconds: int) -> None:
 def test_a_bot_that_falls_behind_covers_and_closes(
     rig: Rig, placement: dict[str, Any], seconds: int
 ) -> None:
-    """Freqtrade's exits are taken as well: both sign by the exchange's clock."""
+    """Freqtrade's exits are taken as well: both sign by the exchange's clock. Entries wait."""
     bot = rig.bot(**placement)
     force_entry(bot, BTC)
     fall_behind(rig, seconds)
@@ -45,15 +47,17 @@ def test_a_bot_that_falls_behind_covers_and_closes(
     bot.process()
     until(lambda: rig.live_stops("BTCUSDT"))
     bot.process()
-    force_entry(bot, ETH)
-    until(lambda: rig.live_stops("ETHUSDT"))
+    if seconds > 10:  # less is within the window, and nobody is refused or measures anew
+        with pytest.raises(EntryRefused) as refused:
+            force_entry(bot, ETH)
+        assert refused.value.denial.code is DenyCode.CLOCK_SKEW
     RPC(bot)._rpc_force_exit("all")
     bot.process()
     assert (rig.position("BTCUSDT"), rig.position("ETHUSDT")) == (0, 0)
     assert Trade.get_open_trades() == []
 
 
-def test_a_bot_that_is_behind_from_the_start_says_so_and_trades(
+def test_a_bot_that_is_behind_from_the_start_says_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Freqtrade itself would start 7 s behind, and may be refused at any moment."""
@@ -66,5 +70,5 @@ def test_a_bot_that_is_behind_from_the_start_says_so_and_trades(
         assert difference == pytest.approx(-7000, abs=800)
         bot.exchange.reload_markets(force=True, load_leverage_tiers=False)
         assert bot.exchange._api.options["timeDifference"] == difference
-        force_entry(bot, BTC)
-        assert rig.live_stops("BTCUSDT")
+        with pytest.raises(EntryRefused, match="clock_skew"):
+            force_entry(bot, BTC)

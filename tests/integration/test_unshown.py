@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
-from freqtrade.rpc.rpc import RPC
+from freqtrade.rpc.rpc import RPC, RPCException
 
+from qt_protections.errors import EntryRefused
 from tests.integration.hands import (
     guarding,
     kill,
@@ -80,6 +81,21 @@ def test_every_position_keeps_its_stop(tmp_path: Path, script: str) -> None:
         assert naked_max(rig) == 0
 
 
+def test_a_balance_that_is_not_shown_is_no_equity(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """There is no entry, and no callback fails."""
+    script = fault("omit", endpoints=[ACCOUNT, "GET /fapi/v*/balance"])
+    with Rig(tmp_path, held_market("uptrend"), faults=script, faults_wait=True) as rig:
+        bot = rig.bot()
+        rig.faults.begin()
+        bot.wallets.update()
+        with pytest.raises((EntryRefused, RPCException)):
+            force_entry(bot, BTC)
+        assert rig.position("BTCUSDT") == 0
+        assert "Unexpected error" not in caplog.text
+
+
 def test_a_list_of_stops_that_is_empty_doubles_none(tmp_path: Path) -> None:
     """Each is asked after by its number, and stands."""
     with Rig(tmp_path, held_market("uptrend"), faults=LISTS["no stops"]) as rig:
@@ -92,13 +108,13 @@ def test_a_list_of_stops_that_is_empty_doubles_none(tmp_path: Path) -> None:
 
 def test_a_strangers_position_that_is_not_shown_keeps_its_stop(tmp_path: Path) -> None:
     """One list is no evidence, however often it is asked."""
-    script = fault("omit", endpoints=[POSITIONS], from_s=4)
-    with Rig(tmp_path, held_market("uptrend"), faults=script) as rig:
+    script = fault("omit", endpoints=[POSITIONS])
+    with Rig(tmp_path, held_market("uptrend"), faults=script, faults_wait=True) as rig:
         bot = rig.bot()
         trade_by_hand(rig, "BTCUSDT", 0.2)
         loops(bot, 3)
         (stop,) = stops(rig)
-        until(lambda: rig.venue.now_ms - rig.venue.journal.opened_ms > 4_500 and rig.report())
+        rig.faults.begin()
         loops(bot, 5)
         assert stops(rig) == [stop]
         assert guarding(bot).unsettled(BTC)

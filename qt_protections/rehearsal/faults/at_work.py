@@ -55,6 +55,13 @@ class Faults:
         if any(of_kind(self._sources, Sleep)):
             venue.conditional.is_asleep = self._is_asleep
 
+    def begin(self, in_s: float = 0.0) -> None:
+        """Count the script's seconds from now, or from `in_s` seconds later.
+
+        What the script does at a moment (`at_s` alone) stays where it was.
+        """
+        self._opened_ms = self._venue.now_ms + round(in_s * 1000)
+
     def meet(self, call: Call) -> Fate:
         """Draw what becomes of a request; each entry it matches draws once."""
         now_s = self._now_s
