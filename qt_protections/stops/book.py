@@ -151,6 +151,7 @@ class Held:
         steps: What was done for the stop that stands, one line each.
         latency_ms: What it took to place it.
         changed: When something was sent or heard, on this process's monotonic clock.
+        looked: When a list was asked for that what stands was last compared with, on that clock.
     """
 
     pair: str
@@ -177,6 +178,7 @@ class Held:
     steps: list[str] = field(default_factory=list)
     latency_ms: float = 0.0
     changed: float = 0.0
+    looked: float = 0.0
 
     @property
     def need(self) -> Need | None:

@@ -13,7 +13,7 @@ from qt_protections.stops.supervised import Supervised
 
 logger = logging.getLogger(__name__)
 
-Act = Callable[[], None]
+Act = Callable[[], object]
 
 #: Seconds an act may take. Requests give up after 1.5 s, but what is refused is tried again, and
 #: Freqtrade holds a pair's lock while it asks the exchange.
