@@ -22,6 +22,7 @@ HANGS_S = 30.0
 MOST = 1000
 #: Seconds after which a failure that comes back in its lane is said again.
 _SAID_AGAIN_S = 60.0
+#: Seconds that what is under way may take in the end, all together.
 _END_S = 30.0
 
 
@@ -90,8 +91,9 @@ class Lanes:
         for thread in self.threads:
             thread.end()
             self._turns.put(None)
+        until = monotonic() + _END_S
         for thread in self.threads:
-            thread.join(_END_S)
+            thread.join(max(0.0, until - monotonic()))
 
     def _add(self, lane: str, item: _Waiting) -> None:
         if self._is_closed:

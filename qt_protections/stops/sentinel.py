@@ -157,7 +157,7 @@ class Sentinel:
     def _turned(self, is_up: bool) -> None:
         if is_up:
             self._hearing.opened()
-            self._lanes.put(_ALL_PAIRS, partial(self._reach, self._watch.catch_up))
+            self._lanes.put_if_idle(_ALL_PAIRS, partial(self._reach, self._watch.catch_up))
         else:
             self._hearing.lost()
 

@@ -132,7 +132,7 @@ class Supervised:
             return
         thread.join(within_s)
         if thread.is_alive():
-            logger.warning("%s has not ended within %.0f s", self.name, within_s)
+            logger.warning("Thread %s has not ended in time. It is left behind.", self.name)
 
     def wait(self, seconds: float) -> bool:
         """Let time pass, at most until the end is asked for; return whether that is so."""

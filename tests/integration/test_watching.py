@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from freqtrade.freqtradebot import FreqtradeBot
@@ -15,7 +16,7 @@ from qt_protections.rehearsal.streams.hub import Listener
 from qt_protections.stops.book import Held
 from qt_protections.stops.entries import Entries
 from qt_protections.stops.line import Position
-from qt_protections.stops.sentinel import _OPEN_LINES, OWN_LOOK_S
+from qt_protections.stops.sentinel import _OPEN_LINES, OWN_LOOK_S, Sentinel
 from tests.integration.hands import by_hand, cancel_by_hand, guarding, keeper, trade_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
 
@@ -241,6 +242,20 @@ def test_a_thread_that_fails_is_heard_and_goes_on(
     assert sentinel._thread.is_alive()
     bot.process()
     assert {thread.life for thread in guarding(bot).health.threads} == {"running"}
+
+
+def test_a_check_of_the_threads_that_fails_ends_no_loop(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said, and the bot trades on."""
+    bot = rig.bot()
+    error = RuntimeError("forced by a test")
+    monkeypatch.setattr(Sentinel, "loop_came", Mock(side_effect=error))
+    trade, old = entered(rig, bot)
+    vanish(rig, old, "canceled")
+    bot.process()
+    assert_replaced(rig, bot, trade, old)
+    assert "[ALERT] The guard's threads could not be checked in this loop." in caplog.text
 
 
 # What protects nothing

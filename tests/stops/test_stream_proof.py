@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.stops.stream_proof import BOUND_S, StreamProof
+from qt_protections.stops.line import StopOrder, TrailingOrder
+from qt_protections.stops.stream_proof import BOUND_S, ProvenLine, StreamProof
+from tests.stops.paper import BTC
+from tests.stops.stream_house import open_house
 
 TICK_S = 0.25
 
@@ -141,3 +144,20 @@ def test_it_remembers_a_bounded_past() -> None:
     for number in range(5000):
         proof.heard(str(number), ended=True)
     assert len(proof._heard) == 500
+
+
+def test_the_line_tells_what_has_to_be_heard() -> None:
+    """A stop and a trailing stop that were accepted, and the end of each; a cancel in vain not."""
+    proof = opened()
+    with open_house() as house:
+        line = ProvenLine(house.exchange(), {}, proof)
+        stop = line.place_stop(StopOrder(BTC, False, 0.01, 90_000.0, 1.0), "qt-1")["id"]
+        trail = line.place_trailing(TrailingOrder(BTC, False, 0.01, 1.5, None), "qt-2")["id"]
+        assert set(proof._due) == {(stop, False), (trail, False)}
+        proof.opened()
+        assert line.cancel(BTC, stop)
+        assert line.cancel(BTC, trail)
+        assert set(proof._due) == {(stop, True), (trail, True)}
+        proof.opened()
+        assert not line.cancel(BTC, stop)
+        assert set(proof._due) == set()
