@@ -3,9 +3,16 @@
 import gc
 from collections.abc import Iterator
 
+import hypothesis
 import psutil
 import pytest
 from fastapi.dependencies import models
+
+# What is generated depends on no clock: a busy machine fails nothing by being slow.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 #: Bytes by which a test run may grow before what it dropped is collected by hand.
 _GROWTH = 400 * 2**20

@@ -13,8 +13,7 @@ from qt_protections.errors import EntryRefused
 from qt_protections.rules.verdict import DenyCode
 from tests.integration.hands import guarding, refusals
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
-
-PATIENCE_S = 60.0
+from tests.patience import PATIENCE_S
 
 
 def in_another_thread(act: Callable[[], object]) -> None:
