@@ -22,6 +22,7 @@ from qt_protections.stops.line import (
     TrailingOrder,
 )
 from tests.integration.rig import BTC, ETH
+from tests.patience import PATIENCE_S
 from tests.stops.venues import Scene
 
 
@@ -35,7 +36,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 @pytest.fixture
 def line(scene: Scene) -> BinanceLine:
     """A line with Freqtrade's usual order types."""
-    return BinanceLine(scene.exchange, {"stoploss": "market"})
+    return BinanceLine(scene.exchange, {"stoploss": "market"}, round(PATIENCE_S * 1000))
 
 
 def enter(scene: Scene, pair: str, amount: float, side: str = "buy", leverage: float = 7.0) -> None:
@@ -98,7 +99,7 @@ def test_margin_type_and_leverage_are_not_touched(scene: Scene, line: BinanceLin
 def test_a_stop_is_the_one_freqtrade_would_have_placed(scene: Scene, line: BinanceLine) -> None:
     """So that Freqtrade finds nothing to replace in it."""
     types = {"stoploss": "market", "stoploss_price_type": "mark"}
-    mark = BinanceLine(scene.exchange, types)
+    mark = BinanceLine(scene.exchange, types, round(PATIENCE_S * 1000))
     theirs = scene.exchange.create_stoploss(BTC, 0.0129, 80_000.04, types, "sell", 3.0)
     ours = stop(mark, amount=0.0129, trigger=80_000.04)
     own = {"algoId", "clientAlgoId", "createTime", "updateTime"}
@@ -225,7 +226,7 @@ def test_the_price_is_the_one_that_triggers(
     scene: Scene, types: dict[str, str], kind: str, endpoint: str
 ) -> None:
     """A re-priced stop is measured by what would trigger it."""
-    line = BinanceLine(scene.exchange, types)
+    line = BinanceLine(scene.exchange, types, round(PATIENCE_S * 1000))
     price = line.price(BTC)
     tape = scene.venue.tape
     told = tape.mark("BTCUSDT") if kind == "MARK_PRICE" else tape.last("BTCUSDT")
@@ -309,10 +310,10 @@ def test_too_many_requests_are_followed_by_as_much_silence_as_is_asked_for(
     scene: Scene, line: BinanceLine
 ) -> None:
     """Each request before that is over counts toward a ban, which takes minutes."""
-    scene.venue.before.append(VenueError(-1003, "Too many requests.", 429, retry_after_s=17))
+    scene.venue.before.append(VenueError(-1003, "Too many requests.", 429, retry_after_s=1700))
     with pytest.raises(LineError, match="-1003"):
         stop(line)
-    assert 15 < line.shut_s(Road.STOPS) <= 17
+    assert 1000 < line.shut_s(Road.STOPS) <= 1700
     before = scene.requests()
     with pytest.raises(LineError, match="nothing is sent for"):
         line.positions()

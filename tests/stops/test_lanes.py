@@ -3,8 +3,7 @@
 import threading
 
 from qt_protections.stops.lanes import Lanes
-
-PATIENCE_S = 30.0
+from tests.patience import PATIENCE_S
 
 
 def test_a_lane_keeps_its_order() -> None:
