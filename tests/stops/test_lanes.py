@@ -6,8 +6,7 @@ import pytest
 
 from qt_protections.stops.lanes import HANGS_S, Lanes
 from tests.integration.rig import until
-
-PATIENCE_S = 30.0
+from tests.patience import PATIENCE_S
 
 
 def test_a_lane_keeps_its_order() -> None:

@@ -10,9 +10,10 @@ from qt_protections.rehearsal.auth import API_KEY
 from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.user_stream import Pace, UserStream
 from tests.integration.rig import until
+from tests.patience import PATIENCE_S
 from tests.rehearsal.struck import fault
 from tests.stops.relay import Relay
-from tests.stops.stream_house import BUY, PATIENCE_S, House, lively, open_house
+from tests.stops.stream_house import BUY, House, Pulse, open_house
 
 LISTEN_KEY = "/fapi/v1/listenKey"
 THREAD = "qt-user-stream"
@@ -81,11 +82,13 @@ def test_no_key_at_first(text: str, caplog: pytest.LogCaptureFixture) -> None:
     assert [line[:29] for line in said(caplog, logging.INFO)] == ["[OK] User data stream is up: "]
 
 
-def test_a_silent_line(house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_silent_line(house: House, pulse: Pulse, caplog: pytest.LogCaptureFixture) -> None:
     """A line that is dead without a word is given up, and the stream comes back over a live one."""
     with Relay(house.server.port) as relay, caplog.at_level(logging.DEBUG, "qt_protections"):
-        stream = house.listening(lively(ping_s=0.1), relay.port)
+        stream = house.listening(pulse.pace, relay.port)
+        pulse.beat(3)
         relay.mute()
+        pulse.stop(stream)
         assert house.next() is False
         assert not stream.up
         key = house.stage.venue.listen_keys.valid
