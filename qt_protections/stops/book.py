@@ -313,6 +313,10 @@ class Held:
         self.dropped.add(order_id)
         self.touch()
 
+    def is_written_off(self, order_id: str) -> bool:
+        """Whether a stop was dropped without what it became: the order history tells that."""
+        return self.past.get(order_id, {}).get("status") == "canceled"
+
     def own_part(self, order: CcxtOrder) -> CcxtOrder:
         """Return a stop's order as far as it closed this bot's trade.
 

@@ -12,6 +12,7 @@ from typing import Any
 from freqtrade.exchange import Exchange
 
 from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.stops.connection import TIMEOUT_MS
 from qt_protections.stops.line import CcxtOrder, StopOrder, TrailingOrder
 
 #: Seconds between the answer to a request and the event of what it did. Binance sends both at once;
@@ -101,8 +102,14 @@ class StreamProof:
 class ProvenLine(BinanceLine):
     """A line that tells a `StreamProof` of each conditional order the exchange took or ended."""
 
-    def __init__(self, exchange: Exchange, order_types: dict[str, Any], proof: StreamProof) -> None:
-        super().__init__(exchange, order_types)
+    def __init__(
+        self,
+        exchange: Exchange,
+        order_types: dict[str, Any],
+        proof: StreamProof,
+        timeout_ms: int = TIMEOUT_MS,
+    ) -> None:
+        super().__init__(exchange, order_types, timeout_ms)
         self._proof = proof
 
     def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:

@@ -41,7 +41,7 @@ from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.venue import Venue
 from qt_protections.rehearsal.verdict.traffic import Traffic
 from qt_protections.shipped import base_config
-from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.stops.stream_proof import ProvenLine
 from tests.patience import PATIENCE_S, until
 
 HERE = Path(__file__).parent
@@ -184,8 +184,8 @@ class Rig:
         if not self._is_silent:
             # Exchange, bot and guard share one interpreter here: on a busy machine an answer may
             # well take longer than the second and a half that the guard has for it.
-            patient = partial(BinanceLine, timeout_ms=round(PATIENCE_S * 1000))
-            self._patch.setattr("qt_protections.stops.guarding.BinanceLine", patient)
+            patient = partial(ProvenLine, timeout_ms=round(PATIENCE_S * 1000))
+            self._patch.setattr("qt_protections.stops.guarding.ProvenLine", patient)
         self._server.__enter__()
         url = self._server.url
         self.http = httpx.Client(base_url=url, verify=False, timeout=PATIENCE_S)  # noqa: S501  self-signed
