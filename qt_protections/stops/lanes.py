@@ -89,8 +89,9 @@ class Lanes:
         """Finish what is under way, drop what waits, and end the threads."""
         with self._lock:
             self._is_closed = True
-        for thread in self.threads:
+        for thread in self.threads:  # all of them first: any may take the word to end
             thread.end()
+        for _ in self.threads:
             self._turns.put(None)
         until = monotonic() + _END_S
         for thread in self.threads:
@@ -115,7 +116,7 @@ class Lanes:
             thread.rest()
             lane = self._turns.get()
             thread.beat()
-            if lane is None or self._is_closed:
+            if lane is None or thread.is_ending:
                 return
             try:
                 self._do_first_of(lane)

@@ -137,9 +137,9 @@ class UserStream:
 
         No callback begins after it returns, except where it is called from one.
         """
+        self.thread.end()  # first: what ends without it has failed
         self._is_stopped = True
         self._up = False
-        self.thread.end()
         self._in_loop(self._end)
         self.thread.join(STOP_S)
 

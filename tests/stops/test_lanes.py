@@ -155,3 +155,13 @@ def test_closing_ends_the_threads() -> None:
     lanes.close()
     assert done[0] == "slow"
     assert threading.active_count() == before
+
+
+def test_an_end_on_demand_is_no_trouble(caplog: pytest.LogCaptureFixture) -> None:
+    """However the threads share it among them."""
+    for _ in range(30):
+        lanes = Lanes(8)
+        for pair in "ABCDEFGH":
+            lanes.put(pair, lambda: None)
+        lanes.close()
+    assert caplog.records == []
