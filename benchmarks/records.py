@@ -5,7 +5,25 @@ from collections import defaultdict
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class TradeBooks(NamedTuple):
+    """A trade as the bot's books have it.
+
+    Attributes:
+        number: Its number.
+        symbol: Exchange name.
+        open: Whether it is open.
+        profit: USDT, fees and funding included; 0 while it is open, or if it never was filled.
+        order_ids: The exchange's numbers of its orders.
+    """
+
+    number: int
+    symbol: str
+    open: bool
+    profit: float
+    order_ids: frozenset[str]
 
 
 def trades(database: Path) -> list[dict[str, Any]]:
@@ -13,7 +31,7 @@ def trades(database: Path) -> list[dict[str, Any]]:
     rows = _rows(database, "select pair, is_open, exit_reason, amount, is_short from trades")
     return [
         {
-            "symbol": pair.split(":")[0].replace("/", ""),
+            "symbol": _symbol(pair),
             "open": bool(is_open),
             "exit": why,
             "amount": -amount if is_short else amount,
@@ -25,6 +43,18 @@ def trades(database: Path) -> list[dict[str, Any]]:
 def order_ids(database: Path) -> list[str]:
     """Return the exchange's ids of every order on record, in the order they were recorded."""
     return [str(name) for (name,) in _rows(database, "select order_id from orders order by id")]
+
+
+def trade_books(database: Path) -> list[TradeBooks]:
+    """Return all trades with their profits and orders, oldest first."""
+    orders: defaultdict[int, set[str]] = defaultdict(set)
+    for number, order_id in _rows(database, "select ft_trade_id, order_id from orders"):
+        orders[number].add(str(order_id))
+    query = "select id, pair, is_open, close_profit_abs from trades order by id"
+    return [
+        TradeBooks(number, _symbol(pair), bool(is_open), profit or 0.0, frozenset(orders[number]))
+        for number, pair, is_open, profit in _rows(database, query)
+    ]
 
 
 def differences(
@@ -45,6 +75,10 @@ def differences(
         for symbol in sorted({*held, *known})
         if held.get(symbol, Decimal(0)) != known[symbol]
     }
+
+
+def _symbol(pair: str) -> str:
+    return pair.split(":", maxsplit=1)[0].replace("/", "")
 
 
 def _rows(database: Path, query: str) -> list[tuple[Any, ...]]:
