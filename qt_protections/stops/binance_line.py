@@ -276,7 +276,12 @@ class BinanceLine:
         except Exception as error:
             failure = classify(error)
             self._connection.heed(failure)
-            raise failure from error
+            try:
+                raise failure from error
+            finally:
+                # The error knows this frame. Did the frame know the error, only the collector of
+                # cycles could free both, and Freqtrade has it run about once an hour.
+                del failure
 
 
 def _last_price(api: ccxt.Exchange, pair: str) -> float:
