@@ -38,7 +38,7 @@ def fuzz(arguments: argparse.Namespace, folder: Path) -> tuple[Figures, Table]:
         result[f"seed {seed}"] = run
         tell(f"seed {seed}: {', '.join(run['broken']) or 'every promise kept'}")
     broken = {name: run["broken"] for name, run in result.items() if run["broken"]}
-    table = tables.side_by_side("Remote control against the loop", tables.FUZZ, result)
+    table = tables.one_a_row("Remote control against the loop", tables.FUZZ, result)
     return result | {"broken": broken}, table
 
 
