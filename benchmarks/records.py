@@ -1,7 +1,7 @@
 """What Freqtrade's database says of its trades and their orders."""
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,8 @@ class TradeBooks(NamedTuple):
         symbol: Exchange name.
         open: Whether it is open.
         profit: USDT, fees and funding included; 0 while it is open, or if it never was filled.
+        fees: What of it are fees, USDT. Freqtrade has one ratio for all entries of a trade and one
+            for all its exits, also where the exchange charged makers less than takers.
         order_ids: The exchange's numbers of its orders.
     """
 
@@ -23,6 +25,7 @@ class TradeBooks(NamedTuple):
     symbol: str
     open: bool
     profit: float
+    fees: float
     order_ids: frozenset[str]
 
 
@@ -48,13 +51,24 @@ def order_ids(database: Path) -> list[str]:
 def trade_books(database: Path) -> list[TradeBooks]:
     """Return all trades with their profits and orders, oldest first."""
     orders: defaultdict[int, set[str]] = defaultdict(set)
-    for number, order_id in _rows(database, "select ft_trade_id, order_id from orders"):
+    values: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    query = (
+        "select ft_trade_id, order_id, ft_order_side, filled, coalesce(average, price) from orders"
+    )
+    for number, order_id, side, filled, price in _rows(database, query):
         orders[number].add(str(order_id))
-    query = "select id, pair, is_open, close_profit_abs from trades order by id"
-    return [
-        TradeBooks(number, _symbol(pair), bool(is_open), profit or 0.0, frozenset(orders[number]))
-        for number, pair, is_open, profit in _rows(database, query)
-    ]
+        values[number][side] += (filled or 0) * (price or 0)
+    query = (
+        "select id, pair, is_open, close_profit_abs, is_short, fee_open, fee_close"
+        " from trades order by id"
+    )
+    found = []
+    for number, pair, is_open, profit, is_short, fee_open, fee_close in _rows(database, query):
+        entered = values[number].pop("sell" if is_short else "buy", 0)
+        fees = entered * (fee_open or 0) + sum(values[number].values()) * (fee_close or 0)
+        ids = frozenset(orders[number])
+        found.append(TradeBooks(number, _symbol(pair), bool(is_open), profit or 0.0, fees, ids))
+    return found
 
 
 def differences(

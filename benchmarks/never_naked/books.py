@@ -20,13 +20,15 @@ class Holding:
     Attributes:
         symbol: Exchange name.
         entries: Numbers of the orders that opened or increased it.
-        net: USDT so far: profit less fees and funding.
+        profit: USDT so far, funding included and fees not.
+        fees: USDT so far.
         closed: Whether it is flat again.
     """
 
     symbol: str
     entries: set[str] = field(default_factory=set)
-    net: Decimal = ZERO
+    profit: Decimal = ZERO
+    fees: Decimal = ZERO
     closed: bool = False
 
 
@@ -37,8 +39,10 @@ class Account(NamedTuple):
         symbol: Exchange name.
         trades: Numbers of the bot's trades.
         positions: How many positions of the exchange.
-        bot: USDT, by the bot's closed trades.
-        exchange: USDT, by the exchange's fills.
+        bot: USDT, by the bot's closed trades, without the fees it reckons with.
+        exchange: USDT, by the exchange's fills, without fees.
+        bot_fees: USDT.
+        exchange_fees: USDT.
     """
 
     symbol: str
@@ -46,10 +50,12 @@ class Account(NamedTuple):
     positions: int
     bot: Decimal
     exchange: Decimal
+    bot_fees: Decimal
+    exchange_fees: Decimal
 
     @property
     def differs(self) -> bool:
-        """Whether the two differ by a cent or more."""
+        """Whether profits differ by a cent or more; how Freqtrade reckons fees is its own."""
         return abs(self.bot - self.exchange) >= CENT
 
 
@@ -61,7 +67,7 @@ def holdings(events: Iterable[Event]) -> list[Holding]:
         if fill is not None:
             _book(fill, found, standing)
         elif event["kind"] == "funding" and event["symbol"] in standing:
-            standing[event["symbol"]].net -= Decimal(event["fee"])
+            standing[event["symbol"]].profit -= Decimal(event["fee"])
     return found
 
 
@@ -73,7 +79,8 @@ def _book(fill: Fill, found: list[Holding], standing: dict[str, Holding]) -> Non
     holding = standing[symbol]
     if fill.enters:
         holding.entries.add(str(event["order_id"]))
-    holding.net += Decimal(event.get("realized") or 0) - Decimal(event.get("fee") or 0)
+    holding.profit += Decimal(event.get("realized") or 0)
+    holding.fees += Decimal(event.get("fee") or 0)
     if not fill.after:
         holding.closed = True
         del standing[symbol]
@@ -126,6 +133,13 @@ def _account(trades: list[TradeBooks], positions: list[Holding]) -> Account | No
     if any(trade.open for trade in trades) or not all(p.closed for p in positions):
         return None
     symbol = trades[0].symbol if trades else positions[0].symbol
-    bot = sum((Decimal(str(trade.profit)) for trade in trades), ZERO)
-    exchange = sum((position.net for position in positions), ZERO)
-    return Account(symbol, [t.number for t in trades], len(positions), bot, exchange)
+    bot_fees = sum((Decimal(str(trade.fees)) for trade in trades), ZERO)
+    return Account(
+        symbol,
+        [trade.number for trade in trades],
+        len(positions),
+        sum((Decimal(str(trade.profit)) for trade in trades), bot_fees),
+        sum((position.profit for position in positions), ZERO),
+        bot_fees,
+        sum((position.fees for position in positions), ZERO),
+    )

@@ -38,7 +38,9 @@ def fuzz(arguments: argparse.Namespace, folder: Path) -> tuple[Figures, Table]:
         result[f"seed {seed}"] = run
         tell(f"seed {seed}: {', '.join(run['broken']) or 'every promise kept'}")
     broken = {name: run["broken"] for name, run in result.items() if run["broken"]}
-    table = tables.one_a_row("Remote control against the loop", tables.FUZZ, result)
+    by_seed = {name.removeprefix("seed "): run for name, run in result.items()}
+    title = "Remote control against the loop, by seed"
+    table = tables.side_by_side(title, tables.FUZZ, by_seed, summed=True)
     return result | {"broken": broken}, table
 
 
@@ -87,6 +89,8 @@ def figures(heard: Heard, latency_ms: int) -> Figures:
         "books": {
             "compared": len(compared),
             "differ": [_told(account) for account in compared if account.differs],
+            "bot_fees": round(float(sum(account.bot_fees for account in compared)), 4),
+            "exchange_fees": round(float(sum(account.exchange_fees for account in compared)), 4),
         },
         "unrecorded": unrecorded(positions(heard.events), heard.recorded),
         "left_over": _left_over(heard),

@@ -69,24 +69,25 @@ KILLS: Rows = (
     ("naked from the kills to those ends, s", "kills.naked_s"),
     ("  longest from start to that end, s", "kills.took_s"),
 )
-#: Columns, a row for each run.
 FUZZ: Rows = (
     ("promises broken", "broken"),
     ("loops", "loops"),
     ("acts", "acts"),
     ("refusals", "refusals"),
     ("positions", "positions"),
-    ("naked, s", "naked.total_s"),
-    ("longest, s", "naked.max_s"),
-    ("errors to callers", "failures"),
-    ("of the database", "database"),
-    ("rolled back", "rolled_back"),
+    ("naked in all, s", "naked.total_s"),
+    ("  longest gap, s", "naked.max_s"),
+    ("errors that reached a caller", "failures"),
+    ("errors of the database", "database"),
+    ("pairs rolled back", "rolled_back"),
     ("books compared", "books.compared"),
-    ("differ", "books.differ"),
-    ("not on record", "unrecorded"),
-    ("left over", "left_over"),
-    ("settled, s", "settled_s"),
-    ("differ at the end", "differences"),
+    ("  differ", "books.differ"),
+    ("  fees, USDT: the bot's", "books.bot_fees"),
+    ("  the exchange's", "books.exchange_fees"),
+    ("entries not on record", "unrecorded"),
+    ("stops left over", "left_over"),
+    ("settled after, s", "settled_s"),
+    ("positions that differ then", "differences"),
     ("log errors", "errors"),
 )
 SOAK: Rows = (
@@ -120,25 +121,24 @@ SOAK: Rows = (
 )
 
 
-def side_by_side(title: str, rows: Rows, columns: Mapping[str, Figures]) -> Table:
-    """Return a table with a row for each figure and a column for each run."""
+def side_by_side(
+    title: str, rows: Rows, columns: Mapping[str, Figures], *, summed: bool = False
+) -> Table:
+    """Return a table with a row for each figure and a column for each run.
+
+    Args:
+        title: Above it.
+        rows: What to call a figure, and where it is found.
+        columns: The runs.
+        summed: Whether to count what is listed, and add up counts by kind: for many runs.
+    """
     table = Table(title=title, box=box.SIMPLE_HEAD)
     table.add_column("figure")
     for name in columns:
         table.add_column(name, justify="right")
     for label, path in rows:
-        table.add_row(label, *(_text(_at(run, path)) for run in columns.values()))
-    return table
-
-
-def one_a_row(title: str, columns: Rows, rows: Mapping[str, Figures]) -> Table:
-    """Return a table with a row for each run; lists and counts by kind are summed up."""
-    table = Table(title=title, box=box.SIMPLE_HEAD)
-    table.add_column("run")
-    for label, _ in columns:
-        table.add_column(label, justify="right")
-    for name, run in rows.items():
-        table.add_row(name, *(_text(_sum(_at(run, path))) for _, path in columns))
+        values = [_at(run, path) for run in columns.values()]
+        table.add_row(label, *(_text(_sum(value) if summed else value) for value in values))
     return table
 
 

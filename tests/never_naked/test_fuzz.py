@@ -44,7 +44,7 @@ def heard(**changes: Any) -> Heard:
         "report": report(),
         "events": [filled(1, 1, realized="0", fee="1"), sold(2, 2, realized="10", fee="1")],
         "recorded": ["1", "2"],
-        "books": [TradeBooks(1, BTC, False, 8.0, frozenset({"1", "2"}))],
+        "books": [TradeBooks(1, BTC, False, 8.0, 2.0, frozenset({"1", "2"}))],
         "now_ms": 100_000,
         "log": "all is well",
         "settled_s": 14.0,
