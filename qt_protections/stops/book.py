@@ -317,7 +317,7 @@ class Held:
 
     def is_written_off(self, order_id: str) -> bool:
         """Whether a stop was dropped without what it became: the order history tells that."""
-        return self.past.get(order_id, {}).get("status") == "canceled"
+        return order_id in self.past and "id_stop" not in self.past[order_id]
 
     def own_part(self, order: CcxtOrder) -> CcxtOrder:
         """Return a stop's order as far as it closed this bot's trade.

@@ -211,6 +211,10 @@ class Keeper:
                     self.ask_what_closed(held)
                     self.mend(held)
                 return
+            if str(order["id"]) in held.booked:
+                held.drop(order_id)  # the order history told of it first
+                self.mend(held)
+                return
             order = held.own_part(order)
             held.drop(order_id, order)
             if held.book_fill(stop, order) and held.own_need is None:

@@ -274,7 +274,8 @@ class Watch:
         held.touch()
         for stop in [*held.stops, *held.trails]:
             self._keeper.ask_after(held, stop)
-        if event.order_id not in held.booked:
+        # A stop that has triggered and whose order is not named yet explains it.
+        if event.order_id not in held.booked and not held.fired:
             self._keeper.ask_what_closed(held)
         self._keeper.mend(held)
 
