@@ -25,7 +25,7 @@ class Account(Paper):
         orphaned: What its trades held that were deleted. The rest is somebody else's.
         wrongs: What was done that must never be.
         share: How much of the next orders at market fills at once; the rest expires.
-        troubled: Called when a request meets a failure that was ordered.
+        troubled: Called when a request meets a failure of `before` or `after`.
     """
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
@@ -119,7 +119,7 @@ class Account(Paper):
 
     @contextmanager
     def _request(self, what: str) -> Iterator[None]:
-        if what in self.failing or self.before[what] or self.after[what]:
+        if self.before[what] or self.after[what]:
             self.troubled()
         with super()._request(what):
             yield
