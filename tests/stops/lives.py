@@ -191,12 +191,13 @@ class Life:
             self.paper.untold.add(stop["id"])
             self._for(seconds, partial(self.paper.untold.discard, stop["id"]))
 
-    def child_unknown(self, is_named: bool, seconds: int) -> None:
+    def fires_unknown(self, pair: str, is_named: bool, seconds: int) -> None:
         if is_named:
             known = set(self.paper.orders)
             self._view("find_order", lambda o: o if o is None or o["id"] in known else None, seconds)
         else:
             self._view("find_stop", lambda o: o and {**o, "info": {"actualOrderId": ""}}, seconds)
+        self.stop_fires(pair, 0, 0.5)
 
     # Answers
 
@@ -545,7 +546,7 @@ GROUPS: dict[str, list[tuple[int, Draw]]] = {
     ],
     "delete": [(1, lambda r: ("forget", _pair(r)))],
     "dead": [(1, lambda r: ("dead_on_arrival", r.choice(("rejected", "expired"))))],
-    "child": [(1, lambda r: ("child_unknown", r.random() < 0.5, r.choice((3, 15, 40))))],
+    "child": [(1, lambda r: ("fires_unknown", _pair(r), r.random() < 0.5, r.choice((3, 15, 40))))],
     "lists": [
         (1, lambda r: ("shows_nothing", r.choice(_LISTS), r.choice((1, 5, 25)))),
         (1, lambda r: ("shows_part", r.choice(_LISTS), _pair(r), r.choice((1, 5, 25)))),
