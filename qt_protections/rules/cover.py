@@ -6,6 +6,9 @@ again once the placed stop stands, the same question cancels what it replaced.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil, inf
+
+from qt_protections.rules.amounts import rest, total
 
 #: Sums of lots may differ in their last binary digits.
 _SAME = 1e-9
@@ -19,14 +22,17 @@ class Need:
         is_short: Whether the position gains when the price falls.
         amount: The whole position, with what entries under way may still add; base currency, > 0.
         trigger: Trigger price in quote currency, > 0.
+        largest: The most one stop may be, base currency: a stop becomes an order at market, and
+            the exchange limits those. A larger position is covered by several stops.
 
-    Both as the exchange takes them, rounded to lot and tick: a finer number is never found
-    standing, and would be placed again and again.
+    Amount and trigger are as the exchange takes them, rounded to lot and tick: a finer number is
+    never found standing, and would be placed again and again.
     """
 
     is_short: bool
     amount: float
     trigger: float
+    largest: float = inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,11 @@ class Mend:
 
 
 def mend(need: Need | None, standing: Sequence[Standing]) -> Mend:
-    """Return the next step toward exactly one stop that covers the need.
+    """Return the next step toward one stop that covers the need, or the fewest where one may not.
 
     A stop larger than the position stays: reduce-only takes no more than there is. A trigger only
     ever moves toward the price, so the tightest that stands is the loosest that may follow. Of
-    several that would do the newest stays, in whatever order they are listed: a cancel whose answer
+    several that would do the newest stay, in whatever order they are listed: a cancel whose answer
     was lost may still arrive, and a second look must not then decide for the other one.
 
     Args:
@@ -64,15 +70,27 @@ def mend(need: Need | None, standing: Sequence[Standing]) -> Mend:
     wanted = replace(
         need, trigger=tightest(need.is_short, need.trigger, *(s.trigger for s in standing))
     )
-    keep = max((stop for stop in standing if _covers(stop, wanted)), key=_age, default=None)
+    fitting = sorted((s for s in standing if _is_at(s, wanted)), key=_age, reverse=True)
+    keep = _enough(wanted, fitting)
     if keep is None:
-        return Mend(place=wanted)
-    return Mend(cancel=tuple(s.order_id for s in standing if s.order_id != keep.order_id))
+        return Mend(place=replace(wanted, amount=_missing(wanted, fitting)))
+    kept = {stop.order_id for stop in keep}
+    return Mend(cancel=tuple(s.order_id for s in standing if s.order_id not in kept))
 
 
 def covered(need: Need, standing: Sequence[Standing]) -> bool:
-    """Whether one stop covers the whole size, whatever its trigger."""
+    """Whether the stops cover the whole size, whatever their triggers.
+
+    One stop has to, unless the size is more than one stop may be.
+    """
+    if need.amount > need.largest:
+        return total(*(stop.amount for stop in standing)) >= need.amount * (1 - _SAME)
     return any(stop.amount >= need.amount * (1 - _SAME) for stop in standing)
+
+
+def parts(need: Need) -> int:
+    """Return how many stops it takes to cover the need."""
+    return max(1, ceil(need.amount / need.largest * (1 - _SAME)))
 
 
 def tightest(is_short: bool, *triggers: float) -> float:
@@ -80,9 +98,25 @@ def tightest(is_short: bool, *triggers: float) -> float:
     return min(triggers) if is_short else max(triggers)
 
 
-def _covers(stop: Standing, wanted: Need) -> bool:
-    at_the_trigger = abs(stop.trigger - wanted.trigger) <= _SAME * wanted.trigger
-    return at_the_trigger and covered(wanted, (stop,))
+def _is_at(stop: Standing, wanted: Need) -> bool:
+    return abs(stop.trigger - wanted.trigger) <= _SAME * wanted.trigger
+
+
+def _enough(wanted: Need, fitting: Sequence[Standing]) -> Sequence[Standing] | None:
+    """Return the newest stops that cover the need, newest first; None if all of them do not."""
+    if wanted.amount <= wanted.largest:
+        return next(([stop] for stop in fitting if covered(wanted, (stop,))), None)
+    for count in range(1, len(fitting) + 1):
+        if covered(wanted, fitting[:count]):
+            return fitting[:count]
+    return None
+
+
+def _missing(wanted: Need, fitting: Sequence[Standing]) -> float:
+    """Return the size of the next stop to place, base currency."""
+    if wanted.amount <= wanted.largest:
+        return wanted.amount
+    return min(wanted.largest, rest(wanted.amount, *(stop.amount for stop in fitting)))
 
 
 def _age(stop: Standing) -> tuple[int, str]:

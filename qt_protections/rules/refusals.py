@@ -10,6 +10,9 @@ from enum import StrEnum
 
 #: How far beyond the current price a passed stop is put, as a ratio of price.
 REPRICE_RATIO = 0.0005
+#: How far the price may be beyond a trigger for the stop to be put beyond the price, as a ratio of
+#: the trigger. Further off, the planned loss is exceeded already: the position is closed instead.
+REPRICE_REACH = 0.005
 
 
 class Outcome(StrEnum):
@@ -118,7 +121,11 @@ _TABLE: dict[int, tuple[str, dict[Purpose, Step]]] = {
     -2013: ("no such order: as -2011", _GONE),
     -2019: ("margin: a stop needs none, so it is the position that is not seen yet", DEFAULT),
     -2021: ("would trigger at once: before entry the signal is stale", _PRICE_PASSED),
-    -2022: ("reduce-only refused: no position, or not yet", _NO_POSITION),
+    # The engine itself looks for a position to close: what closed it has to be found out.
+    -2022: (
+        "reduce-only refused: no position, or not yet",
+        _NO_POSITION | {Purpose.EMERGENCY_CLOSE: Step.GIVE_UP},
+    ),
     -2025: ("too many open orders: one may end any moment", DEFAULT),
     -2027: ("position limit at this leverage: nothing that reduces is meant by it", DEFAULT),
     -4003: ("quantity not above zero: no repetition helps", _MALFORMED),
@@ -204,6 +211,18 @@ def pause_s(purpose: Purpose, tries_made: int) -> float | None:
         raise ValueError(f"tries_made must be >= 1, was {tries_made}")
     pauses = _PAUSES_S[purpose]
     return pauses[tries_made - 1] if tries_made <= len(pauses) else None
+
+
+def may_reprice(is_short: bool, trigger: float, price: float) -> bool:
+    """Whether a stop the price has passed may be put beyond the price.
+
+    Args:
+        is_short: Whether the position gains when the price falls.
+        trigger: Where the stop should stand, quote currency, > 0.
+        price: The latest price of the kind that triggers stops, quote currency, > 0.
+    """
+    beyond = price / trigger - 1 if is_short else 1 - price / trigger
+    return beyond <= REPRICE_REACH
 
 
 def reprice(is_short: bool, price: float, tick_hint: float | None = None) -> float:

@@ -5,13 +5,13 @@ pair or sends something for it holds that pair's lock.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import isnan
+from math import inf, isnan
 from time import monotonic
 
 from qt_protections.rules.amounts import rest, total
-from qt_protections.rules.cover import Need, Standing, tightest
+from qt_protections.rules.cover import Need, Standing, covered, tightest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.stops.line import CcxtOrder, Position
 from qt_protections.stops.stop import Stop, as_booked
@@ -49,6 +49,7 @@ class Intent:
         closed: What a stop or a close took off that again, before a trade booked it.
         final: Whether it can fill no further.
         lost: Whether its answer was lost, and asking has not settled it yet.
+        at_ms: When the exchange took it, epoch milliseconds by its clock; 0 while unknown.
         thread: Who sent it.
         sent: When, on this process's monotonic clock.
     """
@@ -61,6 +62,7 @@ class Intent:
     closed: float = 0.0
     final: bool = False
     lost: bool = False
+    at_ms: int = 0
     thread: int = field(default_factory=threading.get_ident)
     sent: float = field(default_factory=monotonic)
 
@@ -91,6 +93,7 @@ class Intent:
         self.filled = max(self.filled, float(order.get("filled") or 0.0))
         self.final = self.final or order.get("status") not in (None, "open")
         self.lost = False
+        self.at_ms = self.at_ms or int(order.get("timestamp") or 0)
 
     def close(self, amount: float) -> float:
         """Take a close off what is left, and return how much of it there was.
@@ -142,9 +145,18 @@ class Held:
         dropped: Ids of stops that stand no more and may still be live on the trade's record.
         guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
-        flat: Whether the exchange has no position though the trade has: closed by another hand.
+        largest: The most one order at market may be, base currency.
+        opened_ms: Since when the exchange's orders may have closed the position without this
+            process having heard, epoch milliseconds by its clock; 0 while unknown.
+        on_record: Ids of the trade's orders.
+        inherited: Stops of an earlier run that nothing known explains. They may protect an entry
+            whose answer was lost; only evidence that there is none lets them go.
+        fired: When this process first knew that a stop had triggered, on its monotonic clock.
+        naked_since: When a stop of an uncovered position first failed, on the same clock.
+        passed_since: Since when the price is beyond a trigger that does not fire.
         untrailed: Whether the exchange takes no trailing stop here, now or later.
         stranger: A position no trade accounts for.
+        stranger_since_ms: When it was first seen, epoch milliseconds, early rather than late.
         others: Live stops of others that could cover one.
         orphan: Whether the trade of the position was deleted.
         doubtful: Stops the exchange could not tell of when it was last asked.
@@ -168,9 +180,16 @@ class Held:
     past: dict[str, CcxtOrder] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     guessed: bool = False
-    flat: bool = False
+    largest: float = inf
+    opened_ms: int = 0
+    on_record: frozenset[str] = frozenset()
+    inherited: set[str] = field(default_factory=set)
+    fired: dict[str, float] = field(default_factory=dict)
+    naked_since: float | None = None
+    passed_since: float | None = None
     untrailed: bool = False
     stranger: Position | None = None
+    stranger_since_ms: int = 0
     others: list[Stop] = field(default_factory=list)
     orphan: bool = False
     doubtful: set[str] = field(default_factory=set)
@@ -178,42 +197,58 @@ class Held:
     latency_ms: float = 0.0
     changed: float = 0.0
 
+    # Threads that only want to know whether there is work read these without the lock: each field
+    # is read once, since the thread that holds the lock may change it in between.
+
     @property
     def need(self) -> Need | None:
         """What has to stand now: for the position, and for what entries under way may add."""
-        amount = total(0.0 if self.flat else self.base, *(each.share for each in self.intents))
-        if self.stranger is not None and not self._guards_of_stranger:
-            waiting = [rest(intent.share, intent.left) for intent in self.intents]
-            amount = max(amount, total(self.stranger.amount, *waiting))
+        stranger, intents = self.stranger, list(self.intents)
+        amount = total(self.base, *(each.share for each in intents))
+        if stranger is not None and not self._guards_of(stranger):
+            waiting = [rest(intent.share, intent.left) for intent in intents]
+            amount = max(amount, total(stranger.amount, *waiting))
         return self._need(amount)
 
     @property
     def own_need(self) -> Need | None:
         """What has to stand for what has filled of this bot's trades alone."""
-        return self._need(self._own)
+        return self._need(self.own)
 
     def _need(self, amount: float) -> Need | None:
-        return Need(self.is_short, amount, self.trigger) if amount > 0 and self.trigger else None
+        trigger = self.trigger
+        if amount > 0 and trigger:
+            return Need(self.is_short, amount, trigger, self.largest)
+        return None
 
     @property
-    def _own(self) -> float:
+    def own(self) -> float:
         """What this bot's trades hold, base currency."""
-        base = 0.0 if self.flat or self.orphan else self.base
-        return total(base, *(intent.left for intent in self.intents))
+        base = 0.0 if self.orphan else self.base
+        return total(base, *(intent.left for intent in list(self.intents)))
 
     @property
-    def _guards_of_stranger(self) -> list[Stop]:
+    def known_since_ms(self) -> int:
+        """Since when orders may have closed the position unheard; 0 while that is unknown."""
+        sent = [intent.at_ms for intent in self.intents if intent.at_ms]
+        return self.opened_ms or min(sent, default=0)
+
+    def _guards_of(self, stranger: Position) -> list[Stop]:
         """Somebody else's live stops, if they cover the whole of a position without a trade."""
-        if self.stranger is None:
-            return []
-        found = [stop for stop in self.others if stop.is_short == self.stranger.is_short]
-        covered = sum(stop.amount for stop in found) >= self.stranger.amount * (1 - _SAME)
+        found = [stop for stop in self.others if stop.is_short == stranger.is_short]
+        covered = sum(stop.amount for stop in found) >= stranger.amount * (1 - _SAME)
         return found if covered else []
 
     @property
     def standing(self) -> list[Standing]:
         """The live stops of the pair's side, as the rules see them."""
         return [stop.standing for stop in self.stops if stop.is_short == self.is_short]
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether what has filled of this bot's trades is covered."""
+        need = self.own_need
+        return need is None or covered(need, self.standing)
 
     @property
     def astray(self) -> list[Stop]:
@@ -229,11 +264,11 @@ class Held:
     def unaccounted(self, unbooked: Sequence[Intent]) -> list[Exposure]:
         """Return what no trade accounts for: entries none has booked, and a stranger's part."""
         found = [self._exposure(intent.entry.amount, intent.entry.rate) for intent in unbooked]
-        if self.stranger is not None:
-            same = self.stranger.is_short == self.is_short
-            own = self.base if same and not self.flat else 0.0
-            if amount := rest(self.stranger.amount, own):
-                found.append(self._strange_exposure(amount, self.stranger))
+        stranger = self.stranger
+        if stranger is not None:
+            own = self.base if stranger.is_short == self.is_short else 0.0
+            if amount := rest(stranger.amount, own):
+                found.append(self._strange_exposure(amount, stranger))
         return found
 
     def _exposure(self, amount: float, price: float) -> Exposure:
@@ -241,7 +276,7 @@ class Held:
 
     def _strange_exposure(self, amount: float, stranger: Position) -> Exposure:
         stop = self.trigger or stranger.entry_price
-        if guards := [guard.trigger for guard in self._guards_of_stranger]:
+        if guards := [guard.trigger for guard in self._guards_of(stranger)]:
             stop = max(guards) if stranger.is_short else min(guards)
         return Exposure(
             self.pair, self.is_short, amount, stranger.entry_price, stop, is_foreign=True
@@ -271,18 +306,30 @@ class Held:
         self.stops = [stop for stop in self.stops if stop.order_id != order_id]
         self.trails = [stop for stop in self.trails if stop.order_id != order_id]
         self.doubtful.discard(order_id)
+        self.inherited.discard(order_id)
+        self.fired.pop(order_id, None)
         self.dropped.add(order_id)
         self.touch()
 
     def own_part(self, order: CcxtOrder) -> CcxtOrder:
-        """Return an order that closed a position as far as it closed this bot's trade.
+        """Return a stop's order as far as it closed this bot's trade.
 
         A stop covers what is on the pair, a stranger's part with it.
         """
-        filled = float(order.get("filled") or 0.0)
-        if self.stranger is None or not 0 < self._own < filled:
+        return order if self.stranger is None else self.part_of(order)
+
+    def part_of(self, order: CcxtOrder) -> CcxtOrder:
+        """Return an order of the closing side as far as it closed this bot's trade."""
+        own = self.own
+        if not 0 < own < float(order.get("filled") or 0.0):
             return order
-        return {**order, "filled": self._own, "amount": self._own, "remaining": 0.0, "cost": None}
+        return {**order, "filled": own, "amount": own, "remaining": 0.0, "cost": None}
+
+    @property
+    def booked(self) -> set[str]:
+        """Ids of the orders that are known to have reduced the position."""
+        children = {str(order.get("id_stop") or "") for order in self.past.values()}
+        return {*self.on_record, *(str(fill.order["id"]) for fill in self.fills), *children}
 
     def book_fill(self, stop: Stop, child: CcxtOrder) -> float:
         """Take in what a triggered stop's order filled, and return how much; base currency."""
@@ -316,16 +363,29 @@ class Held:
 
 
 class Book:
-    """Every pair the guard has something to do with."""
+    """Every pair the guard has something to do with.
 
-    def __init__(self) -> None:
+    Attributes:
+        conditional_orders: How many live ones the account had when last asked, whoever sent them.
+    """
+
+    def __init__(self, largest: Callable[[str], float] = lambda _pair: inf) -> None:
+        """Begin empty.
+
+        Args:
+            largest: Tells the most one order at market may be, base currency, by pair.
+        """
+        self.conditional_orders = 0
+        self._largest = largest
         self._pairs: dict[str, Held] = {}
         self._lock = threading.Lock()
 
     def of(self, pair: str) -> Held:
         """Return what is known of a pair; nothing at first."""
         with self._lock:
-            return self._pairs.setdefault(pair, Held(pair))
+            if pair not in self._pairs:
+                self._pairs[pair] = Held(pair, largest=self._largest(pair))
+            return self._pairs[pair]
 
     def __iter__(self) -> Iterator[Held]:
         with self._lock:

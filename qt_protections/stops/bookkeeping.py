@@ -5,10 +5,11 @@ what filled, and which entries the exchange has after all.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
 from math import nan
-from time import monotonic
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
@@ -33,7 +34,7 @@ from qt_protections.stops.entries import Entries
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import LineError, Position
 from qt_protections.stops.on_record import read_stops
-from qt_protections.stops.positions import MISSING_LAG_S, Positions, StopOfStranger
+from qt_protections.stops.positions import Positions, StopOfStranger
 from qt_protections.stops.stop import Stop
 from qt_protections.stops.watch import Watch
 
@@ -95,6 +96,8 @@ class Bookkeeping:
         held = self._keeper.book.of(pair)
         if not self.has_looked() or held.stranger is not None or self._unbooked(held):
             return True
+        if held.inherited and held.need is None:
+            return True  # what they protect is not known yet
         return open_trade(pair) is None and _is_orphan(held)
 
     def has_looked(self) -> bool:
@@ -192,7 +195,11 @@ class Bookkeeping:
         with held.lock:
             if held.stranger is None or held.stranger.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
-            held.trade_id, held.orphan = trade.id, False
+            if held.trade_id != trade.id:
+                held.trade_id, held.opened_ms = trade.id, 0
+            held.orphan = False
+            held.opened_ms = held.opened_ms or _last_fill_ms(trade)
+            held.on_record = frozenset(order.order_id for order in trade.orders)
             _forget_booked(held, trade)
             held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
@@ -227,6 +234,7 @@ class Bookkeeping:
                 trade.pair, trade.is_short, row.safe_amount, row.safe_price, trade.leverage or 1.0
             )
             intent = Intent(entry, "", self._keeper.beforehand(trade.pair), row.order_id)
+            intent.at_ms = _epoch_ms(row.order_date_utc)
             held.intents.append(intent)
         intent.filled = max(intent.filled, row.safe_filled)
 
@@ -240,13 +248,12 @@ class Bookkeeping:
         with held.lock:
             if open_trade(held.pair) is not None:
                 return  # remote control has made one since this loop looked
-            if held.stranger is None and _is_orphan(held):
-                seen = position is not None or monotonic() - held.changed < MISSING_LAG_S
-                if seen:  # its cover stays until `Positions` is certain of it
-                    held.orphan = True
-                    return
+            is_orphan = held.stranger is None and _is_orphan(held)
+            if is_orphan and (position is not None or not self._positions.is_closed(held)):
+                held.orphan = True  # its cover stays until there is proof
+                return
             held.orphan = False
-            held.base, held.fills, held.claimed, held.flat = 0.0, [], frozenset(), False
+            held.base, held.fills, held.claimed, held.opened_ms = 0.0, [], frozenset(), 0
             held.dropped.clear()
             self._untrailed.pop(held.pair, None)
             if self._watch is None:
@@ -262,31 +269,45 @@ class Bookkeeping:
                 if held.need is None or not self._blocks:
                     self._keeper.mend(held)
             return True
-        try:
-            if not self._started:
-                self._entries.cancel_strays()
-                for trade in trades.values():
-                    self._recall_trails(self._keeper.book.of(trade.pair), trade)
-            positions = self._keeper.line.positions()  # with what a stray filled meanwhile
-            self._let_go(trades, positions)
-            if not self._started:
-                self._positions.compare_at_start(positions, trades, self._watch.look)
-            else:
-                self._positions.compare(positions, trades)
-                self._watch.look()
-        except LineError as error:
-            logger.warning("Could not compare stops and positions with the exchange: %s", error)
-            return False
-        self._read_spreads()
-        return True
+        if not self._started:
+            compared = _answers("all", partial(self._compare_first, self._watch, trades))
+        else:  # one list that cannot be had does not keep the other from being compared
+            positions = _answers("positions", partial(self._compare_positions, trades))
+            compared = _answers("stops", self._watch.look) and positions
+        self._read_prices(self._watch)
+        return compared
 
-    def _read_spreads(self) -> None:
-        """Note how wide the order books are; while that cannot be read, the last ones count."""
+    def _compare_first(self, watch: Watch, trades: dict[str, Trade]) -> None:
+        self._entries.cancel_strays()
+        for trade in trades.values():
+            self._recall_trails(self._keeper.book.of(trade.pair), trade)
+        positions = self._keeper.line.positions()  # with what a stray filled meanwhile
+        self._positions.see(positions)
+        self._let_go(trades, positions)
+        self._positions.compare_at_start(positions, trades, watch.look)
+
+    def _compare_positions(self, trades: dict[str, Trade]) -> None:
+        positions = self._keeper.line.positions()
+        self._positions.see(positions)
+        self._let_go(trades, positions)
+        self._positions.compare(positions, trades)
+
+    def _read_prices(self, watch: Watch) -> None:
+        """Note how wide the order books are, and see whether stops trigger where they should.
+
+        While prices cannot be read, the last spreads count.
+        """
         try:
-            self._spreads = {p: q.spread for p, q in self._keeper.line.quotes().items()}
+            quotes = self._keeper.line.quotes()
         except Exception as error:
             # The stops are looked after all the same.
-            logger.warning("Could not read the spreads: %r", error)
+            logger.warning("Could not read the prices: %r", error)
+            return
+        self._spreads = {pair: quote.spread for pair, quote in quotes.items()}
+        for held in self._keeper.book:
+            if held.pair in quotes:
+                with _apart(held.pair):
+                    watch.check_trigger(held, quotes[held.pair])
 
     def _recall_trails(self, held: Held, trade: Trade) -> None:
         """Take up the trailing stops on a trade's record: one may have filled while no bot ran."""
@@ -346,7 +367,7 @@ class Bookkeeping:
         """See to it that the whole position is trailed, beside its stop."""
         if self._trailing is None or held.untrailed:
             return
-        if not trade.has_open_position or held.flat or not held.base:
+        if not trade.has_open_position or not held.base:
             return
         missing = rest(held.base, *(trail.amount for trail in held.trails))
         if missing <= held.base * _SAME or self._untrailed.get(held.pair) == missing:
@@ -376,20 +397,40 @@ def _apart(pair: str) -> Iterator[None]:
         logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))
 
 
+def _answers(what: str, compare: Callable[[], None]) -> bool:
+    """Compare something with the exchange; return whether the exchange answered."""
+    try:
+        compare()
+    except LineError as error:
+        logger.warning("Could not compare %s with the exchange: %s", what, error)
+        return False
+    return True
+
+
 def _cover_of(held: Held, trade: Trade) -> Stop | None:
     """Return the stop that stands for a trade; one of a turned position is no trade's."""
-    if held.flat or not trade.has_open_position or held.is_short != trade.is_short:
+    if not trade.has_open_position or held.is_short != trade.is_short:
         return None
     return held.cover
 
 
 def _is_orphan(held: Held) -> bool:
     """Whether the trade of a position was deleted (`/delete`), not closed."""
-    if not held.base or held.flat:
+    if not held.base:
         return False
     # An ID may be given again, to a trade of another pair.
     known = Trade.get_trades([Trade.id == held.trade_id, Trade.pair == held.pair])
     return known.first() is None
+
+
+def _last_fill_ms(trade: Trade) -> int:
+    """Return when a trade's last fill on record happened, epoch milliseconds; 0 without one."""
+    filled = [order.order_filled_utc for order in trade.orders if order.order_filled_utc]
+    return _epoch_ms(max(filled)) if filled else 0
+
+
+def _epoch_ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def _state(held: Held) -> str:

@@ -2,20 +2,24 @@
 
 import logging
 import threading
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
-from freqtrade.util import dt_now
+from freqtrade.util import dt_now, dt_ts
 
+from qt_protections.rules.amounts import rest, total
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.adoption import new_trade, take_entry, take_over_entry
 from qt_protections.stops.book import EntryOrder, Held, Intent
+from qt_protections.stops.history import filled_ms
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
+from qt_protections.stops.on_record import stops_since
+from qt_protections.stops.stop import child_id
 
 logger = logging.getLogger(__name__)
 
@@ -70,13 +74,16 @@ class Entries:
         )
         return trade
 
-    def cancel_strays(self) -> None:
+    def cancel_strays(self, pair: str | None = None) -> None:
         """Cancel entries an earlier run sent and did not live to put on record.
+
+        Args:
+            pair: Only those of one pair; of all if None.
 
         Raises:
             LineError: If the exchange does not answer.
         """
-        for order in self._keeper.line.open_orders():
+        for order in self._keeper.line.open_orders(pair):
             if self._is_stray(order):
                 logger.warning(
                     "Cancelling entry %s of %s: no trade has it.",
@@ -85,28 +92,55 @@ class Entries:
                 )
                 self._keeper.line.cancel_order(order["symbol"], str(order["id"]))
 
-    def filled_strays(self, pair: str, *, is_short: bool) -> list[CcxtOrder]:
-        """Return this bot's filled entries of the last day that no trade accounts for.
+    def open_strays(self, pair: str, *, is_short: bool) -> tuple[list[CcxtOrder], list[CcxtOrder]]:
+        """Return this bot's filled entries that no trade accounts for, and what closed of them.
+
+        The orders of the last day are netted as they filled. Whatever closed a part of the
+        position, whoever sent it, is taken off the entries first: what remains of them is never
+        more than is theirs, and a database that was lost makes no trade of somebody's position.
+
+        Args:
+            pair: Freqtrade's pair.
+            is_short: Side of the position.
+
+        Returns:
+            Entries and closing orders since the entries were last closed in whole.
 
         Raises:
-            FreqtradeException: If the exchange does not answer.
+            LineError: If the exchange does not answer.
         """
-        return self._filled(pair, "sell" if is_short else "buy", self._is_stray)
+        since = dt_now() - timedelta(days=1)
+        on_record = self._children_on_record(pair, since)
+        entry_side = "sell" if is_short else "buy"
+        entries: list[CcxtOrder] = []
+        closes: list[CcxtOrder] = []
+        left = 0.0
+        for order in sorted(self._keeper.line.orders_since(pair, dt_ts(since)), key=filled_ms):
+            filled = float(order.get("filled") or 0.0)
+            if order["side"] == entry_side and filled and self._is_stray(order):
+                entries.append(order)
+                left = total(left, filled)
+            elif (
+                order["side"] != entry_side and filled and not self._is_on_record(order, on_record)
+            ):
+                closes.append(order)
+                left = rest(left, filled)
+            if not left:
+                entries, closes = [], []
+        return entries, closes
 
-    def exit_strays(self, pair: str, *, is_short: bool) -> list[CcxtOrder]:
-        """Return this bot's filled exits of the last day that no trade has on record.
+    def _children_on_record(self, pair: str, since: datetime) -> set[str]:
+        """Return the orders that stops on record became: trades book those by the stop's id."""
+        stops = [
+            self._keeper.line.find_stop(pair, order_id=order_id)
+            for order_id in stops_since(pair, since)
+        ]
+        return {child_id(stop) for stop in stops if stop is not None}
 
-        Raises:
-            FreqtradeException: If the exchange does not answer.
-        """
-        return self._filled(pair, "buy" if is_short else "sell", self._is_stray_exit)
-
-    def _filled(
-        self, pair: str, side: str, is_stray: Callable[[CcxtOrder], bool]
-    ) -> list[CcxtOrder]:
-        orders = self._exchange.fetch_orders(pair, dt_now() - timedelta(days=1))
-        mine = [dict(order) for order in orders if order["side"] == side]
-        return [o for o in mine if float(o.get("filled") or 0.0) > 0 and is_stray(o)]
+    @staticmethod
+    def _is_on_record(order: CcxtOrder, children: Collection[str]) -> bool:
+        order_id = str(order["id"])
+        return order_id in children or Order.order_by_id(order_id, order["symbol"]) is not None
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
         if self._is_with_a_trade(held, intent, trade):
@@ -166,19 +200,11 @@ class Entries:
 
     def _is_stray(self, order: CcxtOrder) -> bool:
         """Whether an order is an entry of this bot's that no trade accounts for."""
-        if not self._is_mine(order, Role.ENTRY):
+        name = self._keeper.namer.mine(order.get("clientOrderId"))
+        if name is None or name.role is not Role.ENTRY:
             return False
         row = Order.order_by_id(str(order["id"]), order["symbol"])
         return row is None or _outlived_its_trade(row, rests=order.get("status") == "open")
-
-    def _is_stray_exit(self, order: CcxtOrder) -> bool:
-        if not self._is_mine(order, Role.EXIT, Role.EMERGENCY_CLOSE):
-            return False
-        return Order.order_by_id(str(order["id"]), order["symbol"]) is None
-
-    def _is_mine(self, order: CcxtOrder, *roles: Role) -> bool:
-        name = self._keeper.namer.mine(order.get("clientOrderId"))
-        return name is not None and name.role in roles
 
 
 def _outlived_its_trade(row: Order, *, rests: bool) -> bool:

@@ -61,7 +61,7 @@ class Guarding:
         namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
         placer = Placer(line, namer)
         placement = _placement(settings, can)
-        keeper = Keeper(Book(), line, namer, placer, placement, at_hand_over=can.blocks)
+        keeper = Keeper(Book(line.largest), line, namer, placer, placement, at_hand_over=can.blocks)
         watch = Watch(keeper) if can.watches else None
         trailing = TrailingRule.of(settings.trail_callback, settings.trail_activation)
         self._books = Bookkeeping(

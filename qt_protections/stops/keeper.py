@@ -5,15 +5,19 @@ the moment something happens. What a trade has yet to learn waits in the book fo
 """
 
 import logging
-from dataclasses import replace
+import re
+from math import inf
+from time import monotonic
 
 from qt_protections.errors import EntryRefused
-from qt_protections.rules.cover import Need, covered, mend, tightest
+from qt_protections.rules.amounts import rest
+from qt_protections.rules.cover import Need, covered, mend, parts
 from qt_protections.rules.refusals import Purpose, Step
 from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.settings import StopPlacement
 from qt_protections.snapshots import symbol_of
-from qt_protections.stops.book import Book, EntryOrder, Held, Intent
+from qt_protections.stops.book import EMERGENCY, Book, EntryOrder, Held, Intent
+from qt_protections.stops.history import OrderHistory
 from qt_protections.stops.line import (
     CcxtOrder,
     CloseOrder,
@@ -28,6 +32,14 @@ from qt_protections.stops.stop import Fate, Stop, child_id, fate
 
 logger = logging.getLogger(__name__)
 
+#: Seconds for which a pair's stops are placed on the fill after the exchange refused one before it.
+#: The refusal may have been for a passing state.
+_ON_FILL_FOR_S = 900.0
+#: Seconds a triggered stop counts as cover while the order that it became is not known to be over.
+_TRIGGERED_S = 2.0
+#: Binance's reason for a stop that found no position when it triggered.
+_NO_POSITION = re.compile(r"reduce.?only", re.IGNORECASE)
+
 
 class Keeper:
     """Covers entries, repairs what vanished, moves stops, closes what cannot be covered."""
@@ -39,6 +51,7 @@ class Keeper:
         namer: Namer,
         placer: Placer,
         placement: StopPlacement,
+        naked_deadline_s: float = 5.0,
         *,
         at_hand_over: bool = False,
     ) -> None:
@@ -50,16 +63,20 @@ class Keeper:
             namer: Gives orders their client ids.
             placer: Sends what protects.
             placement: When a stop goes out.
+            naked_deadline_s: Seconds after its first failed stop at which an uncovered position is
+                closed at market.
             at_hand_over: Whether it is placed only once Freqtrade has worked out the amount: on
                 spot the fee may be taken from it.
         """
         self.book = book
         self.line = line
         self.namer = namer
+        self.history = OrderHistory(line, namer)
         self._placer = placer
         self._placement = placement
+        self.naked_deadline_s = naked_deadline_s
         self._at_hand_over = at_hand_over
-        self._fallen_back: set[str] = set()
+        self._fallen_back: dict[str, float] = {}
 
     # Entries
 
@@ -77,9 +94,8 @@ class Keeper:
         held = self.book.of(entry.pair)
         with held.lock:
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, base
-            held.flat = False  # whatever was closed by another hand, this one is new
             if held.need is None:
-                held.trigger, held.guessed = 0.0, False
+                held.trigger, held.guessed, held.opened_ms = 0.0, False, 0
                 held.fills.clear()  # of a trade that is closed
             held.tighten(trigger)
             intent = Intent(
@@ -136,14 +152,16 @@ class Keeper:
     def mend(self, held: Held) -> bool:
         """Place what is missing, then cancel what is left over; return whether all is well."""
         with held.lock:
+            if mend(held.need, held.standing).place is not None and not self._cover(held):
+                return False
+            if held.is_covered:
+                held.naked_since = None
             todo = mend(held.need, held.standing)
-            if todo.place is not None:
-                if not self._cover(held, todo.place):
-                    return False
-                todo = mend(held.need, held.standing)
             left_over = {*todo.cancel, *(stop.order_id for stop in held.astray)}
             if held.need is None:
                 left_over |= {stop.order_id for stop in (*held.stops, *held.trails)}
+            if held.need is None or held.astray:
+                left_over -= held.inherited
             return all([self.cancel(held, order_id) for order_id in sorted(left_over)])
 
     def lost(self, held: Held, order_id: str, how: str) -> None:
@@ -160,6 +178,8 @@ class Keeper:
                 how,
             )
             held.drop(order_id)
+            if _NO_POSITION.search(how) and not held.intents:
+                self.ask_what_closed(held)  # the engine saw no position: ask before placing again
             self.mend(held)
 
     def give_up(self, held: Held, order_id: str) -> None:
@@ -178,12 +198,41 @@ class Keeper:
             held.doubtful.add(order_id)  # until its order has ended; the watch asks again
             order = self.line.find_order(held.pair, order_id=child) if child else None
             if order is None or order["status"] == "open":
+                if self._is_overdue(held, stop):
+                    held.drop(order_id)
+                    self.ask_what_closed(held)
+                    self.mend(held)
                 return
             order = held.own_part(order)
             held.drop(order_id, order)
             if held.book_fill(stop, order) and held.own_need is None:
                 self.call_off(held)  # the trade ends with its position
             self.mend(held)
+
+    def _is_overdue(self, held: Held, stop: Stop) -> bool:
+        """Whether a triggered stop protects no more, though nobody knows what its order did.
+
+        That order is at market and fills within milliseconds. What closed the position after all is
+        found in the order history, and a new stop takes no more than there is.
+        """
+        waited_s = monotonic() - held.fired.setdefault(stop.order_id, monotonic())
+        if waited_s < _TRIGGERED_S:
+            return False
+        logger.error(
+            "[ALERT] Stop %s of %s triggered %.0f s ago, and the exchange does not tell what its "
+            "order did: it counts as cover no more.",
+            stop.order_id,
+            symbol_of(held.pair),
+            waited_s,
+        )
+        return True
+
+    def ask_what_closed(self, held: Held) -> None:
+        """Book what reduced the position unheard, if the exchange tells; the lock is held."""
+        try:
+            self.history.book_closes(held)
+        except LineError as error:
+            logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
 
     def move(self, held: Held, trigger: float) -> bool:
         """Move the stop to a tighter trigger: the new one first, then the old one goes.
@@ -192,13 +241,14 @@ class Keeper:
             Whether the new one stands. If not, the old one does.
         """
         with held.lock:
-            need, before = held.need, held.trigger
-            if need is None or not self.mend(held):
+            before = held.trigger
+            if held.need is None or not self.mend(held):
                 return False
-            wanted = replace(need, trigger=tightest(need.is_short, trigger, before))
+            held.tighten(trigger)
             try:
-                self._place(held, wanted, Purpose.STOP_MOVE)
+                self._place_missing(held, Purpose.STOP_MOVE)
             except Unplaced as refusal:
+                held.trigger = before
                 logger.warning("Stop of %s stays at %s: %s", held.pair, before, refusal)
                 return False
             return self.mend(held)
@@ -238,7 +288,7 @@ class Keeper:
         if held.need is None or covered(held.need, held.standing):
             return
         try:
-            self._place(held, held.need, Purpose.STOP_OF_POSITION)
+            self._place_missing(held, Purpose.STOP_OF_POSITION)
         except Unplaced as refusal:
             logger.warning("No stop for %s yet: %s", symbol_of(held.pair), refusal)
 
@@ -281,64 +331,93 @@ class Keeper:
     def beforehand(self, pair: str) -> bool:
         """Whether a pair's stop stands before its entry goes out."""
         if self._placement == "auto":
-            return pair not in self._fallen_back
+            return monotonic() >= self._fallen_back.get(pair, 0.0)
         return self._placement == "before_entry"
 
     def _stop_beforehand(self, held: Held, intent: Intent) -> None:
-        todo = mend(held.need, held.standing)
-        if todo.place is None:
-            return
         try:
-            self._place(held, todo.place, Purpose.STOP_BEFORE_ENTRY)
+            self._place_missing(held, Purpose.STOP_BEFORE_ENTRY)
         except Unplaced as refusal:
             if refusal.step is Step.ON_FILL and self._placement == "auto":
                 logger.warning(
-                    "%s takes no stop before its entry (%s): from now on it is placed on the fill.",
+                    "%s takes no stop before its entry (%s): for %.0f minutes it is placed on the "
+                    "fill.",
                     symbol_of(held.pair),
                     refusal,
+                    _ON_FILL_FOR_S / 60,
                 )
-                self._fallen_back.add(held.pair)
+                self._fallen_back[held.pair] = monotonic() + _ON_FILL_FOR_S
                 intent.beforehand = False
                 return
             held.intents.remove(intent)
+            self.mend(held)  # of several stops the first may stand
             denial = deny(DenyCode.STOP_REFUSED, refusal=str(refusal))
             raise EntryRefused(held.pair, denial) from refusal
 
-    def _place(self, held: Held, need: Need, purpose: Purpose) -> None:
+    def _place_missing(self, held: Held, purpose: Purpose, until: float = inf) -> None:
+        """Place stops until what is needed is covered; more than one if one may not be so large.
+
+        Raises:
+            Unplaced: If one was not accepted.
+        """
+        most = parts(held.need) if held.need is not None else 0
+        for _ in range(most):
+            todo = mend(held.need, held.standing)
+            if todo.place is None:
+                return
+            self._place(held, todo.place, purpose, until)
+
+    def _place(self, held: Held, need: Need, purpose: Purpose, until: float) -> None:
         order = StopOrder(held.pair, need.is_short, need.amount, need.trigger, held.leverage)
-        placed = self._placer.stop(order, purpose)
-        held.stops.append(placed.stop)
+        placed = self._placer.stop(order, purpose, until)
+        held.stops = [*held.stops, placed.stop]
         held.trigger, held.guessed = placed.stop.trigger, False
         held.steps, held.latency_ms = list(placed.steps), placed.latency_ms
+        held.passed_since = None
         held.touch()
+        if fate(placed.stop.order) is Fate.TRIGGERED:
+            self.fired(held, placed.stop.order_id, child_id(placed.stop.order))
 
-    def _cover(self, held: Held, need: Need) -> bool:
-        """Cover a position; close it if the exchange takes no stop for it."""
+    def _cover(self, held: Held) -> bool:
+        """Cover a position; close it if no stop stands in time.
+
+        What keeps a stop from standing decides nothing: silence, a throttle and a ban leave the
+        position as naked as a refusal. A definite refusal closes the position at once, everything
+        else when `naked_deadline` is over.
+        """
+        if not held.is_covered and held.naked_since is None:
+            held.naked_since = monotonic()
+        until = inf if held.naked_since is None else held.naked_since + self.naked_deadline_s
         try:
-            self._place(held, need, Purpose.STOP_OF_POSITION)
+            self._place_missing(held, Purpose.STOP_OF_POSITION, until)
         except Unplaced as refusal:
             held.steps = list(refusal.steps)
             if self._suffices(held):
-                if held.stranger is None and not held.orphan:
-                    logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
-                else:
-                    logger.error(  # noqa: TRY400  the reason is in the text
-                        "[ALERT] %s, a position without a trade, takes no stop: %s. It is left "
-                        "open.",
-                        symbol_of(held.pair),
-                        refusal,
-                    )
+                self._say_uncovered(held, refusal)
                 return True
-            if refusal.unanswered:
+            if refusal.unanswered and monotonic() < until:
                 logger.error(  # noqa: TRY400  the reason is in the text
-                    "[ALERT] %s is not covered, the exchange does not answer: %s. Trying again.",
+                    "[ALERT] %s is not covered, the exchange does not answer: %s. Trying again; "
+                    "closing at market in %.1f s.",
                     symbol_of(held.pair),
                     refusal,
+                    until - monotonic(),
                 )
                 return False
             self._emergency_close(held, str(refusal))
             return False
         return True
+
+    @staticmethod
+    def _say_uncovered(held: Held, refusal: Unplaced) -> None:
+        if held.stranger is None and not held.orphan:
+            logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
+            return
+        logger.error(
+            "[ALERT] %s, a position without a trade, takes no stop: %s. It is left open.",
+            symbol_of(held.pair),
+            refusal,
+        )
 
     def _suffices(self, held: Held) -> bool:
         """Whether what filled of ours is covered; entries that could add to it are called off."""
@@ -348,6 +427,11 @@ class Keeper:
         self.call_off(held)
         return True
 
+    def does_not_fire(self, held: Held) -> None:
+        """Close a position whose stop does not trigger though the price is beyond."""
+        self._emergency_close(held, "the price is beyond its stop, which does not trigger")
+        self.mend(held)
+
     def _emergency_close(self, held: Held, why: str) -> None:
         """Close at market at once; but nobody else's position."""
         need = held.own_need
@@ -356,17 +440,30 @@ class Keeper:
         logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
         self.call_off(held)
         try:
-            order = self._placer.close(
-                CloseOrder(held.pair, need.is_short, need.amount, held.leverage)
-            )
+            self._close(held, need)
         except Unplaced as refusal:
+            if not refusal.unanswered:
+                self.ask_what_closed(held)  # there may be nothing left to close
+            if held.own_need is None:
+                return
             logger.error(  # noqa: TRY400  the reason is in the text
                 "[ALERT] Could not close %s: %s. Trying again.", symbol_of(held.pair), refusal
             )
             held.steps += ["close at market failed", *refusal.steps]
-            return
-        held.steps.append("closed at market")
-        held.book_close(order)
+
+    def _close(self, held: Held, need: Need) -> None:
+        """Close the need at market, in several orders if one may not be so large.
+
+        Raises:
+            Unplaced: If the exchange did not take one of them.
+        """
+        left = need.amount
+        for _ in range(parts(need)):
+            amount = min(left, need.largest)
+            order = self._placer.close(CloseOrder(held.pair, need.is_short, amount, held.leverage))
+            held.steps.append("closed at market")
+            held.book_close(order, EMERGENCY)
+            left = rest(left, amount)
 
     def _make_sure(self, held: Held) -> None:
         """Ask whether the stop in front of a fill still stands: a trigger may have consumed it."""

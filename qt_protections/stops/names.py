@@ -9,6 +9,7 @@ import hashlib
 import itertools
 import re
 import time
+from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,9 @@ import numpy as np
 from qt_protections.snapshots import symbol_of
 
 _LONGEST_SYMBOL = 16
+#: How many ids are remembered as this run's. A stop with an older one is treated as an earlier
+#: run's, which only ever stands longer.
+_REMEMBERED = 4096
 _SQLITE_FILE = "sqlite:///"
 _PATTERN = re.compile(r"qt([0-9a-f]{4})-([ESTXL])([A-Z0-9_]+)-[0-9A-Z]+")
 
@@ -58,14 +62,20 @@ class Namer:
         """Take what makes the bot's `identity`."""
         self.bot = identity(bot_name, db_url)
         self._count = itertools.count()
+        self._issued: deque[str] = deque(maxlen=_REMEMBERED)
 
     def new(self, role: Role, pair: str) -> str:
         """Return a client id nobody has used; pair in Freqtrade's notation."""
         symbol = re.sub("[^A-Z0-9_]", "", symbol_of(pair).upper())[:_LONGEST_SYMBOL]
         stamp = np.base_repr(time.time_ns() // 1_000_000, 36)
-        return (
-            f"qt{self.bot}-{role}{symbol}-{stamp}{np.base_repr(next(self._count) % 1296, 36):0>2}"
-        )
+        count = f"{np.base_repr(next(self._count) % 1296, 36):0>2}"
+        name = f"qt{self.bot}-{role}{symbol}-{stamp}{count}"
+        self._issued.append(name)
+        return name
+
+    def is_of_this_run(self, client_id: str | None) -> bool:
+        """Whether this object gave the id; it remembers the last thousands."""
+        return client_id in self._issued
 
     def mine(self, client_id: str | None) -> Name | None:
         """Return what an id of this bot says; None if it is another's."""

@@ -22,6 +22,7 @@ class OrderEvent:
         reason: Why a conditional order ended, in the exchange's words; empty if it does not say.
         child_id: The order a conditional one became; empty before its trigger.
         average: Price of what was traded, quote currency; 0 if nothing was.
+        side: BUY or SELL.
     """
 
     pair: str
@@ -34,6 +35,7 @@ class OrderEvent:
     reason: str
     child_id: str
     average: float
+    side: str = ""
 
 
 def parse_order_event(
@@ -69,6 +71,7 @@ def _order(order: Mapping[str, Any], pair_of: Callable[[str], str]) -> OrderEven
         reason="",
         child_id="",
         average=float(order["ap"]),
+        side=order["S"],
     )
 
 
@@ -86,4 +89,5 @@ def _conditional(order: Mapping[str, Any], pair_of: Callable[[str], str]) -> Ord
         reason=order.get("rm") or "",
         child_id=str(order.get("ai") or ""),
         average=float(order.get("ap") or 0),
+        side=order["S"],
     )

@@ -1,11 +1,20 @@
 """Sending an order that protects, and what follows when the exchange says no or says nothing."""
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
+from time import monotonic, sleep
 
-from qt_protections.rules.refusals import Outcome, Purpose, Step, next_step, pause_s, reprice
+from qt_protections.rules.refusals import (
+    Outcome,
+    Purpose,
+    Step,
+    may_reprice,
+    next_step,
+    pause_s,
+    reprice,
+)
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.line import (
     CcxtOrder,
@@ -19,6 +28,9 @@ from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.stop import Fate, Stop, fate
 
 logger = logging.getLogger(__name__)
+
+#: How a conditional order is told of that will never trigger. Some exchanges tell no status.
+_ENDED = frozenset({"rejected", "expired", "canceled"})
 
 
 class Unplaced(Exception):  # noqa: N818  states the fact
@@ -58,40 +70,45 @@ class _Attempt:
     pair: str
     send: Callable[[str], CcxtOrder]
     find: Callable[[str], CcxtOrder | None]
+    until: float = inf
     steps: list[str] = field(default_factory=list)
 
 
 class Placer:
     """Places stops, trailing stops and emergency closes, each by a name of its own."""
 
-    def __init__(
-        self, line: Line, namer: Namer, pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, line: Line, namer: Namer, pause: Callable[[float], None] = sleep) -> None:
         self._line = line
         self._namer = namer
         self._pause = pause
 
-    def stop(self, order: StopOrder, purpose: Purpose) -> Placed:
-        """Place a stop; one the price has passed is re-priced once.
+    def stop(self, order: StopOrder, purpose: Purpose, until: float = inf) -> Placed:
+        """Place a stop; one the price has just passed is re-priced once.
+
+        Args:
+            order: The stop.
+            purpose: What it is for.
+            until: When to stop trying, on this process's monotonic clock. A try that is under way
+                then is waited for.
 
         Raises:
             Unplaced: If the exchange did not take it, or did not say so.
         """
-        began = time.monotonic()
+        began = monotonic()
         logger.info("[SHIELD] Placing IMMEDIATE SL for %s", symbol_of(order.pair))
-        steps: list[str] = []
+        attempt = self._stop_attempt(order, purpose, until)
         try:
-            answer = self._carry_out(self._stop_attempt(order, purpose, steps))
+            answer = self._carry_out(attempt)
         except Unplaced as refusal:
             if refusal.step is not Step.REPRICE:
                 raise
             order = replace(order, trigger=self._beyond_the_price(order, refusal))
-            attempt = self._stop_attempt(order, purpose, steps)
+            attempt = replace(self._stop_attempt(order, purpose, until), steps=attempt.steps)
             self._note(attempt, f"re-priced to {order.trigger:.10g}")
             answer = self._carry_out(attempt)
         stop = Stop.of(order.pair, answer, order.amount, order.trigger)
         logger.info("[OK] SL placed successfully: order ID %s", stop.order_id)
-        return Placed(stop, tuple(steps), (time.monotonic() - began) * 1000)
+        return Placed(stop, tuple(attempt.steps), (monotonic() - began) * 1000)
 
     def trailing(self, order: TrailingOrder) -> Stop:
         """Place a trailing stop; one whose activation price has been passed trails from now.
@@ -123,14 +140,14 @@ class Placer:
             )
         )
 
-    def _stop_attempt(self, order: StopOrder, purpose: Purpose, steps: list[str]) -> _Attempt:
+    def _stop_attempt(self, order: StopOrder, purpose: Purpose, until: float) -> _Attempt:
         return _Attempt(
             purpose,
             Role.STOP,
             order.pair,
             lambda name: self._line.place_stop(order, name),
             lambda name: self._line.find_stop(order.pair, client_id=name),
-            steps,
+            until,
         )
 
     def _trailing_attempt(self, order: TrailingOrder) -> _Attempt:
@@ -145,19 +162,25 @@ class Placer:
     def _beyond_the_price(self, order: StopOrder, refusal: Unplaced) -> float:
         try:
             price, tick = self._line.price(order.pair), self._line.tick(order.pair)
-            beyond = reprice(order.is_short, price, tick)
-            # The price may have turned meanwhile: a stop is not moved closer for a wick's sake.
-            return max(order.trigger, beyond) if order.is_short else min(order.trigger, beyond)
         except LineError as error:
             raise Unplaced(Step.GIVE_UP, error, refusal.steps) from refusal
+        if not may_reprice(order.is_short, order.trigger, price):
+            refusal.step = Step.GIVE_UP
+            raise refusal
+        beyond = reprice(order.is_short, price, tick)
+        # The price may have turned meanwhile: a stop is not moved closer for a wick's sake.
+        return max(order.trigger, beyond) if order.is_short else min(order.trigger, beyond)
 
     def _carry_out(self, attempt: _Attempt) -> CcxtOrder:
         """Send until it is accepted, settled by its name, or the rules say to stop."""
         name = self._namer.new(attempt.role, attempt.pair)
         tries = 0
+        failure: LineError
         while True:
             try:
-                return attempt.send(name)
+                return _alive(attempt, attempt.send(name))
+            except _DeadOnArrivalError as error:
+                failure, name = error, self._namer.new(attempt.role, attempt.pair)
             except LineError as error:
                 failure = error
             tries += 1
@@ -173,9 +196,9 @@ class Placer:
                 # names are unknown nothing is sent twice.
                 step = Step.AGAIN if self._line.WATCHES else Step.GIVE_UP
             pause = pause_s(attempt.purpose, tries) if step is Step.AGAIN else None
-            if pause is None:
+            if pause is None or monotonic() >= attempt.until:
                 raise Unplaced(step, failure, tuple(attempt.steps)) from failure
-            self._pause(pause)
+            self._pause(min(pause, max(0.0, attempt.until - monotonic())))
 
     def _ask(self, attempt: _Attempt, name: str) -> tuple[bool, CcxtOrder | None]:
         """Return whether the exchange told of the order, and the order if it stands."""
@@ -194,3 +217,17 @@ class Placer:
         logger.warning(
             "[SHIELD] %s of %s: %s", attempt.purpose.value, symbol_of(attempt.pair), text
         )
+
+
+class _DeadOnArrivalError(LineError):
+    """A conditional order the exchange answered with success, and had ended by then."""
+
+
+def _alive(attempt: _Attempt, answer: CcxtOrder) -> CcxtOrder:
+    """Return the answer, unless the order it tells of protects nothing.
+
+    Binance may answer HTTP 200 with `algoStatus` REJECTED or EXPIRED.
+    """
+    if attempt.role is not Role.EMERGENCY_CLOSE and answer.get("status") in _ENDED:
+        raise _DeadOnArrivalError(f"accepted, and {answer['status']} at once", Outcome.REFUSED)
+    return answer

@@ -1,28 +1,31 @@
 """The account's positions against the trades: what no trade accounts for, and what is gone."""
 
 import logging
-from collections.abc import Callable
-from time import monotonic
+from collections.abc import Callable, Sequence
+from time import monotonic, time
 from typing import Protocol
 
 from freqtrade.enums import ExitType
-from freqtrade.exceptions import FreqtradeException
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
-from freqtrade.wallets import Wallets
 
-from qt_protections.rules.amounts import rest
+from qt_protections.rules.amounts import rest, total
 from qt_protections.snapshots import symbol_of
-from qt_protections.stops.book import Held
+from qt_protections.stops.absence import Absence
+from qt_protections.stops.book import Fill, Held
 from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import LineError, Position
+from qt_protections.stops.line import CcxtOrder, LineError, Position
 
 logger = logging.getLogger(__name__)
 
 #: Seconds before a position counts as gone, longer than one takes to show: to withdraw its stop by
 #: mistake costs more than to leave one too long.
 MISSING_LAG_S = 10.0
+#: Seconds between two questions for the orders of a pair whose position is not as it should be.
+_ASK_EVERY_S = 10.0
+#: How much later than it happened something may be seen, clocks included; milliseconds.
+_SEEN_LATE_MS = 60_000
 _SAME = 1e-6
 
 
@@ -35,7 +38,11 @@ class StopOfStranger(Protocol):
 
 
 class Positions:
-    """Compares positions with trades once in each loop."""
+    """Compares positions with trades once in each loop.
+
+    A position that the exchange does not show is no proof that the position is closed, see
+    `OrderHistory` and `Absence`: until there is one, its stop stays.
+    """
 
     def __init__(
         self,
@@ -46,13 +53,23 @@ class Positions:
     ) -> None:
         """Take the bot's own objects, and who says where a stranger's stop stands."""
         self._stop_of_stranger = stop_of_stranger
-        # Freqtrade sets it before bot_start.
-        self._wallets: Wallets = strategy.wallets  # type: ignore[assignment]
         self._keeper = keeper
         self._entries = entries
+        self._absence = Absence(keeper.line)
         self._odd: dict[str, int] = {}
         self._unasked: set[str] = set()
-        self._short: dict[str, float] = {}
+        self._unproven: set[str] = set()
+        self._ask_at: dict[str, float] = {}
+
+    def see(self, positions: dict[str, Position]) -> None:
+        """Take in a new list of the account's positions, by pair, before it is compared."""
+        self._absence.see(positions)
+
+    def is_closed(self, held: Held) -> bool:
+        """Whether there is proof that the position of a deleted trade is closed."""
+        return not held.base or self._was_closed(
+            held, held.base, held.known_since_ms, is_short=held.is_short
+        )
 
     def compare(self, positions: dict[str, Position], trades: dict[str, Trade]) -> None:
         """Tell the book of positions without a trade, and of trades without a position.
@@ -117,24 +134,89 @@ class Positions:
         self, held: Held, position: Position | None, trade: Trade | None, *, at_start: bool
     ) -> None:
         missing = _is_missing(held, position, trade)
-        if not missing:
-            held.flat = False
         surplus = _is_surplus(held, position, trade)
-        if not surplus:
+        self._explain_stops(held, position)
+        if not surplus and self._stranger_is_gone(held, position):
             held.stranger = None
         short = trade is not None and _is_short_of(held, position, trade)
+        if not missing:
+            self._unproven.discard(held.pair)
         if not (surplus or missing or short):
             self._odd.pop(held.pair, None)
             return
         lag_s = SURPLUS_LAG_S if surplus and not missing else MISSING_LAG_S
         if not at_start and not self._is_certain(held, lag_s):
             return
-        if missing:
-            self._closed_elsewhere(held)
-        if short and trade is not None:
-            self._recover_exits(held, trade)
-        elif position is not None and not self._recover(held, position, trade):
+        if (missing or short) and not self._found_close(held) and missing:
+            self._say_unproven(held)
+        if surplus and position is not None and not self._recover(held, position, trade):
             self._shelter(held, position)
+
+    def _explain_stops(self, held: Held, position: Position | None) -> None:
+        """Let go of an earlier run's stops once it is known what they protect, or that nothing."""
+        if not held.inherited:
+            return
+        if held.need is not None or position is not None:
+            held.inherited.clear()
+            return
+        try:
+            # An entry whose answer was lost may arrive now, and rest.
+            self._entries.cancel_strays(held.pair)
+        except LineError as error:
+            logger.warning("Could not ask for open orders of %s: %s", held.pair, error)
+            return
+        if self._absence.is_proven(held.pair):
+            held.inherited.clear()
+
+    def _stranger_is_gone(self, held: Held, position: Position | None) -> bool:
+        """Whether what nobody accounted for is accounted for, or closed for certain."""
+        stranger = held.stranger
+        if stranger is None or position is not None:
+            return True
+        return self._was_closed(
+            held, stranger.amount, held.stranger_since_ms, is_short=stranger.is_short
+        )
+
+    def _was_closed(self, held: Held, amount: float, since_ms: int, *, is_short: bool) -> bool:
+        """Whether a position that is not shown is closed: by its orders, or by two lists."""
+        if self._absence.is_proven(held.pair):
+            return True
+        if not since_ms or not self._may_ask(held):
+            return False
+        try:
+            closes = self._keeper.history.closes(held.pair, since_ms, is_short=is_short)
+        except LineError as error:
+            logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
+            return False
+        return total(*(float(order["filled"]) for order in closes)) >= amount * (1 - _SAME)
+
+    def _found_close(self, held: Held) -> bool:
+        """Book what closed a trade's position, or a part of it, if the exchange knows of it."""
+        if not self._may_ask(held):
+            return False
+        try:
+            # The loop holds Freqtrade's lock of exits: an exit without a record stays without one.
+            return self._keeper.history.book_closes(held, with_exits=True)
+        except LineError as error:
+            logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
+            return False
+
+    def _may_ask(self, held: Held) -> bool:
+        """Whether it is time to ask for a pair's orders again: each time costs request weight."""
+        if monotonic() < self._ask_at.get(held.pair, 0.0):
+            return False
+        self._ask_at[held.pair] = monotonic() + _ASK_EVERY_S
+        return True
+
+    def _say_unproven(self, held: Held) -> None:
+        if held.pair in self._unproven:
+            return
+        self._unproven.add(held.pair)
+        logger.error(
+            "[ALERT] The exchange does not show the position of %s, and knows no order that closed "
+            "it: its stop stays.",
+            symbol_of(held.pair),
+        )
 
     def _is_certain(self, held: Held, lag_s: float) -> bool:
         """Whether a difference is more than the exchange's delay in showing positions."""
@@ -152,41 +234,23 @@ class Positions:
             return False
         self._unasked.add(held.pair)
         try:
-            mine = self._entries.filled_strays(held.pair, is_short=position.is_short)
-        except FreqtradeException as error:
+            entries, closes = self._entries.open_strays(held.pair, is_short=position.is_short)
+        except LineError as error:
             logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
             return False
         self._unasked.discard(held.pair)
-        unknown = rest(position.amount, held.base) * (1 + _SAME)
-        if not mine or sum(float(o["filled"]) for o in mine) > unknown:
+        left = rest(_filled(entries), _filled(closes))
+        if not entries or left > rest(position.amount, held.base) * (1 + _SAME):
             return False
-        for order in mine:
+        for order in entries:
             rate = float(order.get("average") or position.entry_price)
             trade = self._entries.take_up(held, trade, order, position.leverage, rate)
+        held.fills += [Fill(order, ExitType.SOLD_ON_EXCHANGE.value) for order in closes]
         if not held.trigger and trade is not None:
             held.trigger, held.guessed = trade.stop_loss, True
         held.base, held.is_short = position.amount, position.is_short
         held.leverage = position.leverage
         return True
-
-    def _recover_exits(self, held: Held, trade: Trade) -> None:
-        """Put exits on record that took a part of the position and did not live to be put there."""
-        if held.base == self._short.get(held.pair):
-            return  # somebody else took it: Freqtrade sees to that when it exits
-        self._short[held.pair] = held.base
-        try:
-            exits = self._entries.exit_strays(held.pair, is_short=trade.is_short)
-        except FreqtradeException as error:
-            logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
-            del self._short[held.pair]
-            return
-        for order in exits:
-            logger.warning(
-                "[OK] Exit %s of %s was not on record and is now.",
-                order["id"],
-                symbol_of(held.pair),
-            )
-            held.book_close(order, ExitType.SOLD_ON_EXCHANGE.value)
 
     def _shelter(self, held: Held, position: Position) -> None:
         """Cover a position no trade accounts for, say so once, and let nothing else enter."""
@@ -197,10 +261,11 @@ class Positions:
                 symbol_of(held.pair),
                 position.amount,
             )
+            held.stranger_since_ms = _now_ms() - _SEEN_LATE_MS
         held.stranger = position
         if any(intent.entry.is_short != position.is_short for intent in held.intents):
             self._keeper.call_off(held)  # a stop stands for one side only
-        if held.base and not held.flat:
+        if held.base:
             return  # a part of it is a trade's, and stands where that one's stop stands
         if held.is_short != position.is_short or not held.trigger:
             held.is_short = position.is_short
@@ -227,21 +292,6 @@ class Positions:
         passed = price >= stop if position.is_short else price <= stop
         return stop_from(price) if passed else stop
 
-    def _closed_elsewhere(self, held: Held) -> None:
-        if held.flat:
-            return
-        logger.warning(
-            "[ALERT] The position of %s was closed by another hand: its stop goes, and Freqtrade "
-            "looks for the order that closed it.",
-            symbol_of(held.pair),
-        )
-        held.flat = True
-        try:
-            # By itself Freqtrade asks for positions once an hour, and looks only if one is gone.
-            self._wallets.update()
-        except FreqtradeException as error:
-            logger.warning("Could not update the wallets: %s", error)
-
 
 def _is_missing(held: Held, position: Position | None, trade: Trade | None) -> bool:
     """Whether a trade's position is not there, or has been turned to the other side."""
@@ -262,6 +312,14 @@ def _is_surplus(held: Held, position: Position | None, trade: Trade | None) -> b
     """Whether the exchange holds more than trades and entries under way account for."""
     if position is None:
         return False
-    own = 0.0 if held.flat or trade is None else held.base
+    own = 0.0 if trade is None else held.base
     known = own + sum(intent.entry.amount for intent in held.intents)
     return not known or position.is_short != held.is_short or position.amount > known * (1 + _SAME)
+
+
+def _filled(orders: Sequence[CcxtOrder]) -> float:
+    return total(*(float(order["filled"]) for order in orders))
+
+
+def _now_ms() -> int:
+    return int(time() * 1000)

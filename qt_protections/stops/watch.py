@@ -12,15 +12,19 @@ from time import monotonic
 
 from qt_protections.stops.book import Held
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import CcxtOrder, LineError, Road
+from qt_protections.stops.line import CcxtOrder, LineError, Quote, Road
 from qt_protections.stops.names import Role
 from qt_protections.stops.order_events import OrderEvent
-from qt_protections.stops.stop import Stop, guard_of
+from qt_protections.stops.stop import Fate, Stop, fate, guard_of
 
 logger = logging.getLogger(__name__)
 
 _GONE = frozenset({"CANCELED", "EXPIRED", "REJECTED"})
+_AT_TRIGGER = frozenset({"TRIGGERING", "TRIGGERED"})
 _FINAL = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
+#: How far beyond a trigger the order book must be, as a ratio of the trigger, for the stop to count
+#: as one that does not trigger. The price that triggers it is another one than the best prices.
+_BEYOND_RATIO = 0.001
 
 
 class Watch:
@@ -50,7 +54,9 @@ class Watch:
         """
         as_of = monotonic()
         by_pair: defaultdict[str, list[CcxtOrder]] = defaultdict(list)
-        for order in self._keeper.line.open_stops():
+        listed = self._keeper.line.open_stops()
+        self.book.conditional_orders = len(listed)
+        for order in listed:
             by_pair[order["symbol"]].append(order)
         for pair in by_pair:
             self.book.of(pair)
@@ -104,17 +110,21 @@ class Watch:
     def check_doubts(self, held: Held) -> None:
         """Ask again after what the exchange could not tell of, and mend what is not covered.
 
+        What is not covered is mended even if the questions fail: they go to other services.
+
         Raises:
             LineError: If the exchange does not answer.
         """
         with held.lock:
-            for intent in [intent for intent in held.intents if intent.lost]:
-                if intent.age_s > self._keeper.line.arrives_within_s:
-                    self._keeper.find_entry(held, intent)
-            for stop in [*held.stops, *held.trails]:
-                if stop.order_id in held.doubtful:
-                    self._missing(held, stop)
-            self._keeper.mend(held)
+            try:
+                for intent in [intent for intent in held.intents if intent.lost]:
+                    if intent.age_s > self._keeper.line.arrives_within_s:
+                        self._keeper.find_entry(held, intent)
+                for stop in [*held.stops, *held.trails]:
+                    if stop.order_id in held.doubtful:
+                        self._missing(held, stop)
+            finally:
+                self._keeper.mend(held)
 
     def _compare(self, held: Held, listed: Iterable[CcxtOrder], as_of: float) -> None:
         with held.lock:
@@ -131,20 +141,61 @@ class Watch:
                     self._missing(held, stop)
             self._keeper.mend(held)
 
+    def check_trigger(self, held: Held, quote: Quote) -> None:
+        """Close a position whose stop is listed, and does not trigger though the price is beyond.
+
+        Args:
+            held: The pair.
+            quote: The best prices of its order book.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        with held.lock:
+            stop = held.cover
+            if stop is None or held.own_need is None or not _is_beyond(stop, quote):
+                held.passed_since = None
+                return
+            now = monotonic()
+            held.passed_since = now if held.passed_since is None else held.passed_since
+            if now - held.passed_since < self._keeper.naked_deadline_s:
+                return
+            price = self._keeper.line.price(held.pair)  # of the kind that triggers stops
+            told = self._keeper.ask_after(held, stop)
+            if told and held.cover is stop and _is_beyond(stop, Quote(price, price)):
+                self._keeper.does_not_fire(held)
+
     def _take_up(self, held: Held, order: CcxtOrder) -> None:
         """Add a live stop to the book that an earlier run placed, or whose answer was lost."""
         order_id = str(order["id"])
-        if held.stop_of(order_id) is not None:
+        if held.stop_of(order_id) is not None or self._is_over(held, order_id):
             return
         name = self._keeper.namer.mine(order.get("clientOrderId"))
+        if name is None and order_id not in held.claimed:
+            return
+        if not (
+            order_id in held.claimed or self._keeper.namer.is_of_this_run(order["clientOrderId"])
+        ):
+            held.inherited.add(order_id)
         if name is not None and name.role is Role.TRAILING:
-            held.trails.append(Stop.of(held.pair, order, trigger=float("nan")))
-        elif name is not None or order_id in held.claimed:
-            stop = Stop.of(held.pair, order)
-            held.stops.append(stop)
-            held.stops.sort(key=lambda stop: stop.order.get("timestamp") or 0)
-            if held.guessed and stop.is_short == held.is_short:
-                held.trigger, held.guessed = stop.trigger, False
+            held.trails = [*held.trails, Stop.of(held.pair, order, trigger=float("nan"))]
+            return
+        stop = Stop.of(held.pair, order)
+        stops = [*held.stops, stop]
+        held.stops = sorted(stops, key=lambda stop: stop.order.get("timestamp") or 0)
+        if held.guessed and stop.is_short == held.is_short:
+            held.trigger, held.guessed = stop.trigger, False
+
+    def _is_over(self, held: Held, order_id: str) -> bool:
+        """Whether a listed stop has ended: a list may be older than what this process heard."""
+        if order_id not in held.past:
+            return False
+        try:
+            order = self._keeper.line.find_stop(held.pair, order_id=order_id)
+        except LineError as error:
+            logger.warning("Could not ask after stop %s of %s: %s", order_id, held.pair, error)
+            return True  # the next list tells
+        return order is not None and fate(order) is not Fate.LIVE
 
     def _missing(self, held: Held, stop: Stop) -> None:
         """Find out about a stop that is not listed.
@@ -173,14 +224,42 @@ class Watch:
         elif event.status == "FINISHED":
             held.touch()
             self._keeper.fired(held, event.order_id, event.child_id)
+        elif event.status in _AT_TRIGGER:
+            held.doubtful.add(event.order_id)  # asked after with the next tick, if nothing follows
 
     def _heard_of_order(self, held: Held, event: OrderEvent) -> None:
         """Cover what an entry just filled; let go of what a dead entry needed."""
         intent = held.intent_of(event.order_id, event.client_id)
         if intent is None:
+            self._heard_of_close(held, event)
             return
         held.touch()
         intent.order_id = intent.order_id or event.order_id
         intent.filled = max(intent.filled, event.filled)
         intent.final = intent.final or event.status in _FINAL
         self._keeper.mend(held)
+
+    def _heard_of_close(self, held: Held, event: OrderEvent) -> None:
+        """Find out what an order took of a position that nobody here sent.
+
+        It may be what a stop became, another hand's, or the exchange's own: a liquidation, or
+        deleveraging. Exits of this bot are booked by Freqtrade.
+        """
+        closes = event.side == ("BUY" if held.is_short else "SELL")
+        is_over = event.status in _FINAL and event.filled > 0
+        is_mine = self._keeper.namer.mine(event.client_id) is not None
+        if not (closes and is_over and held.own) or is_mine:
+            return
+        held.touch()
+        for stop in [*held.stops, *held.trails]:
+            self._keeper.ask_after(held, stop)
+        if event.order_id not in held.booked:
+            self._keeper.ask_what_closed(held)
+        self._keeper.mend(held)
+
+
+def _is_beyond(stop: Stop, quote: Quote) -> bool:
+    """Whether the whole order book is so far beyond a stop that the stop should have triggered."""
+    if stop.is_short:
+        return quote.bid > stop.trigger * (1 + _BEYOND_RATIO)
+    return quote.ask < stop.trigger * (1 - _BEYOND_RATIO)

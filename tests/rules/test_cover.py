@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.rules.cover import Mend, Need, Standing, covered, mend, tightest
+from qt_protections.rules.cover import Mend, Need, Standing, covered, mend, parts, tightest
 
 LONG = Need(is_short=False, amount=2.0, trigger=99.0)
 SHORT = Need(is_short=True, amount=2.0, trigger=101.0)
@@ -16,6 +16,8 @@ SHORT = Need(is_short=True, amount=2.0, trigger=101.0)
 AMOUNTS = st.integers(1, 6).map(lambda lots: lots * 0.1)
 TRIGGERS = st.integers(1, 6).map(lambda ticks: 90 + ticks * 0.1)
 NEEDS = st.builds(Need, is_short=st.booleans(), amount=AMOUNTS, trigger=TRIGGERS)
+#: The same with a limit of what one stop may be.
+LIMITED = st.builds(Need, is_short=st.booleans(), amount=AMOUNTS, trigger=TRIGGERS, largest=AMOUNTS)
 STANDING = st.lists(
     st.builds(Standing, order_id=st.integers(1, 2000).map(str), amount=AMOUNTS, trigger=TRIGGERS),
     max_size=5,
@@ -140,3 +142,52 @@ def test_the_order_of_the_list_decides_nothing(need: Need, standing: list[Standi
 def test_tightest(is_short: bool, expected: float) -> None:
     """Nearest to the price: the highest for a long, the lowest for a short."""
     assert tightest(is_short, 99.0, 99.5, 98.0) == expected
+
+
+LARGE = replace(LONG, amount=2.5, largest=1.0)
+
+
+@pytest.mark.parametrize(
+    ("standing", "expected"),
+    [
+        ([], Mend(place=replace(LARGE, amount=1.0))),
+        ([Standing("1", 1, 99)], Mend(place=replace(LARGE, amount=1.0))),
+        ([Standing("1", 1, 99), Standing("2", 1, 99)], Mend(place=replace(LARGE, amount=0.5))),
+        ([Standing("1", 1, 99), Standing("2", 1, 99), Standing("3", 0.5, 99)], Mend()),
+        (
+            [Standing("1", 1, 98), Standing("2", 1, 98), Standing("3", 0.5, 99)],
+            Mend(place=replace(LARGE, amount=1.0)),
+        ),
+        (
+            [Standing(str(n), 1, 99) for n in range(1, 5)],
+            Mend(cancel=("1",)),
+        ),
+    ],
+    ids=["naked", "first", "the rest", "enough", "moves up", "one too many"],
+)
+def test_a_position_larger_than_one_stop(standing: list[Standing], expected: Mend) -> None:
+    """As many stops as it takes, each as large as one may be."""
+    assert mend(LARGE, standing) == expected
+
+
+@given(need=LIMITED, standing=STANDING)
+def test_steps_lead_to_stops_that_cover(need: Need, standing: list[Standing]) -> None:
+    """None is larger than allowed, none looser, and what covered before is cancelled last."""
+    for new in range(3000, 3000 + parts(need) + 1):
+        before = standing
+        todo = mend(need, standing)
+        assert todo.place is None or todo.place.amount <= need.largest
+        standing = carried_out(todo, standing, new)
+        assert covered(need, standing) or not covered(need, before)
+    assert mend(need, standing) == Mend()
+    assert covered(need, standing)
+    assert all(not is_looser(need, stop.trigger, need.trigger) for stop in standing)
+
+
+@given(need=LIMITED)
+def test_no_more_stops_than_it_takes(need: Need) -> None:
+    """From nothing on, the number of stops is the one that was foretold."""
+    standing: list[Standing] = []
+    while (todo := mend(need, standing)) != Mend():
+        standing = carried_out(todo, standing, 3000 + len(standing))
+    assert len(standing) == parts(need)

@@ -238,6 +238,7 @@ class Account(Paper):
                 reason="",
                 child_id="",
                 average=order["average"] or 0.0,
+                side=order["side"].upper(),
             )
         )
 

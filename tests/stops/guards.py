@@ -1,5 +1,6 @@
 """A keeper and its watch on paper, without a bot."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from qt_protections.settings import StopPlacement
@@ -54,12 +55,14 @@ class Guards:
         return [order["id"] for order in self.paper.live(pair)]
 
 
-def guards(placement: StopPlacement = "auto") -> Guards:
+def guards(
+    placement: StopPlacement = "auto", pause: Callable[[float], None] = lambda _seconds: None
+) -> Guards:
     """Return a keeper that never waits."""
     paper = Paper()
     namer = Namer("test", "sqlite://")
-    placer = Placer(paper, namer, pause=lambda _seconds: None)
-    keeper = Keeper(Book(), paper, namer, placer, placement)
+    placer = Placer(paper, namer, pause)
+    keeper = Keeper(Book(paper.largest), paper, namer, placer, placement)
     return Guards(paper, keeper, Watch(keeper))
 
 

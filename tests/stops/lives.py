@@ -37,8 +37,11 @@ LOOP_S = 5
 NAKED_S = 25.0
 #: The same of a position that no trade accounts for: the exchange may take its time to show one.
 STRANGER_NAKED_S = 45.0
-#: Seconds of calm, longer than a lost request can arrive and than a position counts as not shown.
-CALM_S = 30
+#: Seconds an answer takes.
+ANSWER_S = 0.02
+#: Seconds of calm in which all that can be done is done, and strides, of seconds each, in which
+#: what needs the longest evidence is believed.
+CALM_S, STRIDES, STRIDE_S = 20, 5, 15.0
 #: Events of a life.
 LONG = 40
 
@@ -83,6 +86,7 @@ class Life:
         self.paper = Account(clock.now_ms)
         self.paper.on_event = self._told
         self.paper.troubled = self._troubled
+        self.paper.between = partial(clock.sleep, ANSWER_S / 2)
         self._stream = "live"
         self._events: list[OrderEvent] = []
         self._ends: list[tuple[float, Callable[[], None]]] = []
@@ -108,6 +112,7 @@ class Life:
             Fault: If it is found.
         """
         name, *numbers = event
+        self._clock.sleep(ANSWER_S)
         self._act(partial(getattr(self, name), *numbers))
         self._act(self._hear_if_live)
         self._judge()
@@ -184,7 +189,7 @@ class Life:
             self.paper.trigger(stop["id"], share)
 
     def dead_on_arrival(self, how: str) -> None:
-        self.paper.dead.append(how)
+        self.paper.dead_on_arrival.append(how)
 
     def untold(self, pair: str, which: int, seconds: int) -> None:
         for stop in _nth(self.paper.live(pair), which):
@@ -300,7 +305,7 @@ class Life:
         for each in (paper.before, paper.after, paper.late, paper.failing, paper.views):
             each.clear()
         paper.untold.clear()
-        paper.dead.clear()
+        paper.dead_on_arrival.clear()
         paper.share = 1.0
         for _, end in self._ends:
             end()
@@ -309,6 +314,10 @@ class Life:
         self.stream("down")
         self.stream("live")
         self.wait(CALM_S)
+        for _ in range(STRIDES):
+            self._clock.sleep(STRIDE_S)
+            self.bot.sentinel.tick()
+            self.bot.loop()
         for pair in PAIRS:
             self._judge_calm(pair)
 

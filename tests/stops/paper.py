@@ -49,10 +49,10 @@ class Paper:
         failing: By method, what every request fails with until further notice, not executed.
         views: By method, what an answer is turned into on its way; the exchange stays as it is.
         late: By method, seconds after which the next requests arrive, whose answers are lost.
-        dead: States in which the next conditional orders are taken, such as rejected.
         now_ms: Says the time orders are stamped with, epoch milliseconds; their number at first.
         untold: Conditional orders nobody can ask after, though they are live.
         unlisted: Conditional orders that are live and missing from the list.
+        dead_on_arrival: How the next conditional orders end as they are accepted.
         asked: Every request, in order.
         laid_bare: Pairs a cancel left with a position and no stop that covers it, though nothing
             had ended there that was not heard of yet.
@@ -74,10 +74,10 @@ class Paper:
         self.failing: dict[str, LineError] = {}
         self.views: dict[str, Callable[[Any], Any]] = {}
         self.late: defaultdict[str, deque[float]] = defaultdict(deque)
-        self.dead: deque[str] = deque()
         self.now_ms: Callable[[], int] | None = None
         self.untold: set[str] = set()
         self.unlisted: set[str] = set()
+        self.dead_on_arrival: deque[str] = deque()
         self.asked: list[str] = []
         self.laid_bare: list[str] = []
         self.unheard: Counter[str] = Counter()
@@ -290,14 +290,15 @@ class Paper:
             ]
 
     def is_covered(self, pair: str) -> bool:
-        """Whether one stop covers the whole position."""
+        """Whether one stop covers the whole position, or several where one may not be so large."""
         with self._lock:
             size = self.size[pair]
             side = "buy" if size < 0 else "sell"
-            return not size or any(
-                o["amount"] >= abs(size) - 1e-9 and o["side"] == side and "stopPrice" in o
-                for o in self.live(pair)
-            )
+            amounts = [
+                o["amount"] for o in self.live(pair) if o["side"] == side and "stopPrice" in o
+            ]
+            together = sum(amounts) if abs(size) > self.most[pair] else max(amounts, default=0.0)
+            return together >= abs(size) - 1e-9
 
     def sent(self, what: str) -> int:
         """Return how often something was asked for."""
@@ -351,7 +352,7 @@ class Paper:
             "symbol": pair,
             "side": "buy" if is_short else "sell",
             "amount": amount,
-            "status": self.dead.popleft() if self.dead else "open",
+            "status": self.dead_on_arrival.popleft() if self.dead_on_arrival else "open",
             "timestamp": self._stamp(),
             "info": {"actualOrderId": ""},
             **more,
@@ -394,6 +395,7 @@ class Paper:
                 reason="",
                 child_id=child,
                 average=0.0,
+                side=stop["side"].upper(),
             )
         )
 

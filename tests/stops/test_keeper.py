@@ -32,7 +32,7 @@ def test_an_entry_after_a_position_that_another_hand_closed_is_covered(on_paper:
     """What was gone is over; what is entered in the same loop needs its stop, and keeps it."""
     held = on_paper.enter()
     on_paper.paper.exit(BTC)
-    held.flat, held.base = True, 0.0
+    held.base = 0.0
     on_paper.keeper.mend(held)
     on_paper.enter()
     on_paper.keeper.mend(held)

@@ -113,7 +113,7 @@ def test_orders_of_the_book(
 ) -> None:
     """What has been traded so far counts, not the latest fill."""
     assert parsed(ORDER, **changes) == OrderEvent(
-        PAIR, "8886774", "qt-7-e", False, status, filled, 0.01, "", "", average
+        PAIR, "8886774", "qt-7-e", False, status, filled, 0.01, "", "", average, "BUY"
     )
 
 
@@ -139,7 +139,7 @@ def test_conditional_orders(
 ) -> None:
     """Why it ended and which order it became; fields that come only after the trigger may lack."""
     assert parsed(ALGO, **changes) == OrderEvent(
-        PAIR, "2148719", "qt-7-s1", True, status, filled, 0.01, reason, child, average
+        PAIR, "2148719", "qt-7-s1", True, status, filled, 0.01, reason, child, average, "SELL"
     )
 
 

@@ -1,5 +1,7 @@
 """The steps that follow when an order that protects is refused, or nobody answers."""
 
+from math import inf
+
 import pytest
 
 from qt_protections.rules.cover import Need
@@ -21,12 +23,14 @@ class Desk:
         self.placer = Placer(self.paper, Namer("test", "sqlite://"), self.pauses.append)
 
     def stop(
-        self, need: Need = LONG, purpose: Purpose = Purpose.STOP_OF_POSITION
+        self,
+        need: Need = LONG,
+        purpose: Purpose = Purpose.STOP_OF_POSITION,
+        until: float = inf,
     ) -> tuple[float, tuple[str, ...]]:
         """Place a stop; return its trigger and the steps it took."""
-        placed = self.placer.stop(
-            StopOrder(BTC, need.is_short, need.amount, need.trigger, 10.0), purpose
-        )
+        order = StopOrder(BTC, need.is_short, need.amount, need.trigger, 10.0)
+        placed = self.placer.stop(order, purpose, until)
         return placed.stop.trigger, placed.steps
 
     @property
@@ -48,7 +52,7 @@ def test_a_stop_that_is_taken_takes_one_request(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("need", "price", "trigger"), [(LONG, 97.0, 96.95), (SHORT, 103.0, 103.06)]
+    ("need", "price", "trigger"), [(LONG, 97.6, 97.55), (SHORT, 102.4, 102.46)]
 )
 def test_a_passed_stop_is_put_beyond_the_price_once(
     desk: Desk, need: Need, price: float, trigger: float
@@ -59,6 +63,42 @@ def test_a_passed_stop_is_put_beyond_the_price_once(
     assert at == pytest.approx(trigger)
     assert any("-2021" in step for step in steps)
     assert any("re-priced" in step for step in steps)
+
+
+@pytest.mark.parametrize(("need", "price"), [(LONG, 97.0), (SHORT, 103.0)])
+def test_a_stop_that_is_passed_by_far_is_given_up(desk: Desk, need: Need, price: float) -> None:
+    """More is lost than was planned: the position is to be closed, not to be stopped later."""
+    desk.paper.prices[BTC] = price
+    with pytest.raises(Unplaced) as unplaced:
+        desk.stop(need)
+    assert (unplaced.value.step, unplaced.value.code) == (Step.GIVE_UP, -2021)
+    assert desk.paper.sent("place_stop") == 1
+
+
+@pytest.mark.parametrize("status", ["rejected", "expired"])
+def test_a_stop_that_is_dead_on_arrival_is_none(desk: Desk, status: str) -> None:
+    """The exchange answers with success, and the order it tells of has ended."""
+    desk.paper.dead_on_arrival.append(status)
+    assert desk.stop() == (98.0, ("REFUSED: again",))
+    assert [order["status"] for order in desk.paper.stops.values()] == [status, "open"]
+    first, second = (order["clientOrderId"] for order in desk.paper.stops.values())
+    assert first != second
+
+
+def test_stops_that_are_dead_on_arrival_are_given_up(desk: Desk) -> None:
+    """Before an entry at once: nothing is at stake yet."""
+    desk.paper.dead_on_arrival.append("rejected")
+    with pytest.raises(Unplaced, match="rejected at once"):
+        desk.stop(purpose=Purpose.STOP_BEFORE_ENTRY)
+
+
+def test_no_try_begins_after_its_deadline(desk: Desk) -> None:
+    """Whatever the exchange answers, or does not."""
+    desk.paper.before["place_stop"].extend([refusal(-1008, Outcome.NOT_EXECUTED)] * 9)
+    with pytest.raises(Unplaced) as unplaced:
+        desk.stop(until=0.0)
+    assert unplaced.value.unanswered
+    assert desk.paper.sent("place_stop") == 1
 
 
 def test_a_stop_passed_twice_is_given_up(desk: Desk) -> None:

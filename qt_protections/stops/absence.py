@@ -1,0 +1,60 @@
+"""Evidence that the exchange holds nothing of a pair: two lists that agree, and for a while.
+
+One list that does not show a position proves nothing. Lists lag behind fills, and have come back
+empty or in part. A reduce-only stop on a flat account costs nothing, a missing one the account.
+"""
+
+import logging
+from collections.abc import Collection
+from time import monotonic
+
+from qt_protections.stops.line import Line, LineError
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which both lists have to agree. Lags of 25 s have been rehearsed; nothing is lost by
+#: waiting longer.
+AGREE_S = 60.0
+#: The same beyond the time in which a lost entry may still arrive.
+_BEYOND_ARRIVAL_S = 10.0
+
+
+class Absence:
+    """Remembers for how long two endpoints have not shown a position."""
+
+    def __init__(self, line: Line) -> None:
+        """Take the exchange."""
+        self._line = line
+        self._since: dict[str, float] = {}
+        self._shown: Collection[str] = ()
+        self._also_shown: Collection[str] | None = None
+
+    def see(self, shown: Collection[str]) -> None:
+        """Take in a new answer: the pairs the list of positions shows."""
+        self._shown, self._also_shown = shown, None
+
+    def is_proven(self, pair: str) -> bool:
+        """Whether both lists have not shown a pair since long enough.
+
+        The second one is asked only for a pair that the first does not show.
+        """
+        if pair in self._shown or self._is_also_shown(pair):
+            self._since.pop(pair, None)
+            return False
+        since = self._since.setdefault(pair, monotonic())
+        needed_s = max(AGREE_S, self._line.arrives_within_s + _BEYOND_ARRIVAL_S)
+        return monotonic() - since > needed_s
+
+    def forget(self, pair: str) -> None:
+        """Begin anew with a pair that something was sent for."""
+        self._since.pop(pair, None)
+
+    def _is_also_shown(self, pair: str) -> bool:
+        """Whether the second list shows a pair, or may: without an answer there is no evidence."""
+        if self._also_shown is None:
+            try:
+                self._also_shown = self._line.account_positions()
+            except LineError as error:
+                logger.warning("Could not ask for the account's positions: %s", error)
+                return True
+        return pair in self._also_shown
