@@ -26,7 +26,7 @@ from qt_protections.stops.order_events import OrderEvent
 from tests.stops.account import NEAR, Account
 from tests.stops.hand_clock import HandClock
 from tests.stops.paper import BTC, ETH, LOST, refusal
-from tests.stops.paper_bot import PaperBot
+from tests.stops.paper_bot import PaperBot, config_of
 
 Event = tuple[Any, ...]
 PAIRS = (BTC, ETH)
@@ -629,11 +629,11 @@ def failure(events: Sequence[Event], folder: Path) -> str:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet(folder: Path) -> Iterator[None]:
     """Let nothing be logged but the guard's errors, which are looked for."""
-    before = logging.root.manager.disable
+    config_of(folder)
+    freqtrade, before = logging.getLogger("freqtrade"), logging.root.manager.disable
     logging.disable(logging.WARNING)
-    freqtrade = logging.getLogger("freqtrade")
     freqtrade.propagate = False
     try:
         yield
@@ -667,9 +667,9 @@ def main() -> int:
     groups = [group for group in args.only if group not in args.without]
     print(f"seed {args.seed}, groups {' '.join(groups)}", flush=True)
     first, end, found = args.first, args.first + args.lives, 0
-    with TemporaryDirectory() as folder, quiet():
+    with TemporaryDirectory() as folder, quiet(Path(folder)):
         while first < end and found < args.faults:
-            last = min(first + 50, end)
+            last = min(first + 10, end)
             fault = campaign(args.seed, range(first, last), groups, Path(folder), args.long)
             if fault is None:
                 first = last

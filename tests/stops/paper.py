@@ -199,7 +199,7 @@ class Paper:
     def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
         size = self.size[order.pair]
         with self._request("close"):
-            if not size or order.is_short is not size < 0:
+            if not size or order.is_short is not (size < 0):
                 raise refusal(-2022)
             return dict(self._reduce(order.pair, order.is_short, order.amount, client_id))
 
@@ -245,7 +245,7 @@ class Paper:
             stop = self.stops[order_id]
             pair, is_short = stop["symbol"], stop["side"] == "buy"
             size = self.size[pair]
-            if not size or is_short is not size < 0:
+            if not size or is_short is not (size < 0):
                 stop["status"] = "rejected"
             else:
                 amount = min(stop["amount"], abs(size)) * share

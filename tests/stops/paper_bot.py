@@ -226,7 +226,8 @@ class HandSentinel:
 
 
 @lru_cache
-def _config(folder: Path) -> dict[str, Any]:
+def config_of(folder: Path) -> dict[str, Any]:
+    """Return the configuration of a live bot; to read it sets up Freqtrade's logging."""
     config = offline_config(folder, "binance", "futures")
     config["exchange"] |= {"pair_whitelist": [BTC, ETH]}
     return config | {
@@ -251,7 +252,7 @@ class PaperBot:
     def __init__(
         self, folder: Path, paper: Account, pause: Callable[[float], None], **settings: Any
     ) -> None:
-        config = {**_config(folder), "exchange": dict(_config(folder)["exchange"])}
+        config = {**config_of(folder), "exchange": dict(config_of(folder)["exchange"])}
         self.bot = FreqtradeBot.__new__(FreqtradeBot)
         self.exchange = self.bot.exchange = _exchange(config, paper)
         strategy = Plain(config)
@@ -287,6 +288,7 @@ class PaperBot:
         """Do what Freqtrade does before its first loop, and that loop."""
         Trade.stoploss_reinitialization(self.bot.strategy.stoploss)
         self._safely(self.bot.startup_update_open_orders)
+        self._safely(self.bot.update_trades_without_assigned_fees)  # in each loop; fees are known
         self.loop()
 
     def loop(self) -> None:
@@ -324,7 +326,6 @@ class PaperBot:
     def _loop(self) -> None:
         bot = self.bot
         self.exchange._entry_rate_cache.clear()
-        bot.update_trades_without_assigned_fees()
         self.stops.loop()
         bot.manage_open_orders()
         bot.exit_positions(Trade.get_open_trades())

@@ -22,9 +22,9 @@ BLOCKS, LIVES = 6, 3
 
 
 @pytest.fixture(autouse=True)
-def nothing_logged() -> Iterator[None]:
+def nothing_logged(tmp_path: Path) -> Iterator[None]:
     """Let the lives be quiet."""
-    with quiet():
+    with quiet(tmp_path):
         yield
 
 
