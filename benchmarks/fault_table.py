@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,15 +21,13 @@ from qt_protections.rehearsal.faults.script import shipped_scripts
 
 BOTS = {"plain": "PlainSignals", "guarded": "GuardedSignals"}
 NO_FAULT = "none"
-#: Neither bot opens a websocket.
-WITHOUT_EFFECT = frozenset({"streams"})
 SCENARIO = "violent"
 PLANNED_LOSS_RATIO = 0.15
 
 
 def main() -> None:
     """Run every fault with both bots and print what became of them."""
-    arguments = _arguments()
+    arguments = arguments_of()
     rows = []
     for number, name in enumerate(arguments.fault, start=1):
         print(f"{number}/{len(arguments.fault)} {name}", file=sys.stderr, flush=True)
@@ -48,9 +47,10 @@ def main() -> None:
         (arguments.out / "fault_table.json").write_text(text + "\n")
 
 
-def _arguments() -> argparse.Namespace:
+def arguments_of(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line, or what is `given` in its place."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fault_table", description=__doc__)
-    every = [NO_FAULT, *(name for name in shipped_scripts() if name not in WITHOUT_EFFECT)]
+    every = [NO_FAULT, *shipped_scripts()]
     parser.add_argument("--seed", type=int, default=7, help="of market and faults (7)")
     parser.add_argument(
         "--seconds", type=int, default=70, help="of each run, the bot's start included (70)"
@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
         "--fault", nargs="+", choices=every, default=every, help="only these scripts"
     )
     parser.add_argument("--out", type=Path, help="keep the logs and the table in this new folder")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True)
     return arguments

@@ -1,10 +1,13 @@
 """What the account has, what it holds, and what a contract costs; as numbers, for the rules."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 
 from ccxt import TICK_SIZE
 from freqtrade.enums import MarginMode, TradingMode
+from freqtrade.exceptions import FreqtradeException
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
@@ -16,6 +19,8 @@ from qt_protections.rules.liquidation import Bracket
 from qt_protections.settings import Settings
 from qt_protections.snapshots import exposures, fees_paid
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Contract:
@@ -23,7 +28,6 @@ class Contract:
 
     costs: Costs
     lot: float | None
-    brackets: tuple[Bracket, ...]
 
 
 class Account:
@@ -107,8 +111,29 @@ class Account:
         return self.contract(pair).costs
 
     def brackets(self, pair: str) -> Sequence[Bracket]:
-        """Return the steps of the pair's maintenance margin."""
-        return self.contract(pair).brackets
+        """Return the steps of the pair's maintenance margin; none while they are not known.
+
+        They are read anew each time: Freqtrade loads them again with the markets, and a pair may
+        have had none before.
+        """
+        if not self._exchange.get_option("uses_leverage_tiers", True):
+            return _of_highest_leverage(self._exchange, pair)
+        tiers = self._exchange._leverage_tiers.get(pair, [])
+        if any(tier["maintenanceMarginRate"] is None for tier in tiers):
+            return ()
+        return tuple(Bracket(t["maintenanceMarginRate"], t["maintAmt"] or 0.0) for t in tiers)
+
+    def spread(self, pair: str) -> float:
+        """Return a pair's best ask over its best bid, minus one; NaN while that is not to be had.
+
+        One request of Freqtrade's, for where the guard does not read all best prices in each loop.
+        """
+        try:
+            book = self._exchange.fetch_l2_order_book(pair, 1)
+            return float(book["asks"][0][0] / book["bids"][0][0] - 1)
+        except (FreqtradeException, IndexError, ZeroDivisionError) as error:
+            logger.warning("Could not read the spread of %s, so nothing enters: %r", pair, error)
+            return nan
 
     def least_stake(self, pair: str, rate: float, stoploss: float, leverage: float) -> float:
         """Return Freqtrade's least stake of a pair, quote currency; 0 where there is none.
@@ -122,18 +147,30 @@ class Account:
         return self._exchange.get_min_pair_stake_amount(pair, rate, stoploss, leverage) or 0.0
 
     def contract(self, pair: str) -> Contract:
-        """Return what does not change about a pair, asked for once."""
-        if pair not in self._contracts:
-            fee_ratio = self._exchange.get_fee(symbol=pair, taker_or_maker="taker")
-            self._contracts[pair] = Contract(
-                Costs(fee_ratio, self._slippage_ratio),
-                _lot(self._exchange, pair),
-                tuple(
-                    Bracket(tier["maintenanceMarginRate"], tier["maintAmt"] or 0.0)
-                    for tier in self._exchange._leverage_tiers.get(pair, [])
-                ),
-            )
-        return self._contracts[pair]
+        """Return what does not change about a pair, asked for until its fee is known."""
+        if pair in self._contracts:
+            return self._contracts[pair]
+        costs = Costs(_taker_fee(self._exchange, pair), self._slippage_ratio)
+        contract = Contract(costs, _lot(self._exchange, pair))
+        if not isnan(costs.fee_ratio):
+            self._contracts[pair] = contract
+        return contract
+
+
+def _taker_fee(exchange: Exchange, pair: str) -> float:
+    """Return the fee of a fill as a ratio of its notional; NaN while it is not known.
+
+    Freqtrade gives 0 for one that is not known, and for one that is 0.
+    """
+    fee_ratio = exchange.get_fee(symbol=pair, taker_or_maker="taker")
+    if fee_ratio:
+        return float(fee_ratio)
+    told = (
+        exchange._config.get("fee") if exchange._config["dry_run"] else None,
+        exchange.markets.get(pair, {}).get("taker"),
+        exchange._api.fees.get("trading", {}).get("taker"),
+    )
+    return 0.0 if any(fee is not None for fee in told) else nan
 
 
 def _lot(exchange: Exchange, pair: str) -> float | None:
@@ -141,3 +178,13 @@ def _lot(exchange: Exchange, pair: str) -> float | None:
     if step is None or exchange.precisionMode != TICK_SIZE:
         return None
     return exchange._contracts_to_amount(pair, step)
+
+
+def _of_highest_leverage(exchange: Exchange, pair: str) -> Sequence[Bracket]:
+    """Return the one bracket of a pair on Hyperliquid, which has no tiers.
+
+    Its maintenance margin is half the initial margin at the contract's highest leverage (Freqtrade
+    2026.9, `Hyperliquid.dry_run_liquidation_price`).
+    """
+    highest = exchange.markets.get(pair, {}).get("limits", {}).get("leverage", {}).get("max")
+    return (Bracket(1 / highest / 2, 0.0),) if highest else ()

@@ -12,9 +12,11 @@ from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.announcer import Announcer
 from qt_protections.decisions import Decision
-from qt_protections.errors import EntryRefused, gate_failed
+from qt_protections.errors import EntryRefused, gate_failed, withhold_secrets
 from qt_protections.gates import Gates
 from qt_protections.planner import Allowance, EntryPlanner, Wish, one_r
+from qt_protections.rules.clock import check_clock
+from qt_protections.rules.stop_count import check_stop_count
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
@@ -22,7 +24,7 @@ from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.entry_door import Admission
 from qt_protections.stops.simulated_stops import SimulatedStops
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Added to the enter tag of an entry that a repeated signal adds.
 STACKED_TAG = "stacked"
@@ -49,6 +51,9 @@ class EntryPolicy:
         signals: Signals,
         announcer: Announcer,
         unsettled: Callable[[str], bool],
+        clock_skew_s: Callable[[], float],
+        free_stops: Callable[[], float],
+        largest: Callable[[str], float],
     ) -> None:
         """Take the rules, and who asks and tells.
 
@@ -60,6 +65,9 @@ class EntryPolicy:
             signals: What the newest candles say.
             announcer: Who says what was refused.
             unsettled: Whether the exchange may hold more of a pair than any trade accounts for.
+            clock_skew_s: Seconds this machine's clock is ahead of the exchange's.
+            free_stops: How many more stops the account takes; infinity where nobody counts them.
+            largest: What one order at market of a pair may be, base currency.
         """
         self._strategy = strategy
         self._settings = settings
@@ -68,6 +76,9 @@ class EntryPolicy:
         self._signals = signals
         self._announcer = announcer
         self._unsettled = unsettled
+        self._clock_skew_s = clock_skew_s
+        self._free_stops = free_stops
+        self._largest = largest
         self._bot_thread = threading.get_ident()
         self._for_the_door: dict[str, Denial] = {}
         self.simulated_stops = SimulatedStops(strategy)
@@ -221,13 +232,20 @@ class EntryPolicy:
             raise EntryRefused(pair, gate_failed("the plan of its stop", error)) from error
 
     def _admission(self, entry: EntryOrder, now: datetime) -> Admission:
-        if self._unsettled(entry.pair):
-            raise EntryRefused(entry.pair, deny(DenyCode.ENTRY_UNSETTLED))
+        # First: whoever cannot ask the exchange for the skew sees nothing settled either.
+        denial = check_clock(self._clock_skew_s())
+        if denial is None and self._unsettled(entry.pair):
+            denial = deny(DenyCode.ENTRY_UNSETTLED)
+        if denial is not None:
+            raise EntryRefused(entry.pair, denial)
         wish = Wish(entry.pair, entry.is_short, entry.rate, entry.leverage)
         allowance = self._planner.allowance(wish, now)
         amount = min(entry.amount, allowance.amount)
         least = self._planner.least_stake(wish)
         denial = self._objection(allowance, allowance.stake_of(amount), least)
+        if denial is None:
+            whole = allowance.position(amount).amount
+            denial = check_stop_count(whole, self._largest(entry.pair), self._free_stops())
         if denial is not None:
             raise EntryRefused(entry.pair, denial)
         if amount < entry.amount:

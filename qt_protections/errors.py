@@ -9,7 +9,9 @@ DependencyException         drops one entry, the loop goes on
                             an RPCException as well
 """
 
+import logging
 import re
+import traceback
 
 from freqtrade.exceptions import DependencyException, OperationalException
 from freqtrade.rpc.rpc import RPCException
@@ -51,10 +53,61 @@ class EntryFailed(_Dropped):
     """The exchange did not take an entry, or does not say what became of it."""
 
 
-#: Of a request that failed: a signed one has the account's signature in it.
-_ADDRESS = re.compile(r"https?://[^\s'\"]+")
+#: What identifies an account, or signs for it, in the text of an error: who is in an address and
+#: what it asks, any value under a telling name, and what is as long as Binance's keys, listen keys
+#: and signatures (64). Client ids have 36 at most.
+_SECRETS = (
+    (re.compile(r"(?<=://)[^\s/@'\"]+@"), ""),
+    (re.compile(r"\?[\w.~%-]+=[^\s'\")<>]*"), "?(withheld)"),
+    (
+        re.compile(
+            r"([\w-]*(?:signature|secret|passphrase|password|access-sign|api-?_?key|"
+            r"listen-?_?key|access-?_?key|token)['\"]?\s*[:=]\s*['\"]?)(?!\(withheld)[^\s'\"&,;)}\]]+",
+            re.IGNORECASE,
+        ),
+        r"\1(withheld)",
+    ),
+    (re.compile(r"[A-Za-z0-9]{48,}"), "(withheld)"),
+)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without what identifies the account or signs for it.
+
+    The errors of ccxt and `requests` name the address of the request that failed, and a signed one
+    has the signature in it.
+    """
+    for secret, instead in _SECRETS:
+        text = secret.sub(instead, text)
+    return text
+
+
+class _WithholdSecrets(logging.Filter):
+    """Takes secrets out of each line, and out of the traceback below it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return True: no line is kept back."""
+        try:
+            text = record.getMessage()
+        except Exception:  # arguments that do not fit: logging itself complains of them
+            return True
+        record.msg, record.args = without_secrets(text), ()
+        if record.exc_info and record.exc_info[0] is not None:
+            # Every formatter of Freqtrade's prints this text instead of the traceback's own.
+            trace = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+            record.exc_text = without_secrets(trace)
+        return True
+
+
+def withhold_secrets(logger: logging.Logger) -> logging.Logger:
+    """Return a module's logger, which from now on writes no secret of the account.
+
+    For the modules that log errors of Freqtrade, of ccxt or of a strategy.
+    """
+    logger.addFilter(_WithholdSecrets())
+    return logger
 
 
 def gate_failed(gate: str, error: Exception) -> Denial:
     """Return the denial of an entry that could not be judged; its text may go to a chat."""
-    return deny(DenyCode.GATE_FAILED, gate=gate, error=_ADDRESS.sub("(address)", repr(error)))
+    return deny(DenyCode.GATE_FAILED, gate=gate, error=without_secrets(repr(error)))

@@ -9,7 +9,7 @@ import pandas as pd
 from qt_protections import locks
 from qt_protections.announcer import Announcer
 from qt_protections.confidence.column import confidences
-from qt_protections.errors import gate_failed
+from qt_protections.errors import gate_failed, withhold_secrets
 from qt_protections.market import LOCAL_DISTANCE, REGIME
 from qt_protections.rules.exposure import Exposure, base_of
 from qt_protections.rules.regime import Regime
@@ -19,7 +19,7 @@ from qt_protections.rules.verdict import Denial
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signal, Signals
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Added to the enter tag of a short that earned the exception.
 RARE_SHORT_TAG = "rare_short"

@@ -19,6 +19,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections import locks
+from qt_protections.errors import withhold_secrets
 from qt_protections.hooks import verify_hooks
 from qt_protections.market import LOCAL_DISTANCE, REGIME
 from qt_protections.planner import Wish
@@ -28,7 +29,7 @@ from qt_protections.settings import CONFIG_BLOCK, SettingsError, load_settings
 from qt_protections.standing import require_in_front
 from qt_protections.stops.simulated_trailing import Glance
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 class QTGuard(IStrategy):

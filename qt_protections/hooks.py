@@ -6,13 +6,18 @@ not silently leave a gate unasked.
 
 import inspect
 from importlib import import_module
+from threading import Lock
+from typing import Any
 
 from freqtrade import __version__ as freqtrade_version
+from freqtrade.data.dataprovider import DataProvider
 
 from qt_protections.errors import GuardNotInstalled
 
+_WAY_OUT = "Install a qt-protections made for this Freqtrade, or Freqtrade 2026.9."
 #: module:attribute path -> parameter names, in order, as of Freqtrade 2026.9; none of a property.
 KNOWN_HOOKS: dict[str, str] = {
+    "freqtrade.data.dataprovider:DataProvider": "config exchange pairlists rpc",
     "freqtrade.data.dataprovider:DataProvider.current_whitelist": "self",
     "freqtrade.data.dataprovider:DataProvider.get_analyzed_dataframe": "self pair timeframe",
     "freqtrade.data.dataprovider:DataProvider.ohlcv": "self pair timeframe copy candle_type",
@@ -40,6 +45,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange.create_stoploss": (
         "self pair amount stop_price order_types side leverage"
     ),
+    "freqtrade.exchange.exchange:Exchange.fetch_l2_order_book": "self pair limit",
     "freqtrade.exchange.exchange:Exchange.fetch_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.fetch_orders": "self pair since params",
     "freqtrade.exchange.exchange:Exchange.fetch_positions": "self pair params",
@@ -60,6 +66,7 @@ KNOWN_HOOKS: dict[str, str] = {
         "self pair refresh side is_short order_book ticker"
     ),
     "freqtrade.exchange.exchange:Exchange.id": "",
+    "freqtrade.exchange.exchange:Exchange.markets": "",
     "freqtrade.exchange.exchange:Exchange.name": "",
     "freqtrade.exchange.exchange:Exchange.precisionMode": "",
     "freqtrade.exchange.exchange:Exchange.precision_mode_price": "",
@@ -122,6 +129,8 @@ KNOWN_HOOKS: dict[str, str] = {
         "self pair now side starting_balance"
     ),
     "freqtrade.resolvers.iresolver:IResolver.build_search_paths": "config user_subdir extra_dirs",
+    "freqtrade.rpc.rpc:RPC": "freqtrade",
+    "freqtrade.rpc.rpc_manager:RPCManager": "freqtrade",
     "freqtrade.strategy.interface:IStrategy.adjust_trade_position": (
         "self trade current_time current_rate current_profit min_stake max_stake "
         "current_entry_rate current_exit_rate current_entry_profit current_exit_profit "
@@ -155,6 +164,30 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.wallets:Wallets.update": "self require_update",
 }
 
+#: The way from what a strategy knows of its bot to the lock that the bot changes trades under.
+_TO_THE_LOCK = ("_DataProvider__rpc", "_rpc", "_freqtrade", "_exit_lock")
+
+
+def exit_lock(dp: DataProvider) -> Lock:
+    """Return the lock under which a bot's loop and its remote control change trades.
+
+    Not reentrant: Freqtrade holds the lock already when it fills, moves and exits.
+
+    Raises:
+        GuardNotInstalled: If this Freqtrade has no such lock, or keeps it elsewhere.
+    """
+    found: Any = dp
+    for attribute in _TO_THE_LOCK:
+        found = getattr(found, attribute, None)
+    if not (hasattr(found, "acquire") and hasattr(found, "release")):
+        raise GuardNotInstalled(
+            f"Freqtrade {freqtrade_version} keeps the lock of its trades elsewhere: there is no "
+            f"{'.'.join(('DataProvider', *_TO_THE_LOCK))}. Without this lock, the guard and remote "
+            f"control could change one trade at once. {_WAY_OUT}"
+        )
+    lock: Lock = found
+    return lock
+
 
 def verify_hooks(known: dict[str, str] | None = None) -> None:
     """Compare Freqtrade's hooks with the ones the guard was written for.
@@ -167,8 +200,7 @@ def verify_hooks(known: dict[str, str] | None = None) -> None:
     if changed:
         raise GuardNotInstalled(
             f"Freqtrade {freqtrade_version} changed hooks the guard stands on: "
-            f"{'; '.join(changed)}. Install a qt-protections made for this Freqtrade, or "
-            "Freqtrade 2026.9."
+            f"{'; '.join(changed)}. {_WAY_OUT}"
         )
 
 

@@ -73,6 +73,18 @@ class Allowance:
         """Return the margin of an amount, quote currency."""
         return amount * self.wish.rate / self.wish.leverage
 
+    @property
+    def own(self) -> Exposure | None:
+        """What the bot holds of the pair already, entries that wait included."""
+        pair = self.wish.pair
+        return next((e for e in self.beside if e.pair == pair and not e.is_foreign), None)
+
+    def position(self, amount: float) -> Exposure:
+        """Return what the bot holds of the pair with an entry of this amount (base currency)."""
+        wish, own = self.wish, self.own
+        entry = Exposure(wish.pair, wish.is_short, amount, wish.rate, self.stop)
+        return entry if own is None or not own.amount else _joined(own, entry)
+
 
 class EntryPlanner:
     """Applies the rules of risk to what Freqtrade knows."""
@@ -129,6 +141,8 @@ class EntryPlanner:
         if not self._account.is_isolated or wish <= 1:
             return wish
         atr_ratio, equity = self._atr_ratio(pair), self._account.equity()
+        if not equity > 0:
+            return wish  # the entry is refused when it is sized
         contract = self._account.contract(pair)
 
         def distance_at(leverage: float) -> float:
@@ -141,7 +155,7 @@ class EntryPlanner:
             return equity * self._budget.risk_ratio / per_unit
 
         highest = self._liquidation.highest_leverage(
-            wish, distance_at, notional_at, contract.brackets, is_short=is_short
+            wish, distance_at, notional_at, self._account.brackets(pair), is_short=is_short
         )
         if highest < wish:
             logger.info("[SAFETY] %s: leverage %g lowered to %g", pair, wish, highest)
@@ -175,12 +189,11 @@ class EntryPlanner:
         wish, account = allowance.wish, self._account
         if not account.has_futures:
             return None
-        entry = Exposure(wish.pair, wish.is_short, amount, wish.rate, allowance.stop)
-        own = next((e for e in allowance.beside if e.pair == wish.pair and not e.is_foreign), None)
-        position = entry if own is None or not own.amount else _joined(own, entry)
+        position = allowance.position(amount)
         if account.is_isolated:
             brackets = account.brackets(wish.pair)
             return self._liquidation.check_isolated(position, wish.leverage, brackets)
+        own = allowance.own
         others = [other for other in allowance.beside if other is not own]
         return self._liquidation.check_cross(
             position, others, account.balance, account.brackets, wish.leverage
@@ -260,6 +273,9 @@ class EntryPlanner:
             if isinstance(distance, Denial):
                 raise EntryRefused(wish.pair, distance)
             stop = stop_at(wish.rate, distance, is_short=wish.is_short)
+        fee = self._account.costs(wish.pair).fee_ratio
+        if isnan(fee):
+            raise EntryRefused(wish.pair, deny(DenyCode.FEE_UNKNOWN, pair=wish.pair))
         spread = self._spread_of(wish.pair)
         if isnan(spread):
             raise EntryRefused(wish.pair, deny(DenyCode.SPREAD_UNKNOWN))
@@ -267,7 +283,7 @@ class EntryPlanner:
             wish.rate,
             stop,
             is_short=wish.is_short,
-            fee_ratio=self._account.costs(wish.pair).fee_ratio,
+            fee_ratio=fee,
             spread_ratio=spread,
         )
         if denial is not None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from math import inf
 
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
@@ -14,8 +15,9 @@ from qt_protections import __version__, locks
 from qt_protections.account import Account
 from qt_protections.announcer import Announcer
 from qt_protections.entry_policy import EntryPolicy
-from qt_protections.errors import GuardNotInstalled
+from qt_protections.errors import GuardNotInstalled, withhold_secrets
 from qt_protections.gates import Gates
+from qt_protections.hooks import exit_lock
 from qt_protections.market import LIVE_MODES, Market
 from qt_protections.planner import EntryPlanner
 from qt_protections.protections.context import ProtectionContext
@@ -31,7 +33,7 @@ from qt_protections.stops.guarding import Guarding
 from qt_protections.stops.names import identity
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 class Post:
@@ -73,6 +75,9 @@ class Post:
             self.signals,
             self.announcer,
             self._unsettled,
+            self._clock_skew_s,
+            self._free_stops,
+            self._largest,
         )
         self.context = ProtectionContext(
             settings, self.market, self.gates.entries_held, live=self.live
@@ -113,6 +118,7 @@ class Post:
             self.entries.admit,
             self.announcer.refusal,
             self.planner.stop_of_stranger,
+            exit_lock(strategy.dp),
         )
         locks.release(datetime.now(UTC))
         self._protections = ProtectionManager(self._bot_config, self.protections())
@@ -183,10 +189,21 @@ class Post:
         return self.entries.simulated_stops.planned(trade) or trade.stop_loss
 
     def _spread(self, pair: str) -> float:
-        return self.stops.spread(pair) if self.stops is not None else 0.0
+        if self.stops is None:
+            return 0.0  # candles have none
+        return self.stops.spread(pair) if self.stops.watches else self.account.spread(pair)
 
     def _unsettled(self, pair: str) -> bool:
         return self.stops is not None and self.stops.unsettled(pair)
+
+    def _clock_skew_s(self) -> float:
+        return self.stops.clock_skew_s() if self.stops is not None else 0.0
+
+    def _free_stops(self) -> float:
+        return self.stops.free_stops() if self.stops is not None else inf
+
+    def _largest(self, pair: str) -> float:
+        return self.stops.largest(pair) if self.stops is not None else inf
 
 
 def _bot(strategy: IStrategy) -> Bot:

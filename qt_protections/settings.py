@@ -115,6 +115,11 @@ class Settings(BaseSettings):
         description="when a stop goes out: before its entry, right after the fill, or (auto) "
         "before the entry unless the exchange refuses that",
     )
+    naked_deadline: Annotated[Number, Field(ge=1.0, le=60.0), Unit("seconds")] = Field(
+        5.0,
+        description="a position without cover is closed at market so long after its first stop "
+        "failed, whatever kind the failures are",
+    )
     trail_callback: Annotated[
         Number | None,
         Field(ge=0.1, le=5.0),

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.fault_table import figures
+from benchmarks.fault_table import arguments_of, figures
 from benchmarks.live_bot import Seen
 from qt_protections.rehearsal.faults.kinds import Lost
+from qt_protections.rehearsal.faults.script import shipped_scripts
 from tests.rehearsal.struck import Struck, fault
 
 
@@ -59,3 +60,9 @@ def test_a_covered_position_has_none() -> None:
     assert (row["positions"], row["stops_live_before_entry"], row["naked"]) == (1, 1, [])
     assert (row["log_errors"], row["emergency_exits"]) == (1, 2)
     assert row["worst_loss_of_plan"] > 0
+
+
+def test_every_shipped_script_has_a_row() -> None:
+    """Those about websockets too: the guarded bot listens to its user data stream."""
+    assert arguments_of([]).fault == ["none", *shipped_scripts()]
+    assert arguments_of(["--fault", "mute"]).fault == ["mute"]

@@ -3,17 +3,22 @@
 import ast
 import inspect
 from pathlib import Path
+from threading import Lock
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from freqtrade.data.dataprovider import DataProvider
 from freqtrade.exchange import Exchange
 from freqtrade.exchange.common import retrier
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import Order, Trade
+from freqtrade.rpc.rpc import RPC
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from qt_protections.errors import GuardNotInstalled
-from qt_protections.hooks import KNOWN_HOOKS, verify_hooks
+from qt_protections.hooks import KNOWN_HOOKS, exit_lock, verify_hooks
 
 ROOM = Path(inspect.getfile(verify_hooks)).parent / "stops"
 #: How the room of the stops calls the objects of Freqtrade that it works with.
@@ -21,8 +26,9 @@ NAMES = {"exchange": Exchange, "_exchange": Exchange, "trade": Trade, "Trade": T
 NAMES |= {"row": Order, "Order": Order}
 #: Functions and properties that Freqtrade's own code leads to the guard's, by these names.
 RELIED_ON = {
-    "_update_trade_after_fill", "build_search_paths", "cancel_stoploss_on_exchange",
-    "cancel_stoploss_order_with_result", "handle_stoploss_on_exchange", "update_trade_state",
+    "RPC", "RPCManager", "_update_trade_after_fill", "build_search_paths",
+    "cancel_stoploss_on_exchange", "cancel_stoploss_order_with_result",
+    "handle_stoploss_on_exchange", "update_trade_state",
 }  # fmt: skip
 
 
@@ -44,6 +50,26 @@ def test_a_changed_hook_is_named(path: str, said: str) -> None:
     """The start stops with the name of what changed."""
     with pytest.raises(GuardNotInstalled, match=said):
         verify_hooks({path: "self something else"})
+
+
+@pytest.mark.parametrize("rpc", [None, SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=None))])
+def test_a_bot_without_its_lock_does_not_start(rpc: Any) -> None:
+    """The guard and remote control would write one row at once."""
+    with pytest.raises(GuardNotInstalled, match=r"there is no .*\._freqtrade\._exit_lock"):
+        exit_lock(DataProvider({}, None, rpc=rpc))
+
+
+def test_the_lock_is_the_bots_own() -> None:
+    """The one that Freqtrade itself takes, and takes in every command that changes a trade."""
+    bot = SimpleNamespace(_exit_lock=Lock())
+    rpc: Any = SimpleNamespace(_rpc=SimpleNamespace(_freqtrade=bot))
+    assert exit_lock(DataProvider({}, None, rpc=rpc)) is bot._exit_lock
+    assert "with self._freqtrade._exit_lock" in inspect.getsource(RPC._rpc_force_entry)
+    assert "with self._exit_lock" in inspect.getsource(FreqtradeBot.process)
+    places = order_of(
+        FreqtradeBot.__init__, "self.rpc: ", "rpc=self.rpc", "_exit_lock", "bot_start"
+    )
+    assert places == sorted(places)
 
 
 def test_every_hook_of_the_stops_is_known() -> None:

@@ -42,6 +42,9 @@ def test_environment_over_config_over_default(monkeypatch: pytest.MonkeyPatch) -
         ("stop_placement", "after", "auto, before_entry, on_fill"),
         ("stop_placement", None, "auto, before_entry, on_fill"),
         ("regime_pair", "BTC", "pattern"),
+        ("naked_deadline", 0.9, "1.0 .. 60.0"),
+        ("naked_deadline", 60.1, "1.0 .. 60.0"),
+        ("naked_deadline", None, "1.0 .. 60.0"),
     ],
 )
 def test_out_of_bounds_is_one_sentence(name: str, value: object, said: str) -> None:
@@ -142,6 +145,13 @@ def test_where_a_stop_goes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().settings.stop_placement == "auto"
     monkeypatch.setenv("QT_STOP_PLACEMENT", "on_fill")
     assert load_settings({"stop_placement": "before_entry"}).settings.stop_placement == "on_fill"
+
+
+def test_the_naked_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is in seconds, within its bounds, and cannot be switched off."""
+    assert load_settings().settings.naked_deadline == 5.0
+    monkeypatch.setenv("QT_NAKED_DEADLINE", "60")
+    assert load_settings({"naked_deadline": 1}).settings.naked_deadline == 60.0
 
 
 def test_bad_trailing_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,8 +71,10 @@ def build_app(
     script = FaultScript() if script is None else script
     streams = Streams(venue) if streams is None else streams
     faults = Faults(venue, script, cut, streams.hang_up)
+    streams.retold = faults.retold
     limits = RateLimits(lambda: venue.now_ms) if limits is None else limits
     app = FastAPI(lifespan=_pulse(venue), openapi_url=None)
+    app.state.faults = faults
     app.include_router(observatory(venue, script.described()))
     app.include_router(stream_routes(streams, faults.is_down, cut))
     app.include_router(_exchange(Gate(venue, limits, faults), latency_ms / 1000, cut, sleep))

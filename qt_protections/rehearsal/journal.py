@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     ORDER_EXPIRED = "order_expired"
     STOP_ACCEPTED = "stop_accepted"
     STOP_REJECTED = "stop_rejected"
+    STOP_DEAD = "stop_dead"
     STOP_TRIGGERED = "stop_triggered"
     STOP_RELEASED = "stop_released"
     STOP_FINISHED = "stop_finished"
@@ -76,7 +77,8 @@ class Event:
         quantity: Base units; None for a stop that closes the whole position.
         price: USDT: fill price, limit price, or trigger price.
         reduce_only: Whether the order can only shrink a position (true for closePosition too).
-        cause: Why a fill happened, or the kind of a fault.
+        cause: Why a fill happened, the kind of a fault, or `untold` for a stop that was dead on
+            arrival without a word of it on the user data stream.
         fee: USDT.
         realized: Profit of the fill in USDT, without fees.
         margin: USDT behind the position after the fill, see `Account.entry_margin`.
@@ -102,6 +104,11 @@ class Event:
     margin: Decimal | None = None
     code: int | None = None
     reason: str | None = None
+
+    @property
+    def refusal(self) -> str:
+        """The code of a refusal; `dead` for a stop that got HTTP 200 and never lived."""
+        return "dead" if self.code is None else str(self.code)
 
     def as_json(self) -> JsonObject:
         """Return the event without its empty fields; numbers as strings, as on the exchange."""

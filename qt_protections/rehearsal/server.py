@@ -13,7 +13,7 @@ import uvicorn
 
 from qt_protections.rehearsal.app import build_app
 from qt_protections.rehearsal.certificate import write_certificate
-from qt_protections.rehearsal.faults.at_work import Address
+from qt_protections.rehearsal.faults.at_work import Address, Faults
 from qt_protections.rehearsal.faults.script import FaultScript
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.venue import Venue
@@ -78,8 +78,10 @@ class RehearsalServer:
         self.port: int = self._socket.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory(prefix="rehearsal-")
         self.certificate, key = write_certificate(Path(self._folder.name), HOST)
+        app = build_app(venue, latency_ms, script, limits, cut=self._cut)
+        self.faults: Faults = app.state.faults
         config = uvicorn.Config(
-            build_app(venue, latency_ms, script, limits, cut=self._cut),
+            app,
             # uvloop 0.22 sometimes never returns from loop.close() after TLS connections
             loop="asyncio",
             log_level="critical",

@@ -63,9 +63,12 @@ class Exposure:
         return base_of(self.pair)
 
     def risk(self, costs: Costs) -> float:
-        """Return what it loses at its stop, quote currency; 0 if that locks a gain in."""
+        """Return what it loses at its stop, quote currency; 0 if that locks a gain in.
+
+        NaN if anything of it is: what is not known is not nothing.
+        """
         per_unit = costs.loss_per_unit(self.entry, self.stop, is_short=self.is_short)
-        return max(0.0, self.amount * per_unit)
+        return max(self.amount * per_unit, 0.0)  # in this order: max(0.0, NaN) is 0
 
 
 def risk_of(exposures: Iterable[Exposure], costs_of: Callable[[str], Costs]) -> float:

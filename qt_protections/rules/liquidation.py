@@ -3,7 +3,7 @@
 A position is liquidated when its margin no longer covers its maintenance margin. Of a notional N
 that is N x rate - amount, by the bracket N lies in (Binance, "Leverage and Margin of USD-M
 Futures"). Brackets join without a jump and their rates grow, so it is also the largest of what all
-of them give, and no bracket has to be chosen.
+of them give, and no bracket has to be chosen. Without any bracket nothing passes.
 """
 
 import math
@@ -23,8 +23,12 @@ class Bracket:
 
 
 def maintenance(notional: float, brackets: Sequence[Bracket]) -> float:
-    """Return the maintenance margin of a notional, both in quote currency."""
-    return max((notional * b.rate - b.amount for b in brackets), default=0.0)
+    """Return the maintenance margin of a notional, both in quote currency.
+
+    Raises:
+        ValueError: If there are no brackets.
+    """
+    return max(notional * b.rate - b.amount for b in brackets)
 
 
 def isolated_distance(
@@ -38,15 +42,15 @@ def isolated_distance(
     Args:
         leverage: Notional over margin, >= 1.
         notional: At the entry, quote currency, > 0.
-        brackets: Of the pair; without any it is liquidated when the margin is gone.
+        brackets: Of the pair.
         is_short: Whether the position gains when the price falls.
+
+    Raises:
+        ValueError: If there are no brackets.
     """
     return min(
-        (
-            (1 / leverage + b.amount / notional - b.rate) / (1 + b.rate if is_short else 1 - b.rate)
-            for b in brackets
-        ),
-        default=1 / leverage,
+        (1 / leverage + b.amount / notional - b.rate) / (1 + b.rate if is_short else 1 - b.rate)
+        for b in brackets
     )
 
 
@@ -80,9 +84,11 @@ class LiquidationRule:
             wish: The strategy's own, >= 1.
             distance_at: The stop's distance at a leverage, as a ratio of the entry.
             notional_at: The largest notional of the entry at a leverage, quote currency.
-            brackets: Of the pair.
+            brackets: Of the pair; without any the wish stays, and its entry is refused later.
             is_short: Whether the position gains when the price falls.
         """
+        if not brackets:
+            return wish
         for leverage in [wish, *range(math.ceil(wish) - 1, 0, -1)]:
             survives = isolated_distance(
                 leverage, notional_at(leverage), brackets, is_short=is_short
@@ -99,8 +105,10 @@ class LiquidationRule:
         Args:
             position: With the entry in it.
             leverage: Notional over margin.
-            brackets: Of the pair.
+            brackets: Of the pair; without any it is refused.
         """
+        if not brackets:
+            return deny(DenyCode.BRACKETS_UNKNOWN, pair=position.pair)
         notional = position.amount * position.entry
         distance = _distance(position)
         survives = isolated_distance(leverage, notional, brackets, is_short=position.is_short)
@@ -122,11 +130,16 @@ class LiquidationRule:
             position: With the entry in it.
             others: All other positions that share the balance.
             balance: Quote currency, without unrealised profit.
-            brackets_of: The brackets of a pair.
+            brackets_of: The brackets of a pair; if one of these has none, the entry is refused.
             leverage: Notional over initial margin, for the refusal's text.
         """
+        others = [other for other in others if other.amount]
+        for held in (position, *others):
+            if not brackets_of(held.pair):
+                return deny(DenyCode.BRACKETS_UNKNOWN, pair=held.pair)
         for other in others:
-            balance -= max(0.0, other.amount * other.entry * _distance(other))
+            # In this order: the larger of 0 and NaN would be 0, the loss of an unknown stop none.
+            balance -= max(other.amount * other.entry * _distance(other), 0.0)
             balance -= maintenance(other.amount * other.stop, brackets_of(other.pair))
         notional, brackets = position.amount * position.entry, brackets_of(position.pair)
         carried = notional / balance if balance > 0 else math.inf

@@ -121,11 +121,7 @@ _TABLE: dict[int, tuple[str, dict[Purpose, Step]]] = {
     -2013: ("no such order: as -2011", _GONE),
     -2019: ("margin: a stop needs none, so it is the position that is not seen yet", DEFAULT),
     -2021: ("would trigger at once: before entry the signal is stale", _PRICE_PASSED),
-    # The engine itself looks for a position to close: what closed it has to be found out.
-    -2022: (
-        "reduce-only refused: no position, or not yet",
-        _NO_POSITION | {Purpose.EMERGENCY_CLOSE: Step.GIVE_UP},
-    ),
+    -2022: ("reduce-only refused: no position, or not yet", _NO_POSITION),
     -2025: ("too many open orders: one may end any moment", DEFAULT),
     -2027: ("position limit at this leverage: nothing that reduces is meant by it", DEFAULT),
     -4003: ("quantity not above zero: no repetition helps", _MALFORMED),

@@ -100,10 +100,11 @@ class RiskBudget:
             averages_down: Whether it is worse than the average of the position it is added to.
 
         Raises:
-            ValueError: If the equity is no number above 0.
+            ValueError: If the equity is no number above 0, or a loss is not known (NaN).
         """
-        if not risks.equity > 0:
-            raise ValueError(f"cannot size: equity {risks.equity}")
+        losses = (risks.open_risk, risks.position_risk, risks.group_risk or 0.0)
+        if not risks.equity > 0 or any(math.isnan(loss) for loss in losses):
+            raise ValueError(f"cannot size: equity {risks.equity}, losses at the stops {losses}")
         limits = self.limits(risks.equity, risks.open_risk)
         rooms = [
             Room(limits.trade, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", self.risk_ratio),)),

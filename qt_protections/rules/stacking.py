@@ -42,6 +42,6 @@ class StackingRule:
         return abs(rate - last_entry) >= self.min_distance_r * one_r
 
     def averages_down(self, rate: float, average: float, one_r: float, *, is_short: bool) -> bool:
-        """Whether an entry lies on the losing side of the average it is added to."""
-        lost = rate - average if is_short else average - rate
-        return lost > self.slack_r * one_r
+        """Whether an entry lies on the losing side of its average, or nobody knows (NaN)."""
+        gained = average - rate if is_short else rate - average
+        return not gained >= -self.slack_r * one_r

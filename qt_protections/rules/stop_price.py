@@ -72,7 +72,7 @@ def check_stop(
     if not (stop > 0 and distance > 0):
         side = "above" if is_short else "below"
         return deny(DenyCode.STOP_INVALID, stop=stop, side=side, entry=entry)
-    if distance > max(spread_ratio, 2 * fee_ratio):
+    if distance > spread_ratio and distance > 2 * fee_ratio:  # neither if it is NaN
         return None
     return deny(
         DenyCode.STOP_TOO_CLOSE,

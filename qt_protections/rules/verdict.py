@@ -21,8 +21,12 @@ class DenyCode(StrEnum):
     STOP_TOO_CLOSE = "stop_too_close"
     STOP_UNKNOWN = "stop_unknown"
     SPREAD_UNKNOWN = "spread_unknown"
+    FEE_UNKNOWN = "fee_unknown"
     STOP_BEYOND_LIQUIDATION = "stop_beyond_liquidation"
+    BRACKETS_UNKNOWN = "brackets_unknown"
     STOP_REFUSED = "stop_refused"
+    TOO_MANY_STOPS = "too_many_stops"
+    CLOCK_SKEW = "clock_skew"
     ENTRY_UNSETTLED = "entry_unsettled"
     TRADE_CLOSED = "trade_closed"
     PAIR_TAKEN = "pair_taken"
@@ -108,14 +112,32 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
         "whether its stop would stand within the spread is not known: the exchange has not told "
         "the pair's best prices since the start"
     ),
+    DenyCode.FEE_UNKNOWN: (
+        "the taker fee of {pair} is not known, so nobody knows what its stop loses: Freqtrade asks "
+        "for fees with the markets, and dry runs and backtests take fee from the configuration"
+    ),
     DenyCode.STOP_BEYOND_LIQUIDATION: (
         "at leverage {leverage:.4g} the position is liquidated {liquidation:.3%} from its entry, "
         "and its stop at {distance:.3%} needs {needed:.3%} (liquidation_buffer)"
     ),
+    DenyCode.BRACKETS_UNKNOWN: (
+        "Freqtrade has no leverage tiers of {pair}, so nobody knows where that is liquidated: "
+        "/reload_config asks the exchange for them again, and dry runs and backtests on Binance "
+        "take those of the installed Freqtrade; without them, trade other pairs"
+    ),
     DenyCode.STOP_REFUSED: "no stop, no entry: {refusal}",
+    DenyCode.TOO_MANY_STOPS: (
+        "a position of {amount:.8g} needs {needed} stops of at most {largest:.8g} each, and of the "
+        "account's conditional orders {free:g} are free: enter with less, or cancel some of them"
+    ),
+    DenyCode.CLOCK_SKEW: (
+        "this machine's clock is {skew_s:.1f} s {way} the exchange's, which may refuse a stop for "
+        "that: synchronise the clock, for example by NTP"
+    ),
     DenyCode.ENTRY_UNSETTLED: (
         "an earlier entry is not settled, or the exchange holds a position without a trade, or it "
-        "has not been seen since the start"
+        "has not been seen since the start, or a stop of an earlier run stands there and it is not "
+        "certain yet that it protects nothing"
     ),
     DenyCode.TRADE_CLOSED: "the trade it adds to was closed meanwhile",
     DenyCode.PAIR_TAKEN: "the pair has got a trade meanwhile, and may have one only",

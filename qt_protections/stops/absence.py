@@ -8,9 +8,10 @@ import logging
 from collections.abc import Collection
 from time import monotonic
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.stops.line import Line, LineError
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which both lists have to agree. Lags of 25 s have been rehearsed; nothing is lost by
 #: waiting longer.
@@ -42,12 +43,12 @@ class Absence:
             self._since.pop(pair, None)
             return False
         since = self._since.setdefault(pair, monotonic())
-        needed_s = max(AGREE_S, self._line.arrives_within_s + _BEYOND_ARRIVAL_S)
-        return monotonic() - since > needed_s
+        return monotonic() - since > self.needed_s
 
-    def forget(self, pair: str) -> None:
-        """Begin anew with a pair that something was sent for."""
-        self._since.pop(pair, None)
+    @property
+    def needed_s(self) -> float:
+        """Seconds for which both lists have to agree."""
+        return max(AGREE_S, self._line.arrives_within_s + _BEYOND_ARRIVAL_S)
 
     def _is_also_shown(self, pair: str) -> bool:
         """Whether the second list shows a pair, or may: without an answer there is no evidence."""

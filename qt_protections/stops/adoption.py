@@ -10,12 +10,14 @@ from freqtrade.exchange import Exchange, timeframe_to_minutes
 from freqtrade.persistence import LocalTrade, Order, Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.line import CcxtOrder
+from qt_protections.stops.sequence import note_fill, set_in_order
 from qt_protections.stops.stop import Stop
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 def adopt(trade: Trade, stop: Stop) -> None:
@@ -62,6 +64,17 @@ def release(trade: Trade, order_id: str) -> None:
     row = row_of(trade, order_id)
     if row is not None and row.ft_is_open:  # else Freqtrade has booked its end
         row.ft_is_open, row.status = False, "canceled"
+
+
+def keep_order(trade: Trade) -> None:
+    """Book a trade's fills anew if they were booked in another order than they happened in.
+
+    The stop price stays: Freqtrade would work out another one from the new average.
+    """
+    if set_in_order(trade):
+        trigger = trade.stop_loss
+        trade.recalc_trade_from_orders()
+        follow(trade, trigger)
 
 
 def catch_up(trade: Trade) -> None:
@@ -158,6 +171,12 @@ def new_trade(
     return trade
 
 
+def has_filled(trade: Trade, order_id: str) -> bool:
+    """Whether a trade has booked what an order filled."""
+    row = row_of(trade, order_id)
+    return row is not None and not row.ft_is_open and row.safe_filled > 0
+
+
 def row_of(trade: Trade, order_id: str) -> Order | None:
     """Return the trade's record of an order."""
     found: Order | None = trade.select_order_by_order_id(order_id)
@@ -171,6 +190,7 @@ def _add_open(trade: Trade, order: CcxtOrder, side: str, tag: str | None) -> Non
     price = float(order.get("price") or order.get("average") or trade.open_rate)
     row = Order.parse_from_ccxt_object(unfilled, trade.pair, side, price=price)
     row.ft_order_tag = tag
+    note_fill(row, order)  # it may have filled before others that are booked already
     trade.orders.append(row)
 
 

@@ -1,18 +1,15 @@
 """The line to Binance USD-M futures, live: everything the guard knows how to use."""
 
 import logging
-import time
-from collections.abc import Callable
-from math import inf
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import ccxt
 from ccxt import ROUND_DOWN, ROUND_UP
 from freqtrade.exchange import Exchange
 
-from qt_protections.rules.refusals import Outcome
+from qt_protections.errors import withhold_secrets
 from qt_protections.stops.connection import TIMEOUT_MS, Connection
-from qt_protections.stops.failures import classify
+from qt_protections.stops.freqtrade_line import largest
 from qt_protections.stops.line import (
     CcxtOrder,
     CloseOrder,
@@ -24,9 +21,7 @@ from qt_protections.stops.line import (
     TrailingOrder,
 )
 
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: "Order does not exist." and "Unknown order sent.": there is none, or it is done.
 _GONE = frozenset({-2011, -2013})
@@ -37,6 +32,8 @@ _ALL_PAIRS = {"type": "swap", "subType": "linear"}
 #: leave a lot uncovered. Too much is harmless, reduce-only takes no more than there is.
 _HAIR = 1 + 1e-9
 _LONGEST_SEARCH_MS = 6 * 86_400_000
+#: Of one answer.
+_MOST_ORDERS = 1000
 
 
 class BinanceLine:
@@ -47,7 +44,7 @@ class BinanceLine:
     def __init__(
         self, exchange: Exchange, order_types: dict[str, Any], timeout_ms: int = TIMEOUT_MS
     ) -> None:
-        """Connect beside Freqtrade; nothing is sent.
+        """Connect beside Freqtrade; the exchange is asked for its time, and nothing else.
 
         Args:
             exchange: The bot's exchange, its markets loaded.
@@ -56,6 +53,7 @@ class BinanceLine:
         """
         self._exchange = exchange
         self._connection = Connection(exchange._api, timeout_ms)
+        self._ask = self._connection.ask
         self._working_type = _working_type(exchange, order_types)
         self._unlisted: set[str] = set()
 
@@ -95,13 +93,35 @@ class BinanceLine:
         return self._open(pair, {})
 
     def orders_since(self, pair: str, since_ms: int) -> list[CcxtOrder]:
-        """Return a pair's orders since then; one request of weight 5, at most 1,000 orders.
+        """Return a pair's orders since then; one request of weight 5 for up to 999 orders.
 
-        Binance answers for seven days at most (`GET /fapi/v1/allOrders`).
+        `GET /fapi/v1/allOrders` looks back seven days at most, and three for what ended unfilled.
         """
-        since_ms = max(since_ms, int(time.time() * 1000) - _LONGEST_SEARCH_MS)
-        found = self._ask(lambda api: api.fetch_orders(pair, since=since_ms, limit=1000))
+        horizon_ms = int(self._connection.api().nonce()) - _LONGEST_SEARCH_MS
+        found = self._search(pair, max(since_ms, horizon_ms))
         return [self._in_base(order) for order in found]
+
+    def _search(self, pair: str, since_ms: int) -> list[CcxtOrder]:
+        """Return a pair's orders since then, oldest first, however many."""
+        found: dict[int, CcxtOrder] = {}
+
+        def is_there_more(since_ms: int, **until: int) -> bool:
+            rows = self._ask(
+                Road.ORDERS,
+                lambda api: api.fetch_orders(pair, since_ms, _MOST_ORDERS, params=until),
+            )
+            known = len(found)
+            found.update((int(row["id"]), row) for row in rows)
+            return len(rows) >= _MOST_ORDERS and len(found) > known
+
+        more = overflows = is_there_more(since_ms)
+        while more:
+            more = is_there_more(max(row["timestamp"] for row in found.values()))
+        # The documents leave open whether a full answer holds the first or the latest orders.
+        while overflows:
+            oldest_ms = min(row["timestamp"] for row in found.values())
+            overflows = is_there_more(since_ms, until=oldest_ms)
+        return sorted(found.values(), key=lambda row: (row["timestamp"], int(row["id"])))
 
     def find_stop(
         self, pair: str, *, order_id: str | None = None, client_id: str | None = None
@@ -119,19 +139,19 @@ class BinanceLine:
         """Return the open positions; one request of weight 5."""
         # The endpoint itself: ccxt's own `fetch_positions` may ask for the leverage brackets first.
         rows = self._ask(
+            Road.ACCOUNT,
             lambda api: [
                 row for row in api.fapiPrivateV3GetPositionRisk() if float(row["positionAmt"])
-            ]
+            ],
         )
         self._meet({row["symbol"] for row in rows} - self._unlisted)
-        found = self._ask(
-            lambda api: [self._position(api, r) for r in rows if r["symbol"] in api.markets_by_id]
-        )
+        api = self._connection.api()
+        found = [self._position(api, row) for row in rows if row["symbol"] in api.markets_by_id]
         return {position.pair: position for position in found}
 
     def account_positions(self) -> set[str]:
         """Return the pairs with a position; one request of weight 5 (`GET /fapi/v3/account`)."""
-        rows = self._ask(lambda api: api.fapiPrivateV3GetAccount()["positions"])
+        rows = self._ask(Road.ACCOUNT, lambda api: api.fapiPrivateV3GetAccount()["positions"])
         pairs = self._exchange._api.markets_by_id
         held = [row["symbol"] for row in rows if float(row["positionAmt"])]
         return {m["symbol"] for name in held for m in pairs.get(name, []) if m["swap"]}
@@ -155,7 +175,7 @@ class BinanceLine:
 
     def quotes(self) -> dict[str, Quote]:
         """Return the best prices of all contracts; one request of weight 5."""
-        rows = self._ask(lambda api: api.fapiPublicGetTickerBookTicker())
+        rows = self._ask(Road.ACCOUNT, lambda api: api.fapiPublicGetTickerBookTicker())
         pairs = self._exchange._api.markets_by_id
         return {
             market["symbol"]: Quote(bid, float(row["askPrice"]))
@@ -167,13 +187,19 @@ class BinanceLine:
     def price(self, pair: str) -> float:
         """Return the mark price or the last one, as `order_types` chose for the triggers."""
         if "MARK_PRICE" in self._working_type.values():
-            return self._ask(lambda api: float(api.fetch_mark_price(pair)["markPrice"]))
-        return self._ask(lambda api: _last_price(api, pair))
+            return self._ask(
+                Road.ACCOUNT, lambda api: float(api.fetch_mark_price(pair)["markPrice"])
+            )
+        return self._ask(Road.ACCOUNT, lambda api: _last_price(api, pair))
 
     def ping(self) -> None:
-        """Ask for nothing; one request of weight 1, as long as there is plenty."""
-        if not self._connection.is_nearly_shut():
-            self._ask(lambda api: api.fapiPublicGetPing())
+        """Ask for nothing, or now and then for the time; weight 1, as long as there is plenty."""
+        if self._connection.is_nearly_shut():
+            return
+        if self._connection.is_clock_due:
+            self._connection.tend_clock()
+        else:
+            self._ask(Road.ACCOUNT, lambda api: api.fapiPublicGetPing())
 
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices."""
@@ -181,22 +207,21 @@ class BinanceLine:
 
     def shut_s(self, road: Road) -> float:
         """Return for how many seconds a service takes nothing from this address."""
-        return self._connection.shut_s()
+        return self._connection.shut_s(road)
 
     @property
     def arrives_within_s(self) -> float:
         """Seconds after which a request that was sent can be executed no more."""
-        return 11.0
+        return self._connection.arrives_within_s
 
     @property
     def clock_skew_s(self) -> float:
         """Seconds this machine's clock is ahead of the exchange's."""
-        return 0.0
+        return self._connection.skew_s
 
     def largest(self, pair: str) -> float:
         """Return the contract's `MARKET_LOT_SIZE`; Binance refuses what is larger with -4005."""
-        most = self._exchange.markets[pair]["limits"].get("market", {}).get("max")
-        return self._exchange._contracts_to_amount(pair, most) if most else inf
+        return largest(self._exchange, pair)
 
     def _reduce(
         self,
@@ -213,13 +238,14 @@ class BinanceLine:
         if not isinstance(order, CloseOrder):
             params |= self._working_type
         answer = self._ask(
-            lambda api: api.create_order(pair, kind, side, contracts, None, params=params)
+            Road.ORDERS if isinstance(order, CloseOrder) else Road.STOPS,
+            lambda api: api.create_order(pair, kind, side, contracts, None, params=params),
         )
         return self._in_base(answer)
 
     def _cancel(self, pair: str, order_id: str, params: dict[str, Any]) -> bool:
         try:
-            self._ask(lambda api: api.cancel_order(order_id, pair, params=params))
+            self._ask(_road(params), lambda api: api.cancel_order(order_id, pair, params=params))
         except LineError as error:
             if error.code not in _GONE:
                 raise
@@ -228,7 +254,7 @@ class BinanceLine:
 
     def _open(self, pair: str | None, params: dict[str, Any]) -> list[CcxtOrder]:
         params = params | _ALL_PAIRS if pair is None else params
-        found = self._ask(lambda api: api.fetch_open_orders(pair, params=params))
+        found = self._ask(_road(params), lambda api: api.fetch_open_orders(pair, params=params))
         return [self._in_base(order) for order in found]
 
     def _find(
@@ -236,7 +262,9 @@ class BinanceLine:
     ) -> CcxtOrder | None:
         by_name = {"clientOrderId": client_id} if order_id is None else {}
         try:
-            order = self._ask(lambda api: api.fetch_order(order_id, pair, params=params | by_name))
+            order = self._ask(
+                _road(params), lambda api: api.fetch_order(order_id, pair, params=params | by_name)
+            )
         except LineError as error:
             if error.code in _GONE:
                 return None
@@ -267,16 +295,10 @@ class BinanceLine:
             return order
         return dict(self._exchange._order_contracts_to_amount(order))
 
-    def _ask(self, request: Callable[[ccxt.Exchange], T]) -> T:
-        if (shut_s := self._connection.shut_s()) > 0:
-            text = f"too many requests: nothing is sent for {shut_s:.1f} s"
-            raise LineError(text, Outcome.NOT_EXECUTED)
-        try:
-            return request(self._connection.api(self._exchange._api))
-        except Exception as error:
-            failure = classify(error)
-            self._connection.heed(failure)
-            raise failure from error
+
+def _road(params: dict[str, Any]) -> Road:
+    """Return the service a request about an order goes to."""
+    return Road.STOPS if params.keys() >= _CONDITIONAL.keys() else Road.ORDERS
 
 
 def _last_price(api: ccxt.Exchange, pair: str) -> float:

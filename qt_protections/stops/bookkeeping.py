@@ -14,8 +14,10 @@ from math import nan
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
+from sqlalchemy.exc import SQLAlchemyError
 
-from qt_protections.rules.amounts import rest
+from qt_protections.errors import withhold_secrets
+from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.snapshots import open_trade, symbol_of
@@ -25,6 +27,8 @@ from qt_protections.stops.adoption import (
     catch_up,
     claim_stop,
     follow,
+    has_filled,
+    keep_order,
     release,
     row_of,
     take_exit,
@@ -38,7 +42,7 @@ from qt_protections.stops.positions import Positions, StopOfStranger
 from qt_protections.stops.stop import Stop
 from qt_protections.stops.watch import Watch
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Where a trade shows its stop; `/list_custom_data` prints it.
 STOP_RECORD = "qt_stop"
@@ -120,11 +124,8 @@ class Bookkeeping:
         ]
 
     def spread(self, pair: str) -> float:
-        """Return a pair's best ask over its best bid, minus one, as of this loop; NaN is unknown.
-
-        It is 0 where the exchange is not asked for it.
-        """
-        return 0.0 if self._watch is None else self._spreads.get(pair, nan)
+        """Return a pair's best ask over its best bid, minus one, by the last loop; else NaN."""
+        return self._spreads.get(pair, nan)
 
     def trigger(self, pair: str, *, is_short: bool) -> float:
         """Return where the stop of a side has to stand, quote currency; 0 while unknown."""
@@ -137,25 +138,32 @@ class Bookkeeping:
         return _state(self._keeper.book.of(pair))
 
     def loop(self) -> None:
-        """Settle what is open, compare with the exchange, and tell the trades."""
+        """Settle what is open, compare with the exchange, and tell the trades.
+
+        Each pair is written down by itself, so that one pair's failure takes no other's along. The
+        caller holds Freqtrade's lock: no other thread changes a trade meanwhile.
+        """
+        _read_anew()
         if not self._started:
-            for trade in self._open_trades().values():
-                with _apart(trade.pair):
+            for pair, trade in self._open_trades().items():
+                with _apart(pair):
                     catch_up(trade)
         trades = self._open_trades()
         for held in self._keeper.book:
             with _apart(held.pair):
                 self._entries.settle(held, trades.get(held.pair))
         trades = self._open_trades()
-        for trade in trades.values():
-            with _apart(trade.pair):
-                self._learn(self._keeper.book.of(trade.pair), trade)
-        compared = self._compare(trades)
-        for trade in trades.values():
-            with _apart(trade.pair):
-                self._tell(self._keeper.book.of(trade.pair), trade)
-        Trade.commit()
+        for pair, trade in trades.items():
+            with _apart(pair):
+                self._learn(self._keeper.book.of(pair), trade)
+        compared = False
+        with _apart("The exchange's list of positions"):
+            compared = self._compare(trades)
+        for pair, trade in trades.items():
+            with _apart(pair):
+                self._tell(self._keeper.book.of(pair), trade)
         self._started = self._started or compared
+        self._forget_records(trades)
 
     def filled(self, trade: Trade) -> None:
         """Take in a fill Freqtrade has just booked, and hand the trade its stop."""
@@ -339,10 +347,15 @@ class Bookkeeping:
             release(trade, order_id)
         held.dropped.clear()
         on_record = {order.order_id for order in trade.open_sl_orders}
-        cover = _cover_of(held, trade)
-        if cover is not None and cover.order_id not in on_record:
-            claim_stop(trade, cover.order_id)
-            adopt(trade, cover)
+        covers = _covers_of(held, trade)
+        new = [stop for stop in covers if stop.order_id not in on_record]
+        for stop in new:
+            claim_stop(trade, stop.order_id)
+            adopt(trade, stop)
+        if new:
+            follow(trade, covers[-1].trigger)
+        if self._watch is not None:  # others do not tell when an order filled
+            keep_order(trade)
         held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
         self._record(held, trade)
 
@@ -352,16 +365,21 @@ class Bookkeeping:
             "id": cover.order_id if cover else "",
             "client_id": str(cover.order.get("clientOrderId") or "") if cover else "",
             "price": held.trigger,
-            "amount": cover.amount if cover else 0.0,
+            "amount": total(*(stop.amount for stop in held.standing)),
             "state": _state(held),
             "placement": "before_entry" if self._keeper.beforehand(held.pair) else "on_fill",
             "latency_ms": round(held.latency_ms, 1),
-            "steps": held.steps,
+            "steps": list(held.steps),  # the keeper adds to its own
             "trailing": [trail.order_id for trail in held.trails],
         }
         if trade.id is not None and self._recorded.get(trade.id) != record:
             trade.set_custom_data(STOP_RECORD, record)
             self._recorded[trade.id] = record
+
+    def _forget_records(self, trades: dict[str, Trade]) -> None:
+        """Keep what is on record of open trades only."""
+        still_open = {trade.id for trade in trades.values()}
+        self._recorded = {key: text for key, text in self._recorded.items() if key in still_open}
 
     def _trail(self, held: Held, trade: Trade) -> None:
         """See to it that the whole position is trailed, beside its stop."""
@@ -387,11 +405,21 @@ class Bookkeeping:
         return {trade.pair: trade for trade in Trade.get_open_trades()}
 
 
+def _read_anew() -> None:
+    """Forget what this thread knows of the trades: another may have changed them since."""
+    try:
+        Trade.commit()
+    except SQLAlchemyError:
+        Trade.rollback()
+        logger.exception("[ALERT] What was left to write down before this loop is lost.")
+
+
 @contextmanager
 def _apart(pair: str) -> Iterator[None]:
-    """Let no pair's failure keep another from being looked after."""
+    """Write down what is done within, and let no failure keep another pair from being seen to."""
     try:
         yield
+        Trade.commit()
     except Exception:
         Trade.rollback()
         logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))
@@ -407,11 +435,21 @@ def _answers(what: str, compare: Callable[[], None]) -> bool:
     return True
 
 
-def _cover_of(held: Held, trade: Trade) -> Stop | None:
-    """Return the stop that stands for a trade; one of a turned position is no trade's."""
+def _covers_of(held: Held, trade: Trade) -> list[Stop]:
+    """Return the stops that stand for a trade, the one that counts last.
+
+    Those of a turned position are no trade's. One whose fill the trade has booked is over, though
+    nobody else may have heard of that yet.
+    """
     if not trade.has_open_position or held.is_short != trade.is_short:
-        return None
-    return held.cover
+        return []
+    mine = [stop for stop in held.stops if stop.is_short == held.is_short]
+    return [stop for stop in mine if not has_filled(trade, stop.order_id)]
+
+
+def _cover_of(held: Held, trade: Trade) -> Stop | None:
+    """Return the stop that counts for a trade."""
+    return next(reversed(_covers_of(held, trade)), None)
 
 
 def _is_orphan(held: Held) -> bool:

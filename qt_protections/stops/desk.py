@@ -13,6 +13,7 @@ from typing import Any
 from freqtrade.exceptions import InsufficientFundsError, TemporaryError
 from freqtrade.exchange import Exchange
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import covered
 from qt_protections.snapshots import open_trade, symbol_of
@@ -20,9 +21,10 @@ from qt_protections.stops.book import Held
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.on_record import stops_since
+from qt_protections.stops.sequence import note_fill_on_record
 from qt_protections.stops.stop import Fate, as_booked, child_id, fate
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Freqtrade asks for orders from somewhat before what it names.
 _EARLIER = timedelta(minutes=1)
@@ -69,23 +71,33 @@ class StopDesk:
                 raise InsufficientFundsError(f"the position of {pair} is closed already")
             if held.cover is None or not covered(held.need, held.standing):
                 raise TemporaryError(f"no stop could be placed for {pair}: see the log above")
-            if held.cover.order_id in held.claimed:
+            mine = [stop for stop in reversed(held.stops) if stop.is_short == held.is_short]
+            new = next((stop for stop in mine if stop.order_id not in held.claimed), None)
+            if new is None:
                 raise TemporaryError(
                     f"stop {held.cover.order_id} of {pair} is live, though it was not found"
                 )
-            held.claimed |= {held.cover.order_id}
-            return held.cover.order
+            held.claimed |= {new.order_id}  # the next loop puts any others beside it on record
+            return new.order
 
     def fetch(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
         """Return a stop; what the exchange cannot tell of is answered as it was last known.
 
+        Freqtrade books next what filled: its place among the trade's fills is made before that.
+
         Raises:
             TemporaryError: If the exchange does not answer, and the guard does not know it.
         """
+        told = self._fetch(order_id, pair)
+        note_fill_on_record(pair, told)
+        return told
+
+    def _fetch(self, order_id: str, pair: str) -> CcxtOrder:
         held = self._keeper.book.of(pair)
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
             if order is not None and fate(order) is Fate.TRIGGERED:
+                self._take_in(held, order)
                 return self._executed(held, order)
         except LineError as error:
             logger.warning("Could not ask after stop %s of %s: %s", order_id, pair, error)
@@ -136,19 +148,31 @@ class StopDesk:
             TemporaryError: If the exchange does not answer.
         """
         stops = {}
+        held = self._keeper.book.of(pair)
         try:
             for order_id in stops_since(pair, since - _EARLIER):
                 stop = self._keeper.line.find_stop(pair, order_id=order_id)
                 if stop is not None and (child := child_id(stop)):
+                    self._take_in(held, stop)
                     stops[child] = stop
         except LineError as error:
             raise TemporaryError(f"orders of {pair}: {error}") from error
         found = self._fetch_orders(pair, since, params)
-        held = self._keeper.book.of(pair)
-        return [
+        told = [
             _booked(held, stops[order["id"]], order) if order["id"] in stops else order
             for order in found
         ]
+        for order in told:
+            note_fill_on_record(pair, order)
+        return told
+
+    def _take_in(self, held: Held, stop: CcxtOrder) -> None:
+        """Have the book know of a fill before the trade does: else it is taken off twice.
+
+        The position would look smaller than it is, and what covers the rest of it would go.
+        """
+        if held.stop_of(str(stop["id"])) is not None:
+            self._keeper.fired(held, str(stop["id"]), child_id(stop))
 
     def _executed(self, held: Held, stop: CcxtOrder) -> CcxtOrder:
         """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""

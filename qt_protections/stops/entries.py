@@ -10,6 +10,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.util import dt_now, dt_ts
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.adoption import new_trade, take_entry, take_over_entry
@@ -21,7 +22,7 @@ from qt_protections.stops.names import Role
 from qt_protections.stops.on_record import stops_since
 from qt_protections.stops.stop import child_id
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which the exchange may not yet show what was entered.
 SURPLUS_LAG_S = 3.0
@@ -92,7 +93,7 @@ class Entries:
                 )
                 self._keeper.line.cancel_order(order["symbol"], str(order["id"]))
 
-    def open_strays(self, pair: str, *, is_short: bool) -> tuple[list[CcxtOrder], list[CcxtOrder]]:
+    def open_strays(self, held: Held, *, is_short: bool) -> tuple[list[CcxtOrder], list[CcxtOrder]]:
         """Return this bot's filled entries that no trade accounts for, and what closed of them.
 
         The orders of the last day are netted as they filled. Whatever closed a part of the
@@ -100,7 +101,7 @@ class Entries:
         more than is theirs, and a database that was lost makes no trade of somebody's position.
 
         Args:
-            pair: Freqtrade's pair.
+            held: The pair; what its trade has booked, or is about to, closed none of them.
             is_short: Side of the position.
 
         Returns:
@@ -110,7 +111,8 @@ class Entries:
             LineError: If the exchange does not answer.
         """
         since = dt_now() - timedelta(days=1)
-        on_record = self._children_on_record(pair, since)
+        pair = held.pair
+        booked = self._children_on_record(pair, since) | held.booked
         entry_side = "sell" if is_short else "buy"
         entries: list[CcxtOrder] = []
         closes: list[CcxtOrder] = []
@@ -120,9 +122,7 @@ class Entries:
             if order["side"] == entry_side and filled and self._is_stray(order):
                 entries.append(order)
                 left = total(left, filled)
-            elif (
-                order["side"] != entry_side and filled and not self._is_on_record(order, on_record)
-            ):
+            elif order["side"] != entry_side and filled and not self._is_on_record(order, booked):
                 closes.append(order)
                 left = rest(left, filled)
             if not left:
@@ -138,9 +138,9 @@ class Entries:
         return {child_id(stop) for stop in stops if stop is not None}
 
     @staticmethod
-    def _is_on_record(order: CcxtOrder, children: Collection[str]) -> bool:
+    def _is_on_record(order: CcxtOrder, booked: Collection[str]) -> bool:
         order_id = str(order["id"])
-        return order_id in children or Order.order_by_id(order_id, order["symbol"]) is not None
+        return order_id in booked or Order.order_by_id(order_id, order["symbol"]) is not None
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
         if self._is_with_a_trade(held, intent, trade):

@@ -17,7 +17,7 @@ from freqtrade.exceptions import DependencyException
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import LocalTrade, Trade
 
-from qt_protections.errors import EntryFailed, EntryRefused, gate_failed
+from qt_protections.errors import EntryFailed, EntryRefused, gate_failed, withhold_secrets
 from qt_protections.rules.refusals import Outcome
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.snapshots import open_trade, symbol_of
@@ -27,7 +27,7 @@ from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds before each question about an order whose answer was lost.
 _ASK_AFTER_S = (0.0, 0.2, 0.5, 1.0)

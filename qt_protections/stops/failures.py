@@ -14,6 +14,7 @@ import requests
 from freqtrade.exceptions import FreqtradeException
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from qt_protections.errors import without_secrets
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.line import LineError
 
@@ -24,8 +25,10 @@ _UNKNOWN = frozenset({-1000, -1001, -1006, -1007})
 #: Too many requests (-1003), throttled (-1008, "100% failure"), too many orders (-1015), untimely
 #: at the gate (-1021) or at the matching engine (-5028).
 _NOT_EXECUTED = frozenset({-1003, -1008, -1015, -1021, -5028})
-#: The firewall and the rate limits turn a request away before the exchange sees it.
-_TURNED_AWAY = frozenset({403, 418, 429})
+#: The firewall (403) and the rate limits turn a request away before the exchange sees it.
+_FIREWALL, _RATE_LIMITS = 403, frozenset({418, 429})
+_TURNED_AWAY = _RATE_LIMITS | {_FIREWALL}
+_TOO_MANY_REQUESTS, _TOO_MANY_ORDERS = -1003, -1015
 _BACKEND_TIMEOUT, _SERVER_ERRORS = 408, 500
 #: The one 503 without a code that is a "100% failure".
 _UNAVAILABLE = '"Service Unavailable."'
@@ -39,7 +42,7 @@ _TEXT = re.compile(r'"msg"\s*:\s*"([^"]*)"')
 def classify(error: Exception) -> LineError:
     """Return what a failure means, for an error of ccxt or of Freqtrade, which wraps ccxt's.
 
-    The text names no address and no header, so it holds neither key nor signature.
+    The text may go to a chat: it holds neither key nor signature.
     """
     if isinstance(error, LineError):
         return error
@@ -48,7 +51,8 @@ def classify(error: Exception) -> LineError:
         # Freqtrade refuses some requests by itself; any other error may come after the sending.
         refused = isinstance(error, FreqtradeException)
         text = str(error) if refused else f"{type(error).__name__}: {error}"
-        return LineError(text, Outcome.REFUSED if refused else Outcome.UNKNOWN)
+        outcome = Outcome.REFUSED if refused else Outcome.UNKNOWN
+        return LineError(without_secrets(text), outcome)
     # ccxt raises while it handles what `requests` raised, which knows more than ccxt passes on.
     source = failure.__cause__ or failure.__context__
     if isinstance(source, requests.HTTPError) and source.response is not None:
@@ -72,8 +76,24 @@ def _of_answer(response: requests.Response) -> LineError:
     said = text[1] if text is not None else f"HTTP {status} {response.reason}"
     outcome = _by_code(code) or _by_status(status, body)
     wait = response.headers.get("Retry-After", "")
-    retry_after_s = float(wait) if wait.isdigit() else None
-    return LineError(said if code is None else f"{code}: {said}", outcome, code, retry_after_s)
+    return LineError(
+        said if code is None else f"{code}: {said}",
+        outcome,
+        code,
+        float(wait) if wait.isdecimal() else None,
+        wants_silence=_wants_silence(code, status),
+    )
+
+
+def _wants_silence(code: int | None, status: int | None = None) -> bool:
+    """Say whether an address should send less: the pages of a firewall have no code.
+
+    An account with too many new orders (-1015) may ask and cancel all the same, and a close must
+    not wait for the 10 or 60 s of that limit; it also comes with HTTP 429.
+    """
+    if code is None:
+        return status in _TURNED_AWAY
+    return code == _TOO_MANY_REQUESTS or (status in _RATE_LIMITS and code != _TOO_MANY_ORDERS)
 
 
 def _of_no_answer(failure: ccxt.BaseError, source: OSError) -> LineError:
@@ -87,7 +107,9 @@ def _of_no_answer(failure: ccxt.BaseError, source: OSError) -> LineError:
 def _of_ccxt_alone(failure: ccxt.BaseError) -> LineError:
     """Judge by the class of the error: ccxt refused to send, or read it out of a good answer."""
     code = _code(str(failure))
-    return LineError(str(failure), _by_code(code) or _by_class(failure), code)
+    outcome = _by_code(code) or _by_class(failure)
+    text = without_secrets(str(failure))
+    return LineError(text, outcome, code, wants_silence=_wants_silence(code))
 
 
 def _code(body: str) -> int | None:

@@ -180,9 +180,8 @@ class FreqtradeLine:
         return 0.0
 
     def largest(self, pair: str) -> float:
-        """Return the exchange's limit of an order at market."""
-        most = self._exchange.markets[pair]["limits"].get("market", {}).get("max")
-        return self._exchange._contracts_to_amount(pair, most) if most else inf
+        """Return the exchange's limit of an order at market, where ccxt knows of one."""
+        return largest(self._exchange, pair)
 
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices; None where prices have significant digits instead."""
@@ -221,6 +220,16 @@ class FreqtradeLine:
             return request()
         except Exception as error:
             raise classify(error) from error
+
+
+def largest(exchange: Exchange, pair: str) -> float:
+    """Return how much one order at market may be, base currency; infinity without a limit.
+
+    ccxt knows it of Binance (`MARKET_LOT_SIZE`) and a few others. On spot, a stop that is a limit
+    order may be larger than that.
+    """
+    most = (exchange.markets[pair]["limits"].get("market") or {}).get("max")
+    return exchange._contracts_to_amount(pair, most) if most else inf
 
 
 def _stop_lookup(exchange: Exchange) -> Callable[..., Any]:

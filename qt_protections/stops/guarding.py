@@ -2,11 +2,16 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from math import inf
+from typing import Any
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.errors import withhold_secrets
+from qt_protections.rules.stop_count import free_stops
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.rules.verdict import Denial
 from qt_protections.settings import Settings, StopPlacement
@@ -25,7 +30,7 @@ from qt_protections.stops.positions import StopOfStranger
 from qt_protections.stops.sentinel import Sentinel
 from qt_protections.stops.watch import Watch
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 class Guarding:
@@ -33,6 +38,9 @@ class Guarding:
 
     No error of its own keeps Freqtrade from an exit: what fails is logged and done again in the
     next loop.
+
+    Attributes:
+        watches: Whether the account's stops and best prices are read in each loop.
     """
 
     def __init__(
@@ -44,6 +52,7 @@ class Guarding:
         admit: Callable[[EntryOrder], Admission],
         announce: Callable[[str, Denial], None],
         stop_of_stranger: StopOfStranger,
+        exit_lock: AbstractContextManager[Any],
     ) -> None:
         """Take the places of the exchange's functions.
 
@@ -55,13 +64,23 @@ class Guarding:
             admit: Judges an entry, or raises.
             announce: Says of a pair why its entry was refused.
             stop_of_stranger: Says where the stop of a position stands that no trade accounts for.
+            exit_lock: Freqtrade's, under which its loop and remote control change trades.
         """
         logger.info("[OK] Stops on %s", can.text)
         line = _line(exchange, strategy, can)
         namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
         placer = Placer(line, namer)
         placement = _placement(settings, can)
-        keeper = Keeper(Book(line.largest), line, namer, placer, placement, at_hand_over=can.blocks)
+        self._book = Book(line.largest)
+        keeper = Keeper(
+            self._book,
+            line,
+            namer,
+            placer,
+            placement,
+            settings.naked_deadline,
+            at_hand_over=can.blocks,
+        )
         watch = Watch(keeper) if can.watches else None
         trailing = TrailingRule.of(settings.trail_callback, settings.trail_activation)
         self._books = Bookkeeping(
@@ -73,8 +92,11 @@ class Guarding:
             stop_of_stranger,
             blocks=can.blocks,
         )
+        self._line = line
+        self.watches = can.watches
         self._sentinel = Sentinel(exchange, watch) if watch is not None else None
         self._running = False
+        self._exit_lock = exit_lock
         EntryDoor(exchange, keeper, admit, announce)
         if watch is not None:
             StopDesk(exchange, keeper, self._books.has_looked)
@@ -84,6 +106,15 @@ class Guarding:
         self.spread = self._books.spread
         self.stop_state = self._books.stop_state
         self.trigger = self._books.trigger
+        self.largest = line.largest
+
+    def clock_skew_s(self) -> float:
+        """Return how many seconds this machine's clock is ahead of the exchange's; 0 if unknown."""
+        return self._line.clock_skew_s
+
+    def free_stops(self) -> float:
+        """Return how many more stops the account takes; infinity where they cannot be listed."""
+        return free_stops(self._book.conditional_orders) if self.watches else inf
 
     def loop(self) -> None:
         """Run once in each of the bot's loops, before its exits and entries."""
@@ -117,12 +148,19 @@ class Guarding:
             self._look_after()
 
     def _look_after(self) -> bool:
-        try:
-            self._books.loop()
-        except Exception:
-            Trade.rollback()
-            logger.exception("[ALERT] The stops could not be looked after in this loop.")
-            return False
+        """Do the bookkeeping while no other thread changes trades; return whether it ended well.
+
+        Freqtrade's lock comes before the lock of a pair, always: whoever holds a pair's lock never
+        waits for Freqtrade's, and the threads of the watch do not know Freqtrade's at all. Where
+        Freqtrade calls the guard it mostly holds its lock already, so nothing there takes it.
+        """
+        with self._exit_lock:
+            try:
+                self._books.loop()
+            except Exception:
+                Trade.rollback()
+                logger.exception("[ALERT] The stops could not be looked after in this loop.")
+                return False
         return True
 
 

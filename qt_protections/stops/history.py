@@ -9,13 +9,14 @@ import logging
 
 from freqtrade.enums import ExitType
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.line import CcxtOrder, Line
 from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.stop import child_id
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: An order may have been sent long before it filled, and the history is asked for by sending.
 _SENT_BEFORE_MS = 86_400_000

@@ -9,7 +9,7 @@ import re
 from math import inf
 from time import monotonic
 
-from qt_protections.errors import EntryRefused
+from qt_protections.errors import EntryRefused, withhold_secrets
 from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import Need, covered, mend, parts
 from qt_protections.rules.refusals import Purpose, Step
@@ -30,7 +30,7 @@ from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.placing import Placer, Unplaced
 from qt_protections.stops.stop import Fate, Stop, child_id, fate
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which a pair's stops are placed on the fill after the exchange refused one before it.
 #: The refusal may have been for a passing state.

@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-logger = logging.getLogger(__name__)
+from qt_protections.errors import withhold_secrets
+
+logger = withhold_secrets(logging.getLogger(__name__))
 
 Act = Callable[[], None]
 

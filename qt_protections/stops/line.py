@@ -24,6 +24,7 @@ class LineError(Exception):
     Attributes:
         outcome: Whether it can have been executed all the same.
         code: The exchange's own number, for example -2021; None when it gave none.
+        wants_silence: Whether it wants fewer requests from this address, or none for a while.
         retry_after_s: Seconds it wants nothing sent; None when it does not say.
     """
 
@@ -33,11 +34,14 @@ class LineError(Exception):
         outcome: Outcome,
         code: int | None = None,
         retry_after_s: float | None = None,
+        *,
+        wants_silence: bool = False,
     ) -> None:
         super().__init__(text)
         self.outcome = outcome
         self.code = code
         self.retry_after_s = retry_after_s
+        self.wants_silence = wants_silence
 
 
 @dataclass(frozen=True, slots=True)

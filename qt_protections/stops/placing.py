@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from time import monotonic, sleep
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.refusals import (
     Outcome,
     Purpose,
@@ -27,7 +28,7 @@ from qt_protections.stops.line import (
 from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.stop import Fate, Stop, fate
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: How a conditional order is told of that will never trigger. Some exchanges tell no status.
 _ENDED = frozenset({"rejected", "expired", "canceled"})

@@ -9,6 +9,7 @@ from freqtrade.enums import ExitType
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.absence import Absence
@@ -17,7 +18,7 @@ from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError, Position
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds before a position counts as gone, longer than one takes to show: to withdraw its stop by
 #: mistake costs more than to leave one too long.
@@ -208,6 +209,10 @@ class Positions:
         self._ask_at[held.pair] = monotonic() + _ASK_EVERY_S
         return True
 
+    def _now_ms(self) -> int:
+        """Return the exchange's time, epoch milliseconds."""
+        return int((time() - self._keeper.line.clock_skew_s) * 1000)
+
     def _say_unproven(self, held: Held) -> None:
         if held.pair in self._unproven:
             return
@@ -234,7 +239,7 @@ class Positions:
             return False
         self._unasked.add(held.pair)
         try:
-            entries, closes = self._entries.open_strays(held.pair, is_short=position.is_short)
+            entries, closes = self._entries.open_strays(held, is_short=position.is_short)
         except LineError as error:
             logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
             return False
@@ -261,7 +266,7 @@ class Positions:
                 symbol_of(held.pair),
                 position.amount,
             )
-            held.stranger_since_ms = _now_ms() - _SEEN_LATE_MS
+            held.stranger_since_ms = self._now_ms() - _SEEN_LATE_MS
         held.stranger = position
         if any(intent.entry.is_short != position.is_short for intent in held.intents):
             self._keeper.call_off(held)  # a stop stands for one side only
@@ -319,7 +324,3 @@ def _is_surplus(held: Held, position: Position | None, trade: Trade | None) -> b
 
 def _filled(orders: Sequence[CcxtOrder]) -> float:
     return total(*(float(order["filled"]) for order in orders))
-
-
-def _now_ms() -> int:
-    return int(time() * 1000)

@@ -9,6 +9,7 @@ from time import monotonic
 
 from freqtrade.exchange import Exchange
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.stops.book import Held
 from qt_protections.stops.lanes import Act, Lanes
 from qt_protections.stops.line import LineError
@@ -16,7 +17,7 @@ from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.user_stream import UserStream
 from qt_protections.stops.watch import Watch
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds a busy thread may keep the interpreter while another waits for it. An event passes four
 #: threads on its way to a stop; at Python's own 5 ms each, that is round trips while candles are

@@ -14,10 +14,11 @@ from typing import Any
 import ccxt.pro
 from freqtrade.exchange import Exchange
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.stops.order_events import OrderEvent, parse_order_event
 from qt_protections.stops.user_socket import Line, StreamLostError, client_settings, listen
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 STOP_S = 5.0
 

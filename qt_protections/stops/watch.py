@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from time import monotonic
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.stops.book import Held
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError, Quote, Road
@@ -17,7 +18,7 @@ from qt_protections.stops.names import Role
 from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.stop import Fate, Stop, fate, guard_of
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 _GONE = frozenset({"CANCELED", "EXPIRED", "REJECTED"})
 _AT_TRIGGER = frozenset({"TRIGGERING", "TRIGGERED"})

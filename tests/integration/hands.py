@@ -5,12 +5,14 @@ import hmac
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks
 from freqtrade.persistence.pairlock import PairLock
 
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rules.verdict import DenyCode
+from qt_protections.stops.absence import Absence
 from tests.integration.rig import Rig
 
 
@@ -47,6 +49,11 @@ def unlock(pair: str) -> None:
     for lock in PairLocks.get_pair_locks(pair):
         lock.active = False
     PairLock.session.commit()
+
+
+def let_evidence_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let two lists that agree for two looks be evidence, which takes a minute in life."""
+    monkeypatch.setattr(Absence, "needed_s", 0.0)
 
 
 def guarding(bot: FreqtradeBot) -> Any:

@@ -148,6 +148,7 @@ class Rig:
         depth_ratio: float = 1.0,
         unlimited: bool = False,
         faults: str = "",
+        faults_wait: bool = False,
     ) -> None:
         self.venue = ScriptedVenue(
             *market, wall_clock_ms, flat_stops=flat_stops, depth_ratio=depth_ratio
@@ -157,6 +158,9 @@ class Rig:
         limits = RateLimits(lambda: self.venue.now_ms, *allowed)
         script = parse_script(faults, "faults.toml", 1, ENDPOINTS) if faults else None
         self._server = RehearsalServer(self.venue, limits=limits, script=script)
+        self.faults = self._server.faults
+        if faults_wait:
+            self.faults.begin(in_s=1e9)
         self.folder = folder
         self._bots: list[FreqtradeBot] = []
 

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from freqtrade.exceptions import StrategyError
+from freqtrade.exceptions import StrategyError, TemporaryError
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from qt_protections.errors import EntryRefused
+from qt_protections.rules.liquidation import isolated_distance
 from tests.integration.hands import unlock
 from tests.integration.offline_bot import Quotes, offline_bot
 
@@ -178,3 +181,90 @@ def test_an_exchange_without_stops_stops_the_start(
     """In one sentence, which says what to do."""
     with pytest.raises(StrategyError, match="bitvavo spot, dry run: Freqtrade can place no stop"):
         offline_bot(tmp_path, "bitvavo", "spot", "GuardedSpot", monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "enters"),
+    [
+        ("binance", "spot", True),
+        ("binance", "futures", False),
+        ("bybit", "futures", False),
+        ("hyperliquid", "futures", True),
+    ],
+)
+def test_where_freqtrade_has_no_leverage_tiers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, mode: str, enters: bool
+) -> None:
+    """Spot is never liquidated, Hyperliquid by the contract's highest leverage; else no entry."""
+    bot, _ = offline_bot(tmp_path, name, mode, "GuardedSpot", monkeypatch)
+    bot.exchange._leverage_tiers.clear()
+    if enters:
+        assert entered(bot).amount > 0
+        return
+    with pytest.raises(EntryRefused, match="no leverage tiers of BTC/USDT:USDT"):
+        entered(bot)
+
+
+def test_hyperliquid_liquidates_at_half_the_margin_of_the_highest_leverage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Freqtrade's own formula has it, which was compared with real positions."""
+    bot, _ = offline_bot(tmp_path, "hyperliquid", "futures", "GuardedSpot", monkeypatch)
+    strategy: Any = bot.strategy
+    pair, stake, leverage = "BTC/USDT:USDT", 100.0, 20.0
+    liquidated = bot.exchange.dry_run_liquidation_price(
+        pair, 100.0, False, stake * leverage / 100, stake, leverage, stake, []
+    )
+    assert liquidated is not None
+    brackets = strategy._qt_post.account.brackets(pair)
+    distance = isolated_distance(leverage, stake * leverage, brackets, is_short=False)
+    assert 100.0 * (1 - distance) == pytest.approx(liquidated)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[FreqtradeBot, Quotes]:
+    """A bot on futures of an exchange whose spreads nobody reads once a loop."""
+    return offline_bot(tmp_path, "bybit", "futures", "GuardedSpot", monkeypatch)
+
+
+def test_a_stop_within_the_spread_is_refused_everywhere(elsewhere: Any) -> None:
+    """The order book of the pair is asked for, where the exchange does not tell all at once."""
+    bot, _ = elsewhere
+    bot.exchange.fetch_l2_order_book = book_of(99.0, 104.0)
+    with pytest.raises(EntryRefused, match="no farther than the spread"):
+        entered(bot)
+    bot.exchange.fetch_l2_order_book = book_of(99.9, 100.1)
+    assert entered(bot).amount > 0
+
+
+@pytest.mark.parametrize(
+    "book", [{"bids": [], "asks": [[100.0, 1.0]]}, TemporaryError("503")], ids=str
+)
+def test_a_spread_nobody_tells_refuses_the_entry(elsewhere: Any, book: Any) -> None:
+    """As on Binance."""
+    bot, _ = elsewhere
+    bot.strategy._qt_post.account._exchange.fetch_l2_order_book = Mock(side_effect=[book] * 9)
+    bot.exchange.get_rate = lambda *_, **__: 100.0
+    with pytest.raises(EntryRefused, match="spread_unknown"):
+        entered(bot)
+
+
+def book_of(bid: float, ask: float) -> Any:
+    """Return what gives an order book with these best prices."""
+    return lambda *_, **__: {"bids": [[bid, 1e6]], "asks": [[ask, 1e6]]}
+
+
+def test_a_fee_nobody_knows_refuses_the_entry(elsewhere: Any) -> None:
+    """Freqtrade takes it for 0; once it is known, entries go on, and a fee of 0 is one."""
+    bot, _ = elsewhere
+    exchange, pair = bot.exchange, "BTC/USDT:USDT"
+    account = bot.strategy._qt_post.account
+    account._contracts.clear()
+    del exchange._config["fee"]
+    exchange._markets[pair]["taker"] = None
+    exchange._api.fees = {}
+    with pytest.raises(EntryRefused, match=f"taker fee of {pair} is not known"):
+        entered(bot)
+    exchange._markets[pair]["taker"] = 0.0
+    assert account.costs(pair).fee_ratio == 0.0
+    assert entered(bot).amount > 0

@@ -9,10 +9,19 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from qt_protections.errors import EntryRefused
 from qt_protections.rules.refusals import Outcome
+from qt_protections.rules.verdict import DenyCode
 from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.line import LineError
-from tests.integration.hands import Killed, guarding, keeper, kill, unlock
+from tests.integration.hands import (
+    Killed,
+    guarding,
+    keeper,
+    kill,
+    let_evidence_suffice,
+    unlock,
+)
 from tests.integration.rig import BTC, Rig, enter_by_limit, force_entry, naked_max, until
 
 
@@ -52,12 +61,29 @@ def assert_whole(rig: Rig, trade: Trade, stops: int = 1) -> None:
     assert trade.get_custom_data("qt_stop")["id"] == str(stop.algo_id)
 
 
-def test_a_stop_whose_entry_was_never_sent_goes(rig: Rig, same: dict[str, Any]) -> None:
-    """In the first loop: it protects nothing."""
-    die_at_entry(rig, rig.bot(**same), sent=False)
-    assert len(rig.live_stops("BTCUSDT")) == 1
-    rig.bot(**same)
+def assert_goes_on_evidence(
+    rig: Rig, bot: FreqtradeBot, monkeypatch: pytest.MonkeyPatch, stops: int = 1
+) -> None:
+    """An earlier run's stop stays while its entry may arrive, and goes on proof that none will."""
+    assert len(rig.live_stops("BTCUSDT")) == stops
+    unlock(BTC)
+    with pytest.raises(EntryRefused) as refused:
+        force_entry(bot, BTC)
+    assert refused.value.denial.code is DenyCode.ENTRY_UNSETTLED
+    let_evidence_suffice(monkeypatch)
+    for _ in range(2):
+        bot.process()
     assert rig.live_stops("BTCUSDT") == []
+    assert Trade.get_open_trades() == []
+
+
+def test_a_stop_whose_entry_was_never_sent_goes(
+    rig: Rig, same: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in the first loop: nobody knows yet that the entry was not sent."""
+    die_at_entry(rig, rig.bot(**same), sent=False)
+    assert_goes_on_evidence(rig, rig.bot(**same), monkeypatch)
+    assert naked_max(rig) == 0
     assert Trade.get_open_trades() == []
 
 
@@ -74,16 +100,17 @@ def test_an_entry_that_was_never_put_on_record_is_a_trade(rig: Rig, same: dict[s
     assert naked_max(rig) == 0
 
 
-def test_an_entry_that_rests_without_a_record_is_cancelled(rig: Rig, same: dict[str, Any]) -> None:
-    """Its stop goes with it."""
+def test_an_entry_that_rests_without_a_record_is_cancelled(
+    rig: Rig, same: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once; its stop goes later, when it is certain that no further one arrives."""
     first = rig.bot(**same)
     enter_by_limit(first, 0.99)
     die_at_entry(rig, first, sent=True)
     assert len(rig.venue.desk.open_orders()) == 1
-    rig.bot(**same)
+    bot = rig.bot(**same)
     assert rig.venue.desk.open_orders() == []
-    assert rig.live_stops("BTCUSDT") == []
-    assert Trade.get_open_trades() == []
+    assert_goes_on_evidence(rig, bot, monkeypatch)
 
 
 def test_an_entry_that_fills_while_it_is_cancelled_keeps_its_stop(
@@ -387,7 +414,7 @@ def test_an_entry_that_filled_after_its_trade_was_closed_is_a_trade_of_its_own(
 
 
 def test_an_entry_that_rests_for_a_closed_trade_is_cancelled_at_the_start(
-    rig: Rig, same: dict[str, Any]
+    rig: Rig, same: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is on record, of a trade that is over; once it fills, nothing would stand behind it."""
     trailing = {**same, "qt": {"trail_callback": 1.0, "trail_activation": 0.5}}
@@ -396,7 +423,7 @@ def test_an_entry_that_rests_for_a_closed_trade_is_cancelled_at_the_start(
     first.process()
     kill(rig, first)
     assert len(rig.venue.desk.open_orders("BTCUSDT")) == 1
-    rig.bot(**trailing)
+    stops = len(rig.live_stops("BTCUSDT"))
+    bot = rig.bot(**trailing)
     assert rig.venue.desk.open_orders("BTCUSDT") == []
-    assert rig.live_stops("BTCUSDT") == []
-    assert Trade.get_open_trades() == []
+    assert_goes_on_evidence(rig, bot, monkeypatch, stops)

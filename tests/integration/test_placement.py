@@ -203,7 +203,7 @@ def test_on_fill_a_passed_stop_is_repriced(rig: Rig, caplog: pytest.LogCaptureFi
 
     def fall(event: Event) -> None:
         if event.kind is EventKind.ORDER_FILLED:
-            rig.feed.move("BTCUSDT", 0.97)
+            rig.feed.move("BTCUSDT", 0.977)
 
     rig.venue.journal.subscribe(fall)
     trade = force_entry(bot, BTC)
@@ -220,6 +220,23 @@ def test_on_fill_a_passed_stop_is_repriced(rig: Rig, caplog: pytest.LogCaptureFi
     for line in ("[SHIELD] Placing IMMEDIATE SL for BTCUSDT", "re-priced to", "[OK] SL placed"):
         assert line in caplog.text
     assert "[ALERT]" not in caplog.text
+
+
+def test_on_fill_a_stop_that_is_passed_by_far_closes(rig: Rig) -> None:
+    """More is lost than was planned: a stop below that would only lose more."""
+    bot = rig.bot(**qt("on_fill"))
+
+    def fall(event: Event) -> None:
+        if event.kind is EventKind.ORDER_FILLED:
+            rig.feed.move("BTCUSDT", 0.97)
+
+    rig.venue.journal.subscribe(fall)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    assert rig.position("BTCUSDT") == 0
+    for _ in range(2):
+        bot.process()
+    assert trade.exit_reason == "emergency_exit"
 
 
 @pytest.mark.parametrize(

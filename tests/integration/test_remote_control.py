@@ -4,17 +4,27 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from freqtrade.persistence import PairLocks, Trade
+from freqtrade.freqtradebot import FreqtradeBot
+from freqtrade.persistence import Order, PairLocks, Trade
+from freqtrade.rpc.rpc import RPC
 
 from qt_protections.errors import EntryRefused
+from qt_protections.rehearsal.engine.orders import AlgoStatus
 from qt_protections.rules.verdict import DenyCode
-from tests.integration.hands import guarding, refusals
-from tests.integration.rig import BTC, Rig, force_entry, naked_max, until
+from qt_protections.stops.book import Held
+from tests.integration.hands import guarding, keeper, refusals
+from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
 
 PATIENCE_S = 60.0
+
+
+def force_exit(bot: FreqtradeBot, trade_id: int, amount: float) -> None:
+    """Give a part of a position back, as `/forceexit` does."""
+    RPC(bot)._rpc_force_exit(str(trade_id), "market", amount=amount)
 
 
 def in_another_thread(act: Callable[[], object]) -> None:
@@ -25,35 +35,196 @@ def in_another_thread(act: Callable[[], object]) -> None:
     assert not thread.is_alive(), "it waits for a lock that nobody gives back"
 
 
+class Ordered:
+    """The bot's lock, which fails whoever takes it where that could end in a deadlock.
+
+    Attributes:
+        takers: The names of the threads that took it, in order.
+        wanted: Set while a thread waits for it.
+        broken: What was done against the order.
+    """
+
+    def __init__(self, bot: FreqtradeBot) -> None:
+        """Take the place of the lock in a bot and its guard."""
+        self.takers: list[str] = []
+        self.wanted = threading.Event()
+        self.broken: list[str] = []
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        self._book = keeper(bot).book
+        bot._exit_lock = guarding(bot)._exit_lock = self  # type: ignore[assignment]
+
+    def __enter__(self) -> None:
+        me = threading.current_thread()
+        if self._owner == me.ident:
+            self.broken.append(f"{me.name} takes it twice")
+            raise RuntimeError(self.broken[-1])
+        held: list[Any] = [held.lock for held in self._book]
+        if any(lock._is_owned() for lock in held):
+            self.broken.append(f"{me.name} has the lock of a pair already")
+        if me.name.startswith("qt-"):
+            self.broken.append(f"{me.name} is a thread of the guard's")
+        if not self._lock.acquire(blocking=False):
+            self.wanted.set()
+            self._lock.acquire()
+        self._owner = me.ident
+        self.takers.append(me.name)
+
+    def __exit__(self, *exc: object) -> None:
+        self._owner = None
+        self.wanted.clear()
+        self._lock.release()
+
+
+def remotely(act: Callable[[], object]) -> threading.Thread:
+    """Begin with something as remote control does."""
+    thread = threading.Thread(target=act, name="remote")
+    thread.start()
+    return thread
+
+
+def in_a_file(rig: Rig) -> str:
+    """Return a database whose threads have connections of their own."""
+    return f"sqlite:///{rig.folder / 'trades.sqlite'}"
+
+
 @pytest.mark.parametrize("order_type", ["market", "limit"])
-@pytest.mark.parametrize("nth", [1, 2])
-def test_an_entry_between_two_looks_of_one_loop_keeps_its_stop(
-    rig: Rig, order_type: str, nth: int
-) -> None:
-    """The loop has just seen no trade of the pair; what it sees next is not to be let go."""
-    bot = rig.bot(db_url=f"sqlite:///{rig.folder / 'trades.sqlite'}")
+def test_an_entry_forced_while_the_loop_looks_waits_for_the_loop(rig: Rig, order_type: str) -> None:
+    """The loop has just seen no trade of the pair; that stays true until the loop has written."""
+    bot = rig.bot(db_url=in_a_file(rig))
     bot.strategy.order_types["entry"] = order_type
     bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
-    books: Any = guarding(bot)._books
-    look, looks = books._open_trades, []
+    lock, books, forced = Ordered(bot), guarding(bot)._books, []
+    look, waited = books._open_trades, []
 
     def look_and_enter() -> Any:
-        seen = look()
-        looks.append(seen)
-        if len(looks) == nth:
-            in_another_thread(lambda: force_entry(bot, BTC))
-        return seen
+        if not forced:
+            forced.append(remotely(lambda: force_entry(bot, BTC)))
+            waited.append(lock.wanted.wait(PATIENCE_S))
+        return look()
 
     books._open_trades = look_and_enter
     bot.process()
-    until(lambda: rig.live_stops("BTCUSDT"))
+    forced[0].join(PATIENCE_S)
     for _ in range(2):
         bot.process()
+    assert waited == [True]
+    assert lock.broken == []
     assert len(rig.live_stops("BTCUSDT")) == 1
     assert len(rig.events("stop_accepted")) == 1
     assert len(rig.events("order_accepted")) == 1
     assert rig.events("order_canceled") == []
     assert naked_max(rig) == 0
+
+
+def test_the_loop_waits_for_an_entry_that_is_being_written_down(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both would put its stop on record: one of them fails, and loses what it did."""
+    caplog.set_level(logging.ERROR)
+    bot = rig.bot(db_url=in_a_file(rig))
+    force_entry(bot, ETH)
+    lock, books = Ordered(bot), guarding(bot)._books
+    ends: list[str] = []
+    filling, filled, loop = threading.Event(), books.filled, books.loop
+
+    def fill_slowly(trade: Trade) -> None:
+        if threading.current_thread().name == "remote":
+            filling.set()
+            assert lock.wanted.wait(PATIENCE_S)
+        filled(trade)
+        ends.append("filled")
+
+    def look() -> None:
+        loop()
+        ends.append("looked")
+
+    books.filled, books.loop = fill_slowly, look
+    forced = remotely(lambda: force_entry(bot, BTC))
+    assert filling.wait(PATIENCE_S)
+    bot.strategy.bot_loop_start(current_time=datetime.now(UTC))
+    forced.join(PATIENCE_S)
+    assert ends == ["filled", "looked"]
+    assert lock.broken == []
+    assert caplog.text == ""
+    for trade in Trade.get_open_trades():
+        (stop,) = rig.live_stops(trade.pair.replace("/USDT:USDT", "USDT"))
+        assert [row.order_id for row in trade.open_sl_orders] == [str(stop.algo_id)]
+
+
+def test_what_another_thread_wrote_is_known_to_the_loop(rig: Rig) -> None:
+    """The loop's thread has read the trades before, and would write what it remembers."""
+    bot = rig.bot(db_url=in_a_file(rig))
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    before, seen = trade.amount, []
+    entries = guarding(bot)._books._entries
+    settle = entries.settle
+
+    def notice(held: Held, trade: Trade | None) -> None:
+        seen.extend([trade.amount] if trade is not None else [])
+        settle(held, trade)
+
+    in_another_thread(lambda: force_exit(bot, trade.id, before / 2))
+    assert trade.amount == before  # so much for what this thread remembers
+    entries.settle = notice
+    bot.strategy.bot_loop_start(current_time=datetime.now(UTC))
+    assert seen == [pytest.approx(before / 2, abs=1e-3)]
+
+
+def test_a_pair_that_cannot_be_written_down_takes_no_other_along(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its row is in the database already: what the loop did for the others stays written."""
+    bot = rig.bot(db_url=in_a_file(rig))
+    for pair in (BTC, ETH):
+        force_entry(bot, pair)
+    bot.process()
+    books, tell, told = guarding(bot)._books, guarding(bot)._books._tell, []
+
+    def write_twice(held: Held, trade: Trade) -> None:
+        tell(held, trade)
+        if held.pair == BTC:
+            (row,) = trade.open_sl_orders
+            twin = {**row.to_ccxt_object(), "id": row.order_id}
+            trade.orders.append(Order.parse_from_ccxt_object(twin, BTC, "stoploss", 1.0, 1.0))
+        else:
+            trade.enter_tag = "written"
+        told.append(held.pair)
+
+    books._tell = write_twice
+    bot.strategy.bot_loop_start(current_time=datetime.now(UTC))
+    assert sorted(told) == [BTC, ETH]
+    assert "[ALERT] BTCUSDT could not be looked after in this loop" in caplog.text
+    Trade.rollback()
+    assert {trade.pair: trade.enter_tag for trade in Trade.get_open_trades()} == {
+        BTC: "force_entry",
+        ETH: "written",
+    }
+
+
+def test_locks_are_taken_in_one_order(rig: Rig) -> None:
+    """Freqtrade's before a pair's; by the bot and remote control alone; once at a time."""
+    bot = rig.bot(db_url=in_a_file(rig))
+    lock = Ordered(bot)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    in_another_thread(lambda: force_entry(bot, ETH))
+    (stop,) = rig.live_stops("BTCUSDT")
+    rig.venue.conditional.withdraw(stop.algo_id, "Order was rejected", AlgoStatus.REJECTED)
+    until(lambda: rig.live_stops("BTCUSDT") not in ([], [stop]))
+    bot.process()
+    in_another_thread(lambda: force_exit(bot, trade.id, trade.amount / 2))
+    rig.move("ETHUSDT", 0.97)
+    until(lambda: rig.position("ETHUSDT") == 0)
+    bot.process()
+    in_another_thread(lambda: RPC(bot)._rpc_delete(trade.id))
+    bot.process()
+    taken = len(lock.takers)
+    guarding(bot).close()
+    assert len(lock.takers) == taken + 1
+    assert lock.broken == []
+    assert len(set(lock.takers)) > 1
 
 
 def test_an_entry_after_the_loop_found_its_pair_free_stays_the_only_trade(

@@ -14,7 +14,8 @@ from qt_protections.errors import EntryFailed, EntryRefused
 from qt_protections.planner import Wish
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.verdict import DenyCode
-from tests.integration.hands import by_hand, trade_by_hand
+from qt_protections.stops.binance_line import BinanceLine
+from tests.integration.hands import by_hand, guarding, trade_by_hand
 from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
 
 SOL = "SOL/USDT:USDT"
@@ -253,3 +254,79 @@ def test_cross_margin_keeps_the_strategys_leverage(rig: Rig) -> None:
     (stop,) = rig.live_stops("BTCUSDT")
     assert float(stop.request.quantity or 0) == trade.amount == rig.position("BTCUSDT")
     assert naked_max(rig) == 0
+
+
+def test_unknown_brackets_refuse_the_entry_until_they_arrive(rig: Rig) -> None:
+    """Freqtrade loads them with the markets; until then nobody knows where liquidation is."""
+    bot = rig.bot(**settings())
+    tiers = bot.exchange._leverage_tiers
+    missing = tiers.pop(BTC)
+    assert refused(bot, BTC) is DenyCode.BRACKETS_UNKNOWN
+    assert rig.position("BTCUSDT") == 0
+    assert rig.live_stops("BTCUSDT") == []
+    assert force_entry(bot, ETH) is not None, "another pair's concern it is not"
+    tiers[BTC] = missing
+    assert force_entry(bot, BTC) is not None
+
+
+def test_a_tier_without_a_rate_is_no_knowledge(rig: Rig) -> None:
+    """An exchange may list tiers and keep their maintenance to itself."""
+    bot = rig.bot(**settings())
+    tiers = bot.exchange._leverage_tiers
+    tiers[BTC] = [tier | {"maintenanceMarginRate": None} for tier in tiers[BTC]]  # type: ignore[typeddict-item, misc]
+    assert refused(bot, BTC) is DenyCode.BRACKETS_UNKNOWN
+
+
+def test_in_cross_no_entry_beside_a_position_of_unknown_brackets(rig: Rig) -> None:
+    """It takes of the same balance, nobody knows how much; the refusal names its pair."""
+    bot = rig.bot(margin_mode="cross", **settings())
+    assert force_entry(bot, ETH) is not None
+    del bot.exchange._leverage_tiers[ETH]
+    with pytest.raises(EntryRefused) as refusal:
+        force_entry(bot, BTC)
+    assert refusal.value.denial.code is DenyCode.BRACKETS_UNKNOWN
+    assert ETH in refusal.value.denial.text
+    assert rig.position("BTCUSDT") == 0
+
+
+@pytest.mark.parametrize(("skew_s", "said"), [(5.5, "5.5 s ahead of"), (-30.0, "30.0 s behind")])
+def test_no_entry_while_the_clocks_differ(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, skew_s: float, said: str
+) -> None:
+    """The exchange may refuse its stop for that; with the clock set, entries go on."""
+    bot = rig.bot(**settings())
+    with monkeypatch.context() as patch:
+        patch.setattr(BinanceLine, "clock_skew_s", skew_s)
+        with pytest.raises(EntryRefused, match=said) as refusal:
+            force_entry(bot, BTC)
+    assert refusal.value.denial.code is DenyCode.CLOCK_SKEW
+    assert rig.position("BTCUSDT") == 0
+    assert force_entry(bot, BTC) is not None
+
+
+def test_no_entry_whose_stops_find_no_room(rig: Rig) -> None:
+    """200 conditional orders an account may have; ten stay free for what cannot be foreseen."""
+    bot = rig.bot(**settings())
+    book = guarding(bot)._book
+    book.conditional_orders = 190
+    assert refused(bot, BTC) is DenyCode.TOO_MANY_STOPS
+    assert rig.position("BTCUSDT") == 0
+    book.conditional_orders = 189
+    assert force_entry(bot, BTC) is not None
+
+
+def test_a_position_is_counted_whole_against_the_largest_order(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a second entry in it, and as many stops as that takes."""
+    bot = rig.bot(**settings(max_open_risk=5.0))
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    monkeypatch.setattr(bot.strategy._qt_post.entries, "_largest", lambda _: trade.amount)  # type: ignore[attr-defined]
+    rig.move("BTCUSDT", 1.004)
+    book = guarding(bot)._book
+    book.conditional_orders = 189
+    assert refused(bot, BTC) is DenyCode.TOO_MANY_STOPS
+    book.conditional_orders = 188
+    assert force_entry(bot, BTC) is trade
+    assert trade.nr_of_successful_entries == 2

@@ -216,7 +216,7 @@ def test_a_stop_the_price_has_passed_is_repriced(rig: Rig) -> None:
     """The price falls through the trigger for good: the next stop stands 0.05 % below the price."""
     bot = rig.bot()
 
-    rig.venue.on_order = lambda: through_the_stop(rig, 0.97)
+    rig.venue.on_order = lambda: through_the_stop(rig, 0.977)
     trade = force_entry(bot, BTC)
     assert trade is not None
     (stop,) = rig.live_stops("BTCUSDT")

@@ -96,9 +96,9 @@ class Struck:
         """Place the market order."""
         return self.ask("POST", "/fapi/v1/order", **(ENTRY | changes))
 
-    def stop(self, **changes: object) -> Told:
+    def stop(self, late_ms: int = 0, **changes: object) -> Told:
         """Place the stop."""
-        return self.ask("POST", "/fapi/v1/algoOrder", **(STOP | changes))
+        return self.ask("POST", "/fapi/v1/algoOrder", late_ms, **(STOP | changes))
 
     def faults(self) -> list[dict[str, Any]]:
         """Return what the journal says of faults."""

@@ -1,5 +1,7 @@
 """What a position loses at its stop, by the fills themselves."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,3 +61,16 @@ def test_no_gain_pays_for_anothers_loss() -> None:
 def test_a_symbol_is_the_base() -> None:
     """Two pairs may share it."""
     assert base_of(BTC) == Exposure("BTC/USDC:USDC", False, 1, 1, 1).symbol == "BTC"
+
+
+@pytest.mark.parametrize("unknown", ["amount", "entry", "stop", "fee", "slippage"])
+@pytest.mark.parametrize("is_short", [False, True])
+def test_what_is_not_known_is_no_loss_of_nothing(unknown: str, is_short: bool) -> None:
+    """The sum is not known then, whatever the other positions lose."""
+    numbers = {"amount": 1.0, "entry": 100.0, "stop": 101.0, "fee": 0.0005, "slippage": 0.001}
+    numbers[unknown] = math.nan
+    costs = Costs(numbers["fee"], numbers["slippage"])
+    exposure = Exposure(BTC, is_short, numbers["amount"], numbers["entry"], numbers["stop"])
+    known = Exposure(BTC, False, 1.0, 100.0, 99.0)
+    assert math.isnan(exposure.risk(costs))
+    assert math.isnan(risk_of([known, exposure, known], lambda _: costs))

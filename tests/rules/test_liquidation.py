@@ -1,5 +1,8 @@
 """Liquidation stays beyond the stop, by the books of the local exchange as well."""
 
+import math
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,9 +15,9 @@ from qt_protections.rules.liquidation import (
     maintenance,
 )
 from qt_protections.rules.stop_price import stop_at
-from qt_protections.rules.verdict import DenyCode
+from qt_protections.rules.verdict import Denial, DenyCode
 
-BTC = "BTC/USDT:USDT"
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
 
 @st.composite
@@ -146,3 +149,56 @@ def test_a_stop_in_the_gain_needs_no_margin() -> None:
     """Nothing to survive."""
     position = Exposure(BTC, False, 100.0, 100.0, 101.0)
     assert LiquidationRule(0.25).check_isolated(position, 125, [Bracket(0.004, 0.0)]) is None
+
+
+@given(
+    leverage=st.floats(1, 125),
+    stop=st.floats(1, 200),
+    amount=st.floats(0.1, 1e6),
+    cross=st.booleans(),
+)
+def test_without_brackets_there_is_no_entry(
+    leverage: float, stop: float, amount: float, cross: bool
+) -> None:
+    """Not even one whose stop locks a gain in: nobody knows where it is liquidated."""
+    rule, position = LiquidationRule(0.25), Exposure(BTC, False, amount, 100.0, stop)
+    if cross:
+        denial = rule.check_cross(position, [], 1e12, lambda _: [], leverage)
+    else:
+        denial = rule.check_isolated(position, leverage, [])
+    assert denial is not None
+    assert denial.code is DenyCode.BRACKETS_UNKNOWN
+    assert BTC in denial.text
+
+
+def test_in_cross_the_brackets_of_every_position_are_needed() -> None:
+    """Nobody knows what another takes of the balance; a trade that holds nothing takes none."""
+    known = {BTC: [Bracket(0.02, 0.0)]}
+    position, other = Exposure(BTC, False, 1.0, 100.0, 98.0), Exposure(ETH, True, 1.0, 10.0, 11.0)
+
+    def check(*others: Exposure) -> Denial | None:
+        rule = LiquidationRule(0.25)
+        return rule.check_cross(position, others, 1e6, lambda pair: known.get(pair, []), 30)
+
+    denial = check(other)
+    assert denial is not None
+    assert denial.code is DenyCode.BRACKETS_UNKNOWN
+    assert f"no leverage tiers of {ETH}" in denial.text
+    assert check(replace(other, amount=0.0)) is None
+
+
+def test_without_brackets_the_wish_stays() -> None:
+    """The entry is refused in any case, and for the right reason."""
+    rule = LiquidationRule(0.25)
+    assert rule.highest_leverage(30, lambda _: 0.9, lambda _: 1.0, [], is_short=False) == 30
+
+
+@pytest.mark.parametrize("entry", [100.0, math.nan])
+def test_a_stop_or_entry_that_is_not_known_is_never_far_enough(entry: float) -> None:
+    """In cross, one of another position: what that one loses cannot be left out."""
+    steps, stop = [Bracket(0.02, 0.0)], 98.0 if math.isnan(entry) else math.nan
+    unknown, known = Exposure(ETH, False, 1.0, entry, stop), Exposure(BTC, False, 1.0, 100.0, 98.0)
+    rule = LiquidationRule(0.25)
+    assert rule.check_isolated(unknown, 1, steps) is not None
+    assert rule.check_cross(unknown, [], 1e6, lambda _: steps, 1) is not None
+    assert rule.check_cross(known, [unknown], 1e6, lambda _: steps, 1) is not None

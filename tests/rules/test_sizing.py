@@ -110,6 +110,19 @@ def test_no_equity_is_an_error(equity: float) -> None:
         BUDGET.room(Risks(equity), 100.0, averages_down=False)
 
 
+@pytest.mark.parametrize("averages_down", [False, True])
+@pytest.mark.parametrize(
+    "unknown", [{"open_risk": math.nan}, {"position_risk": math.nan}, {"group_risk": math.nan}]
+)
+def test_a_loss_that_is_not_known_is_an_error(
+    unknown: dict[str, float], averages_down: bool
+) -> None:
+    """No limit is kept by leaving out what nobody knows."""
+    budget = replace(BUDGET, max_group_ratio=0.01)
+    with pytest.raises(ValueError, match="cannot size"):
+        budget.room(replace(Risks(10_000), **unknown), 100.0, averages_down=averages_down)
+
+
 @pytest.mark.parametrize(
     ("loss", "per_unit"),
     [(-1.0, 1.0), (math.nan, 1.0), (math.inf, 1.0), (1.0, 0.0), (1.0, -1.0), (1.0, math.nan)],

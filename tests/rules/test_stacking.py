@@ -1,5 +1,7 @@
 """How many entries a symbol may hold, and where another one stands to its position."""
 
+import math
+
 import pytest
 
 from qt_protections.rules.stacking import StackingLimit, StackingRule
@@ -37,3 +39,12 @@ def test_distance(rate: float, far: bool) -> None:
 def test_averaging_down(rate: float, is_short: bool, down: bool) -> None:
     """Beyond a tenth of R on the losing side of the average."""
     assert StackingRule(0.5).averages_down(rate, 100.0, 1.0, is_short=is_short) is down
+
+
+@pytest.mark.parametrize("unknown", ["rate", "average", "one_r"])
+def test_what_is_not_known_averages_down(unknown: str) -> None:
+    """The stricter limit counts, and no signal that repeats is far enough."""
+    known = {"rate": 101.0, "average": 100.0, "one_r": 1.0} | {unknown: math.nan}
+    rule = StackingRule(0.5)
+    assert rule.averages_down(**known, is_short=False)
+    assert not rule.is_far_enough(known["rate"], known["average"], known["one_r"])

@@ -73,3 +73,13 @@ def test_check(stop: float, is_short: bool, spread: float, code: DenyCode | None
     """On the losing side, beyond the spread and beyond the fees of both fills (0.1 %)."""
     denial = check_stop(100.0, stop, is_short=is_short, fee_ratio=0.0005, spread_ratio=spread)
     assert (denial and denial.code) == code
+
+
+@pytest.mark.parametrize(
+    ("fee", "spread"), [(math.nan, 0.0), (0.0, math.nan), (math.nan, 0.001), (0.001, math.nan)]
+)
+def test_what_is_not_known_keeps_no_stop_away(fee: float, spread: float) -> None:
+    """Neither of the two stands for the other."""
+    denial = check_stop(100.0, 90.0, is_short=False, fee_ratio=fee, spread_ratio=spread)
+    assert denial is not None
+    assert denial.code is DenyCode.STOP_TOO_CLOSE

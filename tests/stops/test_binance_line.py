@@ -1,18 +1,22 @@
 """The line to Binance futures does what the protocol says, on the rehearsal exchange."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from qt_protections.rehearsal.api.paging import Page
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
+from qt_protections.rehearsal.engine.orders import AlgoStatus, OrderRequest, OrderType, Side
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.stops import binance_line
 from qt_protections.stops.binance_line import BinanceLine
-from qt_protections.stops.connection import RECV_WINDOW_MS
 from qt_protections.stops.line import (
     CloseOrder,
     LineError,
@@ -21,7 +25,8 @@ from qt_protections.stops.line import (
     StopOrder,
     TrailingOrder,
 )
-from tests.integration.rig import BTC, ETH
+from qt_protections.stops.stop import Fate, fate
+from tests.integration.rig import BTC, ETH, until
 from tests.stops.venues import Scene
 
 
@@ -34,8 +39,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def line(scene: Scene) -> BinanceLine:
-    """A line with Freqtrade's usual order types."""
-    return BinanceLine(scene.exchange, {"stoploss": "market"})
+    """A line with Freqtrade's usual order types, as patient as a busy machine needs."""
+    return BinanceLine(scene.exchange, {"stoploss": "market"}, timeout_ms=20_000)
 
 
 def enter(scene: Scene, pair: str, amount: float, side: str = "buy", leverage: float = 7.0) -> None:
@@ -239,22 +244,25 @@ def test_freqtrades_rate_limiter_and_retries_are_left_out(scene: Scene) -> None:
     theirs = scene.exchange._api
     theirs.verbose = True
     theirs.enableRateLimit, theirs.options["maxRetriesOnFailure"] = True, 3
-    own = BinanceLine(scene.exchange, {})._connection.api(theirs)
+    own = BinanceLine(scene.exchange, {})._connection.api()
     assert (own.enableRateLimit, own.options["maxRetriesOnFailure"]) == (False, 0)
     assert (theirs.enableRateLimit, theirs.options["maxRetriesOnFailure"]) == (True, 3)
-    assert (own.options["recvWindow"], theirs.options["recvWindow"]) == (RECV_WINDOW_MS, 10_000)
+    assert (own.options["recvWindow"], theirs.options["recvWindow"]) == (10_000, 10_000)
     assert (own.verbose, own.session is theirs.session) == (False, False)
     assert (own.timeout, theirs.timeout) == (1500, 10000)
 
 
 def test_reloaded_markets_are_taken_over(scene: Scene, line: BinanceLine) -> None:
-    """A pair that was listed since, and the clock's difference, are known at once."""
+    """A pair that was listed since is known at once."""
     scene.exchange.reload_markets(force=True, load_leverage_tiers=False)
-    scene.exchange._api.options["timeDifference"] = 17
     line.open_stops()
-    own = line._connection.api(scene.exchange._api)
-    assert own.markets is scene.exchange._api.markets
-    assert own.options["timeDifference"] == 17
+    assert line._connection.api().markets is scene.exchange._api.markets
+
+
+def test_the_window_of_a_users_settings_counts(scene: Scene) -> None:
+    """What Freqtrade sent may come as late."""
+    scene.exchange._api.options["recvWindow"] = 60_000
+    assert BinanceLine(scene.exchange, {}).arrives_within_s == 61.0
 
 
 def test_an_order_in_a_market_freqtrade_has_not_loaded_is_told_as_well(
@@ -305,18 +313,285 @@ def test_a_position_in_a_market_that_is_not_listed_is_told_once(
     assert caplog.text.count("[ALERT] ETHUSDT is held on the exchange, which lists no such") == 1
 
 
-def test_too_many_requests_are_followed_by_as_much_silence_as_is_asked_for(
-    scene: Scene, line: BinanceLine
-) -> None:
-    """Each request before that is over counts toward a ban, which takes minutes."""
-    scene.venue.before.append(VenueError(-1003, "Too many requests.", 429, retry_after_s=17))
+def busy() -> VenueError:
+    """Return what an address hears that asked too often."""
+    return VenueError(-1003, "Too many requests.", 429, retry_after_s=17)
+
+
+def test_a_close_does_not_wait_for_the_conditional_orders(scene: Scene, line: BinanceLine) -> None:
+    """Each request before a silence is over counts toward a ban: of that service, none is sent."""
+    enter(scene, BTC, 0.02)
+    placed = stop(line)
+    scene.venue.before.append(busy())
     with pytest.raises(LineError, match="-1003"):
-        stop(line)
-    assert 15 < line.shut_s(Road.STOPS) <= 17
+        stop(line, client_id="qt-2")
+    assert 0 < line.shut_s(Road.STOPS) <= 17
     before = scene.requests()
-    with pytest.raises(LineError, match="nothing is sent for"):
-        line.positions()
-    assert scene.requests() == before
+    for ask in (
+        line.open_stops,
+        lambda: stop(line, client_id="qt-3", trigger=80_000.0),
+        lambda: line.find_stop(BTC, client_id="qt-2"),
+        lambda: line.cancel(BTC, placed["id"]),
+        lambda: line.place_trailing(TrailingOrder(BTC, False, 0.02, 1.0, None), "qt-T"),
+    ):
+        with pytest.raises(LineError, match="nothing is sent for"):
+            ask()
+    assert {k: n for k, n in scene.requests().items() if "lgo" in k} == {
+        k: n for k, n in before.items() if "lgo" in k
+    }
+    assert line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")["filled"] == 0.02
+    assert (line.positions(), line.open_orders()) == ({}, [])
+
+
+def test_a_stop_does_not_wait_for_the_orders(scene: Scene, line: BinanceLine) -> None:
+    """Nor for what was asked of the account."""
+    enter(scene, BTC, 0.02)
+    scene.venue.before.append(busy())
+    with pytest.raises(LineError, match="-1003"):
+        line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")
+    for ask in (
+        line.open_orders,
+        lambda: line.orders_since(BTC, 0),
+        lambda: line.find_order(BTC, client_id="qt-X"),
+        lambda: line.cancel_order(BTC, "1"),
+        lambda: line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-Y"),
+    ):
+        with pytest.raises(LineError, match="orders: too many requests"):
+            ask()
+    assert stop(line)["status"] == "open"
+    assert line.account_positions() == {BTC}
+    assert [line.shut_s(road) > 0 for road in Road] == [False, True, False]
+
+
+def test_too_many_orders_hold_up_no_close(scene: Scene, line: BinanceLine) -> None:
+    """That limit is a period's of 10 or 60 s, and the account's."""
+    enter(scene, BTC, 0.02)
+    text = "Too many new orders; current limit is 300 orders per 10 SECOND."
+    scene.venue.before.append(VenueError(-1015, text, 429))
+    with pytest.raises(LineError, match="-1015"):
+        line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")
+    assert line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")["filled"] == 0.02
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(AlgoStatus.REJECTED, "rejected"), (AlgoStatus.EXPIRED, "expired")]
+)
+def test_a_stop_that_was_taken_and_is_dead_is_told_as_gone(
+    scene: Scene, line: BinanceLine, status: AlgoStatus, told: str
+) -> None:
+    """Binance may answer so, with HTTP 200."""
+    scene.venue.stillborn = status
+    order = stop(line)
+    assert (order["status"], fate(order)) == (told, Fate.GONE)
+    assert line.open_stops() == []
+    found = line.find_stop(BTC, client_id="qt0000-SBTCUSDT-1")
+    assert found is not None
+    assert fate(found) is Fate.GONE
+
+
+# -- what proves -----------------------------------------------------------------------------------
+
+
+def test_the_history_tells_whose_and_what_became_of_each(scene: Scene, line: BinanceLine) -> None:
+    """Entries, foreign orders, what a stop sent and a close: oldest first, of one pair."""
+    begun_ms = scene.venue.now_ms
+    enter(scene, BTC, 0.03)
+    enter(scene, ETH, 0.5)
+    scene.exchange.create_order(
+        pair=BTC, ordertype="limit", side="buy", amount=0.01, rate=50_000.0, leverage=7.0
+    )
+    placed = stop(line, amount=0.02, trigger=line.price(BTC) * 0.99)
+    scene.move("BTCUSDT", 0.95)
+    line.close(CloseOrder(BTC, False, 0.01, 7.0), "qt-X")
+    entry, resting, child, closed = line.orders_since(BTC, begun_ms)
+    assert [o["side"] for o in (entry, resting, child, closed)] == ["buy", "buy", "sell", "sell"]
+    assert [o["filled"] for o in (entry, resting, child, closed)] == [0.03, 0.0, 0.02, 0.01]
+    fired = line.find_stop(BTC, order_id=placed["id"])
+    assert fired is not None
+    assert child["id"] == fired["info"]["actualOrderId"]
+    assert (closed["clientOrderId"], closed["reduceOnly"]) == ("qt-X", True)
+    assert (resting["status"], entry["status"]) == ("open", "closed")
+    times = [order["timestamp"] for order in (entry, resting, child, closed)]
+    assert times == sorted(times)
+    assert [o["id"] for o in line.orders_since(BTC, closed["timestamp"] + 1)] == []
+
+
+def place(scene: Scene, count: int, first: int = 0) -> None:
+    """Place small orders of somebody's."""
+    for number in range(first, first + count):
+        side = Side.SELL if number % 2 else Side.BUY
+        scene.venue.place_order(
+            OrderRequest("BTCUSDT", side, OrderType.MARKET, Decimal("0.002"), f"f{number}")
+        )
+
+
+@pytest.mark.parametrize("count", [1000, 2300])
+def test_a_long_history_is_told_whole(scene: Scene, line: BinanceLine, count: int) -> None:
+    """One answer holds 1,000 orders at most."""
+    begun_ms = scene.venue.now_ms
+    for number in range(0, count, 100):
+        place(scene, min(100, count - number), number)
+        scene.requests()  # the exchange's clock goes on
+    found = line.orders_since(BTC, begun_ms)
+    assert [order["clientOrderId"] for order in found] == [f"f{number}" for number in range(count)]
+    assert scene.requests()["GET /fapi/v1/allOrders"] <= count // 1000 * 2 + 2
+
+
+@pytest.mark.parametrize("latest_first", [False, True])
+def test_a_history_is_whole_whichever_end_an_answer_begins_at(
+    scene: Scene, line: BinanceLine, monkeypatch: pytest.MonkeyPatch, latest_first: bool
+) -> None:
+    """Binance's documents leave that open."""
+    monkeypatch.setattr(binance_line, "_MOST_ORDERS", 5)
+    if latest_first:
+        select = Page.select
+
+        def latest(page: Page, rows: Any, time_of: Any, id_of: Any) -> Any:
+            return select(replace(page, limit=1000), rows, time_of, id_of)[-page.limit :]
+
+        monkeypatch.setattr(Page, "select", latest)
+    begun_ms = scene.venue.now_ms
+    for number in range(13):
+        place(scene, 1, number)
+        until(lambda before=scene.venue.now_ms: scene.requests() and scene.venue.now_ms > before)
+    found = line.orders_since(BTC, begun_ms)
+    assert [order["clientOrderId"] for order in found] == [f"f{number}" for number in range(13)]
+
+
+def test_the_history_goes_back_six_days(scene: Scene, line: BinanceLine) -> None:
+    """Binance searches seven at most; the sixth day is soon enough for a guard."""
+    asked: list[dict[str, Any]] = []
+    api = line._connection.api()
+    get = api.fapiPrivateGetAllOrders
+    api.fapiPrivateGetAllOrders = lambda params: asked.append(params) or get(params)
+    line.orders_since(BTC, 0)
+    line.orders_since(BTC, scene.venue.now_ms - 1000)
+    ages_s = [(scene.venue.now_ms - params["startTime"]) / 1000 for params in asked]
+    assert ages_s[0] == pytest.approx(6 * 86_400, abs=60)
+    assert ages_s[1] == pytest.approx(1, abs=60)
+
+
+def test_two_endpoints_tell_of_positions(scene: Scene, line: BinanceLine) -> None:
+    """Long or short, whoever opened them; a resting order is none."""
+    assert line.account_positions() == set()
+    enter(scene, BTC, 0.02)
+    enter(scene, ETH, 0.5, "sell")
+    scene.exchange.create_order(
+        pair="ZEN/USDT:USDT", ordertype="limit", side="buy", amount=50, rate=5.0, leverage=2.0
+    )
+    assert line.account_positions() == set(line.positions()) == {BTC, ETH}
+    assert scene.requests()["GET /fapi/v3/account"] >= 2
+    line.close(CloseOrder(ETH, True, 0.5, 7.0), "qt-X")
+    assert line.account_positions() == {BTC}
+
+
+def test_quotes_are_of_all_pairs_and_of_the_book(scene: Scene, line: BinanceLine) -> None:
+    """In one request."""
+    quotes = line.quotes()
+    assert quotes.keys() == {pair for pair in scene.exchange.markets if pair.endswith(":USDT")}
+    quote = quotes[BTC]
+    assert quote.bid < quote.ask
+    assert quote.bid <= line.price(BTC) * 1.001
+    assert quote.ask >= line.price(BTC) * 0.999
+    assert 0 < quote.spread < 0.01
+
+
+def test_a_pair_whose_book_is_empty_has_no_quote(scene: Scene, line: BinanceLine) -> None:
+    """Nor has one that Freqtrade does not know."""
+    api = line._connection.api()
+    get = api.fapiPublicGetTickerBookTicker
+    api.fapiPublicGetTickerBookTicker = lambda: [
+        row | {"bidPrice": "0"} if row["symbol"] == "ETHUSDT" else row
+        for row in [*get(), {"symbol": "NEWUSDT", "bidPrice": "1", "askPrice": "2"}]
+    ]
+    quotes = line.quotes()
+    assert ETH not in quotes
+    assert BTC in quotes
+    assert not any("NEW" in pair for pair in quotes)
+
+
+def test_orders_of_one_pair_are_told_alone(scene: Scene, line: BinanceLine) -> None:
+    """Whoever placed them, and none that is conditional or done."""
+    for pair, rate in ((BTC, 50_000.0), (ETH, 1500.0)):
+        scene.exchange.create_order(
+            pair=pair, ordertype="limit", side="buy", amount=0.02, rate=rate, leverage=2.0
+        )
+    enter(scene, BTC, 0.02)
+    stop(line)
+    (told,) = line.open_orders(BTC)
+    assert (told["symbol"], told["status"], told["price"]) == (BTC, "open", 50_000.0)
+
+
+@pytest.mark.parametrize(
+    ("ask", "weight"),
+    [
+        (lambda line: line.open_stops(), 40),
+        (lambda line: line.open_stops(BTC), 1),
+        (lambda line: line.open_orders(), 40),
+        (lambda line: line.open_orders(BTC), 1),
+        (lambda line: line.orders_since(BTC, 0), 5),
+        (lambda line: line.positions(), 5),
+        (lambda line: line.account_positions(), 5),
+        (lambda line: line.quotes(), 5),
+        (lambda line: line.price(BTC), 1),
+        (lambda line: line.ping(), 1),
+        (lambda line: line.find_stop(BTC, client_id="x"), 1),
+        (lambda line: line.find_order(BTC, client_id="x"), 1),
+    ],
+)
+def test_requests_weigh_what_is_said_of_them(
+    scene: Scene, line: BinanceLine, ask: Callable[[BinanceLine], object], weight: int
+) -> None:
+    """By the exchange's own count, which begins anew each minute."""
+
+    def used() -> int:
+        return int(line._connection._own.last_response_headers["X-MBX-USED-WEIGHT-1M"])
+
+    def cost() -> int:
+        line.ping()
+        before = used()
+        ask(line)
+        return used() - before
+
+    assert weight in {cost(), cost()}  # of two in a row, one lies within a minute
+
+
+# -- the largest order -----------------------------------------------------------------------------
+
+
+def test_the_largest_order_is_taken_and_a_lot_more_is_not(scene: Scene, line: BinanceLine) -> None:
+    """Both as a stop and as a close."""
+    instrument = scene.venue.tape.instrument("BTCUSDT")
+    most = line.largest(BTC)
+    assert most == float(instrument.market_max_qty) < float(instrument.max_qty)
+    assert float(stop(line, amount=most)["info"]["quantity"]) == most
+    more = most + float(instrument.step)
+    with pytest.raises(LineError) as refused:
+        stop(line, amount=more, client_id="qt-2")
+    assert refused.value.code == -4005
+    with pytest.raises(LineError) as refused:
+        line.close(CloseOrder(BTC, False, more, 1.0), "qt-X")
+    assert refused.value.code == -4005
+
+
+@pytest.mark.parametrize(
+    ("limits", "size", "most"),
+    [
+        ({"market": {"max": 120.0}}, 1.0, 120.0),
+        ({"market": {"max": 120.0}}, 0.01, 1.2),
+        ({"market": {"max": 0.0}}, 1.0, inf),
+        ({"market": {"max": None}}, 1.0, inf),
+        ({"market": None}, 1.0, inf),
+        ({"amount": {"max": 5.0}}, 1.0, inf),
+    ],
+)
+def test_the_largest_order_is_told_in_base_currency(
+    scene: Scene, line: BinanceLine, limits: dict[str, Any], size: float, most: float
+) -> None:
+    """Of contracts of any size; where ccxt knows of no limit there is none."""
+    market = scene.exchange.markets[BTC]
+    scene.exchange.markets[BTC] = {**market, "limits": limits, "contractSize": size}
+    assert line.largest(BTC) == pytest.approx(most)
 
 
 @pytest.mark.parametrize(("used", "sent"), [(1900, 1), (1950, 0)])

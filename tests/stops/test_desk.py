@@ -5,7 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from freqtrade.exceptions import InsufficientFundsError, TemporaryError
+from freqtrade.exceptions import (
+    InsufficientFundsError,
+    InvalidOrderException,
+    TemporaryError,
+)
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade, init_db
 
@@ -26,7 +30,15 @@ def on_paper() -> Guards:
 
 
 @pytest.fixture
-def exchange(on_paper: Guards, tmp_path: Path) -> Exchange:
+def database() -> Iterator[None]:
+    """An empty one, as the bot has opened it."""
+    init_db("sqlite://")
+    yield
+    Trade.session.remove()
+
+
+@pytest.fixture
+def exchange(on_paper: Guards, tmp_path: Path, database: None) -> Exchange:
     """Freqtrade's exchange object with the desk in front."""
     made = offline_exchange(tmp_path, "binance", "futures")
     StopDesk(made, on_paper.keeper, lambda: True)
@@ -34,15 +46,13 @@ def exchange(on_paper: Guards, tmp_path: Path) -> Exchange:
 
 
 @pytest.fixture
-def trade() -> Iterator[Trade]:
+def trade(database: None) -> Trade:
     """An open long of one, in a database."""
-    init_db("sqlite://")
     made = new_trade(100.0, 0.1, 10.0, is_short=False)
     made.stop_loss = 98.0
     Trade.session.add(made)
     Trade.commit()
-    yield made
-    Trade.session.remove()
+    return made
 
 
 def create(exchange: Exchange, amount: float = 1.0, stop_price: float = 98.0) -> dict[str, object]:
@@ -95,6 +105,57 @@ def test_freqtrades_price_is_never_looser(on_paper: Guards, exchange: Exchange) 
     held = on_paper.enter()
     on_paper.keeper.move(held, 99.0)
     assert create(exchange, stop_price=98.0)["stopPrice"] == 99.0
+
+
+def slices(on_paper: Guards) -> tuple[Held, list[str]]:
+    """Return a pair whose position is covered by two stops together, and their ids."""
+    held = on_paper.held()
+    held.base, held.trigger = 1.0, 98.0
+    on_paper.paper.size[BTC] = 1.0
+    names = [on_paper.paper.stray_stop(BTC, 0.5, 98.0) for _ in range(2)]
+    held.stops = [Stop.of(BTC, on_paper.paper.stops[name]) for name in names]
+    return held, names
+
+
+@pytest.mark.usefixtures("counted_together")
+def test_of_several_stops_each_is_given_once(on_paper: Guards, exchange: Exchange) -> None:
+    """Nothing is placed, and nothing raised that makes Freqtrade close a covered position."""
+    _, names = slices(on_paper)
+    given = {create(exchange)["id"], create(exchange)["id"]}
+    assert given == set(names) == set(on_paper.live())
+    with pytest.raises(TemporaryError, match="is live, though it was not found") as told:
+        create(exchange)
+    assert not isinstance(told.value, InvalidOrderException)  # upon which Freqtrade closes
+    assert on_paper.paper.sent("place_stop") == on_paper.paper.sent("close") == 0
+
+
+@pytest.mark.usefixtures("counted_together")
+def test_one_of_several_stops_is_not_cancelled(
+    on_paper: Guards, exchange: Exchange, trade: Trade
+) -> None:
+    """None of them covers the position without the others."""
+    _, names = slices(on_paper)
+    for name in names:
+        exchange.cancel_stoploss_order(name, BTC)
+    assert on_paper.live() == names
+    assert trade.is_open
+
+
+@pytest.mark.usefixtures("counted_together")
+def test_what_freqtrade_asks_after_first_is_taken_off_once(
+    on_paper: Guards, exchange: Exchange
+) -> None:
+    """The event comes after the trade has booked the fill: what covers the rest must stay."""
+    held, (first, second) = slices(on_paper)
+    on_paper.paper.trigger(first)
+    told = exchange.fetch_stoploss_order(first, BTC)
+    assert (told["id"], told["status"], told["filled"]) == (first, "closed", 0.5)
+    assert held.base == 0.5
+    held.fills.clear()  # the trade has booked it
+    child = on_paper.paper.stops[first]["info"]["actualOrderId"]
+    on_paper.keeper.fired(held, first, child)
+    assert held.base == 0.5
+    assert on_paper.live() == [second]
 
 
 # fetch

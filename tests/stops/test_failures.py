@@ -213,6 +213,22 @@ def test_any_other_error_may_come_after_the_sending() -> None:
     assert classify(error) is error
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(f"POST https://fapi.example.com/fapi/v1/order?x=1&signature={'f0' * 32}"),
+        ccxt.ExchangeError(f"binance url: /fapi/v1/order?x=1&signature={'f0' * 32}"),
+        OperationalException(f"Could not send /fapi/v1/order?x=1&signature={'f0' * 32}"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_no_text_holds_a_signature(error: Exception) -> None:
+    """Whoever raised the error: the text may go to a chat."""
+    text = str(classify(error))
+    assert text.endswith("/fapi/v1/order?(withheld)")
+    assert "f0" not in text
+
+
 def raised_by(call: Callable[[], object]) -> ccxt.BaseError:
     """Return what a call raises."""
     with pytest.raises(ccxt.BaseError) as raised:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +214,34 @@ def test_exchanges_with_their_own_way_of_asking_are_asked_that_way(
     line = FreqtradeLine(exchange, TYPES)
     assert line.find_stop("BTC/USDT:USDT", order_id="unknown") is None
     assert line.find_order("BTC/USDT:USDT", order_id="unknown") is None
+
+
+def test_what_proves_is_told_as_far_as_freqtrade_knows(scene: Scene, line: FreqtradeLine) -> None:
+    """One list of positions, no prices of all pairs, no history: its own loop searches that."""
+    scene.exchange.create_order(
+        pair=ETH, ordertype="market", side="sell", amount=0.5, rate=1.0, leverage=7.0
+    )
+    assert line.account_positions() == line.positions().keys() == {ETH}
+    assert (line.quotes(), line.orders_since(ETH, 0)) == ({}, [])
+
+
+@both_ways
+def test_the_largest_order_is_the_exchanges_in_a_dry_run_too(
+    scene: Scene, line: FreqtradeLine
+) -> None:
+    """A dry run is to trade as a live bot would; where ccxt knows of no limit there is none."""
+    assert line.largest(BTC) == float(scene.venue.tape.instrument("BTCUSDT").market_max_qty)
+    market = scene.exchange.markets[BTC]
+    for limits in ({}, {"market": None}, {"market": {"max": None}}):
+        scene.exchange.markets[BTC] = {**market, "limits": limits}
+        assert line.largest(BTC) == inf
+
+
+@pytest.mark.parametrize("name", ["binance", "okx"])
+def test_the_largest_order_on_spot(tmp_path: Path, name: str) -> None:
+    """In the coin itself, contracts or not; OKX names none."""
+    exchange = offline_exchange(tmp_path, name, "spot")
+    exchange._markets = {"BTC/USDT": {"limits": {"market": {"max": 63.1}}}}
+    assert FreqtradeLine(exchange, TYPES).largest("BTC/USDT") == 63.1
+    exchange._markets = {"BTC/USDT": {"limits": {"amount": {"max": 63.1}}}}
+    assert FreqtradeLine(exchange, TYPES).largest("BTC/USDT") == inf

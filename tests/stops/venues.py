@@ -4,7 +4,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 from freqtrade.configuration import Configuration
@@ -13,12 +13,20 @@ from freqtrade.exchange import Exchange
 from freqtrade.resolvers import ExchangeResolver
 
 from qt_protections.rehearsal.command import wall_clock_ms
-from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
+from qt_protections.rehearsal.engine.orders import (
+    AlgoOrder,
+    AlgoRequest,
+    AlgoStatus,
+    Order,
+    OrderRequest,
+)
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.venue import Venue
 from qt_protections.shipped import base_config
 from tests.integration.rig import held_market
+
+T = TypeVar("T")
 
 
 class MoodyVenue(Venue):
@@ -28,6 +36,7 @@ class MoodyVenue(Venue):
         """Begin in a good one."""
         self.before: deque[Exception] = deque()
         self.after: deque[Exception] = deque()
+        self.stillborn: AlgoStatus | None = None
         return self
 
     def place_order(self, request: OrderRequest) -> Order:
@@ -36,9 +45,13 @@ class MoodyVenue(Venue):
 
     def place_algo(self, request: AlgoRequest) -> AlgoOrder:
         """Take a conditional order, as the mood is."""
-        return self._moodily(lambda: super(MoodyVenue, self).place_algo(request))
+        algo = self._moodily(lambda: super(MoodyVenue, self).place_algo(request))
+        if self.stillborn is not None:  # taken with HTTP 200, and dead
+            status, self.stillborn = self.stillborn, None
+            self.conditional.withdraw(algo.algo_id, "dead on arrival", status)
+        return algo
 
-    def _moodily(self, take: Callable[[], Any]) -> Any:
+    def _moodily(self, take: Callable[[], T]) -> T:
         if self.before:
             raise self.before.popleft()
         taken = take()

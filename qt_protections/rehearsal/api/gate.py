@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import parse_qsl
 
 from fastapi import Request
@@ -114,6 +115,7 @@ class Gate:
         places_order = is_order(call.method, call.name)
         if places_order:
             self._limits.admit_order()
+        fate.postpone(partial(self._dispatch, fate))
         content = self._dispatch(fate)
         if places_order:
             headers |= self._limits.count_order()
@@ -133,9 +135,9 @@ class Gate:
             check_key(call.api_key)
         if fate.has(Refuse):
             intake.refuse(self._venue, call.method, call.name, Params(call.values), fate.refusal)
-        with fate.account():
+        with fate.setting():
             content = self._look(route, fate)
-        return self._told(content)
+        return fate.shortened(self._faults.answered(call, content))
 
     def _look(self, route: Route, fate: Fate) -> object:
         """Run an endpoint, for which young orders may not exist yet."""
@@ -159,9 +161,3 @@ class Gate:
         except VenueError:
             return False  # the cancel itself is refused for the same reason, in its own words
         return not fate.known([order])
-
-    def _told(self, content: object) -> object:
-        """Return an answer with the time the exchange's clock tells."""
-        if isinstance(content, dict) and "serverTime" in content:
-            return content | {"serverTime": self._faults.told_ms}
-        return content

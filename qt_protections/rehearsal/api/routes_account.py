@@ -76,16 +76,15 @@ def margin_history(venue: Venue, params: Params) -> object:
 
 
 def force_orders(venue: Venue, params: Params) -> object:
-    """List the orders that liquidated us; nobody is auto-deleveraged here."""
+    """List the orders by which the exchange closed our positions."""
     symbol, kind = asked_symbol(venue, params), params.maybe_text("autoCloseType")
     if kind not in {None, "LIQUIDATION", "ADL"}:
         raise VenueError(-1130, "Data sent for parameter 'autoCloseType' is not valid.")
+    causes = [Cause.LIQUIDATION, Cause.ADL] if kind is None else [Cause[kind]]
     found = [
         order
         for order in venue.desk.orders
-        if order.request.cause is Cause.LIQUIDATION
-        and symbol in {None, order.request.symbol}
-        and kind != "ADL"
+        if order.request.cause in causes and symbol in {None, order.request.symbol}
     ]
     page = asked_page(params, None, default=50, most=100)
     rows = page.select(found, lambda order: order.created_ms, lambda order: order.order_id)

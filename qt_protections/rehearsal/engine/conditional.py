@@ -1,5 +1,7 @@
 """The conditional (algo) order desk: stops, take-profits and trailing stops until their trigger."""
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
 from itertools import count
@@ -16,6 +18,7 @@ from qt_protections.rehearsal.engine.orders import (
     Cause,
     OrderRequest,
     OrderType,
+    StillBirth,
     WorkingType,
 )
 from qt_protections.rehearsal.engine.triggers import fires, fires_at_once, follow
@@ -30,6 +33,9 @@ MIN_CALLBACK_RATIO, MAX_CALLBACK_RATIO = Decimal("0.001"), Decimal("0.2")
 CALLBACK_STEP = Decimal("0.001")
 
 
+UNTOLD = "untold"
+
+
 class FlatStops(StrEnum):
     """What to do with a reduce-only stop that arrives without a position to reduce."""
 
@@ -38,7 +44,12 @@ class FlatStops(StrEnum):
 
 
 class ConditionalDesk:
-    """Keeps conditional orders and sends their child order when the price gets there."""
+    """Keeps conditional orders and sends their child order when the price gets there.
+
+    Attributes:
+        algos: The latest orders and all that are not done, by number and by client id.
+        is_asleep: Says of a symbol whether its triggers ignore the price.
+    """
 
     def __init__(
         self,
@@ -57,6 +68,8 @@ class ConditionalDesk:
                 opened from flat.
         """
         self.algos = Archive[AlgoOrder](lambda algo: algo.status.is_done)
+        self.is_asleep: Callable[[str], bool] = lambda _symbol: False
+        self._still_birth: StillBirth | None = None
         self._desk = desk
         self._flat_stops = flat_stops
         self._delay_ms = trigger_delay_ms
@@ -82,10 +95,31 @@ class ConditionalDesk:
             raise VenueError(-2021)
         now_ms = self._desk.journal.now_ms
         algo = AlgoOrder(request, next(self._ids), now_ms, now_ms, price)
-        self._live[algo.algo_id] = algo
         self.algos.add(algo.algo_id, request.client_id, algo)
+        if self._still_birth is not None:
+            self._bury(algo, self._still_birth)
+            return algo
+        self._live[algo.algo_id] = algo
         self._log(EventKind.STOP_ACCEPTED, algo)
         return algo
+
+    @contextmanager
+    def stillborn(self, how: StillBirth) -> Iterator[None]:
+        """Let orders that are taken be dead from the beginning, until the context ends."""
+        self._still_birth = how
+        try:
+            yield
+        finally:
+            self._still_birth = None
+
+    @contextmanager
+    def shown_as(self, live: Iterable[AlgoOrder]) -> Iterator[None]:
+        """Let `live` be listed in place of what is live, until the context ends."""
+        present, self._live = self._live, {algo.algo_id: algo for algo in live}
+        try:
+            yield
+        finally:
+            self._live = present
 
     def find(self, algo_id: int | None, client_id: str | None) -> AlgoOrder | None:
         """Return an order by its number, else the latest of that name: the live one if any is."""
@@ -121,7 +155,7 @@ class ConditionalDesk:
     def watch(self) -> None:
         """Compare the present prices with every trigger."""
         for algo in self.live():
-            if algo.status is not AlgoStatus.NEW:
+            if algo.status is not AlgoStatus.NEW or self.is_asleep(algo.request.symbol):
                 continue
             price = self._working_price(algo.request)
             algo.extreme = follow(algo.request.side, algo.extreme, price)
@@ -239,6 +273,13 @@ class ConditionalDesk:
         for algo in self.live(symbol):
             if algo.request.ends_when_flat and algo.status is AlgoStatus.NEW:
                 self._end(algo, AlgoStatus.EXPIRED, EventKind.STOP_EXPIRED)
+
+    def _bury(self, algo: AlgoOrder, how: StillBirth) -> None:
+        algo.status, algo.reason = how.status, how.reason
+        facts: Facts = {"reason": f"{how.status}: {how.reason}"}
+        if not how.told:
+            facts["cause"] = UNTOLD
+        self._log(EventKind.STOP_DEAD, algo, **facts)
 
     def _end(
         self, algo: AlgoOrder, status: AlgoStatus, kind: EventKind, **facts: Unpack[Facts]

@@ -1,9 +1,9 @@
 """The plain order desk: checks, fills, resting limit orders, reduce-only rules."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from itertools import count
 
 from qt_protections.rehearsal.engine.account import MAKER_FEE_RATIO, TAKER_FEE_RATIO, ZERO
@@ -24,6 +24,8 @@ from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.journal import EventKind
 from qt_protections.rehearsal.market.book import Level, Side, take
 from qt_protections.rehearsal.market.tape import Tape
+
+ADL_CLIENT_ID = "adl_autoclose"
 
 
 class Desk:
@@ -58,6 +60,15 @@ class Desk:
     def open_orders(self, symbol: str | None = None) -> list[Order]:
         """Return the resting orders, oldest first."""
         return [o for o in self._open.values() if symbol in {None, o.request.symbol}]
+
+    @contextmanager
+    def shown_as(self, resting: Iterable[Order]) -> Iterator[None]:
+        """Let `resting` be listed in place of what rests, until the context ends."""
+        present, self._open = self._open, {order.order_id: order for order in resting}
+        try:
+            yield
+        finally:
+            self._open = present
 
     @property
     def available(self) -> Decimal:
@@ -235,6 +246,32 @@ class Desk:
         left = order.remaining
         self._fill(order, Level(limit, left), ZERO)
         return order, left
+
+    def deleverage(self, symbol: str, share: Decimal) -> Order:
+        """Close a part of a position for the exchange, as auto-deleveraging does.
+
+        Binance documents the client id. Assumed here: the mark price, and no commission.
+
+        Args:
+            symbol: Exchange name; it has a position.
+            share: Part of the position, above 0 and at most 1; one step at least is closed.
+        """
+        amount, instrument = self.account.position(symbol).amount, self.tape.instrument(symbol)
+        whole = abs(amount)
+        part = (whole * share / instrument.step).to_integral_value(ROUND_DOWN) * instrument.step
+        price = (self.tape.mark(symbol) / instrument.tick).to_integral_value() * instrument.tick
+        request = OrderRequest(
+            symbol=symbol,
+            side=Side.SELL if amount > 0 else Side.BUY,
+            type=OrderType.LIMIT,
+            quantity=min(max(part, instrument.step), whole),
+            client_id=ADL_CLIENT_ID,
+            price=price,
+            cause=Cause.ADL,
+        )
+        order = self._register(request, request.quantity)
+        self._fill(order, Level(price, request.quantity), ZERO)
+        return order
 
     def _reducible(self, request: OrderRequest) -> Decimal:
         amount = self.account.position(request.symbol).amount

@@ -97,6 +97,12 @@ class Cause(StrEnum):
     TAKE_PROFIT = "take_profit"
     TRAILING = "trailing"
     LIQUIDATION = "liquidation"
+    ADL = "adl"
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the exchange closed a position by itself."""
+        return self in {Cause.LIQUIDATION, Cause.ADL}
 
     @staticmethod
     def of(algo_type: AlgoType) -> "Cause":
@@ -252,6 +258,21 @@ class AlgoOrder:
     trigger_ms: int = 0
     child: Order | None = None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StillBirth:
+    """How a conditional order ends that the exchange takes, but that never lives.
+
+    Attributes:
+        status: What its answer says: REJECTED or EXPIRED.
+        reason: Text of its end.
+        told: Whether the user data stream tells of the order.
+    """
+
+    status: AlgoStatus
+    reason: str
+    told: bool
 
 
 @dataclass(frozen=True, slots=True)

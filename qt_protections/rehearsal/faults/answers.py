@@ -4,13 +4,29 @@ import math
 
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults.entry import Entry
-from qt_protections.rehearsal.faults.kinds import Ban, Busy, Down, Hang, Lost, Refuse, Unanswered
+from qt_protections.rehearsal.faults.kinds import (
+    Ban,
+    Busy,
+    Down,
+    Firewall,
+    Hang,
+    Lost,
+    Refuse,
+    Unanswered,
+)
 from qt_protections.rehearsal.limits import WEIGHT_PER_MINUTE, banned, over_limit
 
 # Binance's general information: with this text the outcome is unknown, not failed. Clients of
 # users have seen it with code -1000.
 UNKNOWN_OUTCOME = "Unknown error, please check your request or try again later."
-GATEWAY_TITLES = {502: "Bad Gateway", 504: "Gateway Time-out"}
+GATEWAY_TITLES = {
+    403: "Forbidden",
+    418: "I'm a teapot",
+    429: "Too Many Requests",
+    502: "Bad Gateway",
+    503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
+}
 
 
 class NoAnswerError(Exception):
@@ -35,7 +51,7 @@ class GatewayError(Exception):
     """
 
     def __init__(self, status: int) -> None:
-        """Answer with 502 or 504."""
+        """Answer with a status of `GATEWAY_TITLES`."""
         self.status = status
         title = f"{status} {GATEWAY_TITLES[status]}"
         self.page = (
@@ -62,9 +78,10 @@ def before_execution(entry: Entry, address: str, now_ms: int, left_s: float) -> 
             return NoAnswerError(0.0)
         case Ban():
             return _ban(entry, address, now_ms, math.ceil(left_s * 1000))
-        case Busy():
-            is_gateway = entry.status in GATEWAY_TITLES
-            return GatewayError(entry.status) if is_gateway else VenueError(-1008, http_status=503)
+        case Busy(status=503):
+            return VenueError(-1008, http_status=503)
+        case Busy() | Firewall():
+            return GatewayError(entry.status)
         case Unanswered(executed=False):
             return _silence(entry)
         case _:

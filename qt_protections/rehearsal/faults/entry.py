@@ -109,21 +109,33 @@ class Counted(Entry):
     times: Annotated[int, Field(ge=1)] | None = None
 
 
-class OnRequests(Counted):
-    """A fault that strikes requests.
+class BySymbol(Counted):
+    """A fault that may be bound to symbols and left to chance.
+
+    Attributes:
+        rate: Probability that what it concerns is struck.
+        symbols: Only these.
+    """
+
+    rate: Annotated[float, Field(ge=0, le=1)] = 1.0
+    symbols: Symbols | None = None
+
+    def concerns_symbol(self, symbol: str | None) -> bool:
+        """Say whether it strikes what concerns `symbol`."""
+        return self.symbols is None or symbol in self.symbols
+
+
+class OnRequests(BySymbol):
+    """A fault that strikes requests: each that matches with probability `rate`.
 
     Attributes:
         REACH: The endpoints it can strike.
         USUAL: Those it strikes unless told otherwise.
-        rate: Probability that a matching request is struck.
-        symbols: Only requests for these.
         reduce_only: Only orders that can (not) only reduce.
     """
 
     REACH: ClassVar[tuple[str, ...]] = EVERYTHING
     USUAL: ClassVar[tuple[str, ...]] = TRADING
-    rate: Annotated[float, Field(ge=0, le=1)] = 1.0
-    symbols: Symbols | None = None
     reduce_only: bool | None = None
 
     @property
@@ -149,8 +161,7 @@ class OnRequests(Counted):
 
     def concerns_order(self, symbol: str | None, reduces: bool) -> bool:
         """Say whether it strikes what concerns `symbol`, and can (not) only reduce."""
-        is_meant = self.symbols is None or symbol in self.symbols
-        return is_meant and self.reduce_only in {None, reduces}
+        return self.concerns_symbol(symbol) and self.reduce_only in {None, reduces}
 
 
 class OnEndpoints(OnRequests):

@@ -1,29 +1,35 @@
 """What becomes of one request that a fault script may have struck."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar, Unpack
+from typing import Literal, NamedTuple, Unpack
 
-import numpy as np
-
+from qt_protections.rehearsal.engine.orders import AlgoStatus, StillBirth
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults import actions, answers
-from qt_protections.rehearsal.faults.entry import Counted, Entry
+from qt_protections.rehearsal.faults.entry import Entry
 from qt_protections.rehearsal.faults.kinds import (
     Cancel,
+    DeadOnArrival,
     Latency,
+    ListLag,
+    Omit,
     PositionLag,
     Refuse,
     Stale,
+    Unsure,
     Withdraw,
 )
 from qt_protections.rehearsal.faults.past_account import PastAccount
+from qt_protections.rehearsal.faults.past_orders import PastOrders
+from qt_protections.rehearsal.faults.source import E, Source
 from qt_protections.rehearsal.journal import Facts
 from qt_protections.rehearsal.venue import Venue
 
-E = TypeVar("E", bound=Entry)
+# The lists within the answer of account.
+PARTS = ("positions", "assets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +63,11 @@ class Call:
         return self.path.removeprefix("/fapi/")
 
 
-class Source:
-    """An entry of a script with its own chance, and a count of its strikes.
+class Past(NamedTuple):
+    """What the account held, and which orders lived, a moment ago."""
 
-    Attributes:
-        entry: The entry.
-        rng: Its source of chance.
-    """
-
-    def __init__(self, entry: Entry, rng: np.random.Generator) -> None:
-        """Begin without a strike."""
-        self.entry = entry
-        self.rng = rng
-        self._struck = 0
-
-    def take(self) -> bool:
-        """Count a strike; say no if there were as many as the entry allows."""
-        times = self.entry.times if isinstance(self.entry, Counted) else None
-        if times is not None and self._struck >= times:
-            return False
-        self._struck += 1
-        return True
+    account: PastAccount
+    orders: PastOrders
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +92,12 @@ class Fate:
         call: The request.
     """
 
-    def __init__(
-        self, venue: Venue, past: PastAccount, call: Call, strikes: Sequence[Strike]
-    ) -> None:
+    def __init__(self, venue: Venue, past: Past, call: Call, strikes: Sequence[Strike]) -> None:
         """Await the request.
 
         Args:
             venue: The exchange.
-            past: What the account held earlier.
+            past: What was a moment ago.
             call: The request.
             strikes: What was drawn for it, in the order of the script.
         """
@@ -136,7 +124,7 @@ class Fate:
 
         Raises:
             VenueError: -1003 or -1008.
-            GatewayError: 502 or 504.
+            GatewayError: With the page of a gateway or a firewall.
             NoAnswerError: If no answer comes.
         """
         address, now_ms = self.call.address, self._venue.now_ms
@@ -155,14 +143,64 @@ class Fate:
                 return refusal
         return None
 
-    def account(self) -> AbstractContextManager[None]:
-        """Return the context in which the account is what it is told to be."""
+    def postpone(self, execute: Callable[[], object]) -> None:
+        """Answer the request before it is executed, and have that done later, if that was drawn.
+
+        Raises:
+            VenueError: -1000 or -1007.
+            NoAnswerError: If no answer comes.
+        """
+        for strike, entry in self._of(Unsure):
+            after_ms, mishap = entry.executed_after_ms, answers.after_execution(entry)
+            if after_ms is not None and mishap is not None and strike.source.take():
+                self._note(entry, f"not executed for {after_ms} ms: {mishap}", **_coded(mishap))
+                arrival = partial(self._arrive_late, entry, execute)
+                self._venue.agenda.add(self._venue.now_ms + after_ms, arrival)
+                raise mishap
+
+    @contextmanager
+    def setting(self) -> Iterator[None]:
+        """Let the exchange be for the request what the faults make of it."""
+        with ExitStack() as stack:
+            for context in (self._account(), self._lists(), self._stillborn()):
+                stack.enter_context(context)
+            yield
+
+    def _account(self) -> AbstractContextManager[None]:
         for strike, entry in self._of(PositionLag):
             at_ms = self._venue.now_ms - entry.behind_ms
-            if self._past.has_changed(at_ms) and strike.source.take():
+            if self._past.account.has_changed(at_ms) and strike.source.take():
                 self._note(entry, f"answered as {entry.behind_ms} ms ago")
-                return self._past.shown(at_ms)
+                return self._past.account.shown(at_ms)
         return nullcontext()
+
+    def _lists(self) -> AbstractContextManager[None]:
+        for strike, entry in self._of(ListLag):
+            at_ms, orders = self._venue.now_ms - entry.behind_ms, self._past.orders
+            if orders.has_changed(self.call.endpoint, at_ms) and strike.source.take():
+                self._note(entry, f"answered as {entry.behind_ms} ms ago")
+                return orders.shown(at_ms)
+        return nullcontext()
+
+    def _stillborn(self) -> AbstractContextManager[None]:
+        for strike, entry in self._of(DeadOnArrival):
+            if not strike.source.is_spent:
+                expires = entry.outcome == "expire"
+                status = AlgoStatus.EXPIRED if expires else AlgoStatus.REJECTED
+                how = StillBirth(status, entry.reason, entry.told)
+                return self._venue.conditional.stillborn(how)
+        return nullcontext()
+
+    def shortened(self, content: object) -> object:
+        """Return an answer without the rows that are left out of its lists."""
+        for strike, entry in self._of(Omit):
+            rows = _lists_of(content)
+            kept = {name: _kept(part, strike.source, entry) for name, part in rows.items()}
+            if kept != rows and strike.source.take():
+                said, held = (sum(map(len, lists.values())) for lists in (kept, rows))
+                self._note(entry, f"answered with {said} of {held} rows")
+                content = content | kept if isinstance(content, dict) else kept[""]
+        return content
 
     def known(self, rows: list[object]) -> list[object]:
         """Return the orders of an answer without those that are too young to be known."""
@@ -184,12 +222,31 @@ class Fate:
         """
         facts = _named(content)
         self._arrange(facts)
+        self._tell_death(content, facts)
         for strike, entry in self._of(Entry):
             mishap = answers.after_execution(entry)
             if mishap is not None and strike.source.take():
                 facts.update(_coded(mishap))
                 self._note(entry, f"executed: {mishap}", **facts)
                 raise mishap
+
+    def _arrive_late(self, entry: Unsure, execute: Callable[[], object]) -> None:
+        try:
+            content = execute()
+        except VenueError as refusal:
+            self._note(entry, f"refused on its late arrival: {refusal}", code=refusal.code)
+            return
+        facts = _named(content)
+        self._arrange(facts)
+        self._tell_death(content, facts)
+        self._note(entry, "executed on its late arrival", **facts)
+
+    def _tell_death(self, content: object, facts: Facts) -> None:
+        for strike, entry in self._of(DeadOnArrival):
+            if isinstance(content, dict) and not strike.source.is_spent:
+                strike.source.take()
+                self._note(entry, f"answered {content.get('algoStatus')}", **facts)
+                return
 
     def _arrange(self, facts: Facts) -> None:
         venue = self._venue
@@ -234,6 +291,24 @@ def _named(content: object) -> Facts:
         if client_id is not None:
             facts["client_id"] = client_id
     return facts
+
+
+def _lists_of(content: object) -> dict[str, list[object]]:
+    """Return the lists of an answer by name; one that is a list itself has none."""
+    if isinstance(content, list):
+        return {"": content}
+    parts = content if isinstance(content, dict) else {}
+    return {name: parts[name] for name in PARTS if isinstance(parts.get(name), list)}
+
+
+def _kept(rows: list[object], source: Source, entry: Omit) -> list[object]:
+    """Draw which rows of a list are told."""
+
+    def is_left_out(row: object) -> bool:
+        symbol = row.get("symbol") if isinstance(row, dict) else None
+        return entry.concerns_symbol(symbol) and bool(source.rng.random() < entry.share)
+
+    return [row for row in rows if not is_left_out(row)]
 
 
 def _placed_ms(row: object) -> int:

@@ -1,6 +1,7 @@
 """What may go wrong on the exchange, and the keys each kind takes in a fault script."""
 
 import math
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -27,7 +28,14 @@ LOOKUPS = (
     "GET /fapi/v1/openAlgoOrders",
 )
 CANCELS = ("DELETE /fapi/v1/order", "DELETE /fapi/v1/algoOrder")
+LISTS = ("GET /fapi/v1/openOrders", "GET /fapi/v1/openAlgoOrders")
 HOLDINGS = ("GET /fapi/v*/positionRisk", "GET /fapi/v*/account", "GET /fapi/v*/balance")
+HISTORIES = (
+    "GET /fapi/v1/allOrders",
+    "GET /fapi/v1/allAlgoOrders",
+    "GET /fapi/v1/userTrades",
+    "GET /fapi/v1/income",
+)
 P99 = NormalDist().inv_cdf(0.99)
 
 
@@ -122,14 +130,36 @@ class Ban(OnEndpoints):
         return self
 
 
-class Lost(OnEndpoints):
+class Firewall(OnEndpoints):
+    """Refused before anything was done, by a page that is no answer of the exchange's.
+
+    Attributes:
+        status: 403, or a code of the exchange's without its JSON.
+    """
+
+    USUAL = EVERYTHING
+    kind: Literal["firewall"]
+    status: Literal[403, 418, 429, 503] = 403
+
+
+class Unsure(OnEndpoints):
+    """The answer does not tell whether the request is done.
+
+    Attributes:
+        executed_after_ms: The request is done so long after it was answered; at once if absent.
+    """
+
+    executed_after_ms: Milliseconds | None = None
+
+
+class Lost(Unsure):
     """Done, but answered as if nobody knew: 503 with -1000, or 408 with -1007."""
 
     kind: Literal["lost"]
     status: Literal[503, 408] = 503
 
 
-class Unanswered(OnEndpoints):
+class Unanswered(Unsure):
     """No answer comes.
 
     Attributes:
@@ -137,6 +167,12 @@ class Unanswered(OnEndpoints):
     """
 
     executed: bool = True
+
+    @model_validator(mode="after")
+    def _check_execution(self) -> Self:
+        if self.executed_after_ms is not None and not self.executed:
+            raise ValueError("takes executed_after_ms only where it is executed; drop one of them")
+        return self
 
 
 class Drop(Unanswered):
@@ -165,12 +201,53 @@ class Stale(OnEndpoints):
     unseen_ms: Milliseconds
 
 
+class Omit(OnEndpoints):
+    """Lists are told without some of their rows.
+
+    Attributes:
+        share: Probability that a row is missing; 1 leaves an empty list.
+    """
+
+    REACH = HOLDINGS + LISTS + HISTORIES
+    USUAL = HOLDINGS + LISTS
+    kind: Literal["omit"]
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+    def concerns(self, endpoint: str, values: Mapping[str, str]) -> bool:
+        """Say whether it strikes a list; `symbols` choose its rows, not the request."""
+        return self.reaches(endpoint)
+
+
+class ListLag(OnEndpoints):
+    """Lists of live orders are told as they were `behind_ms` ago."""
+
+    REACH = USUAL = LISTS
+    kind: Literal["list_lag"]
+    behind_ms: Milliseconds
+
+
 class PositionLag(OnRequests):
     """Positions and balances are told as they were `behind_ms` ago."""
 
     REACH = USUAL = HOLDINGS
     kind: Literal["position_lag"]
     behind_ms: Milliseconds
+
+
+class DeadOnArrival(OnRequests):
+    """A conditional order is answered with HTTP 200, and never lives.
+
+    Attributes:
+        outcome: What the answer says of its end.
+        told: Whether the user data stream tells of the order.
+        reason: Text of its end.
+    """
+
+    REACH = USUAL = PLACING["conditional"]
+    kind: Literal["dead_on_arrival"]
+    outcome: Literal["reject", "expire"] = "reject"
+    told: bool = True
+    reason: str = "Order was rejected on arrival"
 
 
 class Withdraw(OnRequests):

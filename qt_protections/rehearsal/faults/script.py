@@ -11,16 +11,21 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from qt_protections.rehearsal.faults.entry import Entry, OnEndpoints
+from qt_protections.rehearsal.faults.happenings import Adl, ChildUnknown, Sleep, StreamMute
 from qt_protections.rehearsal.faults.kinds import (
     Ban,
     Busy,
     Cancel,
     ClockSkew,
+    DeadOnArrival,
     Down,
     Drop,
+    Firewall,
     Hang,
     Latency,
+    ListLag,
     Lost,
+    Omit,
     PositionLag,
     Refuse,
     Stale,
@@ -34,16 +39,24 @@ KINDS: Mapping[str, type[Entry]] = {
     "busy": Busy,
     "refuse": Refuse,
     "ban": Ban,
+    "firewall": Firewall,
     "lost": Lost,
     "drop": Drop,
     "hang": Hang,
     "stale": Stale,
+    "omit": Omit,
+    "list_lag": ListLag,
     "position_lag": PositionLag,
+    "dead_on_arrival": DeadOnArrival,
     "withdraw": Withdraw,
     "cancel": Cancel,
+    "sleep": Sleep,
+    "child_unknown": ChildUnknown,
+    "adl": Adl,
     "clock_skew": ClockSkew,
     "down": Down,
     "stream_drop": StreamDrop,
+    "stream_mute": StreamMute,
 }
 
 

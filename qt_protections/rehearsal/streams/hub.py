@@ -3,11 +3,11 @@
 import asyncio
 import json
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from qt_protections.rehearsal.engine.orders import Cause
-from qt_protections.rehearsal.journal import Event, EventKind
+from qt_protections.rehearsal.journal import Event, EventKind, JsonObject
 from qt_protections.rehearsal.streams.names import Category, categories_of, topic_of
 from qt_protections.rehearsal.streams.topics import Topic
 from qt_protections.rehearsal.streams.wire_market import force_order_event_json
@@ -88,11 +88,13 @@ class Streams:
 
     Attributes:
         max_pending_chars: What may wait for a listener before it is hung up on.
+        retold: What a message of the user data stream becomes; it is not told if None.
     """
 
     def __init__(self, venue: Venue, max_pending_chars: int = MAX_PENDING_CHARS) -> None:
         """Listen to `venue`."""
         self.max_pending_chars = max_pending_chars
+        self.retold: Callable[[Event, JsonObject], JsonObject | None] = lambda _event, told: told
         self._venue = venue
         self._listeners: dict[Listener, None] = {}
         self._channels: dict[str, Channel] = {}
@@ -148,7 +150,9 @@ class Streams:
         key = self._venue.listen_keys.valid
         if key in self._channels:
             for message in user_stream_json(self._venue, event):
-                self._tell(key, message)
+                told = self.retold(event, message)
+                if told is not None:
+                    self._tell(key, told)
         if event.kind is EventKind.ORDER_FILLED and event.cause == Cause.LIQUIDATION:
             self._tell_liquidation(event)
 

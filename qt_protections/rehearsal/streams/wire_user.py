@@ -5,9 +5,9 @@ from decimal import Decimal
 
 from qt_protections.rehearsal.api.wire import algo_query_json, money, number, order_json
 from qt_protections.rehearsal.api.wire_account import asset_json, position_v2_json
+from qt_protections.rehearsal.engine.conditional import UNTOLD
 from qt_protections.rehearsal.engine.orders import (
     AlgoOrder,
-    Cause,
     Order,
     OrderType,
     TimeInForce,
@@ -38,7 +38,7 @@ def listen_key_expired_json(key: str, now_ms: int) -> JsonObject:
 
 def _fill(venue: Venue, event: Event) -> list[JsonObject]:
     order, trade = _order(venue, event), venue.ledger.trades[-1]
-    forced = order.request.cause is Cause.LIQUIDATION
+    forced = order.request.cause.is_forced
     update = _order_update(event, order, "CALCULATED" if forced else "TRADE", trade)
     return [_trade_lite(event, order, trade), _account_update(venue, event, "ORDER"), update]
 
@@ -51,6 +51,10 @@ def _algo_change(venue: Venue, event: Event) -> list[JsonObject]:
     if event.algo_id is None:
         raise ValueError(f"{event.kind} without a conditional order")
     return [_algo_update(event, venue.conditional.algos[event.algo_id])]
+
+
+def _dead_algo(venue: Venue, event: Event) -> list[JsonObject]:
+    return [] if event.cause == UNTOLD else _algo_change(venue, event)
 
 
 def _account_change(reason: str) -> Callable[[Venue, Event], list[JsonObject]]:
@@ -214,6 +218,7 @@ _TELLERS: dict[EventKind, Callable[[Venue, Event], list[JsonObject]]] = {
     EventKind.ORDER_CANCELED: _order_change("CANCELED"),
     EventKind.ORDER_EXPIRED: _order_change("EXPIRED"),
     EventKind.STOP_ACCEPTED: _algo_change,
+    EventKind.STOP_DEAD: _dead_algo,
     EventKind.STOP_TRIGGERED: _algo_change,
     EventKind.STOP_RELEASED: _algo_change,
     EventKind.STOP_FINISHED: _algo_change,

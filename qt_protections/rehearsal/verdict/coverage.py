@@ -53,6 +53,7 @@ class Replay:
             EventKind.ORDER_EXPIRED: self._leave_rest,
             EventKind.STOP_ACCEPTED: self._accept,
             EventKind.STOP_REJECTED: self._reject,
+            EventKind.STOP_DEAD: self._reject,
             EventKind.FUNDING: self._fund,
             EventKind.INSURANCE: self._insure,
             **dict.fromkeys(STOP_ENDS, self._end),
@@ -169,7 +170,7 @@ class Replay:
         self._book.reject(event)
         holding = self._holdings.get(event.symbol)
         if holding is not None and event.type in STOP_TYPES:
-            holding.gaps.refuse(event.code)
+            holding.gaps.refuse(event.refusal)
 
     def _end(self, event: Event) -> None:
         stop = self._book.end(event)

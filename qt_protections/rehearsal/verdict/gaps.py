@@ -57,10 +57,10 @@ class Gaps:
             self._remedy = GapEnd.ACCEPTED if accepted else GapEnd.REDUCED
         self.uncovered = uncovered
 
-    def refuse(self, code: int | None) -> None:
+    def refuse(self, refusal: str) -> None:
         """Count a refused stop request, if there is a gap."""
         if self.uncovered:
-            self._refusals[str(code)] = self._refusals.get(str(code), 0) + 1
+            self._refusals[refusal] = self._refusals.get(refusal, 0) + 1
 
     def settle(self, ms: int) -> None:
         """Take note of what stands at the end of the millisecond `ms`."""

@@ -30,7 +30,7 @@ class StopCounts(BaseModel):
         accepted: Answered NEW.
         rejected: Answered with an error.
         rejected_at_trigger: Accepted, but refused when the trigger was hit.
-        rejections: Number of errors by code.
+        rejections: Number of errors by code, and of `dead` ones that were answered with HTTP 200.
         canceled: Cancelled by the client.
         withdrawn: Taken away after acceptance by the exchange or someone else.
         expired: Ended by the exchange because their position was closed.
@@ -150,7 +150,7 @@ class PositionReport(BaseModel):
         entries: Orders that opened or increased it.
         entry_price: Mean price of the opening fills, USDT.
         exit_price: Mean price of the closing fills, USDT; None before the first.
-        exit: What closed it: stop, trailing, take_profit, market, limit, liquidation.
+        exit: What closed it: stop, trailing, take_profit, market, limit, liquidation, adl.
         liquidated: Whether the exchange liquidated any of it.
         margin_max: Largest margin put behind it, USDT: its isolated margin, or in cross its
             entry value by the leverage.

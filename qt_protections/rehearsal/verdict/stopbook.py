@@ -134,12 +134,12 @@ class StopBook:
             self.counts.accepted += 1
 
     def reject(self, event: Event) -> None:
-        """Count a refused order."""
+        """Count a refused order, or one that was dead on arrival."""
         if event.type in STOP_TYPES:
             self.counts.requested += 1
             self.counts.rejected += 1
             rejections = self.counts.rejections
-            rejections[str(event.code)] = rejections.get(str(event.code), 0) + 1
+            rejections[event.refusal] = rejections.get(event.refusal, 0) + 1
 
     def end(self, event: Event) -> Stop | None:
         """Take an order that ended, or whose trigger has sent its order, from the live ones."""

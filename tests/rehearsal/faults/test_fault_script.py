@@ -50,6 +50,20 @@ WRONG = [
     ("kind = 'stream_drop'", ["at_s", "per_minute"]),
     ("kind = 'stream_drop'\nat_s = 3\nper_minute = 4", ["one of them"]),
     ("kind = 'clock_skew'", ["needs ahead_ms"]),
+    ("kind = 'firewall'\nstatus = 502", ["status = 502", "403, 418, 429 or 503"]),
+    ("kind = 'lost'\nexecuted_after_ms = 0", ["executed_after_ms = 0", "greater than 0"]),
+    ("kind = 'hang'\nexecuted = false\nexecuted_after_ms = 9", ["drop one of them"]),
+    ("kind = 'omit'\nshare = 0.0", ["share = 0.0", "greater than 0"]),
+    ("kind = 'omit'\nendpoints = ['GET */klines']", ["'GET */klines'", "can strike"]),
+    ("kind = 'list_lag'", ["needs behind_ms"]),
+    ("kind = 'list_lag'\nbehind_ms = 9\nendpoints = ['GET */account']", ["can strike"]),
+    ("kind = 'dead_on_arrival'\noutcome = 'fill'", ["outcome = 'fill'", "reject"]),
+    ("kind = 'sleep'\nrate = 0.5", ["unknown key rate = 0.5", "symbols"]),
+    ("kind = 'child_unknown'\nhides = 'all'", ["hides = 'all'", "'name', 'order' or 'both'"]),
+    ("kind = 'adl'", ["needs after_ms", "at_s"]),
+    ("kind = 'adl'\nat_s = 3\nfor_s = 4", ["moment", "for_s"]),
+    ("kind = 'adl'\nat_s = 3\nshare = 1.5", ["share = 1.5", "less than or equal to 1"]),
+    ("kind = 'stream_mute'\nevents = ['kline']", ["events = 'kline'", "ALGO_UPDATE"]),
 ]
 
 
@@ -90,7 +104,9 @@ def test_files_that_are_no_script(text: str, said: str) -> None:
 
 def test_neither_file_nor_name(tmp_path: Path) -> None:
     """A name that is none lists those that are."""
-    with pytest.raises(FaultScriptError, match=r"neither a readable file nor one of ban, busy"):
+    with pytest.raises(
+        FaultScriptError, match=r"neither a readable file nor one of adl, ban, busy"
+    ):
         load_script("no-such", 1, ENDPOINTS)
     with pytest.raises(FaultScriptError, match="neither a readable file"):
         load_script(str(tmp_path), 1, ENDPOINTS)
@@ -112,6 +128,7 @@ def test_shipped_scripts(name: str) -> None:
 
 
 def test_every_kind_is_shipped() -> None:
-    """There is an example of each kind."""
-    entries = [e for name in shipped_scripts() for e in load_script(name, 1, ENDPOINTS).entries]
-    assert {entry.kind for entry in entries} == set(KINDS)
+    """There is an example of each kind, and one script has them all."""
+    for names in ([n for n in shipped_scripts() if n != "havoc"], ["havoc"]):
+        entries = [e for name in names for e in load_script(name, 1, ENDPOINTS).entries]
+        assert {entry.kind for entry in entries} == set(KINDS)

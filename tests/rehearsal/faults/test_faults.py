@@ -51,14 +51,90 @@ def test_answers(text: str, told: tuple[int, int | None], executed: int) -> None
     assert [written["order_id"]] == known if executed else "order_id" not in written
 
 
-@pytest.mark.parametrize("status", [502, 504])
-def test_gateway(status: int) -> None:
-    """A gateway answers with a page, not with Binance's JSON."""
-    struck = Struck(fault("busy", status=status))
+PAGES = [("busy", 502), ("busy", 504), *(("firewall", code) for code in (403, 418, 429, 503))]
+
+
+@pytest.mark.parametrize(("kind", "status"), PAGES)
+def test_gateway(kind: str, status: int) -> None:
+    """A gateway or a firewall answers with a page, not with Binance's JSON."""
+    struck = Struck(fault(kind, status=status))
     answer = struck.entry()
     assert (answer.status, struck.orders) == (status, 0)
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.content.startswith("<html>")
+    assert "retry-after" not in answer.headers
+    assert struck.faults()[0]["cause"] == kind
+
+
+LATE = [("lost", (503, -1000)), ("hang", (0, None)), ("drop", (0, None))]
+
+
+@pytest.mark.parametrize(("kind", "told"), LATE, ids=[row[0] for row in LATE])
+def test_late_arrival(kind: str, told: tuple[int, int | None]) -> None:
+    """The answer comes first, and the order exists so much later."""
+    struck = Struck(fault(kind, executed_after_ms=1500, times=1, **_cut_at_once(kind)))
+    answer = struck.entry(newClientOrderId="mine")
+    assert (answer.status, answer.content and answer.code) == told
+    lookup = {"symbol": "BTCUSDT", "origClientOrderId": "mine"}
+    assert struck.ask("GET", ORDER, **lookup).code == -2013
+    struck.stage.wait(1500 - answer.took_ms - 1)
+    assert (struck.orders, len(struck.faults())) == (0, 1)
+    struck.stage.wait(1)
+    assert struck.ask("GET", ORDER, **lookup).content["status"] == "FILLED"
+    first, second = struck.faults()
+    assert first["reason"].startswith(f"POST {ORDER} not executed for 1500 ms: ")
+    assert second["reason"] == f"POST {ORDER} executed on its late arrival"
+    assert second["order_id"] == struck.ask("GET", ORDER, **lookup).content["orderId"]
+    assert (struck.entry().status, struck.orders) == (200, 2)
+
+
+def _cut_at_once(kind: str) -> dict[str, object]:
+    return {"hang_s": 0.1} if kind == "hang" else {}
+
+
+def test_what_arrives_too_late_is_refused() -> None:
+    """The window of a request counts when it arrives, and the exchange's rules do."""
+    struck = Struck(fault("lost", executed_after_ms=5001))
+    assert (struck.stop().code, struck.entry(recvWindow=9000).code) == (-1000, -1000)
+    struck.stage.tick(99_400)
+    struck.stage.wait(5000)
+    assert [event.get("code") for event in struck.faults()] == [-1000, -1000, -1021, None]
+    assert (struck.stops, struck.orders) == ([], 1)
+    struck = Struck(fault("lost", executed_after_ms=2000))
+    struck.stop()
+    struck.stage.tick(99_400)
+    struck.stage.wait(2000)
+    assert struck.faults()[-1]["reason"].startswith("POST /fapi/v1/algoOrder refused on its late")
+    assert struck.stage.venue.report().summary.stops.rejections == {"-2021": 1}
+
+
+def test_a_late_cancel() -> None:
+    """A cancel whose answer was lost may still come."""
+    keys = {"endpoints": ["DELETE /fapi/v1/algoOrder"], "executed_after_ms": 900}
+    struck = Struck(fault("lost", status=408, **keys))
+    algo_id = struck.stop().content["algoId"]
+    assert struck.ask("DELETE", "/fapi/v1/algoOrder", algoId=algo_id).code == -1007
+    assert len(struck.stops) == 1
+    struck.stage.wait(900)
+    assert struck.stops == []
+
+
+def test_one_service_alone() -> None:
+    """Outages, bans and refusals of conditional orders leave plain orders alone."""
+    algo = ["* /fapi/v1/algoOrder"]
+    for text, told in [
+        (fault("busy", endpoints=algo), (503, -1008)),
+        (fault("ban", for_s=9, endpoints=algo), (418, -1003)),
+        (fault("ban", status=429, for_s=9, endpoints=algo), (429, -1003)),
+        (fault("refuse", code=-1015, msg="Too many.", status=429), (429, -1015)),
+        (fault("refuse", code=-1003, status=429), (429, -1003)),
+        (fault("refuse", code=-1021), (400, -1021)),
+    ]:
+        struck = Struck(text)
+        answer = struck.stop()
+        assert (answer.status, answer.code) == told
+        assert ("retry-after" in answer.headers) is ("ban" in text)
+        assert (struck.entry().status, struck.stops) == (200, [])
 
 
 @pytest.mark.parametrize("kind", ["lost", "drop", "hang"])
@@ -169,6 +245,20 @@ def test_clock_skew(ahead_ms: int, codes: list[int]) -> None:
     begun, *refused = struck.faults()
     assert begun["reason"] == f"the clock runs {ahead_ms:+d} ms"
     assert [event["code"] for event in refused] == [code for code in codes if code]
+
+
+def test_the_clock_steps_and_stays() -> None:
+    """A skew without an end is a step: windows of ten seconds pass, of five do not."""
+    struck = Struck(fault("clock_skew", ahead_ms=7000, at_s=10))
+    assert struck.stop().status == 200
+    struck.stage.wait(10_000)
+    for _ in range(3):
+        struck.stage.wait(60_000)
+        now_ms = struck.ask("GET", "/fapi/v1/time").content["serverTime"]
+        assert now_ms - struck.stage.now_ms == 7000
+        assert struck.stop().code == -1021
+        assert struck.stop(late_ms=-7000).status == 200
+        assert struck.stop(recvWindow=10_000).status == 200
 
 
 def test_ban_ends() -> None:

@@ -6,6 +6,7 @@ from qt_protections.rehearsal.faults.script import KINDS
 from qt_protections.rehearsal.market.scenarios import SCENARIOS
 from qt_protections.rehearsal.market.tape import build_market
 from qt_protections.rehearsal.venue import Venue
+from tests.rehearsal.ear import Ear
 from tests.rehearsal.stage import MIDNIGHT_MS, Stage
 from tests.rehearsal.struck import ALGO, ENTRY, ORDER, STOP, Struck, fault
 
@@ -17,7 +18,7 @@ SCRIPT = "\n".join(
         fault("busy", rate=0.1),
         fault("busy", status=502, rate=0.05),
         fault("refuse", code=-2021, rate=0.4),
-        fault("ban", at_s=40, for_s=5),
+        fault("ban", at_s=40, for_s=8),
         fault("lost", rate=0.1),
         fault("drop", rate=0.1),
         fault("drop", executed=False, rate=0.1),
@@ -30,6 +31,18 @@ SCRIPT = "\n".join(
         fault("clock_skew", ahead_ms=7000, from_s=60, to_s=70),
         fault("down", at_s=80, for_s=5),
         fault("stream_drop", per_minute=5),
+        fault("firewall", status=403, rate=0.06),
+        fault("lost", executed_after_ms=1500, rate=0.05),
+        fault("hang", executed_after_ms=2500, rate=0.03, hang_s=3),
+        fault("omit", share=0.5, rate=0.5),
+        fault("list_lag", behind_ms=4000, rate=0.3),
+        fault("dead_on_arrival", rate=0.1),
+        fault("dead_on_arrival", outcome="expire", told=False, rate=0.1),
+        fault("sleep", at_s=20, for_s=10, every_s=50),
+        fault("child_unknown", hides="both"),
+        fault("adl", after_ms=2000, rate=0.3),
+        fault("adl", at_s=57),
+        fault("stream_mute", rate=0.2),
     ]
 )
 
@@ -45,14 +58,15 @@ class Seeded(Stage):
 
 
 def rehearse(seed: int) -> tuple[bytes, bytes, set[str]]:
-    """Return report, events, and the kinds of faults that struck a client of fixed habits."""
+    """Return report, events heard or not, and the kinds of faults that struck a fixed client."""
     struck = Struck(SCRIPT, seed, latency_ms=50, stage=Seeded(seed))
     venue = struck.stage.venue
+    ear = Ear(struck.streams, venue.listen_keys.open())
     begun_ms = struck.stage.now_ms
-    for number in range(130):
+    for number in range(180):
         struck.stage.wait(max(0, begun_ms + number * 1000 - struck.stage.now_ms))
         price = venue.tape.last("BTCUSDT")
-        trigger = {"triggerPrice": format(round(price * 997 / 1000, 1), "f")}
+        trigger = {"triggerPrice": format(round(price * 999 / 1000, 1), "f")}
         method, path, values = [
             ("POST", ALGO, STOP | trigger),
             ("POST", ORDER, ENTRY),
@@ -63,7 +77,11 @@ def rehearse(seed: int) -> tuple[bytes, bytes, set[str]]:
         struck.ask(method, path, **values)
     events = [event.as_json() for event in venue.journal.events]
     kinds = {str(event["cause"]) for event in events if event["kind"] == "fault"}
-    return venue.report().model_dump_json().encode(), json.dumps(events).encode(), kinds
+    return (
+        venue.report().model_dump_json().encode(),
+        json.dumps([events, ear.heard]).encode(),
+        kinds,
+    )
 
 
 def test_same_seed_same_report() -> None:

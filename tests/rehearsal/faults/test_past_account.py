@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qt_protections.rehearsal.faults.past_account import PastAccount
@@ -26,6 +26,7 @@ def test_margin_moved_by_its_owner() -> None:
     assert not past.has_changed(stage.now_ms - KEEP_MS)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2000), st.sampled_from(["BUY", "SELL"])), max_size=12),
     st.integers(0, KEEP_MS),

@@ -12,7 +12,7 @@ export const CAUSES = {
 
 const EXITS = {
   stop: "its stop", trailing: "a trailing stop", take_profit: "a take-profit",
-  market: "a market order", limit: "a limit order", liquidation: "LIQUIDATION",
+  market: "a market order", limit: "a limit order", liquidation: "LIQUIDATION", adl: "AUTO-DELEVERAGING",
 };
 export const exitWords = (exit) => EXITS[exit] ?? exit ?? "";
 
@@ -63,12 +63,12 @@ export function gapWords(gap) {
 const KINDS = {
   order_accepted: "order accepted", order_rejected: "ORDER REFUSED", order_filled: "filled",
   order_canceled: "order cancelled", order_expired: "order expired",
-  stop_accepted: "accepted", stop_rejected: "REFUSED", stop_triggered: "triggered",
+  stop_accepted: "accepted", stop_rejected: "REFUSED", stop_dead: "DEAD ON ARRIVAL", stop_triggered: "triggered",
   stop_released: "sent its order", stop_finished: "done",
   stop_refused_at_trigger: "REFUSED AT ITS TRIGGER", stop_canceled: "cancelled",
   stop_expired: "expired", stop_withdrawn: "TAKEN AWAY", funding: "funding",
 };
-export const isBad = (event) => /reject|refused|withdrawn/.test(event.kind) || event.cause === "liquidation";
+export const isBad = (event) => /reject|refused|withdrawn|dead/.test(event.kind) || ["liquidation", "adl"].includes(event.cause);
 
 export function eventWords(event) {
   const words = [event.symbol];
