@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import CellType, FunctionType, ModuleType
 from typing import Any
 from unittest.mock import patch
@@ -95,6 +96,7 @@ class HandClock:
             stack.callback(setattr, init, "__defaults__", defaults)
 
 
+@lru_cache
 def _modules() -> list[ModuleType]:
     found = pkgutil.walk_packages(stops.__path__, f"{stops.__name__}.")
     return [importlib.import_module(module.name) for module in found]

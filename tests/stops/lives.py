@@ -8,12 +8,14 @@ prints the shortest form of what failed; its seed and number name the life.
 import argparse
 import logging
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -628,10 +630,16 @@ def failure(events: Sequence[Event], folder: Path) -> str:
     return ""
 
 
+def _kind(text: str) -> str:
+    """Return what a failure is like, whatever its numbers: a shorter life has to fail alike."""
+    return re.sub(r"[-\d.]+|BTC|ETH", "", text.rpartition(": ")[2])
+
+
 @contextmanager
 def quiet(folder: Path) -> Iterator[None]:
     """Let nothing be logged but the guard's errors, which are looked for."""
-    config_of(folder)
+    with redirect_stderr(StringIO()), redirect_stdout(StringIO()):
+        config_of(folder)
     freqtrade, before = logging.getLogger("freqtrade"), logging.root.manager.disable
     logging.disable(logging.WARNING)
     freqtrade.propagate = False
@@ -685,7 +693,7 @@ def main() -> int:
 def _tell_fault(fault: tuple[int, list[Event], str], seed: str, folder: Path) -> None:
     number, events, text = fault
     print(f"life {seed}-{number}: {text}", flush=True)
-    shortest = shorten(events, lambda some: bool(failure(some, folder)))
+    shortest = shorten(events, lambda some: _kind(failure(some, folder)) == _kind(text))
     print(f"  {failure(shortest, folder)}")
     for event in shortest:
         print(f"    {event!r},", flush=True)

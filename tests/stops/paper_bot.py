@@ -281,6 +281,7 @@ class PaperBot:
                 self._admit,
                 lambda *_: None,
                 self._stop_of_stranger,
+                self.bot._exit_lock,
             )
         self.sentinel = HandSentinel.made
 
