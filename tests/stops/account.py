@@ -65,6 +65,13 @@ class Account(Paper):
                 self._expire(order)
             return dict(order)
 
+    def cancel(self, pair: str, order_id: str) -> bool:
+        was_cancelled = super().cancel(pair, order_id)
+        own = abs(self.own[pair] + self.orphaned[pair])
+        if pair in self.laid_bare and self._covers(pair) >= own - NEAR:
+            self.laid_bare.remove(pair)  # nobody may know yet of what somebody else just bought
+        return was_cancelled
+
     def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
         if order.amount > self.most[order.pair]:
             with self._request("close"):
@@ -111,11 +118,14 @@ class Account(Paper):
 
     def is_covered(self, pair: str) -> bool:
         """Whether the stops of a pair, together, cover the whole position."""
-        side = "buy" if self.size[pair] < 0 else "sell"
-        found = [o["amount"] for o in self.live(pair) if o["side"] == side and "stopPrice" in o]
-        return sum(found) >= abs(self.size[pair]) - NEAR
+        return self._covers(pair) >= abs(self.size[pair]) - NEAR
 
     # Inside
+
+    def _covers(self, pair: str) -> float:
+        """Return how much the stops of the position's side are for, base currency."""
+        side = "buy" if self.size[pair] < 0 else "sell"
+        return sum(o["amount"] for o in self.live(pair) if o["side"] == side and "stopPrice" in o)
 
     @contextmanager
     def _request(self, what: str) -> Iterator[None]:

@@ -32,6 +32,8 @@ from tests.stops.paper_bot import PaperBot, config_of
 
 Event = tuple[Any, ...]
 PAIRS = (BTC, ETH)
+#: Seconds between two acts of the guard's threads.
+TICK_S = 1.0
 #: Seconds between two loops of the bot.
 LOOP_S = 5
 #: Seconds after a fault's end by which a position is covered or closed: two loops, what the rules
@@ -92,6 +94,8 @@ class Life:
         self._stream = "live"
         self._events: list[OrderEvent] = []
         self._ends: list[tuple[float, Callable[[], None]]] = []
+        self.bot: PaperBot | None = None
+        self._acts, self._act_at = False, 0.0
         self._naked = {pair: _Naked() for pair in PAIRS}
         self._swallowed = _Swallowed()
         clock.passing = self._passing
@@ -158,8 +162,6 @@ class Life:
     def wait(self, seconds: int) -> None:
         for second in range(seconds):
             self._clock.sleep(1.0)
-            self._hear_if_live()
-            self.bot.sentinel.tick()
             if second % LOOP_S == LOOP_S - 1:
                 self.bot.loop()
             self._judge()
@@ -268,6 +270,7 @@ class Life:
 
     def restart(self) -> None:
         self.bot.end()
+        self.bot = None
         self._rise()
 
     def lose_database(self) -> None:
@@ -318,7 +321,6 @@ class Life:
         self.wait(CALM_S)
         for _ in range(STRIDES):
             self._clock.sleep(STRIDE_S)
-            self.bot.sentinel.tick()
             self.bot.loop()
         for pair in PAIRS:
             self._judge_calm(pair)
@@ -338,6 +340,7 @@ class Life:
         self.bot.start()
 
     def _bury(self) -> None:
+        self.bot = None
         Trade.rollback()
         Trade.session.remove()
 
@@ -364,6 +367,20 @@ class Life:
                 naked.since = now
             if self._is_faulty():
                 naked.troubled = now
+
+        self._between_loops(now)
+
+    def _between_loops(self, now: float) -> None:
+        """Let the guard's own threads act while the bot's waits, for an answer or the next loop."""
+        if self._acts or self.bot is None or now < self._act_at:
+            return
+        self._act_at = now + TICK_S
+        self._acts = True
+        try:
+            self._hear_if_live()
+            self.bot.sentinel.tick()
+        finally:
+            self._acts = False
 
     def _is_faulty(self) -> bool:
         """Whether nobody can cover a position now, nor close it, nor see that he has to."""
@@ -394,8 +411,12 @@ class Life:
             self._events.append(event)
 
     def _hear_if_live(self) -> None:
-        while self._stream == "live" and self._events:
-            self._hear(self._events.pop(0))
+        events, self._events = self._events, []
+        for event in events:
+            if self._stream == "live" and not self.bot.sentinel.is_busy(event.pair):
+                self._hear(event)
+            else:
+                self._events.append(event)
 
     def _hear(self, event: OrderEvent) -> None:
         if self.bot.sentinel.runs:

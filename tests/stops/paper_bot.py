@@ -210,7 +210,13 @@ class HandSentinel:
             if held.need is not None or held.stops or held.trails or held.intents:
                 self._safely(partial(self._tick_for, held))
 
+    def is_busy(self, pair: str) -> bool:
+        """Whether the bot's thread, the only one here, is at work on a pair."""
+        return bool(self.watch.book.of(pair).lock._is_owned())
+
     def _tick_for(self, held: Held) -> None:
+        if self.is_busy(held.pair):
+            return
         with held.lock:
             self.watch.check_doubts(held)
             if not self.up:
