@@ -23,7 +23,7 @@ from typing import Any
 from freqtrade.persistence import Order, Trade, init_db
 
 from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.line import CcxtOrder, LineError
+from qt_protections.stops.line import CcxtOrder
 from qt_protections.stops.order_events import OrderEvent
 from tests.stops.account import NEAR, Account
 from tests.stops.hand_clock import HandClock
@@ -125,7 +125,9 @@ class Life:
 
     # Trading
 
-    def enter(self, pair: str, amount: float, is_short: bool, at_market: bool, share: float) -> None:
+    def enter(
+        self, pair: str, amount: float, is_short: bool, at_market: bool, share: float
+    ) -> None:
         signed = -amount if is_short else amount
         trade = self.bot.trade(pair)
         if trade is not None:
@@ -173,7 +175,9 @@ class Life:
     def move(self, pair: str, change: int) -> None:
         price = self.paper.prices[pair] = max(20.0, self.paper.prices[pair] + change)
         for stop in self.paper.live(pair):
-            passed = price >= stop["stopPrice"] if stop["side"] == "buy" else price <= stop["stopPrice"]
+            passed = (
+                price >= stop["stopPrice"] if stop["side"] == "buy" else price <= stop["stopPrice"]
+            )
             if passed:
                 self.paper.trigger(stop["id"])
 
@@ -203,7 +207,9 @@ class Life:
     def fires_unknown(self, pair: str, is_named: bool, seconds: int) -> None:
         if is_named:
             known = set(self.paper.orders)
-            self._view("find_order", lambda o: o if o is None or o["id"] in known else None, seconds)
+            self._view(
+                "find_order", lambda o: o if o is None or o["id"] in known else None, seconds
+            )
         else:
             self._view("find_stop", lambda o: o and {**o, "info": {"actualOrderId": ""}}, seconds)
         self.stop_fires(pair, 0, 0.5)
@@ -329,9 +335,7 @@ class Life:
 
     def _born(self) -> PaperBot:
         self._clock.sleep(2.0)  # a process takes its time
-        bot = PaperBot(
-            self._folder, self.paper, self._clock.sleep, stop_placement=self._placement
-        )
+        bot = PaperBot(self._folder, self.paper, self._clock.sleep, stop_placement=self._placement)
         bot.sentinel.up = self._stream != "down"
         return bot
 
@@ -524,8 +528,18 @@ SERVICES = {
 }
 
 _CODES = (-2021, -2022, -4509, -1111, -2019, -4116, -9999, -1008, -4045)
-_METHODS = ("place_stop", "cancel", "find_stop", "find_order", "close", "open_stops",
-            "cancel_order", "create_order", "positions", "orders_since")
+_METHODS = (
+    "place_stop",
+    "cancel",
+    "find_stop",
+    "find_order",
+    "close",
+    "open_stops",
+    "cancel_order",
+    "create_order",
+    "positions",
+    "orders_since",
+)
 _LISTS = ("positions", "account_positions", "open_stops", "orders_since")
 
 Draw = Callable[[random.Random], Event]
@@ -538,8 +552,17 @@ def _pair(r: random.Random) -> str:
 #: By group: what can happen, and how often beside the others.
 GROUPS: dict[str, list[tuple[int, Draw]]] = {
     "trade": [
-        (6, lambda r: ("enter", _pair(r), float(r.randint(1, 3)), r.random() < 0.4,
-                       r.random() < 0.5, r.choice((1.0, 1.0, 0.5, 0.0)))),
+        (
+            6,
+            lambda r: (
+                "enter",
+                _pair(r),
+                float(r.randint(1, 3)),
+                r.random() < 0.4,
+                r.random() < 0.5,
+                r.choice((1.0, 1.0, 0.5, 0.0)),
+            ),
+        ),
         (3, lambda r: ("fill", _pair(r), r.choice((0.5, 1.0, 3.0)))),
         (2, lambda r: ("exit", _pair(r), r.choice((0.0, 0.5, 1.0)), r.random() < 0.8)),
         (1, lambda r: ("called_off", _pair(r))),
@@ -552,8 +575,15 @@ GROUPS: dict[str, list[tuple[int, Draw]]] = {
         (1, lambda r: ("calm",)),
     ],
     "stops": [
-        (2, lambda r: ("stop_ends", _pair(r), r.randint(0, 2),
-                       r.choice(("canceled", "rejected", "expired")))),
+        (
+            2,
+            lambda r: (
+                "stop_ends",
+                _pair(r),
+                r.randint(0, 2),
+                r.choice(("canceled", "rejected", "expired")),
+            ),
+        ),
         (2, lambda r: ("stop_fires", _pair(r), r.randint(0, 2), r.choice((1.0, 0.5)))),
         (1, lambda r: ("untold", _pair(r), r.randint(0, 2), r.choice((2, 8, 20)))),
     ],
@@ -585,8 +615,15 @@ GROUPS: dict[str, list[tuple[int, Draw]]] = {
         (1, lambda r: ("shows_the_past", r.choice(_LISTS), r.choice((1, 5, 25)))),
     ],
     "services": [
-        (1, lambda r: ("outage", r.choice(tuple(SERVICES)), r.random() < 0.5,
-                       r.choice((2, 10, 60)))),
+        (
+            1,
+            lambda r: (
+                "outage",
+                r.choice(tuple(SERVICES)),
+                r.random() < 0.5,
+                r.choice((2, 10, 60)),
+            ),
+        ),
     ],
     "size": [(1, lambda r: ("limit_size", _pair(r), r.choice((1.0, 2.0))))],
     "database": [(1, lambda r: ("lose_database",))],

@@ -4,6 +4,7 @@ What is left out of `FreqtradeBot` is what starts processes and threads, or anal
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
@@ -34,8 +35,8 @@ from qt_protections.stops.capabilities import capabilities
 from qt_protections.stops.entry_door import Admission
 from qt_protections.stops.line import CcxtOrder, LineError
 from tests.integration.offline_bot import offline_market
-from tests.stops.offline import offline_config
 from tests.stops.account import Account
+from tests.stops.offline import offline_config
 from tests.stops.paper import BTC, ETH
 
 #: How far a stop stands from its entry, as a ratio of price.
@@ -225,10 +226,8 @@ class HandSentinel:
 
     @staticmethod
     def _safely(act: Callable[[], None]) -> None:
-        try:
+        with suppress(LineError):
             act()
-        except LineError:
-            pass
 
 
 @lru_cache
@@ -380,10 +379,8 @@ class PaperBot:
     @staticmethod
     def _safely(act: Callable[[], object]) -> None:
         """Carry on where Freqtrade's worker and its callers do."""
-        try:
+        with suppress(DependencyException, TemporaryError):
             act()
-        except (DependencyException, TemporaryError):
-            pass
 
 
 def _exchange(config: dict[str, Any], paper: Account) -> Exchange:
