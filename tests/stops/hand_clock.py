@@ -22,6 +22,8 @@ from qt_protections import stops
 
 #: Freqtrade's modules that wait.
 _THAT_WAIT = ("freqtrade.exchange.common", "freqtrade.freqtradebot")
+#: The longest the clock moves at once, in seconds.
+_STEP_S = 0.5
 _BEGIN = datetime(2026, 6, 1, 12, tzinfo=UTC)
 _MONOTONIC, _SLEEP = time.monotonic, time.sleep
 
@@ -48,11 +50,13 @@ class HandClock:
         return int(_BEGIN.timestamp() * 1000 + (self.now - 1000.0) * 1000)
 
     def sleep(self, seconds: float) -> None:
-        """Move on: whoever waits on this clock has waited."""
-        self.now += seconds
-        if self._wall is not None:
-            self._wall.shift(seconds)
-        self.passing()
+        """Move on: whoever waits on this clock has waited, and what is due meanwhile happens."""
+        until = self.now + seconds
+        while (step := min(_STEP_S, until - self.now)) > 0:
+            self.now += step
+            if self._wall is not None:
+                self._wall.shift(step)
+            self.passing()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(time, name)  # stands in for the module as well

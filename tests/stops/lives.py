@@ -53,7 +53,7 @@ LONG = 40
 _GUARDS_LOG = logging.getLogger("qt_protections")
 
 
-class Fault(AssertionError):
+class Fault(AssertionError):  # noqa: N818  states the fact
     """Something happened that never must."""
 
 
