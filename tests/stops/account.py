@@ -66,10 +66,11 @@ class Account(Paper):
             return dict(order)
 
     def cancel(self, pair: str, order_id: str) -> bool:
+        known = len(self.laid_bare)
         was_cancelled = super().cancel(pair, order_id)
         own = abs(self.own[pair] + self.orphaned[pair])
-        if pair in self.laid_bare and self._covers(pair) >= own - NEAR:
-            self.laid_bare.remove(pair)  # nobody may know yet of what somebody else just bought
+        if self._covers(pair) >= own - NEAR:
+            del self.laid_bare[known:]  # nobody may know yet of what somebody else just bought
         return was_cancelled
 
     def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:

@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import StringIO
@@ -20,10 +20,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Order, Trade, init_db
 
 from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.line import CcxtOrder
+from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.order_events import OrderEvent
 from tests.stops.account import NEAR, Account
 from tests.stops.hand_clock import HandClock
@@ -69,8 +70,9 @@ class _Swallowed(logging.Handler):
         self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.exc_info is not None and record.exc_info[0] is not None:
-            self.texts.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
+        error = record.exc_info[1] if record.exc_info is not None else None
+        if error is not None and not isinstance(error, LineError):  # those were ordered
+            self.texts.append(f"{record.getMessage()}: {error!r}")
 
 
 @dataclass
@@ -340,7 +342,9 @@ class Life:
         return bot
 
     def _rise(self) -> None:
-        self.bot = self._born()
+        while self.bot is None:
+            with suppress(TemporaryError):  # Freqtrade does not start then, and is started again
+                self.bot = self._born()
         self.bot.start()
 
     def _bury(self) -> None:
@@ -700,11 +704,13 @@ def quiet(folder: Path) -> Iterator[None]:
         config_of(folder)
     freqtrade, before = logging.getLogger("freqtrade"), logging.root.manager.disable
     logging.disable(logging.WARNING)
-    freqtrade.propagate = False
+    freqtrade.propagate, nowhere = False, logging.NullHandler()
+    freqtrade.addHandler(nowhere)
     try:
         yield
     finally:
         logging.disable(before)
+        freqtrade.removeHandler(nowhere)
         freqtrade.propagate = True
 
 
