@@ -13,13 +13,14 @@ from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.market import whitelist
 from qt_protections.rules.exposure import Costs, Exposure, risk_of
 from qt_protections.rules.liquidation import Bracket
 from qt_protections.settings import Settings
 from qt_protections.snapshots import exposures, fees_paid
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 @dataclass(frozen=True, slots=True)

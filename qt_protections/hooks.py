@@ -84,6 +84,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.pairlock_middleware:PairLocks.get_pair_locks": "pair now side",
     "freqtrade.persistence.pairlock_middleware:PairLocks.unlock_reason": "reason now",
     "freqtrade.persistence.trade_model:Order.order_by_id": "order_id pair",
+    "freqtrade.persistence.trade_model:Order.order_date_utc": "",
     "freqtrade.persistence.trade_model:Order.order_filled_utc": "",
     "freqtrade.persistence.trade_model:Order.parse_from_ccxt_object": (
         "order pair side amount price"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import inf
 
 from freqtrade.enums import RunMode
@@ -27,10 +27,18 @@ from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
 from qt_protections.status import Known, snapshot
-from qt_protections.status_file import Bot, StatusFile, status_path
+from qt_protections.status_file import (
+    Bot,
+    StatusFile,
+    StreamSeen,
+    ThreadSeen,
+    WatchSeen,
+    status_path,
+)
 from qt_protections.stops.capabilities import capabilities
 from qt_protections.stops.guarding import Guarding
 from qt_protections.stops.names import identity
+from qt_protections.stops.sentinel import Health
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -175,6 +183,7 @@ class Post:
             costs_of=costs_of,
             stop_state=stops.stop_state,
             refused=list(self.announcer.refused.values()),  # remote control may add to it
+            watch=None if (health := stops.health) is None else _watch_seen(health, now),
         )
 
     def _unaccounted(self) -> Sequence[Exposure]:
@@ -215,6 +224,17 @@ def _bot(strategy: IStrategy) -> Bot:
         mode=strategy.dp.runmode.value,
         version=__version__,
         started_at=datetime.now(UTC),
+    )
+
+
+def _watch_seen(health: Health, now: datetime) -> WatchSeen:
+    return WatchSeen(
+        threads=tuple(
+            ThreadSeen(each.name, each.life.value, each.restarts, round(each.silent_s, 1))
+            for each in health.threads
+        ),
+        stream=StreamSeen(health.stream.value, now - timedelta(seconds=health.stream_s)),
+        looked_s=None if health.looked_s is None else round(health.looked_s, 1),
     )
 
 

@@ -18,6 +18,7 @@ from qt_protections.status_file import (
     RegimeSeen,
     Risk,
     Snapshot,
+    WatchSeen,
 )
 
 
@@ -35,6 +36,7 @@ class Known:
         costs_of: What a stopped position of a pair pays.
         stop_state: What is known of the stop of a pair.
         refused: Every refusal so far.
+        watch: What watches between the loops; None where the loop alone does.
     """
 
     regime_of: tuple[str, str]
@@ -46,6 +48,7 @@ class Known:
     costs_of: Callable[[str], Costs]
     stop_state: Callable[[str], str]
     refused: Iterable[Refused]
+    watch: WatchSeen | None = None
 
 
 def snapshot(known: Known, bot: Bot, now: datetime, *, is_running: bool = True) -> Snapshot:
@@ -63,6 +66,7 @@ def snapshot(known: Known, bot: Bot, now: datetime, *, is_running: bool = True) 
         positions=tuple(_position(known, exposure) for exposure in known.exposures),
         refusals=tuple(sorted(refusals, key=_age_order, reverse=True)),
         totals=dict(totals.most_common()),
+        watch=known.watch,
     )
 
 

@@ -114,6 +114,52 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class ThreadSeen:
+    """A thread of the guard's own.
+
+    Attributes:
+        name: Of the thread.
+        state: running, hangs, dead or ended; ended before its start, too.
+        restarts: How often it began again after a failure.
+        silent_s: Seconds since its last sign of life; 0 while it waits for work.
+    """
+
+    name: str
+    state: str
+    restarts: int
+    silent_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSeen:
+    """The user data stream.
+
+    Attributes:
+        state: up; down; mute, it tells nothing of the guard's own orders; late, its events wait.
+        since: UTC.
+    """
+
+    state: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSeen:
+    """What watches between the bot's loops.
+
+    Attributes:
+        threads: Each of them.
+        stream: How it hears.
+        looked_s: Seconds since the stops of a protected pair were last compared with the book, of
+            the pair that waits longest; None if nothing has to be protected.
+    """
+
+    threads: tuple[ThreadSeen, ...]
+    stream: StreamSeen
+    looked_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of it.
 
@@ -126,6 +172,8 @@ class Snapshot:
         positions: Each that counts.
         refusals: The newest first.
         totals: Candles with a refusal, by code, summed over pairs.
+        watch: What watches between the loops; None where the loop alone does, and in files of
+            versions that did not tell.
     """
 
     written_at: datetime
@@ -136,6 +184,7 @@ class Snapshot:
     positions: tuple[Position, ...]
     refusals: tuple[Refusal, ...]
     totals: dict[str, int]
+    watch: WatchSeen | None = None
 
 
 _FORMAT = TypeAdapter(Snapshot)

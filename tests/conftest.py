@@ -1,36 +1,23 @@
 """Fixtures of all tests."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+import hypothesis
 import psutil
 import pytest
 from fastapi.dependencies import models
 
-from qt_protections.rules.cover import Mend, Need, Standing
-from qt_protections.stops import desk, keeper
+# What is generated depends on no clock: a busy machine fails nothing by being slow.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 #: Bytes by which a test run may grow before what it dropped is collected by hand.
 _GROWTH = 400 * 2**20
 _process = psutil.Process()
 _after_collection = [0]
-
-
-@pytest.fixture
-def counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let several stops cover a position together, whatever their triggers."""
-
-    def covered(need: Need, standing: Sequence[Standing]) -> bool:
-        return sum(stop.amount for stop in standing) >= need.amount * (1 - 1e-9)
-
-    def mend(need: Need | None, standing: Sequence[Standing]) -> Mend:
-        if need is None:
-            return Mend(cancel=tuple(stop.order_id for stop in standing))
-        return Mend() if covered(need, standing) else Mend(place=need)
-
-    monkeypatch.setattr(desk, "covered", covered)
-    monkeypatch.setattr(keeper, "covered", covered)
-    monkeypatch.setattr(keeper, "mend", mend)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,9 @@ from qt_protections.status_file import (
     RegimeSeen,
     Risk,
     Snapshot,
+    StreamSeen,
+    ThreadSeen,
+    WatchSeen,
 )
 
 NOW = datetime(2026, 1, 2, 12, 0, 30, tzinfo=UTC)
@@ -27,6 +30,13 @@ def refusal(
     """Return what a rule refused."""
     at = NOW.replace(second=0) - timedelta(minutes=minutes_ago)
     return Refusal(pair, code, f"why {code} [/]", {"limit": 2}, at, count)
+
+
+def watch(*threads: ThreadSeen, stream: str = "up", looked_s: float | None = 2.4) -> WatchSeen:
+    """Return what watches, well unless it is told otherwise."""
+    names = ("qt-sentinel", "qt-user-stream", *(f"qt-watch-{n}" for n in range(1, 9)))
+    well = [ThreadSeen(name, "running", 0, 0.0) for name in names]
+    return WatchSeen((*threads, *well), StreamSeen(stream, NOW - timedelta(minutes=5)), looked_s)
 
 
 def snapshot(

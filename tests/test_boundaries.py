@@ -28,7 +28,7 @@ ALLOWED = {
         "settings",
         "snapshots",
     },
-    "account": {"market", "rules", "settings", "snapshots"},
+    "account": {"errors", "market", "rules", "settings", "snapshots"},
     "planner": {"account", "errors", "market", "rules", "settings", "snapshots"},
     "stops": {"errors", "rules", "settings", "snapshots"},
     "decisions": {"rules"},

@@ -121,6 +121,20 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_what_watches_is_told_and_may_be_missing(tmp_path: Path) -> None:
+    """A file of a version that did not tell is read; so is one of a version that tells more."""
+    watch = statuses.watch(stream="mute")
+    told = snapshot(replace(known(), watch=watch), BOT, NOW)
+    assert told.watch == watch
+    path = written(tmp_path, told)
+    assert read(path).watch == watch
+    content = json.loads(path.read_text())
+    assert content["watch"]["stream"] == {"state": "mute", "since": "2026-01-02T11:55:30Z"}
+    del content["watch"]
+    path.write_text(json.dumps(content | {"of a later version": 1}))
+    assert read(path) == replace(told, watch=None)
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [

@@ -10,13 +10,30 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from qt_protections.status_file import Money, Position, Refusal, Risk, Snapshot
+from qt_protections.status_file import (
+    Money,
+    Position,
+    Refusal,
+    Risk,
+    Snapshot,
+    StreamSeen,
+    ThreadSeen,
+    WatchSeen,
+)
 
 #: A bot writes in each of its loops, every 5 s by Freqtrade's default.
 OLD = timedelta(minutes=1)
 #: So many pairs of one rule are shown.
 _PAIRS = 6
 _BAR = 16
+#: Seconds without a comparison from which on something is wrong: the watch looks each 10 s itself.
+_LONG_S = 20.0
+_POLLED = "orders are polled each second"
+_STREAM = {
+    "down": f"the connection is lost; {_POLLED}",
+    "mute": f"it tells nothing of the guard's own orders; {_POLLED}",
+    "late": f"its events wait too long; {_POLLED}",
+}
 _REGIMES = {"UPTREND": "green", "DOWNTREND": "red", "SIDEWAYS": "cyan"}
 
 
@@ -73,7 +90,53 @@ def _figures(snapshot: Snapshot) -> Table:
     if risk.max_group is not None:
         limit = f"{risk.max_group.amount:,.2f} {risk.currency} ({_pct(risk.max_group)} of equity)"
         table.add_row("per group", Text(f"at most {limit}"))
+    if snapshot.watch is not None:
+        _add_watch(table, snapshot.watch)
     return table
+
+
+def _add_watch(table: Table, watch: WatchSeen) -> None:
+    table.add_row("threads", _threads(watch.threads))
+    table.add_row("stream", _stream(watch.stream))
+    table.add_row("last look", _last_look(watch.looked_s))
+
+
+def _threads(threads: Sequence[ThreadSeen]) -> Text:
+    """Return each thread by how it does, what is wrong first."""
+    by_state: dict[tuple[int, str], list[str]] = {}
+    for thread in threads:
+        by_state.setdefault(_state(thread), []).append(thread.name.removeprefix("qt-"))
+    lines = [
+        Text(f"{state}: {', '.join(names)}", ("bold red", "yellow", "")[rank])
+        for (rank, state), names in sorted(by_state.items())
+    ]
+    return Text("\n").join(lines)
+
+
+def _state(thread: ThreadSeen) -> tuple[int, str]:
+    """Return how bad it is, 0 for wrong and 2 for well, and the words for it."""
+    if thread.state == "hangs":
+        return 0, f"hangs for {thread.silent_s:.0f} s, [ALERT] in the log"
+    if thread.state == "dead":
+        return 0, "dead, [ALERT] in the log"
+    if thread.state == "running" and thread.restarts:
+        times = "once" if thread.restarts == 1 else f"{thread.restarts} times"
+        return 1, f"restarted {times}, [ALERT] in the log"
+    return 2, thread.state
+
+
+def _stream(stream: StreamSeen) -> Text:
+    since = f"{stream.state} since {stream.since:%Y-%m-%d %H:%M:%S} UTC"
+    why = _STREAM.get(stream.state)
+    return Text(since) if why is None else Text(f"{since}: {why}", "bold red")
+
+
+def _last_look(looked_s: float | None) -> Text:
+    if looked_s is None:
+        return Text("nothing to protect")
+    if looked_s > _LONG_S:
+        return Text(f"{looked_s:.0f} s ago: nobody compares the stops", "bold red")
+    return Text(f"{looked_s:.0f} s ago")
 
 
 def _bar(risk: Risk) -> ProgressBar:

@@ -163,6 +163,7 @@ class Held:
         steps: What was done for the stop that stands, one line each.
         latency_ms: What it took to place it.
         changed: When something was sent or heard, on this process's monotonic clock.
+        looked: When a list was asked for that what stands was last compared with, on that clock.
     """
 
     pair: str
@@ -196,6 +197,7 @@ class Held:
     steps: list[str] = field(default_factory=list)
     latency_ms: float = 0.0
     changed: float = 0.0
+    looked: float = 0.0
 
     # Threads that only want to know whether there is work read these without the lock: each field
     # is read once, since the thread that holds the lock may change it in between.
@@ -310,6 +312,10 @@ class Held:
         self.fired.pop(order_id, None)
         self.dropped.add(order_id)
         self.touch()
+
+    def is_written_off(self, order_id: str) -> bool:
+        """Whether a stop was dropped without what it became: the order history tells that."""
+        return self.past.get(order_id, {}).get("status") == "canceled"
 
     def own_part(self, order: CcxtOrder) -> CcxtOrder:
         """Return a stop's order as far as it closed this bot's trade.

@@ -97,6 +97,8 @@ class StopDesk:
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
             if order is not None and fate(order) is Fate.TRIGGERED:
+                if held.is_written_off(order_id):
+                    return held.past[order_id]  # what it became is booked as an order of its own
                 self._take_in(held, order)
                 return self._executed(held, order)
         except LineError as error:
@@ -152,7 +154,8 @@ class StopDesk:
         try:
             for order_id in stops_since(pair, since - _EARLIER):
                 stop = self._keeper.line.find_stop(pair, order_id=order_id)
-                if stop is not None and (child := child_id(stop)):
+                is_over = stop is None or held.is_written_off(order_id)
+                if stop is not None and not is_over and (child := child_id(stop)):
                     self._take_in(held, stop)
                     stops[child] = stop
         except LineError as error:

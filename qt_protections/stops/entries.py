@@ -67,6 +67,11 @@ class Entries:
         else:
             take_over_entry(trade, row)
         Trade.commit()
+        if held.intent_of(str(order["id"])) is None:
+            # The trade has not counted it before Freqtrade asks for it.
+            intent = Intent(entry, "", beforehand=False)
+            intent.learn(order)
+            held.intents.append(intent)
         logger.warning(
             "[OK] Entry %s of %s was not on record and is a normal trade now: %s",
             order["id"],

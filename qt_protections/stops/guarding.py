@@ -15,7 +15,6 @@ from qt_protections.rules.stop_count import free_stops
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.rules.verdict import Denial
 from qt_protections.settings import Settings, StopPlacement
-from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.book import Book, EntryOrder
 from qt_protections.stops.bookkeeping import Bookkeeping
 from qt_protections.stops.capabilities import Capabilities
@@ -27,7 +26,8 @@ from qt_protections.stops.line import Line
 from qt_protections.stops.names import Namer
 from qt_protections.stops.placing import Placer
 from qt_protections.stops.positions import StopOfStranger
-from qt_protections.stops.sentinel import Sentinel
+from qt_protections.stops.sentinel import LOOP_S, Health, Sentinel
+from qt_protections.stops.stream_proof import ProvenLine, StreamProof
 from qt_protections.stops.watch import Watch
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -67,7 +67,8 @@ class Guarding:
             exit_lock: Freqtrade's, under which its loop and remote control change trades.
         """
         logger.info("[OK] Stops on %s", can.text)
-        line = _line(exchange, strategy, can)
+        proof = StreamProof()
+        line = _line(exchange, strategy, can, proof)
         namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
         placer = Placer(line, namer)
         placement = _placement(settings, can)
@@ -94,7 +95,9 @@ class Guarding:
         )
         self._line = line
         self.watches = can.watches
-        self._sentinel = Sentinel(exchange, watch) if watch is not None else None
+        self._sentinel: Sentinel | None = None
+        if watch is not None:
+            self._sentinel = Sentinel(exchange, watch, proof, _loop_s(strategy))
         self._running = False
         self._exit_lock = exit_lock
         EntryDoor(exchange, keeper, admit, announce)
@@ -119,11 +122,15 @@ class Guarding:
     def loop(self) -> None:
         """Run once in each of the bot's loops, before its exits and entries."""
         looked = self._look_after() and self._books.has_looked()
-        if looked and not self._running:
-            self._running = True
-            if self._sentinel is not None:
-                # Not before: it would cancel what stands for a position nobody has seen yet.
-                self._sentinel.start()
+        # Not before: the watch would cancel what stands for a position nobody has seen yet.
+        self._running = self._running or looked
+        if self._sentinel is not None and self._running:
+            self._supervise(self._sentinel)
+
+    @property
+    def health(self) -> Health | None:
+        """How the watch does; None where the bot's loop alone looks after the stops."""
+        return self._sentinel.health if self._sentinel is not None else None
 
     def filled(self, trade: Trade) -> None:
         """Hand a trade that just filled its live stop."""
@@ -147,6 +154,13 @@ class Guarding:
             self._running = False
             self._look_after()
 
+    def _supervise(self, sentinel: Sentinel) -> None:
+        try:
+            sentinel.start()
+            sentinel.loop_came()
+        except Exception:
+            logger.exception("[ALERT] The guard's threads could not be checked in this loop.")
+
     def _look_after(self) -> bool:
         """Do the bookkeeping while no other thread changes trades; return whether it ended well.
 
@@ -164,10 +178,16 @@ class Guarding:
         return True
 
 
-def _line(exchange: Exchange, strategy: IStrategy, can: Capabilities) -> Line:
+def _line(exchange: Exchange, strategy: IStrategy, can: Capabilities, proof: StreamProof) -> Line:
     if can.watches:
-        return BinanceLine(exchange, strategy.order_types)
+        return ProvenLine(exchange, strategy.order_types, proof)
     return FreqtradeLine(exchange, strategy.order_types)
+
+
+def _loop_s(strategy: IStrategy) -> float:
+    """Return the seconds after which a loop of the bot's is missed: some of its own pauses."""
+    pause_s: float = strategy.config.get("internals", {}).get("process_throttle_secs", 0.0)
+    return max(LOOP_S, 3.0 * pause_s)
 
 
 def _placement(settings: Settings, can: Capabilities) -> StopPlacement:

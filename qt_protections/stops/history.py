@@ -47,7 +47,7 @@ class OrderHistory:
         since_ms = held.known_since_ms
         if not held.own or not since_ms:
             return False
-        self._refresh_entries(held)
+        self.refresh_entries(held)
         known = held.booked | self._children_of_stops(held)
         found = [
             order
@@ -80,8 +80,12 @@ class OrderHistory:
         orders = self._line.orders_since(pair, since_ms - _SENT_BEFORE_MS)
         return [o for o in orders if o["side"] == side and _filled_since(o, since_ms)]
 
-    def _refresh_entries(self, held: Held) -> None:
-        """Bring what entries under way filled up to date: it is theirs that was closed."""
+    def refresh_entries(self, held: Held) -> None:
+        """Bring what entries under way filled up to date.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
         for intent in held.intents:
             if intent.order_id and not intent.final:
                 order = self._line.find_order(held.pair, order_id=intent.order_id)
@@ -90,7 +94,8 @@ class OrderHistory:
 
     def _children_of_stops(self, held: Held) -> set[str]:
         """Return the orders the pair's stops became: those are booked by their stop's name."""
-        known = {*held.claimed, *(stop.order_id for stop in (*held.stops, *held.trails))}
+        standing = {stop.order_id for stop in (*held.stops, *held.trails)}
+        known = {name for name in held.claimed | standing if not held.is_written_off(name)}
         stops = [self._line.find_stop(held.pair, order_id=order_id) for order_id in known]
         return {child_id(stop) for stop in stops if stop is not None} - {""}
 

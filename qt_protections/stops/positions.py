@@ -13,7 +13,7 @@ from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.absence import Absence
-from qt_protections.stops.book import Fill, Held
+from qt_protections.stops.book import Held
 from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError, Position
@@ -135,7 +135,7 @@ class Positions:
         self, held: Held, position: Position | None, trade: Trade | None, *, at_start: bool
     ) -> None:
         missing = _is_missing(held, position, trade)
-        surplus = _is_surplus(held, position, trade)
+        surplus = self._is_surplus(held, position, trade)
         self._explain_stops(held, position)
         if not surplus and self._stranger_is_gone(held, position):
             held.stranger = None
@@ -157,9 +157,11 @@ class Positions:
         """Let go of an earlier run's stops once it is known what they protect, or that nothing."""
         if not held.inherited:
             return
-        if held.need is not None or position is not None:
+        if held.need is not None:
             held.inherited.clear()
             return
+        if position is not None:
+            return  # it gets a trade, or is a stranger's, and with that a stop it needs
         try:
             # An entry whose answer was lost may arrive now, and rest.
             self._entries.cancel_strays(held.pair)
@@ -223,6 +225,20 @@ class Positions:
             symbol_of(held.pair),
         )
 
+    def _is_surplus(self, held: Held, position: Position | None, trade: Trade | None) -> bool:
+        """Whether the exchange holds more than trades and fills of entries account for."""
+        if position is None:
+            return False
+        own = 0.0 if trade is None else held.base
+        if position.is_short == held.is_short and not _is_more(position, own, held):
+            return False
+        try:
+            # A waiting entry may have filled unheard.
+            self._keeper.history.refresh_entries(held)
+        except LineError as error:
+            logger.warning("Could not ask for entries of %s: %s", symbol_of(held.pair), error)
+        return position.is_short != held.is_short or _is_more(position, own, held)
+
     def _is_certain(self, held: Held, lag_s: float) -> bool:
         """Whether a difference is more than the exchange's delay in showing positions."""
         self._odd[held.pair] = self._odd.get(held.pair, 0) + 1
@@ -250,11 +266,11 @@ class Positions:
         for order in entries:
             rate = float(order.get("average") or position.entry_price)
             trade = self._entries.take_up(held, trade, order, position.leverage, rate)
-        held.fills += [Fill(order, ExitType.SOLD_ON_EXCHANGE.value) for order in closes]
+        for order in closes:
+            held.book_close(order, ExitType.SOLD_ON_EXCHANGE.value)
         if not held.trigger and trade is not None:
             held.trigger, held.guessed = trade.stop_loss, True
-        held.base, held.is_short = position.amount, position.is_short
-        held.leverage = position.leverage
+        held.is_short, held.leverage = position.is_short, position.leverage
         return True
 
     def _shelter(self, held: Held, position: Position) -> None:
@@ -300,7 +316,7 @@ class Positions:
 
 def _is_missing(held: Held, position: Position | None, trade: Trade | None) -> bool:
     """Whether a trade's position is not there, or has been turned to the other side."""
-    if not held.base or (trade is not None and trade.has_open_orders):
+    if not held.base or (trade is not None and _is_leaving(trade)):
         return False
     is_short = held.is_short if trade is None else trade.is_short
     return position is None or position.is_short != is_short
@@ -308,18 +324,23 @@ def _is_missing(held: Held, position: Position | None, trade: Trade | None) -> b
 
 def _is_short_of(held: Held, position: Position | None, trade: Trade) -> bool:
     """Whether the exchange holds a part only of what the trade accounts for."""
-    if position is None or trade.has_open_orders or position.is_short != trade.is_short:
+    if position is None or _is_leaving(trade) or position.is_short != trade.is_short:
         return False
     return position.amount < held.base * (1 - _SAME)
 
 
-def _is_surplus(held: Held, position: Position | None, trade: Trade | None) -> bool:
-    """Whether the exchange holds more than trades and entries under way account for."""
-    if position is None:
-        return False
-    own = 0.0 if trade is None else held.base
-    known = own + sum(intent.entry.amount for intent in held.intents)
-    return not known or position.is_short != held.is_short or position.amount > known * (1 + _SAME)
+def _is_more(position: Position, own: float, held: Held) -> bool:
+    """Whether a position is larger than what a trade and the fills of entries account for.
+
+    An entry whose answer was lost counts whole: it is being asked for.
+    """
+    parts = [i.entry.amount if i.lost else i.left for i in held.intents]
+    return position.amount > total(own, *parts) * (1 + _SAME)
+
+
+def _is_leaving(trade: Trade) -> bool:
+    """Whether an exit of the trade is under way: the position falls before the trade books it."""
+    return any(o.ft_is_open and o.ft_order_side == trade.exit_side for o in trade.orders)
 
 
 def _filled(orders: Sequence[CcxtOrder]) -> float:

@@ -1,30 +1,39 @@
-"""The threads that act between the bot's loops, for as long as the bot runs."""
+"""What acts between the bot's loops, for as long as the bot runs, and watches over its threads."""
 
 import logging
-import queue
 import sys
-import threading
+from dataclasses import dataclass
 from functools import partial
+from math import inf
 from time import monotonic
 
 from freqtrade.exchange import Exchange
 
 from qt_protections.errors import withhold_secrets
+from qt_protections.rules.cover import covered
 from qt_protections.stops.book import Held
+from qt_protections.stops.hearing import Hearing, Stream
 from qt_protections.stops.lanes import Act, Lanes
 from qt_protections.stops.line import LineError
 from qt_protections.stops.order_events import OrderEvent
+from qt_protections.stops.stream_proof import StreamProof
+from qt_protections.stops.supervised import Supervised, ThreadState, Trouble
 from qt_protections.stops.user_stream import UserStream
 from qt_protections.stops.watch import Watch
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
-#: Seconds a busy thread may keep the interpreter while another waits for it. An event passes four
+#: Seconds a busy thread may keep the interpreter while another waits for it. An event passes two
 #: threads on its way to a stop; at Python's own 5 ms each, that is round trips while candles are
 #: analysed.
 _SWITCH_S = 0.0005
-#: Seconds between two looks.
+#: Seconds between two ticks.
 TICK_S = 1.0
+#: Seconds without a comparison after which the watch itself looks at a pair, and the pause between
+#: two such looks. The bot's loop compares every 5 s, unless it hangs or the bot is stopped.
+OWN_LOOK_S = 10.0
+#: Seconds without a loop of the bot's after which that is said. Candles of many pairs take a while.
+LOOP_S = 60.0
 #: Pairs that may wait for the exchange's answers before another has to.
 _THREADS = 8
 _ALL_PAIRS = ""
@@ -33,82 +42,236 @@ _ALL_PAIRS = ""
 #: is idle for 5 s and more.
 _OPEN_LINES = ("open line 1", "open line 2", "open line 3")
 _USED_EVERY_S = 4.0
+#: Seconds between two lines in the log about an exchange that cannot be reached.
+_COMPLAIN_EVERY_S = 10.0
+_END_S = 5.0
+#: The last words on a conditional order.
+_ENDED = frozenset({"CANCELED", "EXPIRED", "REJECTED", "TRIGGERED", "FINISHED"})
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the watch does.
+
+    Attributes:
+        threads: Each of them.
+        stream: How the user data stream does.
+        stream_s: Seconds it has been so.
+        looked_s: Seconds since the last comparison, of the protected pair that waits longest; None
+            if nothing has to be protected.
+    """
+
+    threads: tuple[ThreadState, ...]
+    stream: Stream
+    stream_s: float
+    looked_s: float | None
 
 
 class Sentinel:
-    """Hands each event of the user data stream to the watch, and ticks in between."""
+    """Hands each event of the user data stream to the watch, and ticks in between.
 
-    def __init__(self, exchange: Exchange, watch: Watch) -> None:
-        """Prepare; nothing runs before `start`."""
+    A tick reaches every pair that has something to protect. What the stream may not tell is asked
+    for: each second while the stream cannot be relied on, else where nobody has compared lately.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        watch: Watch,
+        proof: StreamProof | None = None,
+        loop_s: float = LOOP_S,
+    ) -> None:
+        """Prepare; nothing runs before `start`.
+
+        Args:
+            exchange: The bot's.
+            watch: Acts on what is heard, and asks.
+            proof: Says whether an event of the guard's own orders is missing.
+            loop_s: Seconds without a loop of the bot's after which that is said.
+        """
         self._watch = watch
-        self._events: queue.SimpleQueue[OrderEvent | bool | None] = queue.SimpleQueue()
-        self._stream = UserStream(exchange, self._events.put, self._events.put)
+        self._proof = StreamProof() if proof is None else proof
+        self._hearing = Hearing(self._proof)
+        self._stream = UserStream(exchange, self._heard, self._turned)
         self._lanes = Lanes(_THREADS)
-        self._ping_at = 0.0
-        self._thread = threading.Thread(target=self._run, name="qt-sentinel", daemon=True)
+        self._thread = Supervised("qt-sentinel", self._run)
+        self._is_started = self._is_stopped = False
+        self._loop_s = loop_s
+        self._ping_at = self._complain_at = 0.0
+        self._began = self._loop_at = monotonic()
+        self._lag, self._loop = Trouble("User data stream"), Trouble("The bot's loop")
+        #: Pairs with something to protect, as of their last tick.
+        self._protecting: set[str] = set()
+        #: By pair, when everything that may not have been heard was last asked for: in vain, too.
+        self._tried: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
 
     def start(self) -> None:
-        """Listen and tick; once the book knows what has to be covered."""
-        if not self._thread.is_alive():
-            sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
-            self._thread.start()
-            self._stream.start()
+        """Listen and tick, once the book knows what has to be covered; more than once is no error.
+
+        What was stopped stays so.
+        """
+        if self._is_started or self._is_stopped:
+            return
+        self._is_started = True
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
+        self._thread.start()
+        self._stream.start()
 
     def stop(self) -> None:
         """End, after what is being done."""
-        if self._thread.is_alive():
-            self._stream.stop()
-            self._events.put(None)
-            self._thread.join()
+        self._is_stopped = True
+        self._stream.stop()
+        self._thread.end()
+        self._thread.join(_END_S)
         self._lanes.close()
 
-    def _run(self) -> None:
-        tick_at = monotonic() + TICK_S
-        while True:
-            if monotonic() >= tick_at:  # also while events come one upon the other
-                tick_at = monotonic() + TICK_S
-                self._tick()
-            try:
-                item = self._events.get(timeout=max(0.0, tick_at - monotonic()))
-            except queue.Empty:
-                continue
-            if item is None:
-                return
-            if item is True:  # what happened before it was up was not heard
-                self._lanes.put(_ALL_PAIRS, self._safely(self._watch.catch_up))
-            elif isinstance(item, OrderEvent):
-                self._lanes.put(item.pair, self._safely(partial(self._watch.heard, item)))
+    def loop_came(self) -> None:
+        """Note that the bot's loop has come round, and check the threads from there."""
+        self._loop_at = monotonic()
+        self._check_threads()
+
+    @property
+    def health(self) -> Health:
+        """How the watch does now."""
+        now = monotonic()
+        looked = [self._watch.book.of(pair).looked for pair in self._protecting.copy()]
+        return Health(
+            threads=tuple(thread.state for thread in self._threads),
+            stream=self._hearing.state,
+            stream_s=self._hearing.state_s,
+            looked_s=now - max(min(looked), self._began) if looked else None,
+        )
+
+    @property
+    def _threads(self) -> tuple[Supervised, ...]:
+        return (self._thread, self._stream.thread, *self._lanes.threads)
+
+    # What the stream's thread calls: nothing here may wait
+
+    def _heard(self, event: OrderEvent) -> None:
+        if event.conditional:
+            self._proof.heard(event.order_id, ended=event.status in _ENDED)
+        if not self._lanes.put(event.pair, partial(self._act_on, event)):
+            self._hearing.missed()
+
+    def _turned(self, is_up: bool) -> None:
+        if is_up:
+            self._hearing.opened()
+            self._lanes.put_if_idle(_ALL_PAIRS, partial(self._reach, self._watch.catch_up))
+        else:
+            self._hearing.lost()
+
+    # What the sentinel's own thread does
+
+    def _run(self, thread: Supervised) -> None:
+        while not thread.wait(TICK_S):
+            thread.beat()
+            self._tick()
 
     def _tick(self) -> None:
-        if self._watch.shut:
-            return
-        if monotonic() >= self._ping_at:
-            self._ping_at = monotonic() + _USED_EVERY_S
-            for lane in _OPEN_LINES:  # all at once, or one connection would do for them
-                self._lanes.put_if_idle(lane, self._watch.ping)
+        """Have each pair looked after, in its lane: one that waits or fails holds up no other."""
+        self._check_threads()
+        self._check_loop()
+        self._check_stream()
         for held in self._watch.book:
-            if held.need is not None or held.stops or held.trails or held.intents:
-                self._lanes.put_if_idle(held.pair, self._safely(partial(self._tick_for, held)))
+            self._lanes.put_if_idle(held.pair, partial(self._look_after, held))
+        self._keep_lines_open()
 
-    def _tick_for(self, held: Held) -> None:
+    def _check_threads(self) -> None:
+        for thread in self._threads:
+            thread.check()
+
+    def _check_loop(self) -> None:
+        missing_s = monotonic() - self._loop_at
+        self._loop.note(
+            f"has not come round for {missing_s:.0f} s: the bot is stopped, or it hangs. Stops are "
+            "looked after meanwhile, exits are not"
+            if missing_s > self._loop_s and self._protecting
+            else None
+        )
+
+    def _check_stream(self) -> None:
+        if (order_id := self._proof.overdue(monotonic())) is not None:
+            self._stream.renew(f"it did not tell of stop {order_id} in time")
+        lag_s = self._lanes.lag_s()
+        self._hearing.review(is_open=self._stream.up, lag_s=lag_s)
+        self._lag.note(
+            f"is not kept up with: its oldest event has waited for {lag_s:.0f} s. Orders are "
+            "polled meanwhile"
+            if self._hearing.state is Stream.LATE
+            else None
+        )
+
+    def _keep_lines_open(self) -> None:
+        if monotonic() < self._ping_at or self._watch.shut:
+            return
+        self._ping_at = monotonic() + _USED_EVERY_S
+        for lane in _OPEN_LINES:  # all at once, or one connection would do for them
+            self._lanes.put_if_idle(lane, self._watch.ping)
+
+    # What is done in the lanes
+
+    def _act_on(self, event: OrderEvent) -> None:
+        try:
+            self._reach(partial(self._watch.heard, event))
+        except BaseException:
+            self._asked.pop(event.pair, None)  # the next tick asks what this event told
+            raise
+
+    def _look_after(self, held: Held) -> None:
         if not held.lock.acquire(blocking=False):
             return  # somebody is at it
         try:
-            self._watch.check_doubts(held)
-            if not self._stream.up:
-                self._watch.ask_for_entries(held)
-                self._watch.look_at(held)
+            if not self._protects(held):
+                return
+            is_shut = self._watch.shut
+            if not is_shut or _is_bare(held):
+                self._reach(partial(self._watch.check_doubts, held))
+            if not is_shut and self._is_to_ask(held):
+                self._ask(held)
         finally:
             held.lock.release()
 
-    @staticmethod
-    def _safely(act: Act) -> Act:
-        """Return the act, carrying on without an answer: the next tick and loop look again."""
+    def _protects(self, held: Held) -> bool:
+        """Whether there is something to look after; whoever asks holds the pair's lock."""
+        if held.need is not None or held.stops or held.trails or held.intents:
+            self._protecting.add(held.pair)
+            return True
+        self._protecting.discard(held.pair)
+        return False
 
-        def carried_out() -> None:
-            try:
-                act()
-            except LineError as error:
+    def _is_to_ask(self, held: Held) -> bool:
+        """Whether something of a pair may have happened unheard, or nobody has compared lately."""
+        if self._hearing.state is not Stream.UP:
+            return True
+        if self._asked.get(held.pair, -inf) < self._hearing.whole_since:
+            return True
+        return monotonic() - max(held.looked, self._tried.get(held.pair, -inf)) >= OWN_LOOK_S
+
+    def _ask(self, held: Held) -> None:
+        """Ask for what a pair's events would have told; one road's failure stops not the other."""
+        began = self._tried[held.pair] = monotonic()
+        roads = [self._watch.ask_for_entries, self._watch.look_at]
+        if began - self._loop_at >= OWN_LOOK_S:
+            roads.append(self._watch.check_price)  # else the bot's loop does
+        if all([self._reach(partial(road, held)) for road in roads]):
+            self._asked[held.pair] = began
+
+    def _reach(self, act: Act) -> bool:
+        """Do something with the exchange; if that does not answer, the next tick asks again."""
+        try:
+            act()
+        except LineError as error:
+            if monotonic() >= self._complain_at:
+                self._complain_at = monotonic() + _COMPLAIN_EVERY_S
                 logger.warning("The watch could not reach the exchange: %s", error)
+            return False
+        return True
 
-        return carried_out
+
+def _is_bare(held: Held) -> bool:
+    """Whether a pair lacks cover, or that is not certain; whoever asks holds the pair's lock."""
+    if held.doubtful:
+        return True
+    return held.need is not None and not covered(held.need, held.standing)

@@ -62,10 +62,14 @@ def client_settings(api: Any, line: Line) -> dict[str, Any]:
     return given | {"streaming": streaming}
 
 
+#: Ends a connection with an error.
+GiveUp = Callable[[Exception], None]
+
+
 async def listen(
     settings: dict[str, Any],
     line: Line,
-    on_open: Callable[[], None],
+    on_open: Callable[[GiveUp], None],
     on_message: Callable[[dict[str, Any]], None],
 ) -> None:
     """Connect and hear messages until the connection is lost.
@@ -73,7 +77,7 @@ async def listen(
     Args:
         settings: See `client_settings`.
         line: How the connection is watched over.
-        on_open: Called when it is open, before the first message.
+        on_open: Called when it is open, before the first message, with what ends it.
         on_message: Called with each message, in order. If it raises, the connection is given up:
             a message that cannot be read may be the one that says a stop is gone.
 
@@ -107,7 +111,7 @@ class _Wire(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
     def __init__(
         self,
         settings: dict[str, Any],
-        on_open: Callable[[], None],
+        on_open: Callable[[GiveUp], None],
         on_message: Callable[[dict[str, Any]], None],
     ) -> None:
         super().__init__(settings)
@@ -146,7 +150,7 @@ class _Wire(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
         super().on_connected(client, message)
         # Else a line that was dead from the beginning would be given one more ping.
         client.lastPong = self.milliseconds()
-        self._on_open()
+        self._on_open(self._fail)
 
     def handle_message(self, client: Client, message: object) -> None:
         """Called by ccxt with each message; an error out of here would end its reading silently."""

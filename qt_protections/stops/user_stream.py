@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-import queue
 import random
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,11 +14,19 @@ from freqtrade.exchange import Exchange
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.stops.order_events import OrderEvent, parse_order_event
-from qt_protections.stops.user_socket import Line, StreamLostError, client_settings, listen
+from qt_protections.stops.supervised import Life, Supervised
+from qt_protections.stops.user_socket import (
+    GiveUp,
+    Line,
+    StreamLostError,
+    client_settings,
+    listen,
+)
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
 STOP_S = 5.0
+_BEAT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +61,10 @@ class Pace:
 
 
 class UserStream:
-    """Binance's user data stream in threads of its own, opened again whenever it is lost.
+    """Binance's user data stream in a thread of its own, opened again whenever it is lost.
 
-    One thread talks to the exchange, another calls back. So a callback may take its time, or wait
-    for a lock, without the line being taken for dead; the next ones wait in order.
+    Attributes:
+        thread: Which talks to the exchange, and calls back.
     """
 
     def __init__(
@@ -73,10 +79,11 @@ class UserStream:
         Args:
             exchange: The bot's. Its settings are copied now; of the markets those are asked that
                 it has when an event arrives.
-            on_event: Called with each event, one at a time, in order. An error in it is logged.
+            on_event: Called with each event, one at a time, in order. It must not wait: the pings
+                that keep the line alive come from the same thread. An error in it is logged.
             on_state: Called with True when the connection is open, and with False when it is lost,
                 in order with the events. What happened before True was not heard: look at the
-                exchange then. Before the first True the stream is down.
+                exchange then. Before the first True the stream is down. It must not wait either.
             pace: When it is tried again; the usual if None.
 
         Raises:
@@ -91,23 +98,24 @@ class UserStream:
         self._pair_of = partial(_pair_of, exchange._api)
         self._on_event = on_event
         self._on_state = on_state
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._threads: tuple[threading.Thread, ...] = ()
+        self.thread = Supervised("qt-user-stream", self._run)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = asyncio.Event()
+        self._stopping: asyncio.Event | None = None
+        self._is_started = False
         self._is_stopped = False
         self._up = False
+        self._give_up: GiveUp | None = None
         self._opened_s: float | None = None
         self._was_up = False
         self._told_up: bool | None = None
 
     @property
     def up(self) -> bool:
-        """Whether the connection is open.
+        """Whether the connection is open, and its thread moves.
 
         A line that died silently counts as open for three pings at most (12 s).
         """
-        return self._up
+        return self._up and self.thread.state.life is Life.RUNNING
 
     def start(self) -> None:
         """Begin to listen, in the background.
@@ -115,42 +123,65 @@ class UserStream:
         Raises:
             RuntimeError: If it was started before; a listener lives once.
         """
-        if self._loop is not None or self._is_stopped:
+        if self._is_started or self._is_stopped:
             raise RuntimeError("the user data stream was started before")
-        self._loop = loop = asyncio.new_event_loop()
-        self._threads = (
-            threading.Thread(target=self._run, args=(loop,), name="qt-user-stream", daemon=True),
-            threading.Thread(target=self._call_back, name="qt-user-events", daemon=True),
-        )
-        for thread in self._threads:
-            thread.start()
+        self._is_started = True
+        self.thread.start()
+
+    def renew(self, why: str) -> None:
+        """Hang up and connect again; nothing happens where no connection is open."""
+        self._in_loop(partial(self._hang_up, why))
 
     def stop(self) -> None:
-        """Hang up and end the threads; once is enough, and more is no error.
+        """Hang up and end the thread; once is enough, and more is no error.
 
         No callback begins after it returns, except where it is called from one.
         """
+        self.thread.end()  # first: what ends without it has failed
         self._is_stopped = True
         self._up = False
-        if self._loop is not None:
+        self._in_loop(self._end)
+        self.thread.join(STOP_S)
+
+    def _in_loop(self, act: Callable[[], object]) -> None:
+        loop = self._loop
+        if loop is not None:
             with suppress(RuntimeError):  # closed already
-                self._loop.call_soon_threadsafe(self._stopping.set)
-        self._calls.put(None)
-        for thread in self._threads:
-            if thread is not threading.current_thread():
-                thread.join(STOP_S)
-                if thread.is_alive():
-                    logger.warning("%s has not ended within %.0f s", thread.name, STOP_S)
+                loop.call_soon_threadsafe(act)
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(self._until_stopped())
+    def _hang_up(self, why: str) -> None:
+        if self._give_up is not None:
+            self._give_up(StreamLostError(why))
 
-    async def _until_stopped(self) -> None:
-        listening = asyncio.create_task(self._keep_listening())
-        await self._stopping.wait()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+    def _end(self) -> None:
+        if self._stopping is not None:
+            self._stopping.set()
+
+    def _run(self, thread: Supervised) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._until_stopped(thread))
+        finally:
+            self._down()
+
+    async def _until_stopped(self, thread: Supervised) -> None:
+        self._stopping = asyncio.Event()
+        if self._is_stopped:  # looked at after the event is there, or `stop` would be missed
+            return
+        jobs = (self._keep_listening(), self._beat(thread), self._stopping.wait())
+        tasks = [asyncio.ensure_future(job) for job in jobs]
+        ended, going = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in going:
+            task.cancel()
+        await asyncio.gather(*going, return_exceptions=True)
+        for task in ended:
+            task.result()  # raises what ended it
+
+    async def _beat(self, thread: Supervised) -> None:
+        while True:
+            thread.beat()
+            await asyncio.sleep(_BEAT_S)
 
     async def _keep_listening(self) -> None:
         clock, failures, chance = asyncio.get_running_loop().time, 0, random.SystemRandom()
@@ -165,33 +196,39 @@ class UserStream:
                 is_ban = isinstance(error, StreamLostError) and error.is_ban
                 await asyncio.sleep(self._pace.pause_s(failures, chance.random(), is_ban=is_ban))
 
-    def _opened(self) -> None:
+    def _opened(self, give_up: GiveUp) -> None:
         self._opened_s = asyncio.get_running_loop().time()
+        self._give_up = give_up
         self._up = not self._is_stopped
-        self._calls.put(partial(self._on_state, True))
+        self._call(partial(self._on_state, True))
         again = " again" if self._was_up else ""
         logger.info("[OK] User data stream is up%s: events of orders are heard at once", again)
         self._was_up = self._told_up = True
 
     def _lost(self, error: Exception) -> None:
-        if self._up:
-            self._up = False
-            self._calls.put(partial(self._on_state, False))
+        self._down()
         if self._told_up is not False:
             logger.warning("User data stream is down, orders are polled meanwhile: %s", error)
             self._told_up = False
 
+    def _down(self) -> None:
+        self._give_up = None
+        if self._up:
+            self._up = False
+            self._call(partial(self._on_state, False))
+
     def _take(self, message: dict[str, Any]) -> None:
         event = parse_order_event(message, self._pair_of)
         if event is not None:
-            self._calls.put(partial(self._on_event, event))
+            self._call(partial(self._on_event, event))
 
-    def _call_back(self) -> None:
-        while (call := self._calls.get()) is not None and not self._is_stopped:
-            try:
-                call()
-            except Exception:
-                logger.exception("A listener of the user data stream failed; it goes on")
+    def _call(self, back: Callable[[], None]) -> None:
+        if self._is_stopped:
+            return
+        try:
+            back()
+        except Exception:
+            logger.exception("[ALERT] A listener of the user data stream failed; it goes on.")
 
 
 def _pair_of(api: Any, name: str) -> str:

@@ -7,7 +7,7 @@ loops, and one a second while the stream is down.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import monotonic
 
 from qt_protections.errors import withhold_secrets
@@ -62,7 +62,7 @@ class Watch:
         for pair in by_pair:
             self.book.of(pair)
         for held in self.book:
-            self._compare(held, by_pair[held.pair], as_of)
+            self._by_itself(held, lambda held: self._compare(held, by_pair[held.pair], as_of))
 
     def look_at(self, held: Held) -> None:
         """Compare the live stops of one pair with the book.
@@ -80,8 +80,17 @@ class Watch:
             LineError: If the exchange does not answer.
         """
         for held in self.book:
-            self.ask_for_entries(held)
+            self._by_itself(held, self.ask_for_entries)
         self.look()
+
+    def _by_itself(self, held: Held, act: Callable[[Held], None]) -> None:
+        """Do something about a pair; what fails there keeps no other pair from it."""
+        try:
+            act(held)
+        except LineError as error:
+            logger.warning("Could not ask after %s: %s", held.pair, error)
+        except Exception:
+            logger.exception("[ALERT] %s could not be looked at; the next look does.", held.pair)
 
     def ask_for_entries(self, held: Held) -> None:
         """Ask what became of the entries of a pair whose stop has to follow their fill.
@@ -131,6 +140,7 @@ class Watch:
         with held.lock:
             if held.changed >= as_of:
                 return  # the list was made before something was sent
+            held.looked = as_of
             live = {str(order["id"]): order for order in listed}
             for order in live.values():
                 self._take_up(held, order)
@@ -142,12 +152,22 @@ class Watch:
                     self._missing(held, stop)
             self._keeper.mend(held)
 
+    def check_price(self, held: Held) -> None:
+        """Ask for the price of a pair with a stop, and see whether that should have triggered.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        if held.cover is not None:
+            price = self._keeper.line.price(held.pair)
+            self.check_trigger(held, Quote(price, price))
+
     def check_trigger(self, held: Held, quote: Quote) -> None:
         """Close a position whose stop is listed, and does not trigger though the price is beyond.
 
         Args:
             held: The pair.
-            quote: The best prices of its order book.
+            quote: The best prices of its order book, or its price twice.
 
         Raises:
             LineError: If the exchange does not answer.

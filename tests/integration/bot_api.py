@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl
 
-from tests.integration.rig import until
+from tests.patience import until
 
 CHAT_ID = 4711
 #: The longest message, in characters as the person sees them.
@@ -131,7 +131,7 @@ class BotApi:
 
     def types(self, text: str) -> None:
         """Have the person type something; what is typed before the bot listens it never hears."""
-        until(lambda: "getUpdates" in self.asked, within_s=30)
+        until(lambda: "getUpdates" in self.asked)
         command = {"type": "bot_command", "offset": 0, "length": len(text.split(maxsplit=1)[0])}
         message = self._message(text) | {"entities": [command]}
         with self._news:
@@ -148,7 +148,7 @@ class BotApi:
             answers.extend(m for m in self.messages[seen:] if says in m)
             return bool(answers or self.refused)
 
-        until(has_answered, within_s=30)
+        until(has_answered)
         assert self.refused == []
         return answers[0]
 

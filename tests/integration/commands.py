@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import COMMAND_S, PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 REAL_CANDLES = ROOT.parent / "shared" / "data" / "binance"
 #: Freqtrade leaves its logging alone where it sees pytest; these are processes of their own.
@@ -26,7 +28,7 @@ class Ended:
     output: str
 
 
-def run(*command: str | Path, cwd: Path = ROOT, timeout: int = 240, **environment: str) -> Ended:
+def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> Ended:
     """Run a command to its end; its output is standard output and error as they came."""
     done = subprocess.run(
         [str(part) for part in command],
@@ -35,20 +37,15 @@ def run(*command: str | Path, cwd: Path = ROOT, timeout: int = 240, **environmen
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=timeout,
+        timeout=COMMAND_S,
         check=False,
     )
     return Ended(done.returncode, done.stdout)
 
 
-def freqtrade(*arguments: str | Path, timeout: int = 240, **environment: str) -> Ended:
+def freqtrade(*arguments: str | Path, **environment: str) -> Ended:
     """Run a freqtrade command."""
-    return run(sys.executable, "-m", "freqtrade", *arguments, timeout=timeout, **environment)
-
-
-def qt_guard(*arguments: str | Path, cwd: Path = ROOT, **environment: str) -> Ended:
-    """Run a qt-guard command."""
-    return run(sys.executable, "-m", "qt_protections.cli", *arguments, cwd=cwd, **environment)
+    return run(sys.executable, "-m", "freqtrade", *arguments, **environment)
 
 
 @contextmanager
@@ -60,7 +57,7 @@ def exchange(*arguments: str) -> Iterator[int]:
             yield _port(process)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=30)
+            process.wait(PATIENCE_S)
 
 
 def _port(process: subprocess.Popen[str]) -> int:
@@ -69,6 +66,6 @@ def _port(process: subprocess.Popen[str]) -> int:
         if "https://127.0.0.1:" in line:
             port = int(line.rsplit(":", 1)[1])
             url = f"https://127.0.0.1:{port}/_rehearsal/health"
-            httpx.get(url, verify=False).raise_for_status()  # noqa: S501  self-signed
+            httpx.get(url, verify=False, timeout=PATIENCE_S).raise_for_status()  # noqa: S501  self-signed
             return port
     raise AssertionError("the rehearsal exchange ended before it opened")

@@ -1,11 +1,10 @@
 """A dry run: orders are Freqtrade's imitation, and the guard covers them as it would real ones."""
 
-import json
 import logging
 import sqlite3
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.processes import running
-from qt_protections.rehearsal.overlay import config_overlay
-from tests.integration.commands import INHERITED, ROOT, exchange
+from qt_protections.snapshots import symbol_of
+from tests.integration.commands import INHERITED, ROOT
 from tests.integration.hands import unlock
 from tests.integration.rig import BTC, ZEN, Rig, force_entry
+from tests.patience import COMMAND_S, PATIENCE_S, until
 
 
 @pytest.fixture(autouse=True)
@@ -243,44 +243,45 @@ def test_custom_data_show_the_stop(rig: Rig) -> None:
 
 
 @pytest.mark.freqtrade
-def test_the_real_command_runs_dry(tmp_path: Path) -> None:
-    """Entries and exits in a violent market; nothing reaches the exchange, nothing goes wrong."""
-    log, database = tmp_path / "bot.log", tmp_path / "trades.sqlite"
-    with exchange("--scenario=violent") as port:
-        overlay = {
-            **config_overlay(port),
-            "dry_run": True,
-            "db_url": f"sqlite:///{database}",
-            "internals": {"process_throttle_secs": 1},
-        }
-        (tmp_path / "overlay.json").write_text(json.dumps(overlay))
-        command = [
-            sys.executable, "-m", "freqtrade", "trade", f"--config={ROOT / 'config.json'}",
-            f"--config={tmp_path / 'overlay.json'}", "--strategy=QTDemo", f"--logfile={log}",
-            f"--strategy-path={ROOT / 'user_data/strategies'}", f"--userdir={tmp_path}",
-        ]  # fmt: skip
-        with running(command, tmp_path / "console", INHERITED) as process:
-            until = time.monotonic() + 150
-            while not stops_ended(database) and time.monotonic() < until:
-                assert process.poll() is None, (tmp_path / "console").read_text()
-                time.sleep(1)
-    text = log.read_text()
-    assert stops_ended(database)
+@pytest.mark.usefixtures("real_time")
+def test_the_real_command_runs_dry(rig: Rig) -> None:
+    """It enters, a stop is hit, and that is booked; nothing reaches the exchange or goes wrong."""
+    log, console, database = (rig.folder / name for name in ("bot.log", "console", "trades.sqlite"))
+    rig.config(
+        "QTDemo",
+        dry_run=True,
+        db_url=f"sqlite:///{database}",
+        internals={"process_throttle_secs": 1},
+    )
+    command = [
+        sys.executable, "-m", "freqtrade", "trade", f"--config={ROOT / 'config.json'}",
+        f"--config={rig.folder / 'overlay.json'}", "--strategy=QTDemo", f"--logfile={log}",
+        f"--strategy-path={ROOT / 'user_data/strategies'}", f"--userdir={rig.folder}",
+    ]  # fmt: skip
+    with running(command, console, INHERITED) as process:
+
+        def told(query: str) -> list[tuple[Any, ...]]:
+            assert process.poll() is None, console.read_text()
+            return recorded(database, query)
+
+        until(lambda: told("is_open = 1 and stop_loss > 0"), COMMAND_S)
+        pair, is_short = told("is_open = 1 and stop_loss > 0")[0]
+        rig.move(symbol_of(pair), 1.01 if is_short else 0.99)
+        until(lambda: told("exit_reason = 'stoploss_on_exchange'"), COMMAND_S)
+        # Not what it says of its end, which may come in the midst of a transaction.
+        text = log.read_text()
     assert "[OK] Stops on binance futures, dry run: stop before the entry" in text
     assert "[OK] SL placed successfully: order ID dry_run" in text
+    assert rig.events("order_accepted", "stop_accepted") == []
     assert " - ERROR - " not in text
     assert "Traceback" not in text
 
 
-def stops_ended(database: Path) -> int:
-    """Return how many trades have ended at their stop."""
+def recorded(database: Path, which: str) -> list[tuple[Any, ...]]:
+    """Return pair and side of the trades in a database that may not be made yet."""
     if not database.exists():
-        return 0
-    with sqlite3.connect(database) as connection:
-        (tables,) = connection.execute(
-            "select count(*) from sqlite_master where name = 'trades'"
-        ).fetchone()
-        if not tables:
-            return 0
-        reason = "select count(*) from trades where exit_reason = 'stoploss_on_exchange'"
-        return int(connection.execute(reason).fetchone()[0])
+        return []
+    with closing(sqlite3.connect(database, timeout=PATIENCE_S)) as connection:
+        tables = connection.execute("select 1 from sqlite_master where name = 'trades'").fetchall()
+        asked = f"select pair, is_short from trades where {which}"  # noqa: S608  the test's own
+        return connection.execute(asked).fetchall() if tables else []

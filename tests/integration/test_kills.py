@@ -142,7 +142,7 @@ def test_a_stop_that_vanished_meanwhile_is_replaced_in_the_first_loop(
     force_entry(first, BTC)
     kill(rig, first)
     (old,) = rig.live_stops("BTCUSDT")
-    rig.venue.conditional.withdraw(old.algo_id, "gone")
+    rig.does(lambda: rig.venue.conditional.withdraw(old.algo_id, "gone"))
     rig.bot(**same)
     (trade,) = Trade.get_open_trades()
     assert_whole(rig, trade)

@@ -116,7 +116,7 @@ def test_an_entry_that_times_out(heard: Rig, placement: str, filled: float) -> N
     assert covered(heard)
     assert [order.order_id for order in trade.open_sl_orders] == [str(stops[0].algo_id)]
     assert_never_naked(heard, placement)
-    heard.move("BTCUSDT", 0.95)
+    heard.move("BTCUSDT", 0.96)
     until(lambda: heard.report() and heard.position("BTCUSDT") == 0)
     bot.process()
     assert not trade.is_open

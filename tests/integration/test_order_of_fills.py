@@ -8,11 +8,9 @@ from freqtrade.enums import SignalDirection
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
-from qt_protections.rules.refusals import Purpose
 from qt_protections.stops import positions
-from qt_protections.stops.line import StopOrder
 from qt_protections.stops.names import Role
-from tests.integration.hands import by_hand, keeper, kill, unlock
+from tests.integration.hands import by_hand, keeper, kill
 from tests.integration.rig import BTC, Rig, record, until
 
 SETTINGS = {
@@ -185,9 +183,7 @@ def test_books_agree(
 
 
 @pytest.mark.parametrize("side", ["long", "short"])
-@pytest.mark.parametrize("at_once", [True, False])
-@pytest.mark.usefixtures("counted_together")
-def test_books_agree_if_several_stops_cover_together(rig: Rig, side: str, at_once: bool) -> None:
+def test_books_agree_if_several_stops_cover_together(rig: Rig, side: str) -> None:
     """Each is on record and books what it filled; what Freqtrade does of itself harms none."""
     story = Story(rig, side)
     story.leave(0.3)
@@ -199,15 +195,6 @@ def test_books_agree_if_several_stops_cover_together(rig: Rig, side: str, at_onc
     assert [str(stop.algo_id) for stop in rig.live_stops("BTCUSDT")] == names
     shown = record(story.bot, story.trade)
     assert (shown["id"], shown["amount"]) == (names[-1], pytest.approx(story.trade.amount))
-    if not at_once:
-        story.move(0.988)
-        until(lambda: len(rig.live_stops("BTCUSDT")) == 1)
-        story.loops(3)
-        trade = story.trade
-        assert trade.amount == pytest.approx(abs(rig.position("BTCUSDT")))
-        assert [row.order_id for row in trade.open_sl_orders] == names[1:]
-        unlock(BTC)  # Freqtrade takes the first stop's fill for the end of the position
-        story.enter(0.2)
     story.stop_out()
     story.loops()
     story.assert_books_agree()
@@ -215,19 +202,12 @@ def test_books_agree_if_several_stops_cover_together(rig: Rig, side: str, at_onc
 
 
 def cover_by_two(story: Story) -> list[str]:
-    """Put two stops in the place of the one, the first nearer to the price; return their ids."""
+    """Let one stop be half of the position at most; return the ids of the two that stand then."""
     keeps, trade = keeper(story.bot), story.trade
     held = keeps.book.of(BTC)
-    first = round(trade.amount / 2, 3)
-    sign = 1 if trade.is_short else -1
     with held.lock:
-        (whole,) = held.stops
-        for part, ratio in ((first, 0.006), (round(trade.amount - first, 3), 0.017)):
-            trigger = round(trade.open_rate * (1 + sign * ratio), 1)
-            order = StopOrder(BTC, trade.is_short, part, trigger, held.leverage)
-            held.stops.append(keeps._placer.stop(order, Purpose.STOP_OF_POSITION).stop)
-            held.touch()
-        keeps.cancel(held, whole.order_id)
+        held.largest = round(trade.amount / 2 + 0.0005, 3)
+        keeps.mend(held)
         return [stop.order_id for stop in held.stops]
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from freqtrade.persistence import Trade
 from qt_protections.errors import EntryFailed, EntryRefused
 from qt_protections.rehearsal.engine.conditional import FlatStops
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.journal import Event, EventKind
+from qt_protections.rehearsal.journal import Event as JournalEvent
+from qt_protections.rehearsal.journal import EventKind
 from qt_protections.rules.verdict import DenyCode
+from qt_protections.stops.watch import Watch
 from tests.integration.hands import keeper
 from tests.integration.rig import (
     BTC,
@@ -42,10 +45,17 @@ def strict(tmp_path: Path) -> Iterator[Rig]:
 
 
 @pytest.fixture
-def listening(caplog: pytest.LogCaptureFixture) -> Any:
-    """Wait until the user data stream is up: from then on the watch asks for nothing by itself."""
+def listening(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Wait until the watch has caught up with the stream: from then on it asks for nothing."""
     caplog.set_level(logging.INFO)
-    return lambda: until(lambda: "User data stream is up" in caplog.text)
+    has_caught_up, catch_up = Event(), Watch.catch_up
+
+    def noted(watch: Watch) -> None:
+        catch_up(watch)
+        has_caught_up.set()
+
+    monkeypatch.setattr(Watch, "catch_up", noted)
+    return lambda: until(has_caught_up.is_set)
 
 
 def sent_since(rig: Rig, begin: int) -> list[str]:
@@ -201,7 +211,7 @@ def test_on_fill_a_passed_stop_is_repriced(rig: Rig, caplog: pytest.LogCaptureFi
     """0.05 % beyond the price, once; in the log and on the trade."""
     bot = rig.bot(**qt("on_fill"))
 
-    def fall(event: Event) -> None:
+    def fall(event: JournalEvent) -> None:
         if event.kind is EventKind.ORDER_FILLED:
             rig.feed.move("BTCUSDT", 0.977)
 

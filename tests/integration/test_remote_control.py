@@ -18,8 +18,7 @@ from qt_protections.rules.verdict import DenyCode
 from qt_protections.stops.book import Held
 from tests.integration.hands import guarding, keeper, refusals
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
-
-PATIENCE_S = 60.0
+from tests.patience import PATIENCE_S
 
 
 def force_exit(bot: FreqtradeBot, trade_id: int, amount: float) -> None:

@@ -9,6 +9,7 @@ from freqtrade_client import FtRestClient
 
 from qt_protections.rehearsal.errors import VenueError
 from tests.integration.rig import BTC, Rig, naked_max
+from tests.patience import PATIENCE_S
 
 
 def free_port() -> int:
@@ -32,7 +33,7 @@ def client(rig: Rig) -> FtRestClient:
     }
     rig.bot(api_server=server, db_url=f"sqlite:///{rig.folder / 'trades.sqlite'}")
     url = f"http://127.0.0.1:{server['listen_port']}"
-    return FtRestClient(url, server["username"], server["password"], timeout=30)
+    return FtRestClient(url, server["username"], server["password"], timeout=round(PATIENCE_S))
 
 
 def refusal(answer: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Risk that adds up, in a live bot: over positions, groups, strangers and repeated signals."""
 
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 from unittest.mock import Mock
 
@@ -97,8 +98,11 @@ def test_what_somebody_holds_by_hand_counts(rig: Rig, counted: bool) -> None:
 
 
 @pytest.mark.parametrize("counted", [True, False])
-def test_an_entry_whose_answer_was_lost_counts(rig: Rig, counted: bool) -> None:
+def test_an_entry_whose_answer_was_lost_counts(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, counted: bool
+) -> None:
     """It is the bot's own, whatever the operator says of those that are not."""
+    monkeypatch.setattr(BinanceLine, "arrives_within_s", inf)
     bot = rig.bot(**settings(count_foreign_positions=counted))
     rig.venue.refuse_orders.append(VenueError(-1007, "Timeout waiting for response."))
     with pytest.raises(EntryFailed):

@@ -14,8 +14,8 @@ from qt_protections.errors import EntryRefused
 from qt_protections.shipped import base_config
 from qt_protections.status_file import Snapshot, read, status_path
 from qt_protections.stops.names import identity
-from tests.integration.hands import trade_by_hand
-from tests.integration.rig import BTC, ETH, SOL, ZEN, Rig, force_entry
+from tests.integration.hands import guarding, trade_by_hand
+from tests.integration.rig import BTC, ETH, SOL, ZEN, Rig, force_entry, until
 
 
 def status_file(rig: Rig, bot: FreqtradeBot) -> Path:
@@ -58,6 +58,7 @@ def test_positions_and_refusals_of_a_live_bot(
     assert refused(bot, SOL, "short") == "short_in_uptrend"
     PairLocks.lock_pair(ZEN, datetime.now(UTC) + timedelta(hours=1), "by hand")
     assert refused(bot, ZEN) == "pair_locked"
+    until(lambda: guarding(bot).health.looked_s is not None)
     seen = told(rig, bot)
     assert (seen.bot.mode, seen.bot.strategy, seen.is_running) == ("live", "GuardedQuiet", True)
     assert (seen.regime.regime, seen.regime.pair) == ("UPTREND", BTC)
@@ -78,7 +79,11 @@ def test_positions_and_refusals_of_a_live_bot(
     assert seen.risk.max_open.pct_of_equity == pytest.approx(3)
     assert seen.risk.max_group is not None
     assert seen.totals == {"symbol_full": 2, "short_in_uptrend": 1, "pair_locked": 1}
+    assert seen.watch is not None
+    assert {thread.state for thread in seen.watch.threads} == {"running"}
+    assert seen.watch.looked_s is not None
     text = shown(rig, capsys)
+    assert "threads running: sentinel, user-stream, watch-1" in text
     assert "rehearsal (" in text
     assert "LIVE GuardedQuiet" in text
     assert f"BTCUSDT long {trade.amount:,.8g} {trade.open_rate:,.8g}" in text
@@ -96,6 +101,8 @@ def test_the_file_follows_the_bot_to_its_end(rig: Rig, capsys: pytest.CaptureFix
     rig.forget(bot)
     last = read(status_file(rig, bot))
     assert not last.is_running
+    assert last.watch is not None
+    assert {thread.state for thread in last.watch.threads} == {"ended"}
     assert [each.pair for each in last.positions] == [ZEN]
     assert "The bot ended at" in shown(rig, capsys)
 
@@ -109,6 +116,7 @@ def test_a_dry_run_tells_too(rig: Rig) -> None:
     assert seen.bot.mode == "dry_run"
     assert [(each.pair, each.stop_state) for each in seen.positions] == [(BTC, "live")]
     assert seen.totals == {"short_in_uptrend": 1}
+    assert seen.watch is None
 
 
 @pytest.mark.parametrize("broken", ["folder", "snapshot"])

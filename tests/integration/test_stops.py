@@ -1,5 +1,7 @@
 """Stops and entries of a live bot, loop by loop, on the rehearsal exchange."""
 
+from math import inf
+
 import pytest
 from freqtrade.exceptions import DependencyException
 from freqtrade.persistence import Trade
@@ -104,6 +106,7 @@ def test_an_entry_that_may_have_happened_keeps_its_stop(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It did not: once it can arrive no more, the stop is withdrawn and the pair is free."""
+    monkeypatch.setattr(BinanceLine, "arrives_within_s", inf)
     bot = rig.bot()
     rig.venue.refuse_orders.append(LOST)
     with pytest.raises(DependencyException):

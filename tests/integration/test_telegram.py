@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from freqtrade.rpc.telegram import Telegram
 from telegram.ext import Application
 
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.stops.binance_line import BinanceLine
 from tests.integration.bot_api import CHAT_ID, BadRequestError, BotApi, shown
 from tests.integration.rig import BTC, ETH, Rig, held_market, naked_max
 
@@ -140,8 +142,11 @@ def test_what_the_exchange_refuses_is_told_too(phone: Phone) -> None:
     assert phone.rig.live_stops("XRPUSDT") == []
 
 
-def test_an_entry_that_may_have_happened_is_told_as_such(phone: Phone) -> None:
+def test_an_entry_that_may_have_happened_is_told_as_such(
+    phone: Phone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever typed it must not take silence for a no."""
+    monkeypatch.setattr(BinanceLine, "arrives_within_s", inf)
     timeout = "Timeout waiting for response from backend server."
     phone.rig.venue.refuse_orders.append(VenueError(-1007, timeout))
     assert phone.asks(f"/forcelong {DOGE}", says="unknown") == (

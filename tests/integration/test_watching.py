@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from freqtrade.freqtradebot import FreqtradeBot
@@ -11,9 +13,11 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
+from qt_protections.rehearsal.streams.hub import Listener
 from qt_protections.stops.book import Held
 from qt_protections.stops.entries import Entries
-from qt_protections.stops.sentinel import _OPEN_LINES
+from qt_protections.stops.line import Position
+from qt_protections.stops.sentinel import _OPEN_LINES, OWN_LOOK_S, Sentinel
 from tests.integration.hands import by_hand, cancel_by_hand, guarding, keeper, trade_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
 
@@ -24,7 +28,8 @@ def vanish(rig: Rig, stop: AlgoOrder, how: str) -> None:
         cancel_by_hand(rig, stop.algo_id)
     else:
         status = AlgoStatus.EXPIRED if how == "expired" else AlgoStatus.REJECTED
-        rig.venue.conditional.withdraw(stop.algo_id, "Order was rejected", status)
+        withdraw = rig.venue.conditional.withdraw
+        rig.does(lambda: withdraw(stop.algo_id, "Order was rejected", status))
 
 
 def entered(rig: Rig, bot: FreqtradeBot) -> tuple[Trade, AlgoOrder]:
@@ -165,6 +170,96 @@ def test_a_stop_nobody_can_tell_of(rig: Rig, listed: bool) -> None:
     assert naked_max(rig) == 0
 
 
+# What the stream does not tell, while the bot's loop does not come
+
+
+def test_a_lost_event_is_found_without_a_loop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bot is stopped with a position open, its stream is up, and one event got lost."""
+    monkeypatch.setattr("qt_protections.stops.sentinel.OWN_LOOK_S", 2.0)
+    bot = rig.bot()
+    sentinel = guarding(bot)._sentinel
+    until(lambda: sentinel._stream.up)
+    _, old = entered(rig, bot)
+    monkeypatch.setattr(sentinel._watch, "heard", lambda _: None)
+    vanish(rig, old, "expired")
+    until(lambda: rig.live_stops("BTCUSDT"))
+    assert naked_max(rig) < OWN_LOOK_S
+
+
+@pytest.fixture
+def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """While it is set, every stream of the exchange answers pings and tells nothing."""
+    muted, send = threading.Event(), Listener.send
+
+    def send_unless_muted(listener: Listener, text: str) -> None:
+        if not muted.is_set():
+            send(listener, text)
+
+    monkeypatch.setattr(Listener, "send", send_unless_muted)
+    yield muted
+    muted.clear()
+
+
+def test_a_stream_that_pings_and_says_nothing_is_polled(
+    rig: Rig, silence: threading.Event, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The guard's own stop is not heard of: so what vanishes then is found without a loop."""
+    bot = rig.bot()
+    until(lambda: guarding(bot)._sentinel._stream.up)
+    silence.set()
+    trade, old = entered(rig, bot)
+    until(lambda: "it did not tell of stop" in caplog.text)
+    for _ in range(3):
+        vanish(rig, old, "canceled")
+        until(lambda old=old: [s for s in rig.live_stops("BTCUSDT") if s is not old])  # type: ignore[misc]
+        before, (old,) = old, rig.live_stops("BTCUSDT")
+    silence.clear()
+    until(lambda: guarding(bot).health.stream == "up", 60.0)
+    assert_replaced(rig, bot, trade, before)
+
+
+def test_a_thread_that_fails_is_heard_and_goes_on(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another pair's position goes while the tick reads it: what vanishes then is found."""
+    bot = rig.bot()
+    sentinel = guarding(bot)._sentinel
+    until(lambda: sentinel._stream.up)
+    _, old = entered(rig, bot)
+    held, count = keeper(bot).book.of(ETH), iter(range(10**9))
+    slot: Any = Held.__dict__["stranger"]
+    stranger = Position(ETH, False, 1.0, 3300.0, 30.0)
+
+    def flicker(each: Held) -> Position | None:
+        if each is held and threading.current_thread().name.startswith("qt-"):
+            return stranger if next(count) % 3 else None
+        found: Position | None = slot.__get__(each)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Held, "stranger", property(flicker, slot.__set__))
+        until(lambda: next(count) > 6)
+        vanish(rig, old, "canceled")
+        until(lambda: rig.live_stops("BTCUSDT"))
+    assert sentinel._thread.is_alive()
+    bot.process()
+    assert {thread.life for thread in guarding(bot).health.threads} == {"running"}
+
+
+def test_a_check_of_the_threads_that_fails_ends_no_loop(
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is said, and the bot trades on."""
+    bot = rig.bot()
+    error = RuntimeError("forced by a test")
+    monkeypatch.setattr(Sentinel, "loop_came", Mock(side_effect=error))
+    trade, old = entered(rig, bot)
+    vanish(rig, old, "canceled")
+    bot.process()
+    assert_replaced(rig, bot, trade, old)
+    assert "[ALERT] The guard's threads could not be checked in this loop." in caplog.text
+
+
 # What protects nothing
 
 
@@ -236,8 +331,12 @@ def test_a_position_closed_by_hand_is_closed_in_the_books(
     assert rig.position("BTCUSDT") == 0
 
 
-def test_a_position_that_is_late_to_be_shown_keeps_its_stop(rig: Rig) -> None:
-    """The exchange may show it seconds after its fill."""
+def test_a_position_that_is_late_to_be_shown_keeps_its_stop(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exchange may show it seconds after its fill, however many loops that are."""
+    for module in ("positions", "bookkeeping"):
+        monkeypatch.setattr(f"qt_protections.stops.{module}.MISSING_LAG_S", inf)
     bot = rig.bot()
     trade, stop = entered(rig, bot)
     line = keeper(bot).line
@@ -288,7 +387,7 @@ def test_a_reload_leaves_no_thread_behind(rig: Rig) -> None:
         bot = rig.bot(**changes)
         until(lambda bot=bot: guarding(bot)._sentinel._stream.up)  # type: ignore[misc]
         names = [name for name in guard_threads() if not name.startswith("qt-watch")]
-        assert sorted(names) == ["qt-sentinel", "qt-user-events", "qt-user-stream"]
+        assert sorted(names) == ["qt-sentinel", "qt-user-stream"]
     assert rig.live_stops("BTCUSDT") == [stop]
     assert naked_max(rig) == 0
 

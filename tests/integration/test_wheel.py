@@ -27,7 +27,7 @@ def test_the_wheel_brings_strategies_and_protections(tmp_path: Path) -> None:
     venv.create(tmp_path / "empty", with_pip=True)
     python = tmp_path / "empty" / "bin" / "python"
     constraints = ROOT / "constraints.txt"
-    pip = run(python, "-m", "pip", "install", "--quiet", "-c", constraints, wheel, timeout=400)
+    pip = run(python, "-m", "pip", "install", "--quiet", "-c", constraints, wheel)
     assert pip.code == 0, pip.output
 
     elsewhere = tmp_path / "elsewhere"

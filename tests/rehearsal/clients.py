@@ -22,6 +22,7 @@ from binance_sdk_derivatives_trading_usds_futures.derivatives_trading_usds_futur
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rehearsal.overlay import ccxt_config
 from qt_protections.rehearsal.server import RehearsalServer
+from tests.patience import PATIENCE_S
 
 # The call, then its name in ccxt, python-binance and the official connector.
 _NAMES = """
@@ -150,7 +151,7 @@ class Official:
             api_key=API_KEY,
             api_secret=API_SECRET,
             base_path=server.url,
-            timeout=10_000,
+            timeout=round(PATIENCE_S * 1000),
             retries=0,
             https_agent=ssl.create_default_context(cafile=str(server.certificate)),
         )

@@ -15,6 +15,7 @@ from qt_protections.rehearsal.api.intake import place_algo, place_order
 from qt_protections.rehearsal.api.params import Params
 from qt_protections.rehearsal.command import open_venue
 from qt_protections.rehearsal.overlay import api_urls
+from tests.patience import PATIENCE_S
 from tests.rehearsal.recorded import frame, write
 from tests.rehearsal.stage import code_of
 
@@ -24,7 +25,7 @@ COMMAND = [sys.executable, "-m", "qt_protections.rehearsal", "exchange"]
 def run(*args: str) -> "subprocess.CompletedProcess[str]":
     """Run the command to its end."""
     return subprocess.run(
-        [*COMMAND, *args], capture_output=True, text=True, check=False, timeout=60
+        [*COMMAND, *args], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
 
 
@@ -55,7 +56,7 @@ def test_starts_and_ends(number: signal.Signals) -> None:
         head = [process.stdout.readline() for _ in range(4)]
         process.send_signal(number)
         rest = process.stdout.read()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert "https://127.0.0.1:" in head[2]
     assert "violent, seed 7, 50 ms" in head[3]
     assert rest.endswith("Rehearsal exchange is closed.\n")
@@ -133,7 +134,7 @@ def test_replay_starts_and_ends(tmp_path: Path) -> None:
         head = [process.stdout.readline() for _ in range(9)]
         process.send_signal(signal.SIGTERM)
         process.stdout.read()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert "replay from 2025-02-02T17:00" in head[3]
     assert "so that --start is now; speed 1" in head[4]
     assert "prices hold still from" in head[5]
@@ -187,5 +188,5 @@ def test_fault_script_by_name(options: list[str], name: str) -> None:
         head = [process.stdout.readline() for _ in range(4)]
         process.send_signal(signal.SIGTERM)
         process.stdout.read()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(PATIENCE_S) == 0
     assert head[3].endswith(f"10000 USDT, faults {name}\n")

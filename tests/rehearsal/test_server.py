@@ -13,6 +13,7 @@ from qt_protections.rehearsal.auth import API_KEY
 from qt_protections.rehearsal.command import open_venue
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import PortInUseError, RehearsalServer
+from tests.patience import PATIENCE_S
 
 PAIR = "BTC/USDT:USDT"
 STOP = {"stopPrice": 1000, "reduceOnly": True}
@@ -236,7 +237,7 @@ def test_async_client(server: RehearsalServer) -> None:
 
 def get(server: RehearsalServer, path: str) -> requests.Response:
     """Ask without a key."""
-    return requests.get(f"{server.url}{path}", verify=False, timeout=10)  # noqa: S501
+    return requests.get(f"{server.url}{path}", verify=False, timeout=PATIENCE_S)  # noqa: S501
 
 
 @pytest.mark.parametrize(
@@ -262,7 +263,7 @@ def test_refused_paths(server: RehearsalServer, path: str, status: int, code: in
 def test_a_body_that_is_no_text(server: RehearsalServer) -> None:
     """It is refused like any request that is not signed."""
     url, key = f"{server.url}/fapi/v1/order", {"X-MBX-APIKEY": API_KEY}
-    answer = requests.post(url, b"symbol=\xff", headers=key, verify=False, timeout=10)  # noqa: S501
+    answer = requests.post(url, b"symbol=\xff", headers=key, verify=False, timeout=PATIENCE_S)  # noqa: S501
     assert (answer.status_code, answer.json()["code"]) == (400, -1102)
 
 

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 
 from qt_protections.reports.guard_status import as_page, warning
-from qt_protections.status_file import Money, RegimeSeen, Snapshot
-from tests.statuses import NOW, position, refusal, snapshot
+from qt_protections.status_file import Money, RegimeSeen, Snapshot, ThreadSeen, WatchSeen
+from tests.statuses import NOW, position, refusal, snapshot, watch
 
 
 def shown(content: Snapshot, *, age_s: float = 3, width: int = 80) -> str:
@@ -99,3 +99,79 @@ def test_a_bot_that_ended_did_not_hang() -> None:
     page = shown(snapshot(is_running=False), age_s=9_000)
     assert "The bot ended at 2026-01-02 12:00 UTC" in page
     assert "hangs" not in page
+
+
+def coloured(content: WatchSeen) -> list[str]:
+    """Return what is red of a page."""
+    console = Console(width=80, force_terminal=True, color_system="standard")
+    page = as_page(replace(snapshot(), watch=content), NOW + timedelta(seconds=3))
+    return [
+        segment.text.strip()
+        for segment in console.render(page)
+        if segment.style is not None
+        and segment.style.color is not None
+        and segment.style.color.name == "red"
+    ]
+
+
+def test_a_watch_that_is_well() -> None:
+    """Each thread, the stream and the last look, within 80 columns and without alarm."""
+    page = shown(replace(snapshot(), watch=watch()))
+    words = " ".join(page.split())
+    names = "sentinel, user-stream, watch-1, watch-2, watch-3, watch-4, watch-5, watch-6, watch-7,"
+    assert f"threads running: {names} watch-8" in words
+    assert "stream up since 2026-01-02 11:55:30 UTC" in words
+    assert "last look 2 s ago" in words
+    assert "…" not in page
+    assert max(len(line.rstrip()) for line in page.splitlines()) <= 80
+    assert coloured(watch()) == []
+
+
+def test_a_thread_that_is_not_well_comes_first() -> None:
+    """With what is wrong; a restart is worth a look at the log."""
+    ill = (
+        ThreadSeen("qt-a", "running", 2, 0.0),
+        ThreadSeen("qt-b", "hangs", 0, 41.7),
+        ThreadSeen("qt-c", "dead", 3, 0.0),
+        ThreadSeen("qt-d", "running", 1, 0.0),
+    )
+    page = shown(replace(snapshot(), watch=watch(*ill)))
+    order = (
+        "dead, [ALERT] in the log: c",
+        "hangs for 42 s, [ALERT] in the log: b",
+        "restarted 2 times, [ALERT] in the log: a",
+        "restarted once, [ALERT] in the log: d",
+        "running: sentinel",
+    )
+    places = [page.index(words) for words in order]
+    assert places == sorted(places)
+    assert coloured(watch(*ill)) == list(order[:2])
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("down", "the connection is lost"),
+        ("mute", "it tells nothing of the guard's own orders"),
+        ("late", "its events wait too long"),
+    ],
+)
+def test_a_stream_that_cannot_be_relied_on(state: str, why: str) -> None:
+    """Since when, why, and what is done instead."""
+    page = " ".join(shown(replace(snapshot(), watch=watch(stream=state))).split())
+    expected = f"{state} since 2026-01-02 11:55:30 UTC: {why}; orders are polled each second"
+    assert expected in page
+    assert " ".join(coloured(watch(stream=state))) == expected
+
+
+def test_a_look_that_is_long_ago() -> None:
+    """It is wrong from the age on at which the watch should have looked itself."""
+    assert coloured(watch(looked_s=20.0)) == []
+    assert coloured(watch(looked_s=21.0)) == ["21 s ago: nobody compares the stops"]
+    page = shown(replace(snapshot(), watch=watch(looked_s=None)))
+    assert "nothing to protect" in row(page, "last look")
+
+
+def test_where_the_loop_alone_watches_nothing_is_said_of_threads() -> None:
+    """In dry runs, and in the files of older versions."""
+    assert "threads" not in shown(snapshot())

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stops.stream_house import House, open_house
+from tests.patience import PATIENCE_S
+from tests.stops.stream_house import House, Pulse, open_house
+
+
+@pytest.fixture(autouse=True)
+def _threads_may_be_slow_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No warning that one has not ended yet, as long as it does."""
+    monkeypatch.setattr("qt_protections.stops.user_stream.STOP_S", PATIENCE_S)
 
 
 @pytest.fixture
@@ -12,3 +19,11 @@ def house() -> Iterator[House]:
     """An open exchange without faults."""
     with open_house() as opened:
         yield opened
+
+
+@pytest.fixture
+def pulse(monkeypatch: pytest.MonkeyPatch) -> Pulse:
+    """The clock of the lines, in hand: none is lost because a machine is slow."""
+    made = Pulse()
+    made.take(monkeypatch)
+    return made

@@ -3,13 +3,18 @@
 import hashlib
 import hmac
 import queue
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlencode
 
+import ccxt
 import httpx
+import pytest
+from aiohttp import WSMsgType
+from ccxt.async_support.base.ws.client import Client
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
 from freqtrade.resolvers import ExchangeResolver
@@ -19,12 +24,12 @@ from qt_protections.rehearsal.market.feed import Tick
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.stops.order_events import OrderEvent
-from qt_protections.stops.user_socket import Line
+from qt_protections.stops.user_socket import Line, _Wire
 from qt_protections.stops.user_stream import Pace, UserStream
+from tests.patience import PATIENCE_S, until
 from tests.rehearsal.stage import BTC, Stage
 from tests.rehearsal.struck import script
 
-PATIENCE_S = 30.0
 PACE = Pace(first_s=0.05, longest_s=0.2)
 STOP = {
     "symbol": BTC,
@@ -37,8 +42,9 @@ STOP = {
 }
 BUY = {"symbol": BTC, "side": "BUY", "type": "MARKET", "quantity": "0.01"}
 LIMIT = BUY | {"type": "LIMIT", "timeInForce": "GTC", "price": "99000"}
-#: Milliseconds; ccxt's requests are good for 10 s from their time stamp and for 1 s before it.
-_EARLY_MS = 4000
+#: Milliseconds for which a signed request is good, the most Binance allows; and by how much it is
+#: signed early.
+_GOOD_MS, _EARLY_MS = 60_000, 55_000
 
 
 class House:
@@ -62,9 +68,10 @@ class House:
         config: Any = config_overlay(self.server.port if port is None else port)
         config["runmode"] = RunMode.LIVE
         # Freqtrade signs its first requests with the time of day; the stage has its own, which
-        # stands still. Signed some seconds early they are in time on a busy machine as well.
+        # stands still. Signed early they are in time on a busy machine as well.
         skew_ms = int(time.time() * 1000) - self.stage.now_ms + _EARLY_MS
-        config["exchange"]["ccxt_config"]["options"]["timeDifference"] = skew_ms
+        options = {"timeDifference": skew_ms, "recvWindow": _GOOD_MS}
+        config["exchange"]["ccxt_config"]["options"] |= options
         made = ExchangeResolver.load_exchange(config, validate=False, load_leverage_tiers=False)
         made.reload_markets(True, load_leverage_tiers=False)
         self._closing.callback(made.close)
@@ -121,6 +128,7 @@ class House:
             f"{self.server.url}/fapi/v1/{path}?{query}&signature={seal}",
             headers={"X-MBX-APIKEY": API_KEY},
             verify=False,  # noqa: S501  self-signed
+            timeout=PATIENCE_S,
         ).json()
         return answer
 
@@ -153,6 +161,53 @@ def open_house(faults: str = "", depth_ratio: float = 1.0) -> Iterator[House]:
         yield house
     finally:
         house.close()
+
+
+class Pulse:
+    """The clock by which lines are taken for dead, in a test's hand; pings keep the real one.
+
+    Attributes:
+        pace: For the listeners.
+        now_ms: The time.
+        heard_ms: When the last answer to a ping came.
+    """
+
+    def __init__(self) -> None:
+        """Begin now."""
+        self.pace = lively(ping_s=0.02)
+        self.now_ms = int(time.time() * 1000)
+        self.heard_ms = 0
+        self._almost_ms = 38  # a line is given two pings' time
+
+    def take(self, patch: pytest.MonkeyPatch) -> None:
+        """Take every line's clock in hand."""
+        handle_message = Client.handle_message
+
+        def heard(client: Client, message: Any) -> None:
+            handle_message(client, message)
+            if message.type == WSMsgType.PONG:
+                self.heard_ms = client.lastPong
+
+        clock = staticmethod(lambda *_: self.now_ms)
+        clocked = type("Exchange", (ccxt.Exchange,), {"milliseconds": clock})
+        patch.setattr(Client, "handle_message", heard)
+        patch.setattr(sys.modules[Client.__module__], "Exchange", clocked)
+        patch.setattr(_Wire, "milliseconds", clock)
+
+    def beat(self, times: int) -> None:
+        """Hear an answer, and let nearly as much time pass as a line is given; so many times."""
+        for _ in range(times):
+            until(lambda: self.heard_ms == self.now_ms)
+            self.now_ms += self._almost_ms
+
+    def stop(self, stream: UserStream) -> None:
+        """Let time pass until a line without an answer is given up."""
+
+        def given_up() -> bool:
+            self.now_ms += self._almost_ms
+            return not stream.up
+
+        until(given_up)
 
 
 def lively(**line: float) -> Pace:

@@ -13,10 +13,10 @@ import pytest
 
 from qt_protections.stops.lanes import Lanes
 from qt_protections.stops.order_events import OrderEvent
+from tests.patience import PATIENCE_S
 from tests.stops.guards import Guards, guards
 from tests.stops.paper import BTC, ETH
 
-PATIENCE_S = 60.0
 PAIRS = (BTC, ETH, "ZEN/USDT:USDT", "SOL/USDT:USDT")
 
 

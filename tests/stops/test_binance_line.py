@@ -27,6 +27,7 @@ from qt_protections.stops.line import (
 )
 from qt_protections.stops.stop import Fate, fate
 from tests.integration.rig import BTC, ETH, until
+from tests.patience import PATIENCE_S
 from tests.stops.venues import Scene
 
 
@@ -39,8 +40,8 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.fixture
 def line(scene: Scene) -> BinanceLine:
-    """A line with Freqtrade's usual order types, as patient as a busy machine needs."""
-    return BinanceLine(scene.exchange, {"stoploss": "market"}, timeout_ms=20_000)
+    """A line with Freqtrade's usual order types."""
+    return BinanceLine(scene.exchange, {"stoploss": "market"}, round(PATIENCE_S * 1000))
 
 
 def enter(scene: Scene, pair: str, amount: float, side: str = "buy", leverage: float = 7.0) -> None:
@@ -103,7 +104,7 @@ def test_margin_type_and_leverage_are_not_touched(scene: Scene, line: BinanceLin
 def test_a_stop_is_the_one_freqtrade_would_have_placed(scene: Scene, line: BinanceLine) -> None:
     """So that Freqtrade finds nothing to replace in it."""
     types = {"stoploss": "market", "stoploss_price_type": "mark"}
-    mark = BinanceLine(scene.exchange, types)
+    mark = BinanceLine(scene.exchange, types, round(PATIENCE_S * 1000))
     theirs = scene.exchange.create_stoploss(BTC, 0.0129, 80_000.04, types, "sell", 3.0)
     ours = stop(mark, amount=0.0129, trigger=80_000.04)
     own = {"algoId", "clientAlgoId", "createTime", "updateTime"}
@@ -230,7 +231,7 @@ def test_the_price_is_the_one_that_triggers(
     scene: Scene, types: dict[str, str], kind: str, endpoint: str
 ) -> None:
     """A re-priced stop is measured by what would trigger it."""
-    line = BinanceLine(scene.exchange, types)
+    line = BinanceLine(scene.exchange, types, round(PATIENCE_S * 1000))
     price = line.price(BTC)
     tape = scene.venue.tape
     told = tape.mark("BTCUSDT") if kind == "MARK_PRICE" else tape.last("BTCUSDT")
@@ -315,7 +316,7 @@ def test_a_position_in_a_market_that_is_not_listed_is_told_once(
 
 def busy() -> VenueError:
     """Return what an address hears that asked too often."""
-    return VenueError(-1003, "Too many requests.", 429, retry_after_s=17)
+    return VenueError(-1003, "Too many requests.", 429, retry_after_s=1700)
 
 
 def test_a_close_does_not_wait_for_the_conditional_orders(scene: Scene, line: BinanceLine) -> None:
@@ -325,7 +326,7 @@ def test_a_close_does_not_wait_for_the_conditional_orders(scene: Scene, line: Bi
     scene.venue.before.append(busy())
     with pytest.raises(LineError, match="-1003"):
         stop(line, client_id="qt-2")
-    assert 0 < line.shut_s(Road.STOPS) <= 17
+    assert 0 < line.shut_s(Road.STOPS) <= 1700
     before = scene.requests()
     for ask in (
         line.open_stops,

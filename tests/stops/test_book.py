@@ -10,6 +10,7 @@ from qt_protections.rules.exposure import Exposure
 from qt_protections.stops.book import Book, EntryOrder, Held, Intent
 from qt_protections.stops.line import Position
 from qt_protections.stops.stop import Stop
+from tests.patience import PATIENCE_S
 from tests.stops.paper import BTC, ETH
 
 
@@ -136,14 +137,14 @@ def test_all_threads_get_the_same_page() -> None:
     ready = threading.Barrier(8)
 
     def turn() -> None:
-        ready.wait(timeout=10)
+        ready.wait(PATIENCE_S)
         found.append(book.of(BTC))
 
     threads = [threading.Thread(target=turn) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(PATIENCE_S)
     assert len({id(page) for page in found}) == 1
     book.of(ETH)
     assert [page.pair for page in book] == [BTC, ETH]

@@ -110,14 +110,13 @@ def test_freqtrades_price_is_never_looser(on_paper: Guards, exchange: Exchange) 
 def slices(on_paper: Guards) -> tuple[Held, list[str]]:
     """Return a pair whose position is covered by two stops together, and their ids."""
     held = on_paper.held()
-    held.base, held.trigger = 1.0, 98.0
+    held.base, held.trigger, held.largest = 1.0, 98.0, 0.5
     on_paper.paper.size[BTC] = 1.0
     names = [on_paper.paper.stray_stop(BTC, 0.5, 98.0) for _ in range(2)]
     held.stops = [Stop.of(BTC, on_paper.paper.stops[name]) for name in names]
     return held, names
 
 
-@pytest.mark.usefixtures("counted_together")
 def test_of_several_stops_each_is_given_once(on_paper: Guards, exchange: Exchange) -> None:
     """Nothing is placed, and nothing raised that makes Freqtrade close a covered position."""
     _, names = slices(on_paper)
@@ -129,7 +128,6 @@ def test_of_several_stops_each_is_given_once(on_paper: Guards, exchange: Exchang
     assert on_paper.paper.sent("place_stop") == on_paper.paper.sent("close") == 0
 
 
-@pytest.mark.usefixtures("counted_together")
 def test_one_of_several_stops_is_not_cancelled(
     on_paper: Guards, exchange: Exchange, trade: Trade
 ) -> None:
@@ -141,7 +139,6 @@ def test_one_of_several_stops_is_not_cancelled(
     assert trade.is_open
 
 
-@pytest.mark.usefixtures("counted_together")
 def test_what_freqtrade_asks_after_first_is_taken_off_once(
     on_paper: Guards, exchange: Exchange
 ) -> None:

@@ -22,8 +22,10 @@ from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.failures import classify
 from qt_protections.stops.line import LineError, Outcome, StopOrder
 from tests.integration.rig import BTC
+from tests.patience import PATIENCE_S, until
 from tests.stops.venues import Scene
 
+PATIENCE_MS = round(PATIENCE_S * 1000)
 UNKNOWN, NOT_EXECUTED, REFUSED = Outcome.UNKNOWN, Outcome.NOT_EXECUTED, Outcome.REFUSED
 #: Codes that say something else than no, and how they come.
 TOLD = {
@@ -55,7 +57,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 @pytest.fixture
 def line(scene: Scene) -> BinanceLine:
     """A line that waits as long as a test may; each its own, as one that was told to is quiet."""
-    return BinanceLine(scene.exchange, {}, timeout_ms=20_000)
+    return BinanceLine(scene.exchange, {}, timeout_ms=PATIENCE_MS)
 
 
 def failed(line: BinanceLine, name: str = "qt-S") -> LineError:
@@ -80,7 +82,8 @@ def test_a_code_is_read_by_its_number(
     assert (error.code, error.outcome) == (code, outcome)
     assert str(error) == f"{code}: {refusal.msg}"
     # By another line: after -1003 this one is quiet for a while.
-    assert BinanceLine(scene.exchange, {}).find_stop(BTC, client_id="qt-S") is None
+    other = BinanceLine(scene.exchange, {}, timeout_ms=PATIENCE_MS)
+    assert other.find_stop(BTC, client_id="qt-S") is None
 
 
 @pytest.mark.parametrize("code", NO)
@@ -120,13 +123,15 @@ def test_a_lost_answer_is_unknown_and_settled_by_name(
     assert failed(line, name).code == -4116
 
 
-def test_a_request_that_hangs_is_given_up(scene: Scene) -> None:
+def test_a_request_that_hangs_is_given_up(scene: Scene, line: BinanceLine) -> None:
     """At the line's own time-out, not at the server's end of patience."""
-    hasty = BinanceLine(scene.exchange, {}, timeout_ms=300)
+    hasty = BinanceLine(scene.exchange, {}, timeout_ms=PATIENCE_MS)
+    hasty.price(BTC)  # opens the connection, which may take its time
+    hasty._connection._own.timeout = 300
     scene.venue.after.append(NoAnswerError(60.0))
     error = failed(hasty, "qt-H")
     assert (str(error), error.outcome) == ("no answer in time (ReadTimeout)", UNKNOWN)
-    assert hasty.find_stop(BTC, client_id="qt-H") is not None
+    until(lambda: line.find_stop(BTC, client_id="qt-H"))
 
 
 @pytest.mark.parametrize(

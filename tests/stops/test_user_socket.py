@@ -2,15 +2,15 @@
 
 import threading
 
-import httpx
 import pytest
 
 from qt_protections.rehearsal.auth import API_KEY
 from qt_protections.rehearsal.engine.listen_keys import VALIDITY_MS
 from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.user_stream import UserStream
+from tests.patience import PATIENCE_S
 from tests.rehearsal.struck import fault
-from tests.stops.stream_house import BUY, LIMIT, PATIENCE_S, STOP, House, lively, open_house
+from tests.stops.stream_house import BUY, LIMIT, STOP, House, Pulse, lively, open_house
 
 PAIR = "BTC/USDT:USDT"
 LISTEN_KEY = "/fapi/v1/listenKey"
@@ -158,11 +158,10 @@ def test_a_key_is_extended_until_the_exchange_denies_it() -> None:
         assert stream.up
 
 
-def test_an_idle_line_is_not_given_up(house: House) -> None:
+def test_an_idle_line_is_not_given_up(house: House, pulse: Pulse) -> None:
     """Pongs are enough; while nothing happens nothing is said."""
-    house.listening(lively(ping_s=0.3))
-    for _ in range(150):
-        httpx.get(f"{house.server.url}/fapi/v1/ping", verify=False)  # noqa: S501  self-signed
+    house.listening(pulse.pace)
+    pulse.beat(10)
     house.send("order", **BUY)
     assert house.until("FILLED")
 

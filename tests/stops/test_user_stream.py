@@ -9,17 +9,19 @@ import pytest
 from qt_protections.rehearsal.auth import API_KEY
 from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.user_stream import Pace, UserStream
+from tests.integration.rig import until
+from tests.patience import PATIENCE_S
 from tests.rehearsal.struck import fault
 from tests.stops.relay import Relay
-from tests.stops.stream_house import BUY, PATIENCE_S, House, lively, open_house
+from tests.stops.stream_house import BUY, House, Pulse, open_house
 
 LISTEN_KEY = "/fapi/v1/listenKey"
-THREADS = ("qt-user-stream", "qt-user-events")
+THREAD = "qt-user-stream"
 
 
 def running() -> list[str]:
     """Return the listener's threads that live."""
-    return [thread.name for thread in threading.enumerate() if thread.name in THREADS]
+    return [thread.name for thread in threading.enumerate() if thread.name == THREAD]
 
 
 def said(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:
@@ -80,11 +82,13 @@ def test_no_key_at_first(text: str, caplog: pytest.LogCaptureFixture) -> None:
     assert [line[:29] for line in said(caplog, logging.INFO)] == ["[OK] User data stream is up: "]
 
 
-def test_a_silent_line(house: House, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_silent_line(house: House, pulse: Pulse, caplog: pytest.LogCaptureFixture) -> None:
     """A line that is dead without a word is given up, and the stream comes back over a live one."""
     with Relay(house.server.port) as relay, caplog.at_level(logging.DEBUG, "qt_protections"):
-        stream = house.listening(lively(ping_s=0.1), relay.port)
+        stream = house.listening(pulse.pace, relay.port)
+        pulse.beat(3)
         relay.mute()
+        pulse.stop(stream)
         assert house.next() is False
         assert not stream.up
         key = house.stage.venue.listen_keys.valid
@@ -117,21 +121,77 @@ def test_a_callback_that_raises(house: House, caplog: pytest.LogCaptureFixture) 
     assert "cannot take it" in caplog.text
 
 
-def test_a_callback_that_waits(house: House) -> None:
-    """The line is kept alive meanwhile: what waits is heard, and the connection is the same."""
-    go_on = threading.Event()
+def test_it_is_renewed_on_demand(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    """The line is hung up and another one dialled, with the reason said."""
+    with caplog.at_level(logging.INFO):
+        stream = house.listening()
+        key = house.stage.venue.listen_keys.valid
+        stream.renew("it is silent")
+        assert [house.next(), house.next()] == [False, True]
+        assert stream.up
+        house.send("order", **BUY)
+        house.until("FILLED")
+    assert house.stage.venue.listen_keys.valid == key
+    (warning,) = said(caplog, logging.WARNING)
+    assert warning.endswith("it is silent")
 
-    def wait(event: OrderEvent) -> None:
-        assert go_on.wait(PATIENCE_S)
-        house.heard.put(event)
 
-    stream = house.listener(lively(ping_s=0.05), on_event=wait)
+def test_there_is_nothing_to_renew_before_and_after(house: House) -> None:
+    """Neither is an error."""
+    stream = house.listener()
+    stream.renew("too early")
     stream.start()
     assert house.next() is True
-    for _ in range(20):
-        house.send("order", **BUY)
-    go_on.set()
-    assert [house.event().status for _ in range(40)] == ["NEW", "FILLED"] * 20
+    stream.stop()
+    stream.renew("too late")
+    assert running() == []
+
+
+@pytest.mark.parametrize("error", [ValueError("out of turn"), SystemExit(1)])
+def test_a_thread_that_fails_begins_again(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: BaseException,
+) -> None:
+    """Between two connections, where nothing is expected to fail: down, said, and up again."""
+    stream = house.listener(Pace(first_s=0.05, longest_s=0.2))
+    failing = [error]
+
+    def pause_s(_: Pace, failures: int, chance: float, *, is_ban: bool = False) -> float:
+        if failing:
+            raise failing.pop()
+        return 0.05
+
+    monkeypatch.setattr(Pace, "pause_s", pause_s)
+    stream.start()
+    assert house.next() is True
+    stream.renew("forced by a test")
+    assert [house.next(), house.next()] == [False, True]
+    assert stream.up
+    assert stream.thread.state.restarts == 1
+    assert caplog.text.count("[ALERT] Thread qt-user-stream failed") == 1
+    house.send("order", **BUY)
+    house.until("FILLED")
+
+
+def test_a_thread_that_hangs_counts_as_down(house: House) -> None:
+    """The line may be open: nobody reads from it."""
+    go, began = threading.Event(), threading.Event()
+
+    def wait(_: OrderEvent) -> None:
+        began.set()
+        go.wait(PATIENCE_S)
+
+    stream = house.listener(on_event=wait)
+    stream.start()
+    assert house.next() is True
+    house.send("order", **BUY)
+    assert began.wait(PATIENCE_S)
+    stream.thread._hangs_s = 0.0
+    until(lambda: not stream.up)
+    stream.thread._hangs_s = PATIENCE_S
+    go.set()
     assert stream.up
 
 
@@ -143,13 +203,13 @@ def quiet_end(stream: UserStream, caplog: pytest.LogCaptureFixture) -> None:
     assert not stream.up
     gc.collect()
     assert not [r for r in caplog.records if r.name in {"asyncio", "ccxt.base.exchange"}]
-    assert "has not ended" not in caplog.text
+    assert not [r for r in caplog.records if "Thread" in r.getMessage()]
 
 
 def test_stop_while_connected(house: House, caplog: pytest.LogCaptureFixture) -> None:
     """No thread, no open session, no warning, and no further word."""
     stream = house.listening()
-    assert sorted(running()) == sorted(THREADS)
+    assert running() == [THREAD]
     quiet_end(stream, caplog)
     house.send("order", **BUY)
     assert house.heard.empty()
@@ -207,7 +267,7 @@ def test_stop_from_a_callback(house: House) -> None:
     stream = house.listener(on_state=stop)
     stream.start()
     assert ended.wait(PATIENCE_S)
-    stream._threads[1].join(PATIENCE_S)
+    stream.thread.join(PATIENCE_S)
     assert running() == []
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from qt_protections.rules.refusals import Outcome
+from qt_protections.stops.book import Held
 from qt_protections.stops.line import LineError
 from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.order_events import OrderEvent
@@ -135,6 +136,72 @@ def test_a_look_without_an_answer_changes_nothing(deaf: Guards) -> None:
     with pytest.raises(LineError):
         deaf.watch.look()
     assert deaf.live() == before
+
+
+def test_a_look_notes_when_a_pair_was_compared(deaf: Guards) -> None:
+    """Only where it was: a list that is older than a change is none."""
+    held = deaf.enter()
+    deaf.watch.look()
+    first = held.looked
+    assert held.changed < first
+    listed = deaf.paper.open_stops
+
+    def change_meanwhile(pair: str | None = None) -> list[dict[str, object]]:
+        held.touch()
+        return listed(pair)
+
+    deaf.paper.open_stops = change_meanwhile  # type: ignore[method-assign]
+    deaf.watch.look_at(held)
+    assert held.looked == first
+    deaf.paper.open_stops = listed  # type: ignore[method-assign]
+    deaf.watch.look_at(held)
+    assert held.looked > first
+
+
+@pytest.mark.parametrize("error", [LOST, ValueError("forced by a test")])
+@pytest.mark.parametrize("failing", [BTC, ETH])
+def test_a_look_ends_for_no_pair_at_anothers_error(
+    deaf: Guards, error: Exception, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever comes first."""
+    for pair in (BTC, ETH):
+        deaf.enter(pair=pair)
+        deaf.paper.end(*deaf.live(pair), "canceled")
+    mend = deaf.keeper.mend
+
+    def fail_over_one(held: Held) -> bool:
+        if held.pair == failing:
+            raise error
+        return mend(held)
+
+    monkeypatch.setattr(deaf.keeper, "mend", fail_over_one)
+    deaf.watch.look()
+    assert [pair for pair in (BTC, ETH) if deaf.live(pair)] == [
+        pair for pair in (BTC, ETH) if pair != failing
+    ]
+
+
+@pytest.mark.parametrize("error", [LOST, ValueError("forced by a test")])
+def test_catching_up_ends_for_no_pair_at_anothers_error(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry nobody tells of: the other's fill is covered, and the look comes all the same."""
+    made = guards("on_fill")
+    entries = {pair: made.rest(pair=pair) for pair in (BTC, ETH)}
+    for order_id in entries.values():
+        made.paper.fill(order_id, 1.0)
+    find = made.paper.find_order
+
+    def fail_over_btc(pair: str, **names: str | None) -> dict[str, object] | None:
+        if pair == BTC:
+            raise error
+        return find(pair, **names)
+
+    monkeypatch.setattr(made.paper, "find_order", fail_over_btc)
+    made.watch.catch_up()
+    assert made.paper.is_covered(ETH)
+    assert not made.live(BTC)
+    assert "open_stops" in made.paper.asked
 
 
 def test_leftovers_of_an_earlier_run_are_cancelled(deaf: Guards) -> None:

@@ -25,6 +25,7 @@ from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.venue import Venue
 from qt_protections.shipped import base_config
 from tests.integration.rig import held_market
+from tests.patience import PATIENCE_S
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ class Scene:
 
     def __enter__(self) -> Self:
         self.server.start()
-        self.http = httpx.Client(base_url=self.server.url, verify=False)  # noqa: S501  self-signed
+        self.http = httpx.Client(base_url=self.server.url, verify=False, timeout=PATIENCE_S)  # noqa: S501  self-signed
         self.exchange = freqtrade_exchange(self.server, self._folder, **self._changes)
         return self
 

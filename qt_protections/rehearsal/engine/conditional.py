@@ -81,7 +81,8 @@ class ConditionalDesk:
 
     def live(self, symbol: str | None = None) -> list[AlgoOrder]:
         """Return the orders that wait for, or are at, their trigger; oldest first."""
-        return [a for a in self._live.values() if symbol in {None, a.request.symbol}]
+        # A copy, made in one step: who watches from another thread may ask while one is added.
+        return [a for a in tuple(self._live.values()) if symbol in {None, a.request.symbol}]
 
     def place(self, request: AlgoRequest) -> AlgoOrder:
         """Take a conditional order from the client.

@@ -59,7 +59,8 @@ class Desk:
 
     def open_orders(self, symbol: str | None = None) -> list[Order]:
         """Return the resting orders, oldest first."""
-        return [o for o in self._open.values() if symbol in {None, o.request.symbol}]
+        # A copy, made in one step: who watches from another thread may ask while one is added.
+        return [o for o in tuple(self._open.values()) if symbol in {None, o.request.symbol}]
 
     @contextmanager
     def shown_as(self, resting: Iterable[Order]) -> Iterator[None]:

@@ -12,11 +12,12 @@ from websockets.exceptions import ConnectionClosedError, WebSocketException
 from websockets.sync.client import connect
 
 from qt_protections.rehearsal.command import open_venue
+from qt_protections.rehearsal.market.feed import Tick
 from qt_protections.rehearsal.server import RehearsalServer
+from tests.patience import PATIENCE_S
+from tests.rehearsal.stage import Stage
 from tests.rehearsal.struck import fault, script
 from tests.rehearsal.test_server import PAIR, options
-
-PATIENCE_S = 30.0
 
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 
@@ -63,7 +64,7 @@ def test_a_cut_connection_is_the_struck_one() -> None:
     """Other clients keep theirs."""
     with struck(fault("drop")) as (server, client):
         client.load_markets()
-        with httpx.Client(base_url=server.url, verify=False) as other:  # noqa: S501  self-signed
+        with httpx.Client(base_url=server.url, verify=False, timeout=PATIENCE_S) as other:  # noqa: S501  self-signed
             assert other.get("/fapi/v1/ping").status_code == 200
             kept = _connections(server)
             with pytest.raises(ccxt.NetworkError):
@@ -78,7 +79,7 @@ def test_down_cuts_connections_and_spares_the_observatory() -> None:
     with struck(fault("down", for_s=999)) as (server, client):
         with pytest.raises(ccxt.NetworkError):
             client.fetch_time()
-        health = httpx.get(f"{server.url}/_rehearsal/health", verify=False)  # noqa: S501  self-signed
+        health = httpx.get(f"{server.url}/_rehearsal/health", verify=False, timeout=PATIENCE_S)  # noqa: S501  self-signed
         assert health.json()["ok"] is True
 
 
@@ -93,12 +94,18 @@ def test_down_answers_no_websocket() -> None:
 
 def test_streams_are_dropped_and_come_back() -> None:
     """A script hangs up on every websocket; a new one is served."""
-    with struck(fault("stream_drop", at_s=1)) as (server, _):
+    stage, dropping = Stage(), script(fault("stream_drop", at_s=1))
+    with RehearsalServer(stage.venue, script=dropping) as server:
         trust = ssl.create_default_context(cafile=str(server.certificate))
         address = f"wss://127.0.0.1:{server.port}/market/ws/btcusdt@aggTrade"
-        with connect(address, ssl=trust) as socket, pytest.raises(ConnectionClosedError):
-            list(socket)
+        with connect(address, ssl=trust) as socket:
+            stage.now_ms += 1000
+            with pytest.raises(ConnectionClosedError):
+                list(socket)
         with connect(address, ssl=trust) as again:
+            prices = tuple(stage.prices.values())
+            stage.feed.ticks.append(Tick(stage.now_ms + 1000, prices, (1.0, 1.0)))
+            stage.now_ms += 1000
             assert again.recv(timeout=PATIENCE_S)
 
 

@@ -15,6 +15,7 @@ from qt_protections.rehearsal.market.recordings import ReplayError
 from qt_protections.rehearsal.market.replay import candle_path, open_replay
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.venue import Venue
+from tests.patience import PATIENCE_S
 from tests.rehearsal.recorded import FIRST, MINUTE, epoch_ms, frame, rows, write
 from tests.rehearsal.stage import MIDNIGHT_MS
 
@@ -151,7 +152,7 @@ def test_report_and_health_state_the_shift(folder: Path) -> None:
     venue = opened(folder)
     shift_ms = NOW_MS // 60_000 * 60_000 - epoch_ms(START)
     with RehearsalServer(venue) as server:
-        client = httpx.Client(base_url=server.url, verify=False)  # noqa: S501  self-signed
+        client = httpx.Client(base_url=server.url, verify=False, timeout=PATIENCE_S)  # noqa: S501  self-signed
         with client:
             for page in ("health", "report"):
                 facts = client.get(f"/_rehearsal/{page}").json()["replay"]

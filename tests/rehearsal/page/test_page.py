@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rehearsal.page.routes import PAGE, PAGE_FILES
 from qt_protections.rehearsal.server import RehearsalServer
+from tests.patience import PATIENCE_S
 from tests.rehearsal.stage import BTC, Stage
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -27,7 +28,7 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=PATIENCE_S * 1000)
 MARKUP = '<img src=x onerror="document.title=1">'
 STOP = {
     "symbol": BTC,
@@ -62,7 +63,7 @@ class House:
     def __init__(self) -> None:
         self.stage = Stage()
         self.server = RehearsalServer(self.stage.venue)
-        self._http = httpx.Client(base_url=self.server.url, verify=False)  # noqa: S501  self-signed
+        self._http = httpx.Client(base_url=self.server.url, verify=False, timeout=PATIENCE_S)  # noqa: S501  self-signed
 
     def send(self, path: str, method: str = "POST", **values: str) -> dict[str, Any]:
         """Send a signed request and return the answer."""
@@ -172,7 +173,7 @@ def test_every_file_of_the_page_is_served(house: House) -> None:
     served = {name for name, _ in PAGE_FILES.values()}
     assert served == {path.name for path in PAGE.iterdir()}
     for path, (name, media_type) in PAGE_FILES.items():
-        answer = httpx.get(f"{house.server.url}{path}", verify=False)  # noqa: S501  self-signed
+        answer = httpx.get(f"{house.server.url}{path}", verify=False, timeout=PATIENCE_S)  # noqa: S501  self-signed
         assert answer.content == (PAGE / name).read_bytes()
         assert answer.headers["content-type"].startswith(media_type)
         assert "default-src 'none'" in answer.headers["content-security-policy"]

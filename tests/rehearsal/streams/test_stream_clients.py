@@ -10,12 +10,12 @@ from binance.ws.depthcache import FuturesDepthCacheManager
 
 from qt_protections.rehearsal.command import open_venue
 from qt_protections.rehearsal.server import RehearsalServer
+from tests.patience import PATIENCE_S
 from tests.rehearsal import shapes
 from tests.rehearsal.clients import KINDS, connected
 from tests.rehearsal.stage import BTC
 from tests.rehearsal.stream_clients import PAIR, Ccxt, Hearer, hearing
 
-PATIENCE_S = 60.0
 MARKET = {"symbol": BTC, "type": "MARKET", "quantity": 0.01}
 STOP = {
     "algoType": "CONDITIONAL",

@@ -18,9 +18,9 @@ from qt_protections.rehearsal.auth import API_KEY
 from qt_protections.rehearsal.command import open_venue
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.streams.hub import Streams
+from tests.patience import PATIENCE_S
 from tests.rehearsal.stage import Stage
 
-PATIENCE_S = 30.0
 TRADES = "btcusdt@aggTrade"
 CLOSE_FRAME = bytes([0x88, 0x80, 0, 0, 0, 0])  # masked with zeros, as a client must
 
@@ -211,7 +211,9 @@ def test_listen_key_over_rest() -> None:
 
         def call(method: str, headers: dict[str, str] = key_header) -> tuple[int, Any]:
             url = f"{server.url}/fapi/v1/listenKey"
-            answer = requests.request(method, url, headers=headers, verify=check, timeout=30)
+            answer = requests.request(
+                method, url, headers=headers, verify=check, timeout=PATIENCE_S
+            )
             return answer.status_code, answer.json()
 
         made = call("POST")
