@@ -255,12 +255,10 @@ class Life:
     # Events of the stream
 
     def stream(self, how: str) -> None:
-        was, self._stream = self._stream, how
-        self.bot.sentinel.up = how != "down"
+        self._stream = how
         if how in ("dead", "down"):
             self._events.clear()
-        if was == "down" and how != "down" and self.bot.sentinel.runs:
-            self.bot.sentinel.catch_up()
+        self.bot.sentinel.connect(how != "down")
 
     def hear(self, which: int, is_kept: bool) -> None:
         for event in _nth(self._events, which):
@@ -338,7 +336,7 @@ class Life:
     def _born(self) -> PaperBot:
         self._clock.sleep(2.0)  # a process takes its time
         bot = PaperBot(self._folder, self.paper, self._clock.sleep, stop_placement=self._placement)
-        bot.sentinel.up = self._stream != "down"
+        bot.sentinel.connect(self._stream != "down")
         return bot
 
     def _rise(self) -> None:

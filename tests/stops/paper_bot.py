@@ -30,10 +30,13 @@ from qt_protections.rules.stop_price import stop_at
 from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.stops import guarding
-from qt_protections.stops.book import EntryOrder, Held
+from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.capabilities import capabilities
 from qt_protections.stops.entry_door import Admission
 from qt_protections.stops.line import CcxtOrder, LineError
+from qt_protections.stops.order_events import OrderEvent
+from qt_protections.stops.sentinel import Sentinel
+from qt_protections.stops.watch import Watch
 from tests.integration.offline_bot import offline_market
 from tests.stops.account import Account
 from tests.stops.offline import offline_config
@@ -178,56 +181,98 @@ class _Silent:
         """Say nothing."""
 
 
-class HandSentinel:
-    """The sentinel's acts without its threads: whoever runs it says when."""
+class _HandStream:
+    """In place of the user data stream."""
+
+    thread = None
+
+    def __init__(self) -> None:
+        self.up = False
+
+    def renew(self, _why: str) -> None:
+        """Go down, to come up with the next tick."""
+        self.up = False
+
+    def stop(self) -> None:
+        """Nothing."""
+
+
+class _AtOnce:
+    """In place of the lanes: every act at once, on the only thread there is."""
+
+    threads = ()
+
+    def __init__(self, is_busy: Callable[[str], bool]) -> None:
+        self._is_busy = is_busy
+
+    def put(self, _lane: str, act: Callable[[], object]) -> bool:
+        act()
+        return True
+
+    def put_if_idle(self, lane: str, act: Callable[[], object]) -> bool:
+        if not self._is_busy(lane):
+            act()
+        return True
+
+    def lag_s(self) -> float:
+        return 0.0
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class HandSentinel(Sentinel):
+    """The sentinel without its threads: whoever runs it says when.
+
+    Attributes:
+        connects: Whether its stream finds a connection.
+    """
 
     made: "HandSentinel"
 
-    def __init__(self, _exchange: Exchange, watch: Any, *_: Any, **__: Any) -> None:
+    def __init__(self, exchange: Exchange, watch: Watch, *args: Any) -> None:
+        super().__init__(exchange, watch, *args)
+        self._lanes = _AtOnce(self.is_busy)  # type: ignore[assignment]
+        self._stream = _HandStream()  # type: ignore[assignment]
+        self.connects = True
         type(self).made = self
-        self.watch = watch
-        self.runs = False
-        self.up = True
+
+    @property
+    def runs(self) -> bool:
+        """Whether its threads would run."""
+        return self._is_started and not self._is_stopped
 
     def start(self) -> None:
-        self.runs = True
+        self._is_started = True
+        self.connect(self.connects)
 
     def stop(self) -> None:
-        self.runs = False
+        self._is_stopped = True
 
-    def hear(self, event: Any) -> None:
+    def connect(self, connects: bool) -> None:
+        """Let its stream find a connection, or lose the one it has."""
+        self.connects = connects
+        if self.runs and self._stream.up != connects:
+            self._stream.up = connects  # type: ignore[misc]
+            self._turned(connects)
+
+    def hear(self, event: OrderEvent) -> None:
         """Act on an event."""
-        self._safely(partial(self.watch.heard, event))
-
-    def catch_up(self) -> None:
-        """Act on a stream that is up again."""
-        self._safely(self.watch.catch_up)
+        self._heard(event)
 
     def tick(self) -> None:
         """Do what is done each second."""
-        if not self.runs or self.watch.shut:
-            return
-        for held in self.watch.book:
-            if held.need is not None or held.stops or held.trails or held.intents:
-                self._safely(partial(self._tick_for, held))
+        if self.runs:
+            self.connect(self.connects)
+            self._tick()
 
     def is_busy(self, pair: str) -> bool:
         """Whether the bot's thread, the only one here, is at work on a pair."""
-        return bool(self.watch.book.of(pair).lock._is_owned())
+        held = [each for each in self._watch.book if pair in ("", each.pair)]
+        return any(each.lock._is_owned() for each in held)  # type: ignore[attr-defined]
 
-    def _tick_for(self, held: Held) -> None:
-        if self.is_busy(held.pair):
-            return
-        with held.lock:
-            self.watch.check_doubts(held)
-            if not self.up:
-                self.watch.ask_for_entries(held)
-                self.watch.look_at(held)
-
-    @staticmethod
-    def _safely(act: Callable[[], None]) -> None:
-        with suppress(LineError):
-            act()
+    def _check_threads(self) -> None:
+        """There are none."""
 
 
 @lru_cache
