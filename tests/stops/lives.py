@@ -542,7 +542,7 @@ _METHODS = (
     "positions",
     "orders_since",
 )
-_LISTS = ("positions", "account_positions", "open_stops", "orders_since")
+_LISTS = ("positions", "positions", "positions", "account_positions", "open_stops", "orders_since")
 
 Draw = Callable[[random.Random], Event]
 
@@ -571,7 +571,7 @@ GROUPS: dict[str, list[tuple[int, Draw]]] = {
     ],
     "time": [
         (3, lambda r: ("loop",)),
-        (3, lambda r: ("wait", r.choice((1, 3, 6, 11)))),
+        (3, lambda r: ("wait", r.choice((1, 3, 6, 15)))),
         (2, lambda r: ("move", _pair(r), r.randint(-4, 4))),
         (1, lambda r: ("tighten", _pair(r), r.randint(1, 4))),
         (1, lambda r: ("calm",)),
@@ -612,16 +612,16 @@ GROUPS: dict[str, list[tuple[int, Draw]]] = {
     "dead": [(1, lambda r: ("dead_on_arrival", r.choice(("rejected", "expired"))))],
     "child": [(1, lambda r: ("fires_unknown", _pair(r), r.random() < 0.5, r.choice((3, 15, 40))))],
     "lists": [
-        (1, lambda r: ("shows_nothing", r.choice(_LISTS), r.choice((1, 5, 25)))),
-        (1, lambda r: ("shows_part", r.choice(_LISTS), _pair(r), r.choice((1, 5, 25)))),
+        (2, lambda r: ("shows_nothing", r.choice(_LISTS), r.choice((1, 10, 40)))),
+        (2, lambda r: ("shows_part", r.choice(_LISTS), _pair(r), r.choice((1, 10, 40)))),
         (1, lambda r: ("shows_the_past", r.choice(_LISTS), r.choice((1, 5, 25)))),
     ],
     "services": [
         (
-            1,
+            2,
             lambda r: (
                 "outage",
-                r.choice(tuple(SERVICES)),
+                r.choice(("stops", "stops", "orders", "account")),
                 r.random() < 0.5,
                 r.choice((2, 10, 60)),
             ),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from freqtrade.persistence import Order
 
-from qt_protections.stops import book, placing, stop
+from qt_protections.stops import book, names, stop
 from qt_protections.stops.book import EntryOrder, Held, Intent
 from qt_protections.stops.entries import Entries
 from qt_protections.stops.entry_door import EntryDoor
@@ -23,9 +23,9 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 #: Lives of the suite: so many blocks, which may run at once, of so many lives each.
 BLOCKS, LIVES = 6, 3
 #: Groups of events with a life that fails still.
-NOT_YET = ("child", "database", "delete", "hands", "late", "size", "stops")
+NOT_YET = ("child", "hands", "stops")
 #: Lives in which a planted fault has to show.
-ENOUGH = 12
+ENOUGH = BLOCKS * LIVES
 
 
 @pytest.fixture(autouse=True)
@@ -162,5 +162,5 @@ def test_every_clock_is_moved_by_hand() -> None:
         clock.sleep(7.0)
         assert intent.age_s == 7.0
         assert book.monotonic() - known.known_since == 7.0
-        assert placing.time.monotonic() == clock.now
+        assert names.time.monotonic() == clock.now
     assert intent.age_s != 7.0
