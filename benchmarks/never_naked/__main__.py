@@ -1,7 +1,7 @@
 """Campaigns with the real `freqtrade trade` against the rehearsal exchange: what stood naked?
 
-`python -m benchmarks.never_naked violent|faults|kills|sidebyside` needs no network.
-docs/never-naked.md defines every figure.
+`python -m benchmarks.never_naked violent|faults|kills|sidebyside|fuzz|soak` needs no network.
+docs/never-naked.md defines every figure. fuzz and soak end with code 1 if a promise was broken.
 """
 
 import argparse
@@ -12,9 +12,18 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from benchmarks.never_naked.campaigns import PLACEMENTS, side_by_side, storm, violent
+from benchmarks.never_naked.fuzz import RUNS, fuzz
 from benchmarks.never_naked.kills import KILLS, kills
+from benchmarks.never_naked.soak import MINUTES, soak
 
-CAMPAIGNS = {"violent": violent, "faults": storm, "kills": kills, "sidebyside": side_by_side}
+CAMPAIGNS = {
+    "violent": violent,
+    "faults": storm,
+    "kills": kills,
+    "sidebyside": side_by_side,
+    "fuzz": fuzz,
+    "soak": soak,
+}
 
 
 def main() -> None:
@@ -31,6 +40,8 @@ def main() -> None:
         print(text)
     else:
         Console().print(table)
+    if result.get("broken"):
+        raise SystemExit(1)
 
 
 def _arguments() -> argparse.Namespace:
@@ -45,13 +56,16 @@ def _arguments() -> argparse.Namespace:
         "--latency-ms",
         type=int,
         nargs="+",
-        default=[50],
         metavar="MS",
-        help="round trip of the exchange; violent takes several (50)",
+        help="round trip of the exchange; violent takes several (50; fuzz: 10)",
     )
     parser.add_argument("--entries", type=int, help="stop with so many entries filled")
     parser.add_argument("--seconds", type=int, help="stop after so many seconds of each run")
-    parser.add_argument("--faults", default="storm", help="script of the faults campaign (storm)")
+    parser.add_argument("--faults", default="storm", help="script of faults and soak (storm)")
+    parser.add_argument("--runs", type=int, default=RUNS, help=f"seeds of fuzz ({RUNS})")
+    parser.add_argument("--no-hands", action="store_true", help="fuzz without other hands")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"of soak ({MINUTES})")
+    parser.add_argument("--plain", action="store_true", help="soak plain Freqtrade, to compare")
     parser.add_argument("--kills", type=int, default=KILLS, help=f"how many ({KILLS})")
     parser.add_argument(
         "--placement",
@@ -60,7 +74,7 @@ def _arguments() -> argparse.Namespace:
         default=["before_entry"],
         help="QT_STOP_PLACEMENT of the guarded bot; violent and faults take several (before_entry)",
     )
-    parser.add_argument("--throttle", type=int, default=5, help="seconds of a bot's loop (5)")
+    parser.add_argument("--throttle", type=int, help="seconds of a bot's loop (5; soak: 1)")
     parser.add_argument(
         "--set",
         type=_setting,
@@ -74,6 +88,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
+    arguments.latency_ms = arguments.latency_ms or [10 if arguments.campaign == "fuzz" else 50]
+    arguments.throttle = arguments.throttle or (1 if arguments.campaign == "soak" else 5)
     if arguments.out is not None:
         arguments.out.mkdir(parents=True)
     return arguments

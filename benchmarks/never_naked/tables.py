@@ -69,17 +69,84 @@ KILLS: Rows = (
     ("naked from the kills to those ends, s", "kills.naked_s"),
     ("  longest from start to that end, s", "kills.took_s"),
 )
+FUZZ: Rows = (
+    ("promises broken", "broken"),
+    ("loops", "loops"),
+    ("acts", "acts"),
+    ("refusals", "refusals"),
+    ("positions", "positions"),
+    ("naked in all, s", "naked.total_s"),
+    ("  longest gap, s", "naked.max_s"),
+    ("errors that reached a caller", "failures"),
+    ("errors of the database", "database"),
+    ("pairs rolled back", "rolled_back"),
+    ("books compared", "books.compared"),
+    ("  differ", "books.differ"),
+    ("  fees, USDT: the bot's", "books.bot_fees"),
+    ("  the exchange's", "books.exchange_fees"),
+    ("entries not on record", "unrecorded"),
+    ("stops left over", "left_over"),
+    ("settled after, s", "settled_s"),
+    ("positions that differ then", "differences"),
+    ("log errors", "errors"),
+)
+SOAK: Rows = (
+    ("promises broken", "broken"),
+    ("minutes", "minutes"),
+    ("  of these to warm up, s", "warm_up_s"),
+    ("memory of its own: after that, MB", "uss.begin_mb"),
+    ("  at the end", "uss.end_mb"),
+    ("  growth, MB a minute", "uss.mb_per_minute"),
+    ("    give or take", "uss.uncertainty"),
+    ("memory in RAM: after that, MB", "rss.begin_mb"),
+    ("  at the end", "rss.end_mb"),
+    ("  growth, MB a minute", "rss.mb_per_minute"),
+    ("    give or take", "rss.uncertainty"),
+    ("threads", "threads"),
+    ("open files and sockets", "handles"),
+    ("cores in use", "cpu_cores"),
+    ("requests a minute: mean", "requests.mean"),
+    ("  most", "requests.most"),
+    ("request weight a minute: mean", "weight.mean"),
+    ("  most", "weight.most"),
+    ("answers 429 and 418", "too_many.answers"),
+    ("  not injected", "too_many.not_injected"),
+    ("entries filled", "entries"),
+    ("positions", "positions"),
+    ("naked in all, s", "naked.total_s"),
+    ("  by cause, s", "naked.by_cause"),
+    ("  longest of a position, s", "naked.max_s"),
+    ("user data stream opened again", "reconnects"),
+    ("log errors", "log_errors"),
+)
 
 
-def side_by_side(title: str, rows: Rows, columns: Mapping[str, Figures]) -> Table:
-    """Return a table with a row for each figure and a column for each run."""
+def side_by_side(
+    title: str, rows: Rows, columns: Mapping[str, Figures], *, summed: bool = False
+) -> Table:
+    """Return a table with a row for each figure and a column for each run.
+
+    Args:
+        title: Above it.
+        rows: What to call a figure, and where it is found.
+        columns: The runs.
+        summed: Whether to count what is listed, and add up counts by kind: for many runs.
+    """
     table = Table(title=title, box=box.SIMPLE_HEAD)
     table.add_column("figure")
     for name in columns:
         table.add_column(name, justify="right")
     for label, path in rows:
-        table.add_row(label, *(_text(_at(run, path)) for run in columns.values()))
+        values = [_at(run, path) for run in columns.values()]
+        table.add_row(label, *(_text(_sum(value) if summed else value) for value in values))
     return table
+
+
+def _sum(value: Any) -> Any:
+    if isinstance(value, dict):
+        counts = list(value.values())
+        return sum(counts) if all(isinstance(count, int) for count in counts) else len(counts)
+    return len(value) if isinstance(value, list) else value
 
 
 def _at(figures: Figures, path: str) -> Any:

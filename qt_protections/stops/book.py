@@ -14,7 +14,7 @@ from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import Need, Standing, covered, tightest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.stops.line import CcxtOrder, Position
-from qt_protections.stops.stop import Stop, as_booked
+from qt_protections.stops.stop import Stop, as_booked, part_of
 
 #: Exit reasons of what the guard closed, or had the exchange close.
 EMERGENCY = "emergency_exit"
@@ -322,14 +322,8 @@ class Held:
 
         A stop covers what is on the pair, a stranger's part with it.
         """
-        return order if self.stranger is None else self.part_of(order)
-
-    def part_of(self, order: CcxtOrder) -> CcxtOrder:
-        """Return an order of the closing side as far as it closed this bot's trade."""
         own = self.own
-        if not 0 < own < float(order.get("filled") or 0.0):
-            return order
-        return {**order, "filled": own, "amount": own, "remaining": 0.0, "cost": None}
+        return order if self.stranger is None or not own else part_of(order, own)
 
     @property
     def booked(self) -> set[str]:

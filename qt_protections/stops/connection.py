@@ -185,7 +185,12 @@ class Connection:
             failure = classify(error)
             if failure.wants_silence:
                 silence.keep(self._monotonic(), self._silence_s(failure))
-            raise failure from error
+            try:
+                raise failure from error
+            finally:
+                # The error knows this frame. If the frame knew the error, only the collector of
+                # cycles could free both, and Freqtrade has that run about once an hour.
+                del failure
         silence.hush_s = _HUSH_S
         return answer
 

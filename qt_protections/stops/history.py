@@ -6,15 +6,17 @@ deleveraging, or an exit of this bot's that a kill kept off the record.
 """
 
 import logging
+from math import inf
 
 from freqtrade.enums import ExitType
 
 from qt_protections.errors import withhold_secrets
+from qt_protections.rules.amounts import rest
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.line import CcxtOrder, Line
 from qt_protections.stops.names import Namer, Role
-from qt_protections.stops.stop import child_id
+from qt_protections.stops.stop import child_id, part_of
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -30,11 +32,13 @@ class OrderHistory:
         self._line = line
         self._namer = namer
 
-    def book_closes(self, held: Held, *, with_exits: bool = False) -> bool:
+    def book_closes(self, held: Held, at_most: float = inf, *, with_exits: bool = False) -> bool:
         """Book what reduced the position of a trade.
 
         Args:
             held: The pair; its lock is held.
+            at_most: How much others took of it, base currency. What they closed beyond that was
+                somebody's own part of the position.
             with_exits: Whether exits of this bot count. Freqtrade books those, unless a kill came
                 between: only who keeps Freqtrade from sending one now may ask for them.
 
@@ -49,21 +53,33 @@ class OrderHistory:
             return False
         self.refresh_entries(held)
         known = held.booked | self._children_of_stops(held)
-        found = [
-            order
-            for order in self.closes(held.pair, since_ms, is_short=held.is_short)
-            if order["id"] not in known and (with_exits or not self._is_exit(order))
-        ]
-        for order in found:
-            logger.warning(
-                "[OK] Order %s (%s) took %s of %s: its trade books that.",
-                order["id"],
-                order.get("clientOrderId"),
-                order["filled"],
-                symbol_of(held.pair),
-            )
-            held.book_close(held.part_of(order), ExitType.SOLD_ON_EXCHANGE.value)
-        return bool(found)
+        closes = self.closes(held.pair, since_ms, is_short=held.is_short)
+        found = [order for order in closes if order["id"] not in known]
+        exits = [order for order in found if self._is_exit(order)]
+        others = [order for order in found if order not in exits]
+        before = held.own
+        for order in exits if with_exits else []:
+            self._book(held, order, held.own)
+            at_most = rest(at_most, float(order["filled"]))
+        for order in others:
+            amount = min(float(order["filled"]), at_most, held.own)
+            self._book(held, order, amount)
+            at_most = rest(at_most, amount)
+        return held.own < before
+
+    @staticmethod
+    def _book(held: Held, order: CcxtOrder, amount: float) -> None:
+        """Have the trade book an order as far as it closed so much, base currency."""
+        if amount <= 0:
+            return
+        logger.warning(
+            "[OK] Order %s (%s) took %s of %s: its trade books that.",
+            order["id"],
+            order.get("clientOrderId"),
+            order["filled"],
+            symbol_of(held.pair),
+        )
+        held.book_close(part_of(order, amount), ExitType.SOLD_ON_EXCHANGE.value)
 
     def closes(self, pair: str, since_ms: int, *, is_short: bool) -> list[CcxtOrder]:
         """Return the orders that reduced a position of a side since a moment, whoever sent them.

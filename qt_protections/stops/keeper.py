@@ -89,14 +89,20 @@ class Keeper:
             base: The position of the pair's trade, base currency; 0 without one.
 
         Raises:
-            EntryRefused: If the stop was not accepted; nothing is left behind then.
+            EntryRefused: If the stop was not accepted, or the position of the trade has been
+                closed meanwhile; nothing is left behind then.
         """
         held = self.book.of(entry.pair)
         with held.lock:
-            held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, base
+            if not base:
+                held.fills.clear()  # of a trade that is closed
+            # What a stop closed is off the trade only when the trade has booked it.
+            left = rest(base, *(fill.amount for fill in held.fills))
+            if base and not left:
+                raise EntryRefused(entry.pair, deny(DenyCode.TRADE_CLOSED))
+            held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, left
             if held.need is None:
                 held.trigger, held.guessed, held.opened_ms = 0.0, False, 0
-                held.fills.clear()  # of a trade that is closed
             held.tighten(trigger)
             intent = Intent(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
@@ -228,7 +234,13 @@ class Keeper:
         return True
 
     def ask_what_closed(self, held: Held) -> None:
-        """Book what reduced the position unheard, if the exchange tells; the lock is held."""
+        """Book what reduced the position unheard, if the exchange tells; the lock is held.
+
+        Beside a stranger's position that may have been the stranger's part: only the list of
+        positions tells, in the bot's loop.
+        """
+        if held.stranger is not None:
+            return
         try:
             self.history.book_closes(held)
         except LineError as error:

@@ -198,7 +198,10 @@ class Placer:
                 step = Step.AGAIN if self._line.WATCHES else Step.GIVE_UP
             pause = pause_s(attempt.purpose, tries) if step is Step.AGAIN else None
             if pause is None or monotonic() >= attempt.until:
-                raise Unplaced(step, failure, tuple(attempt.steps)) from failure
+                try:
+                    raise Unplaced(step, failure, tuple(attempt.steps)) from failure
+                finally:
+                    del failure  # which knows this frame, see `Connection`
             self._pause(min(pause, max(0.0, attempt.until - monotonic())))
 
     def _ask(self, attempt: _Attempt, name: str) -> tuple[bool, CcxtOrder | None]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from math import inf
 from time import monotonic, time
 from typing import Protocol
 
@@ -148,7 +149,9 @@ class Positions:
         lag_s = SURPLUS_LAG_S if surplus and not missing else MISSING_LAG_S
         if not at_start and not self._is_certain(held, lag_s):
             return
-        if (missing or short) and not self._found_close(held) and missing:
+        if short and position is not None:
+            self._found_close(held, rest(held.base, position.amount))
+        if missing and not self._found_close(held):
             self._say_unproven(held)
         if surplus and position is not None and not self._recover(held, position, trade):
             self._shelter(held, position)
@@ -193,13 +196,13 @@ class Positions:
             return False
         return total(*(float(order["filled"]) for order in closes)) >= amount * (1 - _SAME)
 
-    def _found_close(self, held: Held) -> bool:
+    def _found_close(self, held: Held, at_most: float = inf) -> bool:
         """Book what closed a trade's position, or a part of it, if the exchange knows of it."""
         if not self._may_ask(held):
             return False
         try:
             # The loop holds Freqtrade's lock of exits: an exit without a record stays without one.
-            return self._keeper.history.book_closes(held, with_exits=True)
+            return self._keeper.history.book_closes(held, at_most, with_exits=True)
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False

@@ -87,6 +87,13 @@ def child_id(order: CcxtOrder) -> str:
     return str(info.get("actualOrderId") or "")
 
 
+def part_of(order: CcxtOrder, amount: float) -> CcxtOrder:
+    """Return an order as if it had filled so much at most, base currency."""
+    if float(order.get("filled") or 0.0) <= amount:
+        return order
+    return {**order, "filled": amount, "amount": amount, "remaining": 0.0, "cost": None}
+
+
 def as_booked(stop: CcxtOrder, child: CcxtOrder | None) -> CcxtOrder:
     """Return a stop that is over as Freqtrade books it: its child's fill under its own id.
 

@@ -20,7 +20,9 @@ STOPS = ["POST /fapi/v1/algoOrder", "DELETE /fapi/v1/algoOrder", "GET /fapi/v1/a
 OUTAGES = {
     "throttled": fault("busy", endpoints=STOPS),
     "gateway": fault("busy", endpoints=STOPS, status=502),
-    "too many orders": fault("refuse", endpoints=STOPS[:1], code=-1015, status=429),
+    "too many orders": fault(
+        "refuse", endpoints=STOPS[:1], code=-1015, msg="Too many new orders.", status=429
+    ),
     "too many requests": fault("refuse", endpoints=STOPS[:1], code=-1003, status=429),
     "untimely": fault("refuse", endpoints=STOPS[:1], code=-1021),
     "banned": fault("ban", endpoints=STOPS, for_s=10_000),
@@ -122,7 +124,7 @@ def test_a_stop_that_does_not_fire(tmp_path: Path) -> None:
         bot = rig.bot(**settings("auto"))
         force_entry(bot, BTC)
         rig.faults.begin()
-        rig.feed.move("BTCUSDT", 0.97)  # type: ignore[attr-defined]
+        rig.feed.move("BTCUSDT", 0.977)  # type: ignore[attr-defined]
         loops_until_closed(rig, bot)
         (trade,) = Trade.get_trades([])
         assert trade.exit_reason == "emergency_exit"

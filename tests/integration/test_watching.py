@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from math import inf
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -329,24 +328,6 @@ def test_a_position_closed_by_hand_is_closed_in_the_books(
     assert not trade.is_open
     assert rig.live_stops("BTCUSDT") == []
     assert rig.position("BTCUSDT") == 0
-
-
-def test_a_position_that_is_late_to_be_shown_keeps_its_stop(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The exchange may show it seconds after its fill, however many loops that are."""
-    for module in ("positions", "bookkeeping"):
-        monkeypatch.setattr(f"qt_protections.stops.{module}.MISSING_LAG_S", inf)
-    bot = rig.bot()
-    trade, stop = entered(rig, bot)
-    line = keeper(bot).line
-    line.positions = dict
-    for _ in range(3):
-        bot.process()
-    del line.positions
-    bot.process()
-    assert rig.live_stops("BTCUSDT") == [stop]
-    assert trade.is_open
 
 
 # Threads

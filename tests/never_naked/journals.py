@@ -42,9 +42,10 @@ def stop(kind: str, ms: int, algo_id: int, **changes: object) -> Event:
     } | changes
 
 
-def fault(ms: int, cause: str, reason: str, symbol: str = BTC) -> Event:
+def fault(ms: int, cause: str, reason: str, symbol: str = BTC, **changes: object) -> Event:
     """Return a fault that struck."""
-    return {"kind": "fault", "ms": ms, "symbol": symbol, "cause": cause, "reason": reason}
+    facts = {"kind": "fault", "ms": ms, "symbol": symbol, "cause": cause, "reason": reason}
+    return facts | changes
 
 
 def _order(kind: str, ms: int, order_id: int, quantity: str, side: str) -> Event:

@@ -1,6 +1,8 @@
 """The line to Binance futures does what the protocol says, on the rehearsal exchange."""
 
+import gc
 import logging
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -593,6 +595,19 @@ def test_the_largest_order_is_told_in_base_currency(
     market = scene.exchange.markets[BTC]
     scene.exchange.markets[BTC] = {**market, "limits": limits, "contractSize": size}
     assert line.largest(BTC) == pytest.approx(most)
+
+
+def test_a_failed_request_is_forgotten_with_its_error(scene: Scene, line: BinanceLine) -> None:
+    """Freqtrade has the collector of cycles run about once an hour: until then cycles stay."""
+    scene.venue.before.append(VenueError(-1008, http_status=503))
+    gc.disable()
+    try:
+        stop(line)
+    except LineError as error:
+        failed = weakref.ref(error)
+    finally:
+        gc.enable()
+    assert failed() is None
 
 
 @pytest.mark.parametrize(("used", "sent"), [(1900, 1), (1950, 0)])

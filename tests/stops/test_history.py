@@ -102,3 +102,14 @@ def test_nobody_knows_since_when() -> None:
     made.paper.enter(BTC, -1.0)
     assert held.known_since_ms == 0
     assert asked(made) == []
+
+
+@pytest.mark.parametrize(("at_most", "booked"), [(0.0, []), (0.5, [0.5]), (9.0, [1.5])])
+def test_what_others_closed_of_their_own_is_not_the_trades(
+    made: Guards, at_most: float, booked: list[float]
+) -> None:
+    """The list of positions tells how much of the trade is gone."""
+    made.paper.enter(BTC, -1.5)
+    held = made.held()
+    made.keeper.history.book_closes(held, at_most)
+    assert [fill.amount for fill in held.fills] == booked

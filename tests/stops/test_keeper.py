@@ -39,6 +39,29 @@ def test_an_entry_after_a_position_that_another_hand_closed_is_covered(on_paper:
     assert len(on_paper.live()) == 1
 
 
+def test_a_further_entry_counts_what_a_stop_closed_and_no_trade_has_booked(
+    on_paper: Guards,
+) -> None:
+    """The trade's amount is stale until the bot's loop: the stop's fill is off it here."""
+    held = on_paper.enter(3.0)
+    (stop,) = on_paper.live()
+    on_paper.paper.trigger(stop, share=0.5)
+    on_paper.keeper.ask_after(held, held.stops[0])
+    on_paper.expect(1.0, base=3.0)
+    assert held.base == 1.5
+    assert [fill.amount for fill in held.fills] == [1.5]
+
+
+def test_no_further_entry_to_a_position_that_a_stop_has_closed(on_paper: Guards) -> None:
+    """Its trade ends with the next loop."""
+    held = on_paper.enter(3.0)
+    on_paper.paper.trigger(*on_paper.live())
+    on_paper.keeper.ask_after(held, held.stops[0])
+    with pytest.raises(EntryRefused, match="closed meanwhile"):
+        on_paper.expect(1.0, base=3.0)
+    assert on_paper.live() == []
+
+
 def test_no_stop_no_entry(on_paper: Guards) -> None:
     """A refused stop ends the entry, and nothing is left behind."""
     on_paper.paper.before["place_stop"].append(refusal(-2021))
