@@ -475,9 +475,9 @@ class Life:
             if live:
                 raise Fault(f"{pair} is flat, and {len(live)} stops are left over")
             return
-        amounts = sorted(stop["amount"] for stop in live)
+        amounts = [stop["amount"] for stop in live]  # oldest first: the newest stay
         if len(amounts) > 1 and sum(amounts[1:]) >= size + waiting - NEAR:
-            raise Fault(f"{pair} {self._state(pair)} has more stops than one: {amounts}")
+            raise Fault(f"{pair} {self._state(pair)} has more stops than it needs: {amounts}")
 
     def _judge_record(self, pair: str) -> None:
         for order in self.paper.orders.values():
