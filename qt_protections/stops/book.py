@@ -153,6 +153,7 @@ class Held:
             whose answer was lost; only evidence that there is none lets them go.
         fired: When this process first knew that a stop had triggered, on its monotonic clock.
         naked_since: When a stop of an uncovered position first failed, on the same clock.
+        quiet_until: Until when a close that fails is no news.
         passed_since: Since when the price is beyond a trigger that does not fire.
         untrailed: Whether the exchange takes no trailing stop here, now or later.
         stranger: A position no trade accounts for.
@@ -187,6 +188,7 @@ class Held:
     inherited: set[str] = field(default_factory=set)
     fired: dict[str, float] = field(default_factory=dict)
     naked_since: float | None = None
+    quiet_until: float = 0.0
     passed_since: float | None = None
     untrailed: bool = False
     stranger: Position | None = None

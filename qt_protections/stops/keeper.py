@@ -35,6 +35,8 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: Seconds for which a pair's stops are placed on the fill after the exchange refused one before it.
 #: The refusal may have been for a passing state.
 _ON_FILL_FOR_S = 900.0
+#: Seconds between two lines in the log about a position that can neither be covered nor closed.
+_SAY_EVERY_S = 10.0
 #: Seconds a triggered stop counts as cover while the order that it became is not known to be over.
 _TRIGGERED_S = 2.0
 #: Binance's reason for a stop that found no position when it triggered.
@@ -449,19 +451,24 @@ class Keeper:
         need = held.own_need
         if need is None:
             return
-        logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
+        is_news = monotonic() >= held.quiet_until
+        if is_news:
+            held.quiet_until = monotonic() + _SAY_EVERY_S
+            logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
         self.call_off(held)
         try:
             self._close(held, need)
         except Unplaced as refusal:
             if not refusal.unanswered:
                 self.ask_what_closed(held)  # there may be nothing left to close
-            if held.own_need is None:
-                return
-            logger.error(  # noqa: TRY400  the reason is in the text
-                "[ALERT] Could not close %s: %s. Trying again.", symbol_of(held.pair), refusal
-            )
             held.steps += ["close at market failed", *refusal.steps]
+            if is_news and held.own_need is not None:
+                logger.error(  # noqa: TRY400  the reason is in the text
+                    "[ALERT] Could not close %s: %s. Trying again.", symbol_of(held.pair), refusal
+                )
+        else:
+            held.quiet_until = 0.0
+            logger.warning("[OK] %s is closed at market.", symbol_of(held.pair))
 
     def _close(self, held: Held, need: Need) -> None:
         """Close the need at market, in several orders if one may not be so large.
