@@ -7,8 +7,7 @@ position without the cover it had.
 import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import count
+from contextlib import contextmanager, suppress
 from math import inf
 from typing import Any, ClassVar
 
@@ -47,6 +46,10 @@ class Paper:
         orders: Every order of the book there ever was, by id.
         before: By method, failures of the next requests; those are not executed.
         after: By method, failures of the next requests; those are executed.
+        failing: By method, what every request fails with until further notice, not executed.
+        views: By method, what an answer is turned into on its way; the exchange stays as it is.
+        late: By method, seconds after which the next requests arrive, whose answers are lost.
+        now_ms: Says the time orders are stamped with, epoch milliseconds; their number at first.
         untold: Conditional orders nobody can ask after, though they are live.
         unlisted: Conditional orders that are live and missing from the list.
         dead_on_arrival: How the next conditional orders end as they are accepted.
@@ -68,6 +71,10 @@ class Paper:
         self.orders: dict[str, CcxtOrder] = {}
         self.before: defaultdict[str, deque[LineError]] = defaultdict(deque)
         self.after: defaultdict[str, deque[LineError]] = defaultdict(deque)
+        self.failing: dict[str, LineError] = {}
+        self.views: dict[str, Callable[[Any], Any]] = {}
+        self.late: defaultdict[str, deque[float]] = defaultdict(deque)
+        self.now_ms: Callable[[], int] | None = None
         self.untold: set[str] = set()
         self.unlisted: set[str] = set()
         self.dead_on_arrival: deque[str] = deque()
@@ -76,12 +83,15 @@ class Paper:
         self.unheard: Counter[str] = Counter()
         self.on_event: Callable[[OrderEvent], None] = lambda _event: None
         self.between: Callable[[], None] = lambda: None
-        self._ids = count(1000)
+        self._last_id = 1000
+        self._on_the_way: list[tuple[int, Callable[[], object]]] = []
         self._lock = threading.RLock()
 
     # The line
 
     def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:
+        if self._comes_late("place_stop", lambda: self.place_stop(order, client_id)):
+            raise LOST
         with self._request("place_stop"):
             price = self.prices[order.pair]
             if order.trigger <= price if order.is_short else order.trigger >= price:
@@ -110,21 +120,23 @@ class Paper:
 
     def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
         with self._request("open_stops"):
-            return [dict(o) for o in self.live(pair) if o["id"] not in self.unlisted]
+            live = [dict(o) for o in self.live(pair) if o["id"] not in self.unlisted]
+            return self._seen("open_stops", live)
 
     def find_stop(
         self, pair: str, *, order_id: str | None = None, client_id: str | None = None
     ) -> CcxtOrder | None:
         with self._request("find_stop"):
             found = _find(self.stops, order_id, client_id)
-            return None if found is None or found["id"] in self.untold else dict(found)
+            told = None if found is None or found["id"] in self.untold else dict(found)
+            return self._seen("find_stop", told)
 
     def find_order(
         self, pair: str, *, order_id: str | None = None, client_id: str | None = None
     ) -> CcxtOrder | None:
         with self._request("find_order"):
             found = _find(self.orders, order_id, client_id)
-            return None if found is None else dict(found)
+            return self._seen("find_order", None if found is None else dict(found))
 
     def open_orders(self, pair: str | None = None) -> list[CcxtOrder]:
         with self._request("open_orders"):
@@ -136,11 +148,12 @@ class Paper:
 
     def orders_since(self, pair: str, since_ms: int) -> list[CcxtOrder]:
         with self._request("orders_since"):
-            return [
+            found = [
                 dict(o)
                 for o in self.orders.values()
                 if o["symbol"] == pair and o["timestamp"] >= since_ms
             ]
+            return self._seen("orders_since", found)
 
     def cancel_order(self, pair: str, order_id: str) -> None:
         with self._request("cancel_order"):
@@ -149,15 +162,11 @@ class Paper:
 
     def positions(self) -> dict[str, Position]:
         with self._request("positions"):
-            return {
-                pair: Position(pair, size < 0, abs(size), PRICE, 10.0)
-                for pair, size in self.size.items()
-                if size
-            }
+            return self._seen("positions", self.held())
 
     def account_positions(self) -> set[str]:
         with self._request("account_positions"):
-            return {pair for pair, size in self.size.items() if size}
+            return self._seen("account_positions", set(self.held()))
 
     def ping(self) -> None:
         """Answer."""
@@ -190,7 +199,7 @@ class Paper:
     def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
         size = self.size[order.pair]
         with self._request("close"):
-            if not size or order.is_short is not size < 0:
+            if not size or order.is_short is not (size < 0):
                 raise refusal(-2022)
             return dict(self._reduce(order.pair, order.is_short, order.amount, client_id))
 
@@ -236,7 +245,7 @@ class Paper:
             stop = self.stops[order_id]
             pair, is_short = stop["symbol"], stop["side"] == "buy"
             size = self.size[pair]
-            if not size or is_short is not size < 0:
+            if not size or is_short is not (size < 0):
                 stop["status"] = "rejected"
             else:
                 amount = min(stop["amount"], abs(size)) * share
@@ -252,7 +261,24 @@ class Paper:
             order = self._take(pair, amount < 0, abs(amount), client_id, stopPrice=trigger)
             return str(order["id"])
 
+    def arrive(self) -> None:
+        """Let the late requests arrive that are due by now."""
+        due = [send for due_ms, send in self._on_the_way if due_ms <= self._stamp()]
+        self._on_the_way = [each for each in self._on_the_way if each[0] > self._stamp()]
+        for send in due:
+            with suppress(LineError):
+                send()
+
     # What is true
+
+    def held(self) -> dict[str, Position]:
+        """Return every open position by pair."""
+        with self._lock:
+            return {
+                pair: Position(pair, size < 0, abs(size), PRICE, 10.0)
+                for pair, size in self.size.items()
+                if size
+            }
 
     def live(self, pair: str | None = None) -> list[CcxtOrder]:
         """Return the conditional orders that are live."""
@@ -280,11 +306,33 @@ class Paper:
 
     # Inside
 
+    def _seen(self, what: str, answer: Any) -> Any:
+        view = self.views.get(what)
+        return answer if view is None else view(answer)
+
+    def _stamp(self) -> int:
+        return self._last_id if self.now_ms is None else self.now_ms()
+
+    def _comes_late(self, what: str, send: Callable[[], object]) -> bool:
+        """Whether a request is still on its way when its sender gives it up."""
+        with self._lock:
+            if not self.late[what]:
+                return False
+            self.asked.append(what)
+            self._on_the_way.append((self._stamp() + int(self.late[what].popleft() * 1000), send))
+            return True
+
+    def _new_id(self) -> str:
+        self._last_id += 1
+        return str(self._last_id)
+
     @contextmanager
     def _request(self, what: str) -> Iterator[None]:
         self.between()
         with self._lock:
             self.asked.append(what)
+            if what in self.failing:
+                raise self.failing[what]
             if self.before[what]:
                 raise self.before[what].popleft()
             yield
@@ -298,23 +346,24 @@ class Paper:
         namesake = _find(self.stops, None, client_id)
         if client_id and namesake is not None and namesake["status"] == "open":
             raise refusal(-4116)
-        number = next(self._ids)
         order = {
-            "id": str(number),
+            "id": self._new_id(),
             "clientOrderId": client_id,
             "symbol": pair,
             "side": "buy" if is_short else "sell",
             "amount": amount,
             "status": self.dead_on_arrival.popleft() if self.dead_on_arrival else "open",
-            "timestamp": number,
+            "timestamp": self._stamp(),
             "info": {"actualOrderId": ""},
             **more,
         }
         self.stops[order["id"]] = order
+        if order["status"] != "open":
+            self._tell(order, order["status"].upper())
         return dict(order)
 
     def _new_order(self, pair: str, sells: bool, amount: float, client_id: str) -> str:
-        order_id = str(next(self._ids))
+        order_id = self._new_id()
         self.orders[order_id] = {
             "id": order_id,
             "clientOrderId": client_id,
@@ -323,7 +372,7 @@ class Paper:
             "amount": amount,
             "filled": 0.0,
             "status": "open",
-            "timestamp": int(order_id),
+            "timestamp": self._stamp(),
         }
         return order_id
 
@@ -346,6 +395,7 @@ class Paper:
                 reason="",
                 child_id=child,
                 average=0.0,
+                side=stop["side"].upper(),
             )
         )
 

@@ -1,0 +1,285 @@
+"""An account on paper whose every contract has an owner: this bot, or somebody else.
+
+Freqtrade's own orders arrive here as well, so that whatever touches a position is written down.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from qt_protections.stops.line import CcxtOrder, CloseOrder
+from qt_protections.stops.order_events import OrderEvent
+from tests.stops.paper import LOST, Paper, refusal
+
+_FEE = 0.0004
+#: Sizes closer than this are the same.
+NEAR = 1e-6
+
+
+class Account(Paper):
+    """The exchange, and whose everything is.
+
+    Attributes:
+        own: What this bot's entries hold, signed, by pair.
+        orphaned: What its trades held that were deleted. The rest is somebody else's.
+        wrongs: What was done that must never be.
+        share: How much of the next orders at market fills at once; the rest expires.
+        troubled: Called when a request meets a failure of `before` or `after`.
+    """
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        super().__init__()
+        self.now_ms = now_ms
+        self.own: defaultdict[str, float] = defaultdict(float)
+        self.orphaned: defaultdict[str, float] = defaultdict(float)
+        self.troubled: Callable[[], None] = lambda: None
+        self.wrongs: list[str] = []
+        self.share = 1.0
+        self._names: Counter[str] = Counter()
+
+    # What Freqtrade sends
+
+    def send(
+        self, pair: str, amount: float, client_id: str, *, at_market: bool, reduces: bool
+    ) -> CcxtOrder:
+        """Take an order of the book, negative to sell, and return its answer."""
+
+        def again() -> CcxtOrder:
+            return self.send(pair, amount, client_id, at_market=at_market, reduces=reduces)
+
+        if self._comes_late("create_order", again):
+            raise LOST
+        with self._request("create_order"):
+            if reduces and not self._reducible(pair, amount):
+                raise refusal(-2022)
+            if at_market and abs(amount) > self.most[pair]:
+                raise refusal(-4005)
+            order_id = self._new_order(pair, amount < 0, abs(amount), client_id)
+            order = self.orders[order_id]
+            order |= {"type": "market" if at_market else "limit", "reduceOnly": reduces}
+            self._tell_order(order)
+            if at_market:
+                share = 1.0 if reduces else self.share
+                self.fill(order_id, self._fits(order, abs(amount) * share))
+                self._expire(order)
+            return dict(order)
+
+    def cancel(self, pair: str, order_id: str) -> bool:
+        known = len(self.laid_bare)
+        was_cancelled = super().cancel(pair, order_id)
+        own = abs(self.own[pair] + self.orphaned[pair])
+        if self._covers(pair) >= own - NEAR:
+            del self.laid_bare[known:]  # nobody may know yet of what somebody else just bought
+        return was_cancelled
+
+    def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
+        if order.amount > self.most[order.pair]:
+            with self._request("close"):
+                raise refusal(-4005)
+        return super().close(order, client_id)
+
+    def cancel_order(self, pair: str, order_id: str) -> None:
+        was = self.orders[order_id]["status"]
+        super().cancel_order(pair, order_id)
+        if self.orders[order_id]["status"] != was:
+            self._tell_order(self.orders[order_id])
+
+    # What others do
+
+    def by_hand(self, pair: str, amount: float, client_id: str = "") -> None:
+        """Let somebody trade at market, negative to sell, in lots as the exchange takes them."""
+        order_id = self._new_order(pair, amount < 0, abs(amount), client_id or "web_abc")
+        self.fill(order_id, abs(amount))
+
+    def forget(self, pair: str) -> None:
+        """Take note that no trade accounts for a position any more."""
+        self.orphaned[pair] = round(self.orphaned[pair] + self.own[pair], 9)
+        self.own[pair] = 0.0
+        for order in self.orders.values():
+            if order["symbol"] == pair:
+                order["forgotten"] = True
+
+    def heard(self, event: OrderEvent) -> None:
+        super().heard(event)
+        self.unheard[event.pair] = max(0, self.unheard[event.pair])
+
+    def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
+        answer = super().open_stops(pair)
+        if "open_stops" not in self.views:  # whoever reads it knows what has ended
+            for each in [pair] if pair else list(self.unheard):
+                self.unheard[each] = 0
+        return answer
+
+    # What is true
+
+    def foreign(self, pair: str) -> float:
+        """Return what somebody else holds of a pair, signed."""
+        return round(self.size[pair] - self.own[pair] - self.orphaned[pair], 9)
+
+    def is_covered(self, pair: str) -> bool:
+        """Whether the stops of a pair, together, cover the whole position."""
+        return self._covers(pair) >= abs(self.size[pair]) - NEAR
+
+    # Inside
+
+    def _covers(self, pair: str) -> float:
+        """Return how much the stops of the position's side are for, base currency."""
+        side = "buy" if self.size[pair] < 0 else "sell"
+        return sum(o["amount"] for o in self.live(pair) if o["side"] == side and "stopPrice" in o)
+
+    @contextmanager
+    def _request(self, what: str) -> Iterator[None]:
+        if self.before[what] or self.after[what]:
+            self.troubled()
+        with super()._request(what):
+            yield
+
+    def fill(self, order_id: str, amount: float) -> None:
+        """Fill some of what rests, and write down whose it is."""
+        if amount <= 0:
+            return
+        order = self.orders[order_id]
+        pair = order["symbol"]
+        before = self.size[pair]
+        filled = round(order["filled"] + amount, 9)
+        price = self.prices[pair]
+        cost = order["cost"] + amount * price
+        super().fill(order_id, amount)
+        self.size[pair] = round(self.size[pair], 9)
+        order |= {
+            "filled": filled,
+            "remaining": round(order["amount"] - filled, 9),
+            "cost": cost,
+            "average": cost / filled,
+            "price": order["price"] or price,
+            "lastTradeTimestamp": self._stamp(),
+            "fee": {"currency": "USDT", "cost": cost * _FEE, "rate": _FEE},
+        }
+        self._whose(order, self.size[pair] - before)
+        self._tell_order(order)
+        if not self.size[pair]:
+            for other in self.orders.values():
+                if other["symbol"] == pair and other.get("reduceOnly"):
+                    self._expire(other)
+
+    def _whose(self, order: CcxtOrder, change: float) -> None:
+        """Write down whose a fill was, of a position several may have a part of."""
+        pair, role = order["symbol"], _role(order["clientOrderId"])
+        if role == "E":
+            self.own[pair] = round(self.own[pair] + change, 9)
+            return
+        if role or order.get("of a stop"):  # a stop covers all there is
+            owners = (self.own, self.orphaned)
+            left = _settle(owners, pair, change)
+            if role and abs(left) > NEAR:
+                self.wrongs.append(f"sold {left:g} of somebody else's {pair}")
+            return
+        theirs = _toward_zero(self.foreign(pair) - change, change)
+        _settle((self.orphaned, self.own), pair, change - theirs)
+
+    def _new_order(self, pair: str, sells: bool, amount: float, client_id: str) -> str:
+        order_id = super()._new_order(pair, sells, amount, client_id)
+        if _role(client_id):
+            self._names[client_id] += 1
+            if self._names[client_id] > 1:
+                self.wrongs.append(f"order {client_id} was sent twice")
+        self.orders[order_id] |= {
+            "type": "market",
+            "price": None,
+            "average": None,
+            "cost": 0.0,
+            "remaining": amount,
+            "lastTradeTimestamp": None,
+            "fee": None,
+            "fees": [],
+            "trades": [],
+            "info": {},
+        }
+        return order_id
+
+    def _take(
+        self, pair: str, is_short: bool, amount: float, client_id: str, **more: Any
+    ) -> CcxtOrder:
+        if amount > self.most[pair]:
+            raise refusal(-4005)
+        more = {
+            "type": "stop_market",
+            "price": None,
+            "filled": 0.0,
+            "remaining": amount,
+            "cost": 0.0,
+            "average": None,
+            "fee": None,
+            "reduceOnly": True,
+            **more,
+        }
+        return super()._take(pair, is_short, amount, client_id, **more)
+
+    def _reduce(self, pair: str, is_short: bool, amount: float, client_id: str) -> CcxtOrder:
+        order_id = self._new_order(pair, not is_short, amount, client_id)
+        order = self.orders[order_id]
+        order |= {"reduceOnly": True, "of a stop": not client_id}
+        self.fill(order_id, self._fits(order, amount))
+        self._expire(order)
+        return order
+
+    def _fits(self, order: CcxtOrder, amount: float) -> float:
+        size = self.size[order["symbol"]]
+        return min(amount, abs(size)) if order.get("reduceOnly") else amount
+
+    def _reducible(self, pair: str, amount: float) -> bool:
+        return self.size[pair] * amount < 0
+
+    def _expire(self, order: CcxtOrder) -> None:
+        if order["status"] == "open":
+            order["status"] = "expired"
+            self._tell_order(order)
+
+    def _tell_order(self, order: CcxtOrder) -> None:
+        self.on_event(
+            OrderEvent(
+                pair=order["symbol"],
+                order_id=order["id"],
+                client_id=order["clientOrderId"],
+                conditional=False,
+                status=_status(order),
+                filled=order["filled"],
+                amount=order["amount"],
+                reason="",
+                child_id="",
+                average=order["average"] or 0.0,
+                side=order["side"].upper(),
+            )
+        )
+
+
+def _role(client_id: str) -> str:
+    """Return what an order of this bot's is for; empty for one of somebody else."""
+    return client_id[7] if client_id.startswith("qt") else ""
+
+
+def _settle(owners: Sequence[dict[str, float]], pair: str, change: float) -> float:
+    """Take a reduction off each owner in turn, and return what is left of it."""
+    for owner in owners:
+        taken = _toward_zero(owner[pair], change)
+        owner[pair] = round(owner[pair] + taken, 9)
+        change = round(change - taken, 9)
+    return change
+
+
+def _toward_zero(held: float, change: float) -> float:
+    """Return the part of a change that reduces what is held."""
+    if held * change >= 0:
+        return 0.0
+    return change if abs(change) <= abs(held) else -held
+
+
+def _status(order: CcxtOrder) -> str:
+    match order["status"]:
+        case "open":
+            return "PARTIALLY_FILLED" if order["filled"] else "NEW"
+        case "closed":
+            return "FILLED"
+        case other:
+            return str(other).upper()
