@@ -240,15 +240,26 @@ class Keeper:
         return True
 
     def ask_what_closed(self, held: Held) -> None:
-        """Book what reduced the position unheard, if the exchange tells; the lock is held.
+        """Book what reduced the position unheard, if the exchange tells; the lock is held."""
+        self._book_closes(held, inf)
 
-        Beside a stranger's position that may have been the stranger's part: only the list of
-        positions tells, in the bot's loop.
+    def ask_what_is_left(self, held: Held) -> None:
+        """The same, as far as the list of positions agrees; the lock is held.
+
+        What another hand closed may have been that hand's own part of the position. A list that
+        lags makes the bot's loop find the close later.
         """
-        if held.stranger is not None:
-            return
         try:
-            self.history.book_closes(held)
+            position = self.line.positions().get(held.pair)
+        except LineError as error:
+            logger.warning("Could not ask for the position of %s: %s", held.pair, error)
+            return
+        same = position is not None and position.is_short == held.is_short
+        self._book_closes(held, rest(held.own, position.amount) if position and same else inf)
+
+    def _book_closes(self, held: Held, at_most: float) -> None:
+        try:
+            self.history.book_closes(held, at_most)
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
 

@@ -12,6 +12,7 @@ from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.cover import covered
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.absence import Absence
 from qt_protections.stops.book import Held
@@ -160,11 +161,15 @@ class Positions:
         """Let go of an earlier run's stops once it is known what they protect, or that nothing."""
         if not held.inherited:
             return
-        if held.need is not None:
-            held.inherited.clear()
-            return
-        if position is not None:
-            return  # it gets a trade, or is a stranger's, and with that a stop it needs
+        need = held.need
+        if need is not None:
+            # Beside a position of the one side there is none of the other.
+            is_shown = position is not None and position.is_short == need.is_short
+            for stop in (*held.stops, *held.trails):
+                if is_shown or stop.is_short == need.is_short:
+                    held.inherited.discard(stop.order_id)
+        if need is not None or position is not None:
+            return  # a position gets a trade, or is a stranger's, and with that a stop it needs
         try:
             # An entry whose answer was lost may arrive now, and rest.
             self._entries.cancel_strays(held.pair)
@@ -291,7 +296,10 @@ class Positions:
             self._keeper.call_off(held)  # a stop stands for one side only
         if held.base:
             return  # a part of it is a trade's, and stands where that one's stop stands
-        if held.is_short != position.is_short or not held.trigger:
+        need = held.need
+        is_covered = need is not None and covered(need, held.standing)
+        if held.is_short != position.is_short or not is_covered:
+            # What stood may have been a trade's, and passed by the price since.
             held.is_short = position.is_short
             held.trigger, held.guessed = self._stop_for(position), True
         held.leverage = position.leverage

@@ -276,7 +276,7 @@ class Watch:
             self._keeper.ask_after(held, stop)
         # A stop that has triggered and whose order is not named yet explains it.
         if event.order_id not in held.booked and not held.fired:
-            self._keeper.ask_what_closed(held)
+            self._keeper.ask_what_is_left(held)
         self._keeper.mend(held)
 
 
