@@ -385,9 +385,9 @@ class Book:
     def of(self, pair: str) -> Held:
         """Return what is known of a pair; nothing at first."""
         with self._lock:
-            if pair not in self._pairs:
-                self._pairs[pair] = Held(pair, largest=self._largest(pair))
-            return self._pairs[pair]
+            held = self._pairs.setdefault(pair, Held(pair))
+            held.largest = self._largest(pair)  # the exchange changes it now and then
+            return held
 
     def __iter__(self) -> Iterator[Held]:
         with self._lock:

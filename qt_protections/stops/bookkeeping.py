@@ -337,7 +337,8 @@ class Bookkeeping:
 
     def _write(self, held: Held, trade: Trade) -> None:
         _forget_booked(held, trade)
-        for fill in held.fills:
+        # Freqtrade counts an entry when that is over, and would end a trade that has none yet.
+        for fill in held.fills if trade.has_open_position else []:
             if fill.stop is not None and not fill.reason:
                 add_stop(trade, fill.stop)
             else:

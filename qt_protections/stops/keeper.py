@@ -6,7 +6,7 @@ the moment something happens. What a trade has yet to learn waits in the book fo
 
 import logging
 import re
-from math import inf
+from math import inf, isnan
 from time import monotonic
 
 from qt_protections.errors import EntryRefused, withhold_secrets
@@ -217,8 +217,9 @@ class Keeper:
                 return
             order = held.own_part(order)
             held.drop(order_id, order)
-            if held.book_fill(stop, order) and held.own_need is None:
-                self.call_off(held)  # the trade ends with its position
+            filled = held.book_fill(stop, order)
+            if filled and (held.own_need is None or not isnan(stop.trigger)):
+                self.call_off(held)  # what waits would enter what is being left
             self.mend(held)
 
     def _is_overdue(self, held: Held, stop: Stop) -> bool:
