@@ -206,7 +206,9 @@ def cover_by_two(story: Story) -> list[str]:
     keeps, trade = keeper(story.bot), story.trade
     held = keeps.book.of(BTC)
     with held.lock:
-        held.largest = round(trade.amount / 2 + 0.0005, 3)
+        most = round(trade.amount / 2 + 0.0005, 3)
+        keeps.book._largest = lambda _pair: most
+        assert keeps.book.of(BTC).largest == most
         keeps.mend(held)
         return [stop.order_id for stop in held.stops]
 

@@ -109,8 +109,9 @@ def test_freqtrades_price_is_never_looser(on_paper: Guards, exchange: Exchange) 
 
 def slices(on_paper: Guards) -> tuple[Held, list[str]]:
     """Return a pair whose position is covered by two stops together, and their ids."""
+    on_paper.paper.most[BTC] = 0.5
     held = on_paper.held()
-    held.base, held.trigger, held.largest = 1.0, 98.0, 0.5
+    held.base, held.trigger = 1.0, 98.0
     on_paper.paper.size[BTC] = 1.0
     names = [on_paper.paper.stray_stop(BTC, 0.5, 98.0) for _ in range(2)]
     held.stops = [Stop.of(BTC, on_paper.paper.stops[name]) for name in names]
