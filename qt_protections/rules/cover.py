@@ -6,9 +6,10 @@ again once the placed stop stands, the same question cancels what it replaced.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil, inf
+from math import inf
 
 from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.stop_count import stops_needed
 
 #: Sums of lots may differ in their last binary digits.
 _SAME = 1e-9
@@ -90,7 +91,7 @@ def covered(need: Need, standing: Sequence[Standing]) -> bool:
 
 def parts(need: Need) -> int:
     """Return how many stops it takes to cover the need."""
-    return max(1, ceil(need.amount / need.largest * (1 - _SAME)))
+    return stops_needed(need.amount, need.largest)
 
 
 def tightest(is_short: bool, *triggers: float) -> float:

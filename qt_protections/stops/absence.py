@@ -5,6 +5,7 @@ empty or in part. A reduce-only stop on a flat account costs nothing, a missing 
 """
 
 import logging
+from collections import Counter
 from collections.abc import Collection
 from time import monotonic
 
@@ -16,6 +17,8 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: Seconds for which both lists have to agree. Lags of 25 s have been rehearsed; nothing is lost by
 #: waiting longer.
 AGREE_S = 60.0
+#: How many answers have to agree, at least.
+_AGREE_TIMES = 3
 #: The same beyond the time in which a lost entry may still arrive.
 _BEYOND_ARRIVAL_S = 10.0
 
@@ -27,12 +30,15 @@ class Absence:
         """Take the exchange."""
         self._line = line
         self._since: dict[str, float] = {}
+        self._agreed: Counter[str] = Counter()
         self._shown: Collection[str] = ()
         self._also_shown: Collection[str] | None = None
 
     def see(self, shown: Collection[str]) -> None:
         """Take in a new answer: the pairs the list of positions shows."""
         self._shown, self._also_shown = shown, None
+        for pair in shown:
+            self._begin_anew(pair)
 
     def is_proven(self, pair: str) -> bool:
         """Whether both lists have not shown a pair since long enough.
@@ -40,10 +46,20 @@ class Absence:
         The second one is asked only for a pair that the first does not show.
         """
         if pair in self._shown or self._is_also_shown(pair):
-            self._since.pop(pair, None)
+            self._begin_anew(pair)
             return False
+        self._agreed[pair] += 1
         since = self._since.setdefault(pair, monotonic())
-        return monotonic() - since > self.needed_s
+        # Two answers may stand on either side of an outage.
+        return monotonic() - since > self.needed_s and self._agreed[pair] >= _AGREE_TIMES
+
+    def may_be_shown(self, pair: str) -> bool:
+        """Whether the second list shows a pair, or cannot be asked."""
+        return self._is_also_shown(pair)
+
+    def _begin_anew(self, pair: str) -> None:
+        self._since.pop(pair, None)
+        self._agreed.pop(pair, None)
 
     @property
     def needed_s(self) -> float:

@@ -142,6 +142,8 @@ class Held:
         fills: What the trade has yet to book.
         claimed: Ids of the stops the trade believes are live.
         past: The last stops that are over, by id, as Freqtrade books them.
+        children: Ids of the orders that stops of the position became.
+        parts: By order id, how much of an order closed the position; the rest was another's.
         dropped: Ids of stops that stand no more and may still be live on the trade's record.
         guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
@@ -180,6 +182,8 @@ class Held:
     fills: list[Fill] = field(default_factory=list)
     claimed: frozenset[str] = frozenset()
     past: dict[str, CcxtOrder] = field(default_factory=dict)
+    children: set[str] = field(default_factory=set)
+    parts: dict[str, float] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     guessed: bool = False
     largest: float = inf
@@ -304,6 +308,8 @@ class Held:
 
     def drop(self, order_id: str, child: CcxtOrder | None = None) -> None:
         """Forget a stop, or a trailing stop, that no longer stands; `child` is what it became."""
+        if child is not None:
+            self.children.add(str(child["id"]))
         if (stop := self.stop_of(order_id)) is not None:
             self.past[order_id] = as_booked(stop.order, child)
             self.past = dict(list(self.past.items())[-_PAST:])
@@ -330,8 +336,13 @@ class Held:
     @property
     def booked(self) -> set[str]:
         """Ids of the orders that are known to have reduced the position."""
-        children = {str(order.get("id_stop") or "") for order in self.past.values()}
-        return {*self.on_record, *(str(fill.order["id"]) for fill in self.fills), *children}
+        return {*self.on_record, *self.children, *(str(fill.order["id"]) for fill in self.fills)}
+
+    def begin_anew(self, trade_id: int | None) -> None:
+        """Forget what was known of an earlier position of the pair."""
+        self.trade_id, self.opened_ms, self.naked_since = trade_id, 0, None
+        self.children.clear()
+        self.parts.clear()
 
     def book_fill(self, stop: Stop, child: CcxtOrder) -> float:
         """Take in what a triggered stop's order filled, and return how much; base currency."""

@@ -5,8 +5,7 @@ what filled, and which entries the exchange has after all.
 """
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from math import nan
@@ -20,7 +19,7 @@ from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.trailing import TrailingRule
-from qt_protections.snapshots import open_trade, symbol_of
+from qt_protections.snapshots import open_trade
 from qt_protections.stops.adoption import (
     add_stop,
     adopt,
@@ -33,6 +32,7 @@ from qt_protections.stops.adoption import (
     row_of,
     take_exit,
 )
+from qt_protections.stops.apart import apart
 from qt_protections.stops.book import EntryOrder, Fill, Held, Intent
 from qt_protections.stops.entries import Entries
 from qt_protections.stops.keeper import Keeper
@@ -82,7 +82,7 @@ class Bookkeeping:
         self._blocks = blocks
         self._stop_of_stranger = stop_of_stranger
         self._entries = Entries(strategy, exchange, keeper)
-        self._positions = Positions(strategy, keeper, self._entries, stop_of_stranger)
+        self._positions = Positions(keeper, self._entries, stop_of_stranger)
         self._untrailed: dict[str, float] = {}
         self._spreads: dict[str, float] = {}
         self._recorded: dict[int, object] = {}
@@ -146,21 +146,21 @@ class Bookkeeping:
         _read_anew()
         if not self._started:
             for pair, trade in self._open_trades().items():
-                with _apart(pair):
+                with apart(pair):
                     catch_up(trade)
         trades = self._open_trades()
         for held in self._keeper.book:
-            with _apart(held.pair):
+            with apart(held.pair):
                 self._entries.settle(held, trades.get(held.pair))
         trades = self._open_trades()
         for pair, trade in trades.items():
-            with _apart(pair):
+            with apart(pair):
                 self._learn(self._keeper.book.of(pair), trade)
         compared = False
-        with _apart("The exchange's list of positions"):
+        with apart("The exchange's list of positions"):
             compared = self._compare(trades)
         for pair, trade in trades.items():
-            with _apart(pair):
+            with apart(pair):
                 self._tell(self._keeper.book.of(pair), trade)
         self._started = self._started or compared
         self._forget_records(trades)
@@ -204,7 +204,7 @@ class Bookkeeping:
             if held.stranger is None or held.stranger.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
             if held.trade_id != trade.id:
-                held.trade_id, held.opened_ms = trade.id, 0
+                held.begin_anew(trade.id)
             held.orphan = False
             held.opened_ms = held.opened_ms or _last_fill_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
@@ -250,7 +250,8 @@ class Bookkeeping:
         """Note of which pairs no trade of Freqtrade's is open any more."""
         for held in self._keeper.book:
             if held.pair not in trades:
-                self._let_go_of(held, positions.get(held.pair))
+                with apart(held.pair):
+                    self._let_go_of(held, positions.get(held.pair))
 
     def _let_go_of(self, held: Held, position: Position | None) -> None:
         with held.lock:
@@ -314,7 +315,7 @@ class Bookkeeping:
         self._spreads = {pair: quote.spread for pair, quote in quotes.items()}
         for held in self._keeper.book:
             if held.pair in quotes:
-                with _apart(held.pair):
+                with apart(held.pair):
                     watch.check_trigger(held, quotes[held.pair])
 
     def _recall_trails(self, held: Held, trade: Trade) -> None:
@@ -413,17 +414,6 @@ def _read_anew() -> None:
     except SQLAlchemyError:
         Trade.rollback()
         logger.exception("[ALERT] What was left to write down before this loop is lost.")
-
-
-@contextmanager
-def _apart(pair: str) -> Iterator[None]:
-    """Write down what is done within, and let no failure keep another pair from being seen to."""
-    try:
-        yield
-        Trade.commit()
-    except Exception:
-        Trade.rollback()
-        logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))
 
 
 def _answers(what: str, compare: Callable[[], None]) -> bool:

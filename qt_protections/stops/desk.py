@@ -22,7 +22,7 @@ from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.on_record import stops_since
 from qt_protections.stops.sequence import note_fill_on_record
-from qt_protections.stops.stop import Fate, as_booked, child_id, fate
+from qt_protections.stops.stop import Fate, as_booked, child_id, fate, part_of
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -47,6 +47,8 @@ class StopDesk:
         self._keeper = keeper
         self._has_looked = has_looked
         self._fetch_orders = exchange.fetch_orders
+        self._fetch_order = exchange.fetch_order
+        exchange.fetch_order = self.order  # type: ignore[method-assign]
         exchange.fetch_orders = self.orders  # type: ignore[method-assign]
         exchange.create_stoploss = self.create  # type: ignore[method-assign, assignment]
         exchange.fetch_stoploss_order = self.fetch  # type: ignore[method-assign]
@@ -137,6 +139,16 @@ class StopDesk:
             if held.need is None:
                 self._keeper.mend(held)  # what stood beside it must not hit the next position
         return {}
+
+    def order(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
+        """Return an order; one that closed more than the trade, as far as it closed the trade.
+
+        Raises:
+            ExchangeError: As Freqtrade's own function.
+        """
+        order = self._fetch_order(order_id, pair, params)
+        amount = self._keeper.book.of(pair).parts.get(order_id)
+        return order if amount is None else part_of(order, amount)
 
     def orders(
         self, pair: str, since: datetime, params: dict[str, Any] | None = None

@@ -123,7 +123,7 @@ class Entries:
         closes: list[CcxtOrder] = []
         left = 0.0
         for order in sorted(self._keeper.line.orders_since(pair, dt_ts(since)), key=filled_ms):
-            filled = float(order.get("filled") or 0.0)
+            filled = 0.0 if order.get("status") == "open" else float(order.get("filled") or 0.0)
             if order["side"] == entry_side and filled and self._is_stray(order):
                 entries.append(order)
                 left = total(left, filled)

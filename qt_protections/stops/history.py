@@ -7,11 +7,12 @@ deleveraging, or an exit of this bot's that a kill kept off the record.
 
 import logging
 from math import inf
+from time import monotonic
 
 from freqtrade.enums import ExitType
 
 from qt_protections.errors import withhold_secrets
-from qt_protections.rules.amounts import rest
+from qt_protections.rules.amounts import rest, total
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.line import CcxtOrder, Line
@@ -22,6 +23,8 @@ logger = withhold_secrets(logging.getLogger(__name__))
 
 #: An order may have been sent long before it filled, and the history is asked for by sending.
 _SENT_BEFORE_MS = 86_400_000
+#: Seconds between two questions for the orders of a pair.
+_ASK_EVERY_S = 5.0
 
 
 class OrderHistory:
@@ -31,6 +34,11 @@ class OrderHistory:
         """Take the exchange, and who knows this bot's orders."""
         self._line = line
         self._namer = namer
+        self._ask_at: dict[str, float] = {}
+
+    def is_due(self, held: Held) -> bool:
+        """Whether a pair's orders may be asked for again: each time costs request weight."""
+        return monotonic() >= self._ask_at.get(held.pair, 0.0)
 
     def book_closes(self, held: Held, at_most: float = inf, *, with_exits: bool = False) -> bool:
         """Book what reduced the position of a trade.
@@ -43,29 +51,60 @@ class OrderHistory:
                 between: only who keeps Freqtrade from sending one now may ask for them.
 
         Returns:
-            Whether there was any.
+            Whether there was any; False as well where it is not due to ask.
 
         Raises:
             LineError: If the exchange does not answer; nothing was changed then.
         """
         since_ms = held.known_since_ms
-        if not held.own or not since_ms:
+        if not held.own or not since_ms or not self.is_due(held):
             return False
         self.refresh_entries(held)
         known = held.booked | self._children_of_stops(held)
-        closes = self.closes(held.pair, since_ms, is_short=held.is_short)
-        found = [order for order in closes if order["id"] not in known]
-        exits = [order for order in found if self._is_exit(order)]
-        others = [order for order in found if order not in exits]
+        orders = [o for o in self._orders(held, since_ms) if o["id"] not in known]
         before = held.own
-        for order in exits if with_exits else []:
-            self._book(held, order, held.own)
-            at_most = rest(at_most, float(order["filled"]))
-        for order in others:
-            amount = min(float(order["filled"]), at_most, held.own)
-            self._book(held, order, amount)
-            at_most = rest(at_most, amount)
+        others = 0.0  # what others entered, and may leave again
+        for order in orders:
+            filled, role = float(order["filled"]), self._role(order)
+            if order["side"] != _closing_side(held.is_short):
+                others = total(others, filled if role is None else 0.0)
+            elif role is not None:
+                if with_exits or role is not Role.EXIT:
+                    self._book(held, order, held.own)
+                    at_most = rest(at_most, filled)
+            else:
+                amount = min(rest(filled, others), at_most, held.own)
+                others = rest(others, filled)
+                self._book(held, order, amount)
+                at_most = rest(at_most, amount)
         return held.own < before
+
+    def is_closed(self, held: Held, amount: float, since_ms: int) -> bool:
+        """Whether the orders since a moment took the whole of a position.
+
+        Args:
+            held: The pair; its lock is held.
+            amount: The position at that moment, base currency.
+            since_ms: Epoch milliseconds by the exchange's clock; fills after it count.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        if not since_ms or not self.is_due(held):
+            return False
+        for order in self._orders(held, since_ms):
+            filled = float(order["filled"])
+            closes = order["side"] == _closing_side(held.is_short)
+            amount = rest(amount, filled) if closes else total(amount, filled)
+        return not amount
+
+    def _orders(self, held: Held, since_ms: int) -> list[CcxtOrder]:
+        """Return the orders that are over and filled something since a moment, as they filled."""
+        self._ask_at[held.pair] = monotonic() + _ASK_EVERY_S
+        orders = self._line.orders_since(held.pair, since_ms - _SENT_BEFORE_MS)
+        # One that rests still fills on, and may yet be its owner's to cancel.
+        over = [o for o in orders if o.get("status") != "open" and _filled_since(o, since_ms)]
+        return sorted(over, key=filled_ms)
 
     @staticmethod
     def _book(held: Held, order: CcxtOrder, amount: float) -> None:
@@ -76,25 +115,12 @@ class OrderHistory:
             "[OK] Order %s (%s) took %s of %s: its trade books that.",
             order["id"],
             order.get("clientOrderId"),
-            order["filled"],
+            min(float(order["filled"]), amount),
             symbol_of(held.pair),
         )
+        if amount < float(order["filled"]):
+            held.parts[str(order["id"])] = amount
         held.book_close(part_of(order, amount), ExitType.SOLD_ON_EXCHANGE.value)
-
-    def closes(self, pair: str, since_ms: int, *, is_short: bool) -> list[CcxtOrder]:
-        """Return the orders that reduced a position of a side since a moment, whoever sent them.
-
-        Args:
-            pair: Freqtrade's pair.
-            since_ms: Epoch milliseconds by the exchange's clock; fills after it count.
-            is_short: Side of the position.
-
-        Raises:
-            LineError: If the exchange does not answer.
-        """
-        side = "buy" if is_short else "sell"
-        orders = self._line.orders_since(pair, since_ms - _SENT_BEFORE_MS)
-        return [o for o in orders if o["side"] == side and _filled_since(o, since_ms)]
 
     def refresh_entries(self, held: Held) -> None:
         """Bring what entries under way filled up to date.
@@ -115,9 +141,14 @@ class OrderHistory:
         stops = [self._line.find_stop(held.pair, order_id=order_id) for order_id in known]
         return {child_id(stop) for stop in stops if stop is not None} - {""}
 
-    def _is_exit(self, order: CcxtOrder) -> bool:
+    def _role(self, order: CcxtOrder) -> Role | None:
+        """Return what an order of this bot is for; None for anybody else's."""
         name = self._namer.mine(order.get("clientOrderId"))
-        return name is not None and name.role in (Role.EXIT, Role.EMERGENCY_CLOSE)
+        return None if name is None else name.role
+
+
+def _closing_side(is_short: bool) -> str:
+    return "buy" if is_short else "sell"
 
 
 def filled_ms(order: CcxtOrder) -> int:

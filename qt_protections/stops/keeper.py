@@ -104,7 +104,8 @@ class Keeper:
                 raise EntryRefused(entry.pair, deny(DenyCode.TRADE_CLOSED))
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, left
             if held.need is None:
-                held.trigger, held.guessed, held.opened_ms = 0.0, False, 0
+                held.trigger, held.guessed = 0.0, False
+                held.begin_anew(held.trade_id)
             held.tighten(trigger)
             intent = Intent(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
@@ -164,13 +165,31 @@ class Keeper:
                 return False
             if held.is_covered:
                 held.naked_since = None
-            todo = mend(held.need, held.standing)
-            left_over = {*todo.cancel, *(stop.order_id for stop in held.astray)}
-            if held.need is None:
-                left_over |= {stop.order_id for stop in (*held.stops, *held.trails)}
-            if held.need is None or held.astray:
-                left_over -= held.inherited
-            return all([self.cancel(held, order_id) for order_id in sorted(left_over)])
+            return self._cancel_left_over(held)
+
+    def _cancel_left_over(self, held: Held) -> bool:
+        """Cancel what protects nothing, one by one; return whether all of that is gone.
+
+        A cancel may find that its stop has fired, upon which others are needed: what is left over
+        is worked out anew before each.
+        """
+        tried: set[str] = set()
+        is_gone = True
+        while left_over := self._left_over(held) - tried:
+            order_id = min(left_over)
+            tried.add(order_id)
+            is_gone = self.cancel(held, order_id) and is_gone
+        return is_gone
+
+    @staticmethod
+    def _left_over(held: Held) -> set[str]:
+        todo = mend(held.need, held.standing)
+        if todo.place is not None:
+            return set()  # first what is missing
+        found = {*todo.cancel, *(stop.order_id for stop in held.astray)}
+        if held.need is None:
+            found |= {stop.order_id for stop in (*held.stops, *held.trails)}
+        return found - held.inherited if held.need is None or held.astray else found
 
     def lost(self, held: Held, order_id: str, how: str) -> None:
         """Replace a stop that is gone without having done its work."""
@@ -193,8 +212,10 @@ class Keeper:
     def give_up(self, held: Held, order_id: str) -> None:
         """Replace a stop the exchange knows nothing of; should it stand all the same, it goes."""
         with held.lock:
+            # What an earlier run's stop protects is not known: that one goes on proof alone.
+            is_inherited = order_id in held.inherited
             self.lost(held, order_id, "the exchange knows nothing of it")
-            if self.may_cancel(held, order_id):
+            if not is_inherited and self.may_cancel(held, order_id):
                 self.cancel(held, order_id)
 
     def fired(self, held: Held, order_id: str, child: str) -> None:
@@ -204,7 +225,7 @@ class Keeper:
             if stop is None:
                 return
             held.doubtful.add(order_id)  # until its order has ended; the watch asks again
-            order = self.line.find_order(held.pair, order_id=child) if child else None
+            order = self._find_child(held, child)
             if order is None or order["status"] == "open":
                 if self._is_overdue(held, stop):
                     held.drop(order_id)
@@ -221,6 +242,14 @@ class Keeper:
             if filled and (held.own_need is None or not isnan(stop.trigger)):
                 self.call_off(held)  # what waits would enter what is being left
             self.mend(held)
+
+    def _find_child(self, held: Held, child: str) -> CcxtOrder | None:
+        """Return the order a stop became; None while that is not known, or nobody answers."""
+        try:
+            return self.line.find_order(held.pair, order_id=child) if child else None
+        except LineError as error:
+            logger.warning("Could not ask for order %s of %s: %s", child, held.pair, error)
+            return None
 
     def _is_overdue(self, held: Held, stop: Stop) -> bool:
         """Whether a triggered stop protects no more, though nobody knows what its order did.
@@ -417,7 +446,8 @@ class Keeper:
         """
         if not held.is_covered and held.naked_since is None:
             held.naked_since = monotonic()
-        until = inf if held.naked_since is None else held.naked_since + self.naked_deadline_s
+        began = monotonic() if held.naked_since is None else held.naked_since
+        until = began + self.naked_deadline_s
         try:
             self._place_missing(held, Purpose.STOP_OF_POSITION, until)
         except Unplaced as refusal:
@@ -483,7 +513,7 @@ class Keeper:
                     "[ALERT] Could not close %s: %s. Trying again.", symbol_of(held.pair), refusal
                 )
         else:
-            held.quiet_until = 0.0
+            held.quiet_until, held.naked_since = 0.0, None
             logger.warning("[OK] %s is closed at market.", symbol_of(held.pair))
 
     def _close(self, held: Held, need: Need) -> None:

@@ -82,7 +82,8 @@ class Lanes:
     def lag_s(self) -> float:
         """Return how long the oldest act of `put` has waited for its end, seconds."""
         with self._lock:
-            oldest = min((lane[0].since for lane in self._waiting.values()), default=inf)
+            waiting = [act.since for lane in self._waiting.values() for act in lane]
+            oldest = min(waiting, default=inf)
         return max(0.0, self._clock() - oldest)
 
     def close(self) -> None:

@@ -2,19 +2,20 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf
 from time import monotonic, time
 from typing import Protocol
 
 from freqtrade.enums import ExitType
 from freqtrade.persistence import Trade
-from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import covered
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.absence import Absence
+from qt_protections.stops.apart import apart
 from qt_protections.stops.book import Held
 from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
 from qt_protections.stops.keeper import Keeper
@@ -25,10 +26,8 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: Seconds before a position counts as gone, longer than one takes to show: to withdraw its stop by
 #: mistake costs more than to leave one too long.
 MISSING_LAG_S = 10.0
-#: Seconds between two questions for the orders of a pair whose position is not as it should be.
-_ASK_EVERY_S = 10.0
-#: How much later than it happened something may be seen, clocks included; milliseconds.
-_SEEN_LATE_MS = 60_000
+#: Milliseconds that clocks may differ after correction.
+_CLOCKS_MS = 1000
 _SAME = 1e-6
 
 
@@ -49,12 +48,11 @@ class Positions:
 
     def __init__(
         self,
-        strategy: IStrategy,
         keeper: Keeper,
         entries: Entries,
         stop_of_stranger: StopOfStranger,
     ) -> None:
-        """Take the bot's own objects, and who says where a stranger's stop stands."""
+        """Take who places and asks, and who says where a stranger's stop stands."""
         self._stop_of_stranger = stop_of_stranger
         self._keeper = keeper
         self._entries = entries
@@ -62,7 +60,7 @@ class Positions:
         self._odd: dict[str, int] = {}
         self._unasked: set[str] = set()
         self._unproven: set[str] = set()
-        self._ask_at: dict[str, float] = {}
+        self._smaller_since: dict[str, float] = {}
 
     def see(self, positions: dict[str, Position]) -> None:
         """Take in a new list of the account's positions, by pair, before it is compared."""
@@ -70,9 +68,7 @@ class Positions:
 
     def is_closed(self, held: Held) -> bool:
         """Whether there is proof that the position of a deleted trade is closed."""
-        return not held.base or self._was_closed(
-            held, held.base, held.known_since_ms, is_short=held.is_short
-        )
+        return not held.base or self._was_closed(held, held.base, held.known_since_ms)
 
     def compare(self, positions: dict[str, Position], trades: dict[str, Trade]) -> None:
         """Tell the book of positions without a trade, and of trades without a position.
@@ -104,7 +100,7 @@ class Positions:
         """
         for pair in positions.keys() - trades.keys():
             held = self._keeper.book.of(pair)
-            with held.lock:
+            with apart(pair), held.lock:
                 self._compare(held, positions[pair], None, at_start=True)
         kept = []
         for pair, position in positions.items():
@@ -120,7 +116,8 @@ class Positions:
         trades = {trade.pair: trade for trade in Trade.get_open_trades()}
         self._compare_all(positions, trades, at_start=True)
         for held in self._keeper.book:
-            self._keeper.mend(held)
+            with apart(held.pair):
+                self._keeper.mend(held)
 
     def _compare_all(
         self, positions: dict[str, Position], trades: dict[str, Trade], *, at_start: bool
@@ -128,7 +125,7 @@ class Positions:
         for pair in positions:
             self._keeper.book.of(pair)
         for held in self._keeper.book:
-            with held.lock:
+            with apart(held.pair), held.lock:
                 self._compare(
                     held, positions.get(held.pair), trades.get(held.pair), at_start=at_start
                 )
@@ -152,8 +149,10 @@ class Positions:
             return
         if short and position is not None:
             self._found_close(held, rest(held.base, position.amount))
-        if missing and not self._found_close(held):
-            self._say_unproven(held)
+        if missing:
+            is_asked = self._keeper.history.is_due(held)
+            if not self._found_close(held) and is_asked:
+                self._say_unproven(held)
         if surplus and position is not None and not self._recover(held, position, trade):
             self._shelter(held, position)
 
@@ -184,40 +183,28 @@ class Positions:
         stranger = held.stranger
         if stranger is None or position is not None:
             return True
-        return self._was_closed(
-            held, stranger.amount, held.stranger_since_ms, is_short=stranger.is_short
-        )
+        return self._was_closed(held, stranger.amount, held.stranger_since_ms)
 
-    def _was_closed(self, held: Held, amount: float, since_ms: int, *, is_short: bool) -> bool:
+    def _was_closed(self, held: Held, amount: float, since_ms: int) -> bool:
         """Whether a position that is not shown is closed: by its orders, or by two lists."""
         if self._absence.is_proven(held.pair):
             return True
-        if not since_ms or not self._may_ask(held):
+        if self._absence.may_be_shown(held.pair):
             return False
         try:
-            closes = self._keeper.history.closes(held.pair, since_ms, is_short=is_short)
+            return self._keeper.history.is_closed(held, amount, since_ms)
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False
-        return total(*(float(order["filled"]) for order in closes)) >= amount * (1 - _SAME)
 
     def _found_close(self, held: Held, at_most: float = inf) -> bool:
         """Book what closed a trade's position, or a part of it, if the exchange knows of it."""
-        if not self._may_ask(held):
-            return False
         try:
             # The loop holds Freqtrade's lock of exits: an exit without a record stays without one.
             return self._keeper.history.book_closes(held, at_most, with_exits=True)
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False
-
-    def _may_ask(self, held: Held) -> bool:
-        """Whether it is time to ask for a pair's orders again: each time costs request weight."""
-        if monotonic() < self._ask_at.get(held.pair, 0.0):
-            return False
-        self._ask_at[held.pair] = monotonic() + _ASK_EVERY_S
-        return True
 
     def _now_ms(self) -> int:
         """Return the exchange's time, epoch milliseconds."""
@@ -290,7 +277,9 @@ class Positions:
                 symbol_of(held.pair),
                 position.amount,
             )
-            held.stranger_since_ms = self._now_ms() - _SEEN_LATE_MS
+        position = self._not_smaller(held, position)
+        if held.stranger is None or held.stranger.amount != position.amount:
+            held.stranger_since_ms = self._now_ms() - _CLOCKS_MS
         held.stranger = position
         if any(intent.entry.is_short != position.is_short for intent in held.intents):
             self._keeper.call_off(held)  # a stop stands for one side only
@@ -303,6 +292,21 @@ class Positions:
             held.is_short = position.is_short
             held.trigger, held.guessed = self._stop_for(position), True
         held.leverage = position.leverage
+
+    def _not_smaller(self, held: Held, position: Position) -> Position:
+        """Return a stranger's position as it is shown, or was until lately if that was larger.
+
+        A list may be old; a stop for more than there is closes no more than there is.
+        """
+        known = held.stranger
+        same = known is not None and known.is_short == position.is_short
+        if known is None or not same or position.amount >= known.amount:
+            self._smaller_since.pop(held.pair, None)
+            return position
+        since = self._smaller_since.setdefault(held.pair, monotonic())
+        if monotonic() - since > self._absence.needed_s:
+            return position
+        return replace(position, amount=known.amount)
 
     def _stop_for(self, position: Position) -> float:
         """Return where a stranger's stop stands: from its entry, or from now if that is passed.

@@ -213,11 +213,12 @@ class Sentinel:
     # What is done in the lanes
 
     def _act_on(self, event: OrderEvent) -> None:
+        is_done = False
         try:
-            self._reach(partial(self._watch.heard, event))
-        except BaseException:
-            self._asked.pop(event.pair, None)  # the next tick asks what this event told
-            raise
+            is_done = self._reach(partial(self._watch.heard, event))
+        finally:
+            if not is_done:
+                self._asked.pop(event.pair, None)  # the next tick asks what this event told
 
     def _look_after(self, held: Held) -> None:
         if not held.lock.acquire(blocking=False):

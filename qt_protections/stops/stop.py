@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf
-from time import monotonic
 from typing import Any
 
 from qt_protections.rules.cover import Standing
@@ -28,7 +27,6 @@ class Stop:
         amount: Base currency.
         trigger: The trigger price the exchange accepted, rounded to its tick; NaN while it trails.
         order: The exchange's answer as ccxt parsed it.
-        known_since: When this process learnt of it, on its monotonic clock.
     """
 
     pair: str
@@ -36,7 +34,6 @@ class Stop:
     amount: float
     trigger: float
     order: CcxtOrder = field(repr=False)
-    known_since: float = field(default_factory=monotonic, repr=False)
 
     @classmethod
     def of(cls, pair: str, order: CcxtOrder, amount: float = 0.0, trigger: float = 0.0) -> "Stop":

@@ -126,15 +126,14 @@ class Watch:
             LineError: If the exchange does not answer.
         """
         with held.lock:
-            try:
-                for intent in [intent for intent in held.intents if intent.lost]:
-                    if intent.age_s > self._keeper.line.arrives_within_s:
-                        self._keeper.find_entry(held, intent)
-                for stop in [*held.stops, *held.trails]:
-                    if stop.order_id in held.doubtful:
-                        self._missing(held, stop)
-            finally:
-                self._keeper.mend(held)
+            for stop in [*held.stops, *held.trails]:
+                if stop.order_id in held.doubtful:
+                    self._missing(held, stop)
+            self._keeper.mend(held)
+            for intent in [intent for intent in held.intents if intent.lost]:
+                if intent.age_s > self._keeper.line.arrives_within_s:
+                    self._keeper.find_entry(held, intent)
+                    self._keeper.mend(held)
 
     def _compare(self, held: Held, listed: Iterable[CcxtOrder], as_of: float) -> None:
         with held.lock:
@@ -224,17 +223,23 @@ class Watch:
         One the exchange cannot tell of is neither taken for live nor replaced blindly: only when it
         is unknown twice does another take its place. Were both live, the next look cancels one.
         """
-        try:
-            told = self._keeper.ask_after(held, stop)
-        except LineError as error:
-            logger.warning("Could not ask after stop %s of %s: %s", stop.order_id, held.pair, error)
-            return
-        if told:
+        if self._ask_after(held, stop) is not False:
             return
         if stop.order_id in held.doubtful:
             self._keeper.give_up(held, stop.order_id)
         else:
             held.doubtful.add(stop.order_id)
+
+    def _ask_after(self, held: Held, stop: Stop) -> bool | None:
+        """Ask what became of a stop; return whether the exchange can tell, None without an answer.
+
+        What is asked or done next goes on without the answer: that may take another road.
+        """
+        try:
+            return self._keeper.ask_after(held, stop)
+        except LineError as error:
+            logger.warning("Could not ask after stop %s of %s: %s", stop.order_id, held.pair, error)
+            return None
 
     def _heard_of_stop(self, held: Held, event: OrderEvent) -> None:
         if held.stop_of(event.order_id) is None:
@@ -246,7 +251,9 @@ class Watch:
             held.touch()
             self._keeper.fired(held, event.order_id, event.child_id)
         elif event.status in _AT_TRIGGER:
-            held.doubtful.add(event.order_id)  # asked after with the next tick, if nothing follows
+            # Asked after with the next tick, if nothing follows.
+            held.doubtful.add(event.order_id)
+            held.fired.setdefault(event.order_id, monotonic())
 
     def _heard_of_order(self, held: Held, event: OrderEvent) -> None:
         """Cover what an entry just filled; let go of what a dead entry needed."""
@@ -273,7 +280,7 @@ class Watch:
             return
         held.touch()
         for stop in [*held.stops, *held.trails]:
-            self._keeper.ask_after(held, stop)
+            self._ask_after(held, stop)
         # A stop that has triggered and whose order is not named yet explains it.
         if event.order_id not in held.booked and not held.fired:
             self._keeper.ask_what_is_left(held)

@@ -54,6 +54,7 @@ def unlock(pair: str) -> None:
 def let_evidence_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let two lists that agree for two looks be evidence, which takes a minute in life."""
     monkeypatch.setattr(Absence, "needed_s", 0.0)
+    monkeypatch.setattr("qt_protections.stops.absence._AGREE_TIMES", 2)
 
 
 def guarding(bot: FreqtradeBot) -> Any:

@@ -22,6 +22,7 @@ def made() -> Guards:
 def asked(made: Guards, *, with_exits: bool = False) -> list[float]:
     """Ask what closed the position, and return what is booked."""
     held = made.held()
+    made.keeper.history._ask_at.clear()
     made.keeper.history.book_closes(held, with_exits=with_exits)
     return [fill.amount for fill in held.fills]
 
@@ -113,3 +114,64 @@ def test_what_others_closed_of_their_own_is_not_the_trades(
     held = made.held()
     made.keeper.history.book_closes(held, at_most)
     assert [fill.amount for fill in held.fills] == booked
+
+
+def test_a_pair_is_asked_for_once_in_five_seconds(made: Guards) -> None:
+    """Each question costs request weight."""
+    history, held = made.keeper.history, made.held()
+    assert history.is_due(held)
+    history.book_closes(held)
+    assert not history.is_due(held)
+    made.paper.enter(BTC, -2.0)
+    assert not history.book_closes(held)
+    assert made.paper.sent("orders_since") == 1
+
+
+def test_what_others_enter_and_leave_is_theirs(made: Guards) -> None:
+    """A person buys and sells beside the trade."""
+    made.paper.enter(BTC, 1.5)
+    made.paper.enter(BTC, -1.0)
+    assert asked(made) == []
+    made.paper.enter(BTC, -1.0)
+    assert asked(made) == [0.5]
+
+
+def test_an_order_that_rests_is_not_over(made: Guards) -> None:
+    """It fills on, and is its owner's to cancel."""
+    resting = made.paper.enter(BTC, -2.0, fills=False)
+    made.paper.fill(resting, 0.5)
+    assert asked(made) == []
+    made.paper.fill(resting, 1.5)
+    assert asked(made) == [2.0]
+
+
+def test_the_guards_own_close_is_booked_if_its_answer_was_lost(made: Guards) -> None:
+    """Nobody else books it."""
+    made.paper.enter(BTC, -2.0, made.keeper.namer.new(Role.EMERGENCY_CLOSE, BTC))
+    assert asked(made) == [2.0]
+
+
+def test_a_stops_order_is_booked_once_however_many_stops_followed(made: Guards) -> None:
+    """The pair remembers what its stops became for as long as the position lasts."""
+    held = made.held()
+    made.paper.trigger(made.live()[0], share=0.5)
+    made.keeper.ask_after(held, held.stops[0])
+    held.fills.clear()  # the trade has booked it
+    for step in range(1, 30):
+        made.keeper.move(held, 98.0 + step / 100)
+    assert asked(made) == []
+
+
+@pytest.mark.parametrize(
+    ("orders", "is_closed"),
+    [([], False), ([-1.0], False), ([-2.0], True), ([-2.0, 2.0], False), ([1.0, -3.0], True)],
+)
+def test_a_position_is_closed_when_its_orders_sum_up(
+    made: Guards, orders: list[float], is_closed: bool
+) -> None:
+    """Whoever bought back holds it again."""
+    held = made.held()
+    held.opened_ms = max(order["timestamp"] for order in made.paper.orders.values())
+    for amount in orders:
+        made.paper.enter(BTC, amount)
+    assert made.keeper.history.is_closed(held, 2.0, held.opened_ms) is is_closed

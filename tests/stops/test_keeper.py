@@ -7,6 +7,8 @@ import pytest
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.book import EMERGENCY, TRAILED, EntryOrder
+from qt_protections.stops.names import Namer, Role
+from tests.stops.clocks import hand_clock
 from tests.stops.guards import Guards, guards, order_event
 from tests.stops.paper import BTC, LOST, refusal
 
@@ -195,8 +197,8 @@ def test_an_order_that_cannot_be_asked_after_is_asked_after_again(on_paper: Guar
     on_paper.paper.trigger(stop)
     child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
     on_paper.paper.before["find_order"].append(LOST)
-    with pytest.raises(type(LOST)):
-        on_paper.keeper.fired(held, stop, child)
+    on_paper.keeper.fired(held, stop, child)
+    assert not held.fills
     on_paper.watch.check_doubts(held)
     assert held.need is None
     assert held.fills
@@ -410,3 +412,58 @@ def test_a_second_entry_is_covered_whole_before_it_goes_out(on_paper: Guards) ->
     on_paper.keeper.answered(intent, on_paper.paper.orders[order])
     assert len(on_paper.live()) == 1
     assert on_paper.paper.laid_bare == []
+
+
+# What is left over is worked out anew
+
+
+def test_a_cancel_that_finds_a_fired_stop_takes_no_other_along(on_paper: Guards) -> None:
+    """Others are needed then: those that were left over a moment ago, too."""
+    held = on_paper.enter(2.0)
+    held.largest = 1.0
+    on_paper.keeper.mend(held)
+    smaller = [stop["id"] for stop in on_paper.paper.live() if stop["amount"] == 1.0]
+    assert smaller == []
+    for _ in range(2):
+        name = on_paper.paper.stray_stop(BTC, 1.0, 98.0, on_paper.keeper.namer.new(Role.STOP, BTC))
+        smaller.append(name)
+    on_paper.watch.look()
+    on_paper.paper.trigger(smaller[0])
+    on_paper.keeper.mend(held)
+    on_paper.watch.look()
+    assert on_paper.paper.size[BTC] == 1.0
+    assert on_paper.paper.is_covered(BTC)
+    assert not on_paper.paper.laid_bare
+
+
+def test_an_earlier_runs_stop_is_not_given_up_for_want_of_answers(on_paper: Guards) -> None:
+    """Unlisted and unknown twice: what it protects is not known, and it may live."""
+    client_id = Namer("test", "sqlite://").new(Role.STOP, BTC)
+    stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0, client_id)
+    on_paper.watch.look()
+    held = on_paper.held()
+    assert held.inherited == {stop}
+    on_paper.paper.untold.add(stop)
+    on_paper.paper.unlisted.add(stop)
+    for _ in range(3):
+        on_paper.watch.look()
+    assert on_paper.live() == [stop]
+    on_paper.paper.unlisted.clear()
+    on_paper.watch.look()
+    assert held.inherited == {stop}
+
+
+def test_a_triggered_stop_covers_no_more_though_the_orders_cannot_be_asked_for(
+    on_paper: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other service takes a new stop."""
+    clock = hand_clock(monkeypatch)
+    held = on_paper.enter()
+    (stop,) = on_paper.live()
+    on_paper.paper.stops[stop] |= {"status": "closed", "info": {"actualOrderId": "99"}}
+    on_paper.paper.before["find_order"].extend([LOST] * 50)
+    for _ in range(5):
+        clock.pass_s(1.0)
+        on_paper.watch.check_doubts(held)
+        on_paper.watch.look()
+    assert on_paper.paper.is_covered(BTC)

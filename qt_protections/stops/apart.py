@@ -1,0 +1,26 @@
+"""Work on one pair that must not keep another from its own."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from freqtrade.persistence import Trade
+
+from qt_protections.errors import withhold_secrets
+from qt_protections.snapshots import symbol_of
+
+logger = withhold_secrets(logging.getLogger(__name__))
+
+
+@contextmanager
+def apart(pair: str) -> Iterator[None]:
+    """Write down what is done within, and let no failure keep another pair from being seen to.
+
+    For the bot's own thread.
+    """
+    try:
+        yield
+        Trade.commit()
+    except Exception:
+        Trade.rollback()
+        logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))
