@@ -12,6 +12,7 @@ from typing import Any
 
 from freqtrade.exceptions import InsufficientFundsError, TemporaryError
 from freqtrade.exchange import Exchange
+from freqtrade.persistence import Order
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest
@@ -99,8 +100,9 @@ class StopDesk:
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
             if order is not None and fate(order) is Fate.TRIGGERED:
-                if held.is_written_off(order_id):
-                    return held.past[order_id]  # what it became is booked as an order of its own
+                if held.is_written_off(order_id) or _is_on_record(child_id(order), pair):
+                    # What it became is booked as an order of its own.
+                    return as_booked(order, None)
                 self._take_in(held, order)
                 return self._executed(held, order)
         except LineError as error:
@@ -166,8 +168,9 @@ class StopDesk:
         try:
             for order_id in stops_since(pair, since - _EARLIER):
                 stop = self._keeper.line.find_stop(pair, order_id=order_id)
-                is_over = stop is None or held.is_written_off(order_id)
-                if stop is not None and not is_over and (child := child_id(stop)):
+                if stop is None or not (child := child_id(stop)):
+                    continue
+                if not (held.is_written_off(order_id) or _is_on_record(child, pair)):
                     self._take_in(held, stop)
                     stops[child] = stop
         except LineError as error:
@@ -195,6 +198,11 @@ class StopDesk:
         order = self._keeper.line.find_order(held.pair, order_id=child) if child else None
         # A trigger alone is no fill.
         return {**stop, "status": "open"} if order is None else _booked(held, stop, order)
+
+
+def _is_on_record(order_id: str, pair: str) -> bool:
+    """Whether some trade books an order by its own id; an empty one is no order's."""
+    return bool(order_id) and Order.order_by_id(order_id, pair) is not None
 
 
 def _booked(held: Held, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:

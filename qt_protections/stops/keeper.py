@@ -206,7 +206,7 @@ class Keeper:
             )
             held.drop(order_id)
             if _NO_POSITION.search(how) and not held.intents:
-                self.ask_what_closed(held)  # the engine saw no position: ask before placing again
+                self.book_closes(held)  # the engine saw no position: ask before placing again
             self.mend(held)
 
     def give_up(self, held: Held, order_id: str) -> None:
@@ -229,7 +229,7 @@ class Keeper:
             if order is None or order["status"] == "open":
                 if self._is_overdue(held, stop):
                     held.drop(order_id)
-                    self.ask_what_closed(held)
+                    self.book_closes(held)
                     self.mend(held)
                 return
             if str(order["id"]) in held.booked:
@@ -269,9 +269,19 @@ class Keeper:
         )
         return True
 
-    def ask_what_closed(self, held: Held) -> None:
-        """Book what reduced the position unheard, if the exchange tells; the lock is held."""
-        self._book_closes(held, inf)
+    def book_closes(self, held: Held, at_most: float = inf, *, with_exits: bool = False) -> bool:
+        """Book what reduced the position unheard, if the exchange tells; the lock is held.
+
+        See `OrderHistory.book_closes`. Nothing is booked while the exchange does not answer.
+        """
+        try:
+            found = self.history.book_closes(held, at_most, with_exits=with_exits)
+        except LineError as error:
+            logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
+            return False
+        if found and held.own_need is None:
+            self.call_off(held)  # the trade ends with its position
+        return found
 
     def ask_what_is_left(self, held: Held) -> None:
         """The same, as far as the list of positions agrees; the lock is held.
@@ -285,13 +295,7 @@ class Keeper:
             logger.warning("Could not ask for the position of %s: %s", held.pair, error)
             return
         same = position is not None and position.is_short == held.is_short
-        self._book_closes(held, rest(held.own, position.amount) if position and same else inf)
-
-    def _book_closes(self, held: Held, at_most: float) -> None:
-        try:
-            self.history.book_closes(held, at_most)
-        except LineError as error:
-            logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
+        self.book_closes(held, rest(held.own, position.amount) if position and same else inf)
 
     def move(self, held: Held, trigger: float) -> bool:
         """Move the stop to a tighter trigger: the new one first, then the old one goes.
@@ -506,7 +510,7 @@ class Keeper:
             self._close(held, need)
         except Unplaced as refusal:
             if not refusal.unanswered:
-                self.ask_what_closed(held)  # there may be nothing left to close
+                self.book_closes(held)  # there may be nothing left to close
             held.steps += ["close at market failed", *refusal.steps]
             if is_news and held.own_need is not None:
                 logger.error(  # noqa: TRY400  the reason is in the text

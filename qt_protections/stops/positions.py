@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import inf
 from time import monotonic, time
 from typing import Protocol
 
@@ -148,10 +147,11 @@ class Positions:
         if not at_start and not self._is_certain(held, lag_s):
             return
         if short and position is not None:
-            self._found_close(held, rest(held.base, position.amount))
+            self._keeper.book_closes(held, rest(held.base, position.amount), with_exits=True)
         if missing:
             is_asked = self._keeper.history.is_due(held)
-            if not self._found_close(held) and is_asked:
+            # The loop holds Freqtrade's lock of exits: one without a record stays without one.
+            if not self._keeper.book_closes(held, with_exits=True) and is_asked:
                 self._say_unproven(held)
         if surplus and position is not None and not self._recover(held, position, trade):
             self._shelter(held, position)
@@ -193,15 +193,6 @@ class Positions:
             return False
         try:
             return self._keeper.history.is_closed(held, amount, since_ms)
-        except LineError as error:
-            logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
-            return False
-
-    def _found_close(self, held: Held, at_most: float = inf) -> bool:
-        """Book what closed a trade's position, or a part of it, if the exchange knows of it."""
-        try:
-            # The loop holds Freqtrade's lock of exits: an exit without a record stays without one.
-            return self._keeper.history.book_closes(held, at_most, with_exits=True)
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False

@@ -295,7 +295,8 @@ class Life:
         self.paper.by_hand(pair, amount)
 
     def stop_by_hand(self, pair: str) -> None:
-        if size := self.paper.size[pair]:
+        size = self.paper.size[pair]
+        if size and abs(size) <= self.paper.most[pair]:
             trigger = self.paper.prices[pair] * (1.1 if size < 0 else 0.9)
             name = f"web_{len(self.paper.stops)}"
             stop = self.paper.stops[self.paper.stray_stop(pair, size, trigger, name)]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from qt_protections.stops.entries import Entries
 from qt_protections.stops.entry_door import EntryDoor
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder
-from qt_protections.stops.positions import Positions
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import GROUPS, campaign, draw, failure, quiet, shorten
 from tests.stops.paper import BTC
@@ -70,12 +70,12 @@ def leaves_over(patch: pytest.MonkeyPatch) -> None:
 def withdraws_what_is_not_shown(patch: pytest.MonkeyPatch) -> None:
     """Take a position that one list does not show for closed."""
 
-    def broken(self: Positions, held: Held) -> bool:
+    def broken(self: Keeper, held: Held, at_most: float = inf, *, with_exits: bool = False) -> bool:
         held.base = 0.0
-        self._keeper.mend(held)
+        self.mend(held)
         return True
 
-    patch.setattr(Positions, "_found_close", broken)
+    patch.setattr(Keeper, "book_closes", broken)
 
 
 def takes_a_strangers(patch: pytest.MonkeyPatch) -> None:
