@@ -1,6 +1,7 @@
 """The line to Binance USD-M futures, live: everything the guard knows how to use."""
 
 import logging
+from math import inf
 from typing import Any, ClassVar
 
 import ccxt
@@ -287,6 +288,10 @@ class BinanceLine:
     def _trigger(self, order: StopOrder | TrailingOrder, price: float) -> float:
         # As Freqtrade rounds in create_stoploss, so that both arrive at the same price.
         toward_price = ROUND_DOWN if order.is_short else ROUND_UP
+        # A trade that began without the guard may have its stop at a hundredth of its entry. The
+        # exchange refuses that (-4013), and a refused stop ends in a close.
+        limits = self._exchange.markets[order.pair]["limits"]["price"]
+        price = min(max(price, limits["min"] or 0.0), limits["max"] or inf)
         return self._exchange.price_to_precision(order.pair, price, rounding_mode=toward_price)
 
     def _in_base(self, order: CcxtOrder) -> CcxtOrder:

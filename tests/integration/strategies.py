@@ -56,6 +56,20 @@ class GuardedQuiet(QTGuard, Quiet):
     """Quiet, guarded."""
 
 
+class FarStop(Quiet):
+    """Has its stop where no exchange takes one, as many have that manage their exits themselves."""
+
+    stoploss = -0.998
+
+    def leverage(self, **kwargs: Any) -> float:  # type: ignore[override]
+        """Return 1."""
+        return 1.0
+
+
+class GuardedFarStop(QTGuard, FarStop):
+    """FarStop, guarded."""
+
+
 class Confirming(Quiet):
     """A strategy with opinions: every callback it has must still be heard."""
 
