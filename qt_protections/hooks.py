@@ -81,6 +81,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.freqtradebot:FreqtradeBot.update_trade_state": (
         "self trade order_id action_order stoploss_order send_msg"
     ),
+    "freqtrade.persistence.custom_data:_CustomData": "kwargs",
     "freqtrade.persistence.pairlock_middleware:PairLocks.get_pair_locks": "pair now side",
     "freqtrade.persistence.pairlock_middleware:PairLocks.unlock_reason": "reason now",
     "freqtrade.persistence.trade_model:Order.order_by_id": "order_id pair",

@@ -12,6 +12,7 @@ from math import nan
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
+from freqtrade.persistence.custom_data import _CustomData
 from freqtrade.strategy.interface import IStrategy
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -374,9 +375,21 @@ class Bookkeeping:
             "steps": list(held.steps),  # the keeper adds to its own
             "trailing": [trail.order_id for trail in held.trails],
         }
-        if trade.id is not None and self._recorded.get(trade.id) != record:
+        if trade.id is None or self._recorded.get(trade.id) == record:
+            return
+        try:
             trade.set_custom_data(STOP_RECORD, record)
-            self._recorded[trade.id] = record
+        except SQLAlchemyError as error:
+            # Custom data have a session of their own. A commit that failed leaves it shut, and
+            # what is shown of a stop must not take along what the trade is about to book.
+            _CustomData.session.rollback()
+            logger.warning(
+                "The stop of %s could not be put on record, the next loop tries again: %s",
+                symbol_of(trade.pair),
+                error,
+            )
+            return
+        self._recorded[trade.id] = record
 
     def _forget_records(self, trades: dict[str, Trade]) -> None:
         """Keep what is on record of open trades only."""

@@ -1,9 +1,18 @@
 """What `/list_custom_data` shows of a trade's stop is what is known now."""
 
-from freqtrade.rpc.rpc import RPC
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from tests.integration.hands import guarding, keeper
-from tests.integration.rig import BTC, ETH, Rig, force_entry, record
+import pytest
+from freqtrade.persistence import Trade
+from freqtrade.rpc.rpc import RPC
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from tests.integration.hands import cancel_by_hand, guarding, keeper
+from tests.integration.rig import BTC, ETH, Rig, force_entry, record, until
 
 
 def test_a_step_that_was_added_is_shown(rig: Rig) -> None:
@@ -30,3 +39,39 @@ def test_closed_trades_are_forgotten(rig: Rig) -> None:
     for _ in range(2):
         bot.process()
     assert set(books._recorded) == {still_open.id}
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Refuse every commit, as SQLite does while the disk is full."""
+
+    def refuse(_: object) -> None:
+        raise OperationalError("COMMIT", None, sqlite3.OperationalError("disk is full"))
+
+    engine = Trade.session.get_bind()
+    event.listen(engine, "commit", refuse)
+    try:
+        yield
+    finally:
+        event.remove(engine, "commit", refuse)
+
+
+def test_after_a_full_disk_the_books_are_kept_again(
+    rig: Rig, same: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A commit that failed shuts a session, and custom data have a session of their own."""
+    bot = rig.bot(**same)
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    (first,) = rig.live_stops("BTCUSDT")
+    with full_disk():
+        cancel_by_hand(rig, first.algo_id)
+        until(lambda: any(s is not first for s in rig.live_stops("BTCUSDT")))
+        guarding(bot).loop()
+    caplog.clear()
+    for _ in range(2):
+        bot.process()
+    (second,) = rig.live_stops("BTCUSDT")
+    assert record(bot, trade)["id"] == str(second.algo_id)
+    assert [order.order_id for order in trade.open_sl_orders] == [str(second.algo_id)]
+    assert "[ALERT]" not in caplog.text
