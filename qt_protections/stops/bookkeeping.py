@@ -20,7 +20,7 @@ from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.trailing import TrailingRule
-from qt_protections.snapshots import open_trade
+from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.adoption import (
     add_stop,
     adopt,
