@@ -283,6 +283,7 @@ class BinanceLine:
             entry_price=float(row["entryPrice"]),
             # Version 3 of the endpoint leaves out the leverage, a whole number.
             leverage=float(round(notional / margin)) if margin else 1.0,
+            updated_ms=int(row.get("updateTime") or 0),
         )
 
     def _trigger(self, order: StopOrder | TrailingOrder, price: float) -> float:

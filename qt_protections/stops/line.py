@@ -46,13 +46,18 @@ class LineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A position of the account; amount in base currency, > 0, prices in quote currency."""
+    """A position of the account; amount in base currency, > 0, prices in quote currency.
+
+    Attributes:
+        updated_ms: When the exchange last changed it, epoch milliseconds; 0 if it does not say.
+    """
 
     pair: str
     is_short: bool
     amount: float
     entry_price: float
     leverage: float
+    updated_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,6 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: Seconds before a position counts as gone, longer than one takes to show: to withdraw its stop by
 #: mistake costs more than to leave one too long.
 MISSING_LAG_S = 10.0
-#: Milliseconds that clocks may differ after correction.
-_CLOCKS_MS = 1000
 _SAME = 1e-6
 
 
@@ -270,7 +268,8 @@ class Positions:
             )
         position = self._not_smaller(held, position)
         if held.stranger is None or held.stranger.amount != position.amount:
-            held.stranger_since_ms = self._now_ms() - _CLOCKS_MS
+            # Of the list that may lag: what filled later is not in it yet.
+            held.stranger_since_ms = position.updated_ms or self._now_ms()
         held.stranger = position
         if any(intent.entry.is_short != position.is_short for intent in held.intents):
             self._keeper.call_off(held)  # a stop stands for one side only
