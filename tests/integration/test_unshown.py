@@ -200,3 +200,35 @@ def test_a_fresh_database_takes_no_more_than_the_remainder(rig: Rig, tmp_path: P
     RPC(bot)._rpc_force_exit("all")
     loops(bot, 2)
     assert rig.position("BTCUSDT") == pytest.approx(0.2)
+
+
+def test_a_hand_that_sells_more_than_its_own_takes_that_much_of_the_trade(rig: Rig) -> None:
+    """The order was larger; the trade books what it lost, and what is left keeps its stop."""
+    bot = rig.bot()
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    own = trade.amount
+    trade_by_hand(rig, "BTCUSDT", 0.05)
+    loops(bot, 3)
+    trade_by_hand(rig, "BTCUSDT", -0.068)
+    until(rig.report)
+    loops(bot, 4)
+    left = rig.position("BTCUSDT")
+    assert left == pytest.approx(own + 0.05 - 0.068)
+    assert trade.is_open
+    assert trade.amount == pytest.approx(left)
+    assert max(float(s.request.quantity or 0) for s in rig.live_stops("BTCUSDT")) >= left
+
+
+def test_a_scalp_by_hand_beside_a_trade_leaves_the_trade_alone(rig: Rig) -> None:
+    """Bought and sold before anybody knew of it."""
+    bot = rig.bot()
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    own, (stop,) = trade.amount, stops(rig)
+    trade_by_hand(rig, "BTCUSDT", own)
+    trade_by_hand(rig, "BTCUSDT", -own)
+    loops(bot, 4)
+    assert rig.position("BTCUSDT") == pytest.approx(own)
+    assert (trade.is_open, trade.amount) == (True, own)
+    assert stop in stops(rig)
