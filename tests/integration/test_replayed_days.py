@@ -17,6 +17,10 @@ START = datetime(2025, 2, 2, 16, tzinfo=UTC)
 STEP, STEPS = timedelta(minutes=30), 24
 COLUMNS = ["open", "high", "low", "close", "volume"]
 
+pytestmark = pytest.mark.skipif(
+    not EVENT.is_dir(), reason=f"the recorded day is not beside the project: {EVENT}"
+)
+
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
