@@ -101,8 +101,10 @@ def test_a_line_whose_arguments_do_not_fit_ends_nothing(
 ) -> None:
     """As with any other logger."""
     monkeypatch.setattr(logging, "raiseExceptions", False)
-    caplog.handler.handleError = lambda _record: None  # type: ignore[method-assign]
+    unfit: list[logging.LogRecord] = []
+    caplog.handler.handleError = unfit.append  # type: ignore[method-assign]
     withhold_secrets(logging.getLogger("qt_protections.of_a_test")).warning("%d of it", "none")
+    assert [record.msg for record in unfit] == ["%d of it"]
 
 
 #: What logs no error of others: its own words, or an `OSError` of the file it writes.

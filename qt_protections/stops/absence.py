@@ -33,10 +33,11 @@ class Absence:
         self._agreed: Counter[str] = Counter()
         self._shown: Collection[str] = ()
         self._also_shown: Collection[str] | None = None
+        self._is_silent = False
 
     def see(self, shown: Collection[str]) -> None:
         """Take in a new answer: the pairs the list of positions shows."""
-        self._shown, self._also_shown = shown, None
+        self._shown, self._also_shown, self._is_silent = shown, None, False
         for pair in shown:
             self._begin_anew(pair)
 
@@ -45,7 +46,7 @@ class Absence:
 
         The second one is asked only for a pair that the first does not show.
         """
-        if pair in self._shown or self._is_also_shown(pair):
+        if pair in self._shown or self.may_be_shown(pair):
             self._begin_anew(pair)
             return False
         self._agreed[pair] += 1
@@ -54,8 +55,17 @@ class Absence:
         return monotonic() - since > self.needed_s and self._agreed[pair] >= _AGREE_TIMES
 
     def may_be_shown(self, pair: str) -> bool:
-        """Whether the second list shows a pair, or cannot be asked."""
-        return self._is_also_shown(pair)
+        """Whether the second list shows a pair, or may: without an answer there is no evidence.
+
+        It is asked once for each answer of the first, also if it cannot be had.
+        """
+        if self._also_shown is None and not self._is_silent:
+            try:
+                self._also_shown = self._line.account_positions()
+            except LineError as error:
+                self._is_silent = True
+                logger.warning("Could not ask for the account's positions: %s", error)
+        return self._also_shown is None or pair in self._also_shown
 
     def _begin_anew(self, pair: str) -> None:
         self._since.pop(pair, None)
@@ -65,13 +75,3 @@ class Absence:
     def needed_s(self) -> float:
         """Seconds for which both lists have to agree."""
         return max(AGREE_S, self._line.arrives_within_s + _BEYOND_ARRIVAL_S)
-
-    def _is_also_shown(self, pair: str) -> bool:
-        """Whether the second list shows a pair, or may: without an answer there is no evidence."""
-        if self._also_shown is None:
-            try:
-                self._also_shown = self._line.account_positions()
-            except LineError as error:
-                logger.warning("Could not ask for the account's positions: %s", error)
-                return True
-        return pair in self._also_shown

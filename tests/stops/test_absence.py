@@ -98,3 +98,15 @@ def test_the_second_list_is_asked_once_a_look_and_only_if_needed(clock: HandCloc
     for pair in (BTC, ETH, BTC):
         assert not absence.is_proven(pair)
     assert paper.sent("account_positions") == 1
+
+
+def test_a_second_list_that_cannot_be_had_is_asked_for_once(clock: HandClock) -> None:
+    """Each question takes its time-out, and the bot's loop waits."""
+    paper = Paper()
+    absence = Absence(paper)
+    absence.see(set())
+    paper.before["account_positions"].append(LineError("down", Outcome.UNKNOWN))
+    for pair in (BTC, ETH):
+        assert not absence.is_proven(pair)
+        assert absence.may_be_shown(pair)
+    assert paper.sent("account_positions") == 1
