@@ -112,9 +112,15 @@ class Exchange:
         return self.client.get(f"/_rehearsal/{what}").raise_for_status().json()
 
     def round_trip_ms(self) -> float | None:
-        """Return how long a bare request takes on a connection that stands, None if refused."""
+        """Return how long a bare request takes on a connection that stands.
+
+        None if a fault meets the request: faults strike whoever asks.
+        """
         started = time.perf_counter()
-        answer = self.client.get("/fapi/v1/ping")
+        try:
+            answer = self.client.get("/fapi/v1/ping")
+        except httpx.TransportError:
+            return None
         return (time.perf_counter() - started) * 1000 if answer.is_success else None
 
     @contextmanager

@@ -5,12 +5,14 @@ not silently leave a gate unasked.
 """
 
 import inspect
+from collections.abc import Sequence
 from importlib import import_module
-from threading import Lock
+from threading import Lock, get_ident
 from typing import Any
 
 from freqtrade import __version__ as freqtrade_version
 from freqtrade.data.dataprovider import DataProvider
+from freqtrade.persistence import Trade
 
 from qt_protections.errors import GuardNotInstalled
 
@@ -77,6 +79,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.freqtradebot:FreqtradeBot.cancel_stoploss_on_exchange": (
         "self trade allow_nonblocking"
     ),
+    "freqtrade.freqtradebot:FreqtradeBot.handle_onexchange_order": "self trade",
     "freqtrade.freqtradebot:FreqtradeBot.handle_stoploss_on_exchange": "self trade",
     "freqtrade.freqtradebot:FreqtradeBot.update_trade_state": (
         "self trade order_id action_order stoploss_order send_msg"
@@ -166,8 +169,9 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.wallets:Wallets.update": "self require_update",
 }
 
-#: The way from what a strategy knows of its bot to the lock that the bot changes trades under.
-_TO_THE_LOCK = ("_DataProvider__rpc", "_rpc", "_freqtrade", "_exit_lock")
+#: The way from what a strategy knows to its bot, and to the lock that the bot changes trades under.
+_TO_THE_BOT = ("_DataProvider__rpc", "_rpc", "_freqtrade")
+_TO_THE_LOCK = (*_TO_THE_BOT, "_exit_lock")
 
 
 def exit_lock(dp: DataProvider) -> Lock:
@@ -178,9 +182,7 @@ def exit_lock(dp: DataProvider) -> Lock:
     Raises:
         GuardNotInstalled: If this Freqtrade has no such lock, or keeps it elsewhere.
     """
-    found: Any = dp
-    for attribute in _TO_THE_LOCK:
-        found = getattr(found, attribute, None)
+    found = _follow(dp, _TO_THE_LOCK)
     if not (hasattr(found, "acquire") and hasattr(found, "release")):
         raise GuardNotInstalled(
             f"Freqtrade {freqtrade_version} keeps the lock of its trades elsewhere: there is no "
@@ -189,6 +191,37 @@ def exit_lock(dp: DataProvider) -> Lock:
         )
     lock: Lock = found
     return lock
+
+
+def lock_reloads(dp: DataProvider) -> None:
+    """Have `/reload_trade` hold the bot's lock, as every other command that changes a trade does.
+
+    Freqtrade takes no lock there. A stop that fills meanwhile is then booked by two threads at
+    once, and one of them fails. The loop calls the same function with the lock held already.
+
+    Args:
+        dp: Of a bot whose lock was found; the caller's thread is the one of the bot's loop.
+    """
+    bot = _follow(dp, _TO_THE_BOT)
+    reload, loops_thread = bot.handle_onexchange_order, get_ident()
+
+    def reload_locked(trade: Trade) -> bool:
+        if get_ident() == loops_thread:
+            return bool(reload(trade))
+        trade_id = trade.id
+        with bot._exit_lock:
+            Trade.commit()  # this thread reads anew what the loop has written meanwhile
+            known = Trade.get_trades([Trade.id == trade_id]).first()
+            return known is None or bool(reload(known))  # True says that the trade was deleted
+
+    bot.handle_onexchange_order = reload_locked
+
+
+def _follow(start: object, attributes: Sequence[str]) -> Any:
+    """Return what a chain of attributes leads to; None where the chain is broken."""
+    for attribute in attributes:
+        start = getattr(start, attribute, None)
+    return start
 
 
 def verify_hooks(known: dict[str, str] | None = None) -> None:

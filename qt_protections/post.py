@@ -17,7 +17,7 @@ from qt_protections.announcer import Announcer
 from qt_protections.entry_policy import EntryPolicy
 from qt_protections.errors import GuardNotInstalled, withhold_secrets
 from qt_protections.gates import Gates
-from qt_protections.hooks import exit_lock
+from qt_protections.hooks import exit_lock, lock_reloads
 from qt_protections.market import LIVE_MODES, Market
 from qt_protections.planner import EntryPlanner
 from qt_protections.protections.context import ProtectionContext
@@ -128,6 +128,7 @@ class Post:
             self.planner.stop_of_stranger,
             exit_lock(strategy.dp),
         )
+        lock_reloads(strategy.dp)
         locks.release(datetime.now(UTC))
         self._protections = ProtectionManager(self._bot_config, self.protections())
         self._bot = _bot(strategy)

@@ -28,7 +28,7 @@ NAMES |= {"row": Order, "Order": Order}
 RELIED_ON = {
     "RPC", "RPCManager", "_update_trade_after_fill", "build_search_paths",
     "cancel_stoploss_on_exchange", "cancel_stoploss_order_with_result",
-    "handle_stoploss_on_exchange", "update_trade_state",
+    "handle_onexchange_order", "handle_stoploss_on_exchange", "update_trade_state",
 }  # fmt: skip
 
 
@@ -66,6 +66,9 @@ def test_the_lock_is_the_bots_own() -> None:
     assert exit_lock(DataProvider({}, None, rpc=rpc)) is bot._exit_lock
     assert "with self._freqtrade._exit_lock" in inspect.getsource(RPC._rpc_force_entry)
     assert "with self._exit_lock" in inspect.getsource(FreqtradeBot.process)
+    reload = inspect.getsource(RPC._rpc_reload_trade_from_exchange)
+    assert "self._freqtrade.handle_onexchange_order(trade)" in reload
+    assert "_exit_lock" not in reload
     places = order_of(
         FreqtradeBot.__init__, "self.rpc: ", "rpc=self.rpc", "_exit_lock", "bot_start"
     )

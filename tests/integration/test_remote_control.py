@@ -151,6 +151,52 @@ def test_the_loop_waits_for_an_entry_that_is_being_written_down(
         assert [row.order_id for row in trade.open_sl_orders] == [str(stop.algo_id)]
 
 
+def test_a_trade_is_reloaded_once_the_loop_has_let_go_of_the_trades(rig: Rig) -> None:
+    """Its stop has filled: loop and `/reload_trade` would both book that, and one would fail."""
+    bot = rig.bot(db_url=in_a_file(rig))
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    lock, failed = Ordered(bot), []
+
+    def reload() -> None:
+        try:
+            RPC(bot)._rpc_reload_trade_from_exchange(trade.id)
+        except Exception as error:
+            failed.append(error)
+
+    trade_id = trade.id
+    rig.move("BTCUSDT", 0.97)
+    until(lambda: rig.position("BTCUSDT") == 0)
+    with lock:
+        reloading = remotely(reload)
+        assert lock.wanted.wait(PATIENCE_S)
+        bot.exit_positions(Trade.get_open_trades())  # as the loop does, and with the lock
+        Trade.commit()
+    reloading.join(PATIENCE_S)
+    bot.process()
+    assert (failed, lock.broken) == ([], [])
+    booked = Trade.get_trades([Trade.id == trade_id]).one()
+    assert not booked.is_open
+    assert [row.ft_is_open for row in booked.orders] == [False, False]
+
+
+def test_a_trade_that_is_deleted_meanwhile_is_not_reloaded(rig: Rig) -> None:
+    """Remote control has read the trade, and waits for whoever deletes it."""
+    bot = rig.bot(db_url=in_a_file(rig))
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    lock, asked = Ordered(bot), []
+    fetch = bot.exchange.fetch_orders
+    bot.exchange.fetch_orders = lambda *known, **more: asked.append(known) or fetch(*known, **more)  # type: ignore[method-assign, func-returns-value]
+    trade_id = trade.id
+    with lock:
+        reloading = remotely(lambda: RPC(bot)._rpc_reload_trade_from_exchange(trade_id))
+        assert lock.wanted.wait(PATIENCE_S)
+        trade.delete()
+    reloading.join(PATIENCE_S)
+    assert (asked, lock.broken) == ([], [])
+
+
 def test_what_another_thread_wrote_is_known_to_the_loop(rig: Rig) -> None:
     """The loop's thread has read the trades before, and would write what it remembers."""
     bot = rig.bot(db_url=in_a_file(rig))
