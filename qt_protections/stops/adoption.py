@@ -171,6 +171,12 @@ def new_trade(
     return trade
 
 
+def is_hollow(trade: Trade) -> bool:
+    """Whether nothing of a trade ever filled, and nothing of it waits any more."""
+    orders = len(trade.orders)
+    return bool(orders) and trade.fully_canceled_entry_order_count == orders
+
+
 def has_filled(trade: Trade, order_id: str) -> bool:
     """Whether a trade has booked what an order filled."""
     row = row_of(trade, order_id)

@@ -144,6 +144,8 @@ class Held:
         past: The last stops that are over, by id, as Freqtrade books them.
         children: Ids of the orders that stops of the position became.
         parts: By order id, how much of an order closed the position; the rest was another's.
+        taken: The most others took of the position by what was heard, base currency, for as long
+            as the order history has not been asked about that.
         dropped: Ids of stops that stand no more and may still be live on the trade's record.
         guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
@@ -184,6 +186,7 @@ class Held:
     past: dict[str, CcxtOrder] = field(default_factory=dict)
     children: set[str] = field(default_factory=set)
     parts: dict[str, float] = field(default_factory=dict)
+    taken: float = 0.0
     dropped: set[str] = field(default_factory=set)
     guessed: bool = False
     largest: float = inf
@@ -341,6 +344,7 @@ class Held:
     def begin_anew(self, trade_id: int | None) -> None:
         """Forget what was known of an earlier position of the pair."""
         self.trade_id, self.opened_ms, self.naked_since = trade_id, 0, None
+        self.taken = 0.0
         self.children.clear()
         self.parts.clear()
 

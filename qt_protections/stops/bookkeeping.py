@@ -149,6 +149,8 @@ class Bookkeeping:
             for pair, trade in self._open_trades().items():
                 with apart(pair):
                     catch_up(trade)
+        if self._watch is not None:  # elsewhere Freqtrade cancels the stop before each exit
+            self._entries.cancel_outlived_exits()
         trades = self._open_trades()
         for held in self._keeper.book:
             with apart(held.pair):
@@ -202,9 +204,12 @@ class Bookkeeping:
 
     def _learn(self, held: Held, trade: Trade) -> None:
         with held.lock:
+            is_another = not _is_same(held, trade)
+            if is_another and _is_orphan(held):
+                self._positions.disown(held, trade.open_rate)
             if held.stranger is None or held.stranger.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
-            if held.trade_id != trade.id:
+            if is_another:
                 held.begin_anew(trade.id)
             held.orphan = False
             held.opened_ms = held.opened_ms or _last_fill_ms(trade)
@@ -460,9 +465,15 @@ def _is_orphan(held: Held) -> bool:
     """Whether the trade of a position was deleted (`/delete`), not closed."""
     if not held.base:
         return False
-    # An ID may be given again, to a trade of another pair.
-    known = Trade.get_trades([Trade.id == held.trade_id, Trade.pair == held.pair])
-    return known.first() is None
+    known = Trade.get_trades([Trade.id == held.trade_id, Trade.pair == held.pair]).first()
+    return known is None or not _is_same(held, known)
+
+
+def _is_same(held: Held, trade: Trade) -> bool:
+    """Whether a trade is the one that the book knows. SQLite gives IDs of deleted trades again."""
+    if held.trade_id != trade.id:
+        return False
+    return not held.on_record or any(row.order_id in held.on_record for row in trade.orders)
 
 
 def _last_fill_ms(trade: Trade) -> int:

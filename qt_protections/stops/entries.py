@@ -9,11 +9,18 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.util import dt_now, dt_ts
+from sqlalchemy import select
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.snapshots import symbol_of
-from qt_protections.stops.adoption import new_trade, take_entry, take_over_entry
+from qt_protections.stops.adoption import (
+    is_hollow,
+    new_trade,
+    take_entry,
+    take_over_entry,
+)
+from qt_protections.stops.apart import apart
 from qt_protections.stops.book import EntryOrder, Held, Intent
 from qt_protections.stops.history import filled_ms
 from qt_protections.stops.keeper import Keeper
@@ -52,6 +59,11 @@ class Entries:
                     self._settle(held, intent, trade)
                 except LineError as error:
                     logger.warning("Could not ask for an entry of %s: %s", held.pair, error)
+            if trade is not None and not held.intents and is_hollow(trade):
+                # Freqtrade deletes one whose entry it could not replace, but not if the strategy
+                # adjusts it: a refused entry then leaves a trade that stands in the way of others.
+                logger.warning("[OK] No entry of %s ever filled: it is deleted.", trade)
+                trade.delete()
 
     def take_up(
         self, held: Held, trade: Trade | None, order: CcxtOrder, leverage: float, rate: float
@@ -97,6 +109,35 @@ class Entries:
                     symbol_of(order["symbol"]),
                 )
                 self._keeper.line.cancel_order(order["symbol"], str(order["id"]))
+
+    def cancel_outlived_exits(self) -> None:
+        """Cancel exits that rest although their trade is closed, by its stop or another hand.
+
+        The stop stays live while an exit waits. Such an exit would close what comes next.
+        """
+        rows = select(Order).join(Trade).where(Order.ft_is_open, Trade.is_open.is_(False))
+        for row in Order.session.scalars(rows).all():
+            if row.ft_order_side == row.trade.exit_side:
+                with apart(row.ft_pair):
+                    self._cancel_outlived(row)
+
+    def _cancel_outlived(self, row: Order) -> None:
+        line = self._keeper.line
+        try:
+            order = line.find_order(row.ft_pair, order_id=row.order_id)
+            if order is not None and order["status"] == "open":
+                logger.warning(
+                    "Cancelling exit %s of %s: its trade is closed.",
+                    row.order_id,
+                    symbol_of(row.ft_pair),
+                )
+                line.cancel_order(row.ft_pair, row.order_id)
+                order = line.find_order(row.ft_pair, order_id=row.order_id)
+        except LineError as error:
+            logger.warning("Could not cancel exit %s: %s. Trying again.", row.order_id, error)
+            return
+        if order is not None and order["status"] != "open":
+            row.update_from_ccxt_object(order)
 
     def open_strays(self, held: Held, *, is_short: bool) -> tuple[list[CcxtOrder], list[CcxtOrder]]:
         """Return this bot's filled entries that no trade accounts for, and what closed of them.
@@ -162,6 +203,8 @@ class Entries:
         if intent.final and not intent.filled:
             held.intents.remove(intent)
             return
+        if trade is not None and held.fills:
+            return  # Freqtrade would close the trade with the entry in it: the close comes first
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
 
     def _is_with_a_trade(self, held: Held, intent: Intent, trade: Trade | None) -> bool:

@@ -283,11 +283,11 @@ class Keeper:
             self.call_off(held)  # the trade ends with its position
         return found
 
-    def ask_what_is_left(self, held: Held) -> None:
-        """The same, as far as the list of positions agrees; the lock is held.
+    def heard_of_close(self, held: Held) -> None:
+        """Book what another hand closed, as far as the list of positions agrees; lock is held.
 
-        What another hand closed may have been that hand's own part of the position. A list that
-        lags makes the bot's loop find the close later.
+        It may have been that hand's own part of the position. A list that lags makes the bot's
+        loop find the close later.
         """
         try:
             position = self.line.positions().get(held.pair)
@@ -295,7 +295,24 @@ class Keeper:
             logger.warning("Could not ask for the position of %s: %s", held.pair, error)
             return
         same = position is not None and position.is_short == held.is_short
-        self.book_closes(held, rest(held.own, position.amount) if position and same else inf)
+        held.taken = rest(held.own, position.amount) if position and same else held.own
+        self.book_taken(held)
+
+    def book_taken(self, held: Held) -> None:
+        """Book what others were heard to take, once the order history tells of it; lock is held.
+
+        Nobody but the history may know of that any more: the position may have grown again since.
+        """
+        if not held.taken or not self.history.is_due(held):
+            return
+        try:
+            self.history.book_closes(held, held.taken)
+        except LineError as error:
+            logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
+            return
+        held.taken = 0.0
+        if held.own_need is None:
+            self.call_off(held)  # the trade ends with its position
 
     def move(self, held: Held, trigger: float) -> bool:
         """Move the stop to a tighter trigger: the new one first, then the old one goes.
@@ -369,8 +386,12 @@ class Keeper:
 
     def _is_told_of(self, held: Held, order_id: str) -> bool:
         """Whether the exchange tells what became of a stop it did not cancel: it may have fired."""
-        stop = held.stop_of(order_id)
-        return stop is not None and self.ask_after(held, stop)
+        if (stop := held.stop_of(order_id)) is not None:
+            return self.ask_after(held, stop)
+        # One of an earlier run that fired while no bot ran: its trade has it on record, and books
+        # what it filled once the exchange names its order.
+        order = self.line.find_stop(held.pair, order_id=order_id)
+        return order is not None and fate(order) is Fate.TRIGGERED
 
     def may_cancel(self, held: Held, order_id: str) -> bool:
         """Whether what has to be covered stays so without this stop."""

@@ -67,6 +67,21 @@ class Positions:
         """Whether there is proof that the position of a deleted trade is closed."""
         return not held.base or self._was_closed(held, held.base, held.known_since_ms)
 
+    def disown(self, held: Held, price: float) -> None:
+        """Take what a deleted trade held for nobody's: another trade of the pair begins.
+
+        That may be a part of the same position, an entry that filled while its trade was deleted.
+        Of the rest only the list of positions tells, and that may lag.
+
+        Args:
+            held: The pair; its lock is held.
+            price: Quote currency, about what the position was entered at.
+        """
+        if held.stranger is None:
+            held.stranger_since_ms = self._now_ms()
+            amount = total(held.base, *(intent.left for intent in held.intents))
+            held.stranger = Position(held.pair, held.is_short, amount, price, held.leverage)
+
     def compare(self, positions: dict[str, Position], trades: dict[str, Trade]) -> None:
         """Tell the book of positions without a trade, and of trades without a position.
 
@@ -235,10 +250,11 @@ class Positions:
         """
         if not (held.stranger is None or held.pair in self._unasked):
             return False
-        if trade is not None and trade.is_short != position.is_short:
-            return False
         self._unasked.add(held.pair)
+        if trade is not None and (trade.is_short != position.is_short or held.fills):
+            return False  # asked once that trade is over, or has booked what closed a part of it
         try:
+            self._entries.cancel_strays(held.pair)  # one that rests is nobody's yet, and fills on
             entries, closes = self._entries.open_strays(held, is_short=position.is_short)
         except LineError as error:
             logger.warning("Could not ask for the orders of %s: %s", held.pair, error)

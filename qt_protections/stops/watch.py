@@ -129,6 +129,7 @@ class Watch:
             for stop in [*held.stops, *held.trails]:
                 if stop.order_id in held.doubtful:
                     self._missing(held, stop)
+            self._keeper.book_taken(held)
             self._keeper.mend(held)
             for intent in [intent for intent in held.intents if intent.lost]:
                 if intent.age_s > self._keeper.line.arrives_within_s:
@@ -283,7 +284,7 @@ class Watch:
             self._ask_after(held, stop)
         # A stop that has triggered and whose order is not named yet explains it.
         if event.order_id not in held.booked and not held.fired:
-            self._keeper.ask_what_is_left(held)
+            self._keeper.heard_of_close(held)
         self._keeper.mend(held)
 
 

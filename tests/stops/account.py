@@ -10,7 +10,7 @@ from typing import Any
 
 from qt_protections.stops.line import CcxtOrder, CloseOrder
 from qt_protections.stops.order_events import OrderEvent
-from tests.stops.paper import LOST, Paper, refusal
+from tests.stops.paper import LOST, Paper, in_lots, refusal
 
 _FEE = 0.0004
 #: Sizes closer than this are the same.
@@ -61,7 +61,7 @@ class Account(Paper):
             self._tell_order(order)
             if at_market:
                 share = 1.0 if reduces else self.share
-                self.fill(order_id, self._fits(order, abs(amount) * share))
+                self.fill(order_id, self._fits(order, in_lots(abs(amount) * share)))
                 self._expire(order)
             return dict(order)
 
@@ -121,6 +121,10 @@ class Account(Paper):
         """Whether the stops of a pair, together, cover the whole position."""
         return self._covers(pair) >= abs(self.size[pair]) - NEAR
 
+    def is_own_covered(self, pair: str) -> bool:
+        """Whether they cover what this bot's entries hold, whosever the rest may be."""
+        return self._covers(pair) >= min(abs(self.own[pair]), abs(self.size[pair])) - NEAR
+
     # Inside
 
     def _covers(self, pair: str) -> float:
@@ -172,7 +176,8 @@ class Account(Paper):
         if role or order.get("of a stop"):  # a stop covers all there is
             owners = (self.own, self.orphaned)
             left = _settle(owners, pair, change)
-            if role and abs(left) > NEAR:
+            # An exit that rests meets what is left of another's until a loop has cancelled it.
+            if role and order["type"] == "market" and abs(left) > NEAR:
                 self.wrongs.append(f"sold {left:g} of somebody else's {pair}")
             return
         theirs = _toward_zero(self.foreign(pair) - change, change)

@@ -77,10 +77,21 @@ class _Swallowed(logging.Handler):
 
 @dataclass
 class _Naked:
-    """Since when a pair stands without cover, and when a fault last had a hand in it."""
+    """Since when a pair stands without cover, and when a fault last had a hand in it.
+
+    Attributes:
+        since: Since when not even the bot's own part is covered.
+        in_part_since: Since when the whole is not, with what is somebody else's.
+        troubled: When a fault last had a hand in it.
+    """
 
     since: float | None = None
+    in_part_since: float | None = None
     troubled: float = 0.0
+
+    def bare_s(self, since: float | None, now: float) -> float:
+        """Return for how many seconds nothing excuses what has been so since a moment."""
+        return 0.0 if since is None else now - max(since, self.troubled)
 
 
 class Life:
@@ -368,10 +379,9 @@ class Life:
         for end in due:
             end()
         for pair, naked in self._naked.items():
-            if self.paper.is_covered(pair):
-                naked.since = None
-            elif naked.since is None:
-                naked.since = now
+            naked.since = _since(naked.since, now, is_so=not self.paper.is_own_covered(pair))
+            is_covered = self.paper.is_covered(pair)
+            naked.in_part_since = _since(naked.in_part_since, now, is_so=not is_covered)
             if self._is_faulty():
                 naked.troubled = now
 
@@ -441,11 +451,12 @@ class Life:
         if self.paper.laid_bare:
             raise Fault(f"{self.paper.laid_bare[0]} was laid bare by a cancel")
         for pair, naked in self._naked.items():
-            if naked.since is None or self.paper.is_covered(pair):
+            if self.paper.is_covered(pair):
                 continue
-            limit = NAKED_S if self.paper.own[pair] else STRANGER_NAKED_S
-            bare_s = self._clock.now - max(naked.since, naked.troubled)
-            if bare_s > limit:
+            own_s = naked.bare_s(naked.since, self._clock.now)
+            whole_s = naked.bare_s(naked.in_part_since, self._clock.now)
+            if own_s > NAKED_S or whole_s > STRANGER_NAKED_S:
+                bare_s = max(own_s, whole_s)
                 raise Fault(f"{pair} {self._state(pair)} naked {bare_s:.0f} s after the last fault")
 
     def _judge_calm(self, pair: str) -> None:
@@ -460,10 +471,12 @@ class Life:
             booked = -trade.amount if trade.is_short else trade.amount
             # Freqtrade adds an order to its trade once it is over.
             booked += sum(_signed(order, order["filled"]) for order in self._resting(pair))
-        own, orphaned = paper.own[pair], paper.orphaned[pair]
-        if orphaned and abs(booked - own - orphaned) <= NEAR:
-            paper.own[pair], paper.orphaned[pair] = own + orphaned, 0.0  # taken up again
-        elif abs(booked - own) > NEAR:
+        # Of what a deleted trade held, a new one may take up again what nobody can have closed:
+        # that others traded their own part is not known where no database tells whose is what.
+        again = round(booked - paper.own[pair], 9)
+        if again * paper.orphaned[pair] > 0 and abs(again) <= abs(paper.orphaned[pair]) + NEAR:
+            paper.own[pair], paper.orphaned[pair] = booked, round(paper.orphaned[pair] - again, 9)
+        elif abs(again) > NEAR:
             raise Fault(f"{pair} {self._state(pair)}: its trade books {booked:g}")
 
     def _judge_cover(self, pair: str) -> None:
@@ -481,6 +494,10 @@ class Life:
             raise Fault(f"{pair} {self._state(pair)} has more stops than it needs: {amounts}")
 
     def _judge_record(self, pair: str) -> None:
+        for order in self._resting(pair):
+            row = Order.order_by_id(order["id"], pair)
+            if order.get("reduceOnly") and row is not None and not row.trade.is_open:
+                raise Fault(f"{pair}: exit {order['id']} rests though its trade is closed")
         for order in self.paper.orders.values():
             name = order["clientOrderId"]
             is_entry = name.startswith("qt") and name[7] == "E"
@@ -500,6 +517,13 @@ class Life:
 
 def void(_: object) -> None:
     """Return nothing."""
+
+
+def _since(before: float | None, now: float, *, is_so: bool) -> float | None:
+    """Return since when something is so; None if it is not."""
+    if not is_so:
+        return None
+    return now if before is None else before
 
 
 def _nth(found: Sequence[Any], which: int) -> list[Any]:

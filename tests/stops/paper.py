@@ -8,7 +8,7 @@ import threading
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from math import inf
+from math import floor, inf
 from typing import Any, ClassVar
 
 from qt_protections.rules.refusals import Outcome
@@ -26,6 +26,9 @@ from qt_protections.stops.order_events import OrderEvent
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 PRICE = 100.0
+#: What amounts are whole numbers of, base currency.
+LOT = 0.001
+_SAME = 1e-9
 
 LOST = LineError("lost", Outcome.UNKNOWN)
 
@@ -248,7 +251,7 @@ class Paper:
             if not size or is_short is not (size < 0):
                 stop["status"] = "rejected"
             else:
-                amount = min(stop["amount"], abs(size)) * share
+                amount = in_lots(min(stop["amount"], abs(size)) * share) or LOT
                 child = self._reduce(pair, is_short, amount, "")
                 child["status"] = "closed" if share == 1.0 else "canceled"
                 stop["status"], stop["info"] = "closed", {"actualOrderId": child["id"]}
@@ -398,6 +401,11 @@ class Paper:
                 side=stop["side"].upper(),
             )
         )
+
+
+def in_lots(amount: float) -> float:
+    """Return an amount without what is less than a lot: no exchange fills that."""
+    return round(floor(amount / LOT + _SAME) * LOT, 9)
 
 
 def _find(orders: dict[str, CcxtOrder], order_id: str | None, name: str | None) -> CcxtOrder | None:

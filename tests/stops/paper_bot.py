@@ -40,7 +40,7 @@ from qt_protections.stops.watch import Watch
 from tests.integration.offline_bot import offline_market
 from tests.stops.account import Account
 from tests.stops.offline import offline_config
-from tests.stops.paper import BTC, ETH
+from tests.stops.paper import BTC, ETH, LOT
 
 #: How far a stop stands from its entry, as a ratio of price.
 DISTANCE = 0.05
@@ -395,6 +395,8 @@ class PaperBot:
         )
 
     def _exit(self, pair: str, amount: float | None, *, at_market: bool) -> None:
+        # In its loop, Freqtrade books what open orders filled before it decides on an exit.
+        self.bot.manage_open_orders()
         trade = self.trade(pair)
         if trade is None or not trade.has_open_position:
             return
@@ -435,7 +437,7 @@ def _exchange(config: dict[str, Any], paper: Account) -> Exchange:
     for pair, market in markets.items():
         market["id"] = pair.split(":")[0].replace("/", "")
         market["base"] = pair.split("/")[0]
-        market["precision"]["amount"] = 0.001
+        market["precision"]["amount"] = LOT
     exchange._markets = exchange._api.markets = markets
     exchange._leverage_tiers = {pair: [_TIER] for pair in markets}
     exchange.get_funding_fees = lambda **_: 0.0  # type: ignore[method-assign]

@@ -15,8 +15,8 @@ from qt_protections.stops.entry_door import EntryDoor
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder
 from tests.stops.hand_clock import HandClock
-from tests.stops.lives import GROUPS, campaign, draw, failure, quiet, shorten
-from tests.stops.paper import BTC
+from tests.stops.lives import GROUPS, Event, campaign, draw, failure, quiet, shorten
+from tests.stops.paper import BTC, ETH
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -143,6 +143,95 @@ def test_planted_faults_are_found(
     plant(monkeypatch)
     lives = (draw(f"planted-{n}", ("trade", "time", *groups)) for n in range(ENOUGH))
     assert any(re.search(said, failure(life, tmp_path)) for life in lives)
+
+
+#: Lives that failed once, in their shortest form, by what was wrong.
+MENDED: dict[str, list[Event]] = {
+    "an entry that arrives while a trade of the other side waits is never asked for again": [
+        ("begin", "auto"),
+        ("delay", "create_order", 7),
+        ("enter", BTC, 3.0, True, True, 0.0),
+        ("enter", BTC, 1.0, True, False, 0.5),
+        ("lose_database",),
+        ("stop_fires", BTC, 2, 1.0),
+        ("enter", BTC, 2.0, False, False, 0.0),
+        ("calm",),
+    ],
+    "the history fails when a close is heard, and the position has grown again since": [
+        ("begin", "auto"),
+        ("enter", ETH, 2.0, False, True, 1.0),
+        ("outage", "orders", False, 10),
+        ("deleverage", ETH, 9.0),
+        ("by_hand", ETH, 2.0),
+        ("calm",),
+    ],
+    "the history fails when a close is heard, and an exit waits since": [
+        ("begin", "auto"),
+        ("lose", "orders_since", False, 3),
+        ("enter", BTC, 1.0, False, True, 1.0),
+        ("deleverage", BTC, 0.5),
+        ("exit", BTC, 0.5, False),
+        ("calm",),
+    ],
+    "an exit rests on though a stop has closed its trade": [
+        ("begin", "auto"),
+        ("enter", BTC, 1.0, True, True, 1.0),
+        ("tighten", BTC, 1),
+        ("by_hand", BTC, -1.0),
+        ("loop",),
+        ("exit", BTC, 0.5, False),
+        ("move", BTC, 3),
+        ("calm",),
+    ],
+    "a trade is deleted while an entry waits that has filled in part": [
+        ("begin", "auto"),
+        ("enter", BTC, 3.0, False, True, 0.5),
+        ("enter", BTC, 3.0, True, False, 1.0),
+        ("fill", BTC, 0.5),
+        ("forget", BTC),
+        ("tighten", BTC, 1),
+        ("loop",),
+    ],
+    "an entry arrives after a restart, rests, and a trade without any fill is of the other side": [
+        ("begin", "on_fill"),
+        ("delay", "create_order", 7),
+        ("refuse", "cancel_order", -4116, 3),
+        ("enter", BTC, 3.0, False, False, 0.0),
+        ("loop",),
+        ("loop",),
+        ("kill",),
+        ("wait", 1),
+        ("enter", BTC, 2.0, True, False, 1.0),
+        ("fill", BTC, 1.0),
+        ("wait", 15),
+        ("enter", BTC, 2.0, False, True, 0.5),
+        ("enter", BTC, 3.0, False, False, 0.0),
+        ("calm",),
+    ],
+    "a stop fired before a kill, and its order is not named yet when it is cancelled": [
+        ("begin", "auto"),
+        ("enter", BTC, 1.0, False, True, 1.0),
+        ("fires_unknown", BTC, False, 15),
+        ("exit", BTC, 0.5, True),
+        ("kill",),
+        ("enter", BTC, 2.0, True, True, 1.0),
+        ("calm",),
+    ],
+    "a late entry joins a trade whose close is not booked yet": [
+        ("begin", "on_fill"),
+        ("enter", BTC, 2.0, True, True, 0.5),
+        ("delay", "create_order", 4),
+        ("enter", BTC, 2.0, True, True, 1.0),
+        ("deleverage", BTC, 9.0),
+        ("wait", 15),
+    ],
+}
+
+
+@pytest.mark.parametrize("events", MENDED.values(), ids=MENDED)
+def test_what_was_mended_stays_so(events: list[Event], tmp_path: Path) -> None:
+    """Each of these lives failed for its own reason."""
+    assert not failure(events, tmp_path)
 
 
 def test_a_life_that_fails_is_shortened() -> None:
