@@ -139,6 +139,8 @@ class Held:
         stops: Live stops, oldest first.
         trails: Live trailing stops.
         intents: Entries under way.
+        exits: Exits whose answer was lost: by client id, when they were sent, on this process's
+            monotonic clock.
         fills: What the trade has yet to book.
         claimed: Ids of the stops the trade believes are live.
         past: The last stops that are over, by id, as Freqtrade books them.
@@ -181,6 +183,7 @@ class Held:
     stops: list[Stop] = field(default_factory=list)
     trails: list[Stop] = field(default_factory=list)
     intents: list[Intent] = field(default_factory=list)
+    exits: dict[str, float] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
     claimed: frozenset[str] = frozenset()
     past: dict[str, CcxtOrder] = field(default_factory=dict)

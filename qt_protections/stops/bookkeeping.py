@@ -212,7 +212,7 @@ class Bookkeeping:
             if is_another:
                 held.begin_anew(trade.id)
             held.orphan = False
-            held.opened_ms = held.opened_ms or _last_fill_ms(trade)
+            held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
             _forget_booked(held, trade)
             held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
@@ -476,10 +476,17 @@ def _is_same(held: Held, trade: Trade) -> bool:
     return not held.on_record or any(row.order_id in held.on_record for row in trade.orders)
 
 
-def _last_fill_ms(trade: Trade) -> int:
-    """Return when a trade's last fill on record happened, epoch milliseconds; 0 without one."""
-    filled = [order.order_filled_utc for order in trade.orders if order.order_filled_utc]
-    return _epoch_ms(max(filled)) if filled else 0
+def _unheard_since_ms(trade: Trade) -> int:
+    """Return since when closes of a trade may be missing from its record, epoch milliseconds.
+
+    Since the last one there, or since its first entry was sent: one that fills bit by bit may have
+    been closed in part before it was over. 0 while nothing has filled.
+    """
+    filled = [(order, at) for order in trade.orders if (at := order.order_filled_utc)]
+    closed = [at for order, at in filled if order.ft_order_side != trade.entry_side]
+    if closed:
+        return _epoch_ms(max(closed))
+    return _epoch_ms(min(order.order_date_utc for order, _ in filled)) if filled else 0
 
 
 def _epoch_ms(moment: datetime) -> int:

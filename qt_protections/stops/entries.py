@@ -3,7 +3,9 @@
 import logging
 import threading
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
@@ -37,6 +39,21 @@ SURPLUS_LAG_S = 3.0
 _OTHER_THREAD_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """What the order history tells of entries that no trade accounts for.
+
+    Attributes:
+        entries: Since they were last closed in whole.
+        closes: What closed of them.
+        known: The position by the orders of the last day, whoever sent them; base currency.
+    """
+
+    entries: list[CcxtOrder]
+    closes: list[CcxtOrder]
+    known: float
+
+
 class Entries:
     """Settles entries whose answer was lost or never put on record.
 
@@ -54,11 +71,13 @@ class Entries:
     def settle(self, held: Held, trade: Trade | None) -> None:
         """Find out about each entry under way that no trade has on record."""
         with held.lock:
-            for intent in list(held.intents):
+            exits = [partial(self._keeper.settle_exit, held, name) for name in held.exits]
+            entries = [partial(self._settle, held, intent, trade) for intent in held.intents]
+            for settle in (*exits, *entries):
                 try:
-                    self._settle(held, intent, trade)
+                    settle()
                 except LineError as error:
-                    logger.warning("Could not ask for an entry of %s: %s", held.pair, error)
+                    logger.warning("Could not ask for an order of %s: %s", held.pair, error)
             if trade is not None and not held.intents and is_hollow(trade):
                 # Freqtrade deletes one whose entry it could not replace, but not if the strategy
                 # adjusts it: a refused entry then leaves a trade that stands in the way of others.
@@ -139,8 +158,8 @@ class Entries:
         if order is not None and order["status"] != "open":
             row.update_from_ccxt_object(order)
 
-    def open_strays(self, held: Held, *, is_short: bool) -> tuple[list[CcxtOrder], list[CcxtOrder]]:
-        """Return this bot's filled entries that no trade accounts for, and what closed of them.
+    def open_strays(self, held: Held, *, is_short: bool) -> Strays:
+        """Find this bot's filled entries that no trade accounts for, and what closed of them.
 
         The orders of the last day are netted as they filled. Whatever closed a part of the
         position, whoever sent it, is taken off the entries first: what remains of them is never
@@ -149,9 +168,6 @@ class Entries:
         Args:
             held: The pair; what its trade has booked, or is about to, closed none of them.
             is_short: Side of the position.
-
-        Returns:
-            Entries and closing orders since the entries were last closed in whole.
 
         Raises:
             LineError: If the exchange does not answer.
@@ -162,9 +178,10 @@ class Entries:
         entry_side = "sell" if is_short else "buy"
         entries: list[CcxtOrder] = []
         closes: list[CcxtOrder] = []
-        left = 0.0
+        left = known = 0.0
         for order in sorted(self._keeper.line.orders_since(pair, dt_ts(since)), key=filled_ms):
             filled = 0.0 if order.get("status") == "open" else float(order.get("filled") or 0.0)
+            known = (total if order["side"] == entry_side else rest)(known, filled)
             if order["side"] == entry_side and filled and self._is_stray(order):
                 entries.append(order)
                 left = total(left, filled)
@@ -173,7 +190,7 @@ class Entries:
                 left = rest(left, filled)
             if not left:
                 entries, closes = [], []
-        return entries, closes
+        return Strays(entries, closes, known)
 
     def _children_on_record(self, pair: str, since: datetime) -> set[str]:
         """Return the orders that stops on record became: trades book those by the stop's id."""

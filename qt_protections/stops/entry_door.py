@@ -193,6 +193,7 @@ class EntryDoor:
                 raise
             found = self._ask_for(order["pair"], name)
             if found is None:
+                self._keeper.lost_exit(order["pair"], name)
                 raise
             logger.warning(
                 "The answer to the exit of %s was lost (%s); the exchange has it: order ID %s.",

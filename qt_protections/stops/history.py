@@ -61,12 +61,13 @@ class OrderHistory:
             return False
         self.refresh_entries(held)
         known = held.booked | self._children_of_stops(held)
-        orders = [o for o in self._orders(held, since_ms) if o["id"] not in known]
         before = held.own
         others = 0.0  # what others entered, and may leave again
-        for order in orders:
+        for order in self._orders(held, since_ms):
             filled, role = float(order["filled"]), self._role(order)
-            if order["side"] != _closing_side(held.is_short):
+            if order["id"] in known:
+                others = rest(others, filled, -held.parts.get(order["id"], filled))
+            elif order["side"] != _closing_side(held.is_short):
                 others = total(others, filled if role is None else 0.0)
             elif role is not None:
                 if with_exits or role is not Role.EXIT:
@@ -105,6 +106,11 @@ class OrderHistory:
         # One that rests still fills on, and may yet be its owner's to cancel.
         over = [o for o in orders if o.get("status") != "open" and _filled_since(o, since_ms)]
         return sorted(over, key=filled_ms)
+
+    def book(self, held: Held, order: CcxtOrder) -> None:
+        """Have the trade book a close of this bot's that it does not know of; the lock is held."""
+        if float(order["filled"]) and str(order["id"]) not in held.booked:
+            self._book(held, order, held.own)
 
     @staticmethod
     def _book(held: Held, order: CcxtOrder, amount: float) -> None:

@@ -156,6 +156,31 @@ class Keeper:
             held.intents.remove(intent)
         return order
 
+    def lost_exit(self, pair: str, client_id: str) -> None:
+        """Take note of an exit whose answer was lost: Freqtrade forgets it, and it may happen."""
+        if self.line.WATCHES:
+            held = self.book.of(pair)
+            with held.lock:
+                held.exits[client_id] = monotonic()
+
+    def settle_exit(self, held: Held, client_id: str) -> None:
+        """Find out about an exit whose answer was lost, and book what it closed; lock is held.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        order = self.line.find_order(held.pair, client_id=client_id)
+        if order is None:
+            if monotonic() - held.exits[client_id] > self.line.arrives_within_s:
+                del held.exits[client_id]
+            return
+        if order["status"] == "open":  # nobody would ever look after it
+            self.line.cancel_order(held.pair, str(order["id"]))
+            return
+        del held.exits[client_id]
+        if held.own:
+            self.history.book(held, order)
+
     # Cover
 
     def mend(self, held: Held) -> bool:
@@ -284,26 +309,30 @@ class Keeper:
         return found
 
     def heard_of_close(self, held: Held) -> None:
-        """Book what another hand closed, as far as the list of positions agrees; lock is held.
+        """Book what another hand closed; the lock is held.
 
-        It may have been that hand's own part of the position. A list that lags makes the bot's
-        loop find the close later.
+        It may have been that hand's own part of the position: what the list of positions lacks is
+        booked. A list that lags makes the bot's loop find the close later.
         """
         try:
             position = self.line.positions().get(held.pair)
         except LineError as error:
+            held.taken = inf  # the next tick asks again
             logger.warning("Could not ask for the position of %s: %s", held.pair, error)
             return
         same = position is not None and position.is_short == held.is_short
-        held.taken = rest(held.own, position.amount) if position and same else held.own
+        lacking = rest(held.own, position.amount) if position and same else held.own
+        held.taken = lacking if held.taken == inf else max(held.taken, lacking)
         self.book_taken(held)
 
     def book_taken(self, held: Held) -> None:
-        """Book what others were heard to take, once the order history tells of it; lock is held.
+        """Book what others were heard to take, once the exchange tells of it; the lock is held.
 
-        Nobody but the history may know of that any more: the position may have grown again since.
+        Nobody but the order history may know of that any more: the position may have grown since.
         """
-        if not held.taken or not self.history.is_due(held):
+        if held.taken == inf:
+            self.heard_of_close(held)
+        if not 0 < held.taken < inf or not self.history.is_due(held):
             return
         try:
             self.history.book_closes(held, held.taken)

@@ -55,7 +55,8 @@ class Positions:
         self._entries = entries
         self._absence = Absence(keeper.line)
         self._odd: dict[str, int] = {}
-        self._unasked: set[str] = set()
+        #: Since when a pair's orders are asked for that may explain a position, monotonic.
+        self._asking: dict[str, float] = {}
         self._unproven: set[str] = set()
         self._smaller_since: dict[str, float] = {}
 
@@ -248,18 +249,22 @@ class Positions:
 
         They become a trade of their own, or part of the pair's: a replaced entry, a second one.
         """
-        if not (held.stranger is None or held.pair in self._unasked):
+        if held.stranger is None:
+            self._asking[held.pair] = monotonic()
+        if held.pair not in self._asking:
             return False
-        self._unasked.add(held.pair)
         if trade is not None and (trade.is_short != position.is_short or held.fills):
             return False  # asked once that trade is over, or has booked what closed a part of it
         try:
             self._entries.cancel_strays(held.pair)  # one that rests is nobody's yet, and fills on
-            entries, closes = self._entries.open_strays(held, is_short=position.is_short)
+            strays = self._entries.open_strays(held, is_short=position.is_short)
         except LineError as error:
             logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
             return False
-        self._unasked.discard(held.pair)
+        is_told = strays.known >= position.amount * (1 - _SAME)
+        if is_told or monotonic() - self._asking[held.pair] > self._absence.needed_s:
+            del self._asking[held.pair]  # else the history may lag as any list does
+        entries, closes = strays.entries, strays.closes
         left = rest(_filled(entries), _filled(closes))
         if not entries or left > rest(position.amount, held.base) * (1 + _SAME):
             return False

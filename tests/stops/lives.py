@@ -380,8 +380,9 @@ class Life:
             end()
         for pair, naked in self._naked.items():
             naked.since = _since(naked.since, now, is_so=not self.paper.is_own_covered(pair))
-            is_covered = self.paper.is_covered(pair)
-            naked.in_part_since = _since(naked.in_part_since, now, is_so=not is_covered)
+            # What is somebody else's is never closed: only a stop can cover it.
+            is_bare = not self.paper.is_covered(pair) and "place_stop" not in self.paper.failing
+            naked.in_part_since = _since(naked.in_part_since, now, is_so=is_bare)
             if self._is_faulty():
                 naked.troubled = now
 
@@ -471,6 +472,9 @@ class Life:
             booked = -trade.amount if trade.is_short else trade.amount
             # Freqtrade adds an order to its trade once it is over.
             booked += sum(_signed(order, order["filled"]) for order in self._resting(pair))
+            if not trade.has_open_position:  # what closed some of it waits with the guard till then
+                waiting = sum(fill.amount for fill in self.bot.sentinel.book.of(pair).fills)
+                booked += waiting if trade.is_short else -waiting
         # Of what a deleted trade held, a new one may take up again what nobody can have closed:
         # that others traded their own part is not known where no database tells whose is what.
         again = round(booked - paper.own[pair], 9)

@@ -30,7 +30,7 @@ from qt_protections.rules.stop_price import stop_at
 from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.stops import guarding
-from qt_protections.stops.book import EntryOrder
+from qt_protections.stops.book import Book, EntryOrder
 from qt_protections.stops.capabilities import capabilities
 from qt_protections.stops.entry_door import Admission
 from qt_protections.stops.line import CcxtOrder, LineError
@@ -236,6 +236,11 @@ class HandSentinel(Sentinel):
         self._stream = _HandStream()  # type: ignore[assignment]
         self.connects = True
         type(self).made = self
+
+    @property
+    def book(self) -> Book:
+        """What the guard knows."""
+        return self._watch.book
 
     @property
     def runs(self) -> bool:
