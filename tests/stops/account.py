@@ -6,9 +6,11 @@ Freqtrade's own orders arrive here as well, so that whatever touches a position 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 from qt_protections.stops.line import CcxtOrder, CloseOrder
+from qt_protections.stops.names import Role
 from qt_protections.stops.order_events import OrderEvent
 from tests.stops.paper import LOST, Paper, in_lots, refusal
 
@@ -24,6 +26,8 @@ class Account(Paper):
         own: What this bot's entries hold, signed, by pair.
         orphaned: What its trades held that were deleted. The rest is somebody else's.
         wrongs: What was done that must never be.
+        unbooked: By pair, how much of the bot's part was closed since the bot could last book that,
+            its exits apart; base currency.
         share: How much of the next orders at market fills at once; the rest expires.
         troubled: Called when a request meets a failure of `before` or `after`.
     """
@@ -35,6 +39,7 @@ class Account(Paper):
         self.orphaned: defaultdict[str, float] = defaultdict(float)
         self.troubled: Callable[[], None] = lambda: None
         self.wrongs: list[str] = []
+        self.unbooked: defaultdict[str, float] = defaultdict(float)
         self.share = 1.0
         self._names: Counter[str] = Counter()
 
@@ -117,6 +122,13 @@ class Account(Paper):
         """Return what somebody else holds of a pair, signed."""
         return round(self.size[pair] - self.own[pair] - self.orphaned[pair], 9)
 
+    @property
+    def is_faulty(self) -> bool:
+        """Whether something is, or is about to be, answered wrong, late or not at all."""
+        queues = (self.before, self.after, self.late)
+        waiting = any(each for queue in queues for each in queue.values())
+        return bool(waiting or self.failing or self.views or self.untold or self._on_the_way)
+
     def is_covered(self, pair: str) -> bool:
         """Whether the stops of a pair, together, cover the whole position."""
         return self._covers(pair) >= abs(self.size[pair]) - NEAR
@@ -170,18 +182,30 @@ class Account(Paper):
     def _whose(self, order: CcxtOrder, change: float) -> None:
         """Write down whose a fill was, of a position several may have a part of."""
         pair, role = order["symbol"], _role(order["clientOrderId"])
-        if role == "E":
+        if role == Role.ENTRY:
             self.own[pair] = round(self.own[pair] + change, 9)
             return
+        own = self.own[pair]
         if role or order.get("of a stop"):  # a stop covers all there is
-            owners = (self.own, self.orphaned)
-            left = _settle(owners, pair, change)
-            # An exit that rests meets what is left of another's until a loop has cancelled it.
-            if role and order["type"] == "market" and abs(left) > NEAR:
+            left = abs(_settle((self.own, self.orphaned), pair, change))
+            if role and left > self._excuses(order) + NEAR:
                 self.wrongs.append(f"sold {left:g} of somebody else's {pair}")
-            return
-        theirs = _toward_zero(self.foreign(pair) - change, change)
-        _settle((self.orphaned, self.own), pair, change - theirs)
+        else:
+            theirs = _toward_zero(self.foreign(pair) - change, change)
+            _settle((self.orphaned, self.own), pair, change - theirs)
+        if role != Role.EXIT:
+            self.unbooked[pair] += abs(own - self.own[pair])
+
+    def _excuses(self, order: CcxtOrder) -> float:
+        """Return how much of somebody else's an order of this bot's may take, base currency.
+
+        Freqtrade exits what its trade has on record, guarded or not: what was closed since the last
+        loop is still on it. An exit that rests waits for a loop to cancel it once its trade is
+        closed.
+        """
+        if _role(order["clientOrderId"]) != Role.EXIT:
+            return 0.0
+        return self.unbooked[order["symbol"]] if order["type"] == "market" else inf
 
     def _new_order(self, pair: str, sells: bool, amount: float, client_id: str) -> str:
         order_id = super()._new_order(pair, sells, amount, client_id)

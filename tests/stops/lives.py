@@ -178,12 +178,12 @@ class Life:
         for second in range(seconds):
             self._clock.sleep(1.0)
             if second % LOOP_S == LOOP_S - 1:
-                self.bot.loop()
+                self._loop()
             self._judge()
 
     def loop(self) -> None:
         self._clock.sleep(1.0)
-        self.bot.loop()
+        self._loop()
 
     def move(self, pair: str, change: int) -> None:
         price = self.paper.prices[pair] = max(20.0, self.paper.prices[pair] + change)
@@ -339,11 +339,16 @@ class Life:
         self.wait(CALM_S)
         for _ in range(STRIDES):
             self._clock.sleep(STRIDE_S)
-            self.bot.loop()
+            self._loop()
         for pair in PAIRS:
             self._judge_calm(pair)
 
     # Inside
+
+    def _loop(self) -> None:
+        self.bot.loop()
+        if not self.paper.is_faulty:
+            self.paper.unbooked.clear()
 
     def _born(self) -> PaperBot:
         self._clock.sleep(2.0)  # a process takes its time
