@@ -147,7 +147,8 @@ class Held:
         children: Ids of the orders that stops of the position became.
         parts: By order id, how much of an order closed the position; the rest was another's.
         taken: The most others took of the position by what was heard, base currency, for as long
-            as the order history has not been asked about that.
+            as the order history has not told of that; infinity if the position is not known.
+        taken_until: When what it does not tell of is given up, on this process's monotonic clock.
         dropped: Ids of stops that stand no more and may still be live on the trade's record.
         guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
@@ -190,6 +191,7 @@ class Held:
     children: set[str] = field(default_factory=set)
     parts: dict[str, float] = field(default_factory=dict)
     taken: float = 0.0
+    taken_until: float = 0.0
     dropped: set[str] = field(default_factory=set)
     guessed: bool = False
     largest: float = inf
@@ -344,9 +346,9 @@ class Held:
         """Ids of the orders that are known to have reduced the position."""
         return {*self.on_record, *self.children, *(str(fill.order["id"]) for fill in self.fills)}
 
-    def begin_anew(self, trade_id: int | None) -> None:
+    def begin_anew(self) -> None:
         """Forget what was known of an earlier position of the pair."""
-        self.trade_id, self.opened_ms, self.naked_since = trade_id, 0, None
+        self.opened_ms, self.naked_since = 0, None
         self.taken = 0.0
         self.children.clear()
         self.parts.clear()
@@ -368,6 +370,7 @@ class Held:
 
     def _reduce(self, amount: float) -> None:
         """Take what was closed off the size that has to be covered."""
+        self.taken = rest(self.taken, amount) if self.taken < inf else inf
         self.base, further = rest(self.base, amount), rest(amount, self.base)
         for intent in self.intents:
             further = rest(further, intent.close(further))

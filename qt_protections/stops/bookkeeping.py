@@ -209,8 +209,8 @@ class Bookkeeping:
                 self._positions.disown(held, trade.open_rate)
             if held.stranger is None or held.stranger.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
-            if is_another:
-                held.begin_anew(trade.id)
+            if is_another:  # what its stops became may be known already: they stood before it did
+                held.trade_id, held.opened_ms = trade.id, 0
             held.orphan = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)

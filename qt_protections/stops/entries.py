@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
@@ -71,7 +72,7 @@ class Entries:
     def settle(self, held: Held, trade: Trade | None) -> None:
         """Find out about each entry under way that no trade has on record."""
         with held.lock:
-            exits = [partial(self._keeper.settle_exit, held, name) for name in held.exits]
+            exits = [partial(self._settle_exit, held, name) for name in held.exits]
             entries = [partial(self._settle, held, intent, trade) for intent in held.intents]
             for settle in (*exits, *entries):
                 try:
@@ -204,6 +205,22 @@ class Entries:
     def _is_on_record(order: CcxtOrder, booked: Collection[str]) -> bool:
         order_id = str(order["id"])
         return order_id in booked or Order.order_by_id(order_id, order["symbol"]) is not None
+
+    def _settle_exit(self, held: Held, client_id: str) -> None:
+        """Find out about an exit that may be on no record, and book what it closed."""
+        line = self._keeper.line
+        order = line.find_order(held.pair, client_id=client_id)
+        if order is None:
+            if monotonic() - held.exits[client_id] > line.arrives_within_s:
+                del held.exits[client_id]
+        elif Order.order_by_id(str(order["id"]), held.pair) is not None:
+            del held.exits[client_id]  # Freqtrade books it
+        elif order["status"] == "open":
+            line.cancel_order(held.pair, str(order["id"]))  # nobody would look after it
+        else:
+            del held.exits[client_id]
+            if held.own:
+                self._keeper.history.book(held, order)
 
     def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
         if self._is_with_a_trade(held, intent, trade):

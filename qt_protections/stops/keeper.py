@@ -10,7 +10,7 @@ from math import inf, isnan
 from time import monotonic
 
 from qt_protections.errors import EntryRefused, withhold_secrets
-from qt_protections.rules.amounts import rest
+from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import Need, covered, mend, parts
 from qt_protections.rules.refusals import Purpose, Step
 from qt_protections.rules.verdict import DenyCode, deny
@@ -39,6 +39,8 @@ _ON_FILL_FOR_S = 900.0
 _SAY_EVERY_S = 10.0
 #: Seconds a triggered stop counts as cover while the order that it became is not known to be over.
 _TRIGGERED_S = 2.0
+#: Seconds for which the order history may not tell yet what was heard; other lists have lagged 25.
+_HISTORY_LAGS_S = 60.0
 #: Binance's reason for a stop that found no position when it triggered.
 _NO_POSITION = re.compile(r"reduce.?only", re.IGNORECASE)
 
@@ -105,7 +107,7 @@ class Keeper:
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, left
             if held.need is None:
                 held.trigger, held.guessed = 0.0, False
-                held.begin_anew(held.trade_id)
+                held.begin_anew()
             held.tighten(trigger)
             intent = Intent(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
@@ -163,23 +165,12 @@ class Keeper:
             with held.lock:
                 held.exits[client_id] = monotonic()
 
-    def settle_exit(self, held: Held, client_id: str) -> None:
-        """Find out about an exit whose answer was lost, and book what it closed; lock is held.
-
-        Raises:
-            LineError: If the exchange does not answer.
-        """
-        order = self.line.find_order(held.pair, client_id=client_id)
-        if order is None:
-            if monotonic() - held.exits[client_id] > self.line.arrives_within_s:
-                del held.exits[client_id]
-            return
-        if order["status"] == "open":  # nobody would ever look after it
-            self.line.cancel_order(held.pair, str(order["id"]))
-            return
-        del held.exits[client_id]
-        if held.own:
-            self.history.book(held, order)
+    def heard_of_exit(self, held: Held, client_id: str) -> None:
+        """Take note of an exit that an earlier run sent: it may be on no record; lock is held."""
+        name = self.namer.mine(client_id)
+        is_exit = name is not None and name.role is Role.EXIT
+        if is_exit and not self.namer.is_of_this_run(client_id):
+            held.exits.setdefault(client_id, monotonic())
 
     # Cover
 
@@ -308,21 +299,29 @@ class Keeper:
             self.call_off(held)  # the trade ends with its position
         return found
 
-    def heard_of_close(self, held: Held) -> None:
+    def heard_of_close(self, held: Held, filled: float) -> None:
         """Book what another hand closed; the lock is held.
 
         It may have been that hand's own part of the position: what the list of positions lacks is
         booked. A list that lags makes the bot's loop find the close later.
+
+        Args:
+            held: The pair.
+            filled: How much that hand's order filled, base currency.
         """
         try:
             position = self.line.positions().get(held.pair)
         except LineError as error:
-            held.taken = inf  # the next tick asks again
+            if held.stranger is None:  # nobody else's part is known of
+                held.taken = min(held.own, total(held.taken, filled))
+            else:
+                held.taken = inf  # the next tick asks again
             logger.warning("Could not ask for the position of %s: %s", held.pair, error)
             return
         same = position is not None and position.is_short == held.is_short
         lacking = rest(held.own, position.amount) if position and same else held.own
         held.taken = lacking if held.taken == inf else max(held.taken, lacking)
+        held.taken_until = monotonic() + _HISTORY_LAGS_S
         self.book_taken(held)
 
     def book_taken(self, held: Held) -> None:
@@ -331,13 +330,17 @@ class Keeper:
         Nobody but the order history may know of that any more: the position may have grown since.
         """
         if held.taken == inf:
-            self.heard_of_close(held)
+            self.heard_of_close(held, inf)
         if not 0 < held.taken < inf or not self.history.is_due(held):
             return
+        if held.fired:
+            return  # what such a stop became is booked first, as the stop's
         try:
-            self.history.book_closes(held, held.taken)
+            found = self.history.book_closes(held, held.taken)
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
+            return
+        if not found and monotonic() < held.taken_until:
             return
         held.taken = 0.0
         if held.own_need is None:

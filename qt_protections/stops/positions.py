@@ -154,6 +154,9 @@ class Positions:
         short = trade is not None and _is_short_of(held, position, trade)
         if not missing:
             self._unproven.discard(held.pair)
+        if at_start and trade is not None and not (missing or short):
+            # An exit that a kill kept off the record is not missed beside somebody's own part.
+            self._keeper.book_closes(held, 0.0, with_exits=True)
         if not (surplus or missing or short):
             self._odd.pop(held.pair, None)
             return

@@ -260,6 +260,7 @@ class Watch:
         """Cover what an entry just filled; let go of what a dead entry needed."""
         intent = held.intent_of(event.order_id, event.client_id)
         if intent is None:
+            self._keeper.heard_of_exit(held, event.client_id)
             self._heard_of_close(held, event)
             return
         held.touch()
@@ -282,9 +283,8 @@ class Watch:
         held.touch()
         for stop in [*held.stops, *held.trails]:
             self._ask_after(held, stop)
-        # A stop that has triggered and whose order is not named yet explains it.
-        if event.order_id not in held.booked and not held.fired:
-            self._keeper.heard_of_close(held)
+        if event.order_id not in held.booked:
+            self._keeper.heard_of_close(held, event.filled)
         self._keeper.mend(held)
 
 

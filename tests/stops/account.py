@@ -28,6 +28,10 @@ class Account(Paper):
         wrongs: What was done that must never be.
         unbooked: By pair, how much of the bot's part was closed since the bot could last book that,
             its exits apart; base currency.
+        unheard_of: By pair, how much of the bot's part others took without its hearing of that.
+        bought: By pair, how much of what is unbooked others put back since, signed.
+        put_back: The same of what was unheard of.
+        is_heard: Whether a running bot hears of what happens.
         share: How much of the next orders at market fills at once; the rest expires.
         troubled: Called when a request meets a failure of `before` or `after`.
     """
@@ -39,6 +43,10 @@ class Account(Paper):
         self.orphaned: defaultdict[str, float] = defaultdict(float)
         self.troubled: Callable[[], None] = lambda: None
         self.wrongs: list[str] = []
+        self.unheard_of: defaultdict[str, float] = defaultdict(float)
+        self.bought: defaultdict[str, float] = defaultdict(float)
+        self.put_back: defaultdict[str, float] = defaultdict(float)
+        self.is_heard: Callable[[], bool] = lambda: True
         self.unbooked: defaultdict[str, float] = defaultdict(float)
         self.share = 1.0
         self._names: Counter[str] = Counter()
@@ -186,6 +194,8 @@ class Account(Paper):
             self.own[pair] = round(self.own[pair] + change, 9)
             return
         own = self.own[pair]
+        if not role and own * change > 0:
+            self._put_back(pair, change)
         if role or order.get("of a stop"):  # a stop covers all there is
             left = abs(_settle((self.own, self.orphaned), pair, change))
             if role and left > self._excuses(order) + NEAR:
@@ -195,6 +205,18 @@ class Account(Paper):
             _settle((self.orphaned, self.own), pair, change - theirs)
         if role != Role.EXIT:
             self.unbooked[pair] += abs(own - self.own[pair])
+        if not (role or order.get("of a stop") or self.is_heard()):
+            self.unheard_of[pair] += abs(own - self.own[pair])
+
+    def _put_back(self, pair: str, change: float) -> None:
+        """Note that others put back what they took while nobody heard of it: who could tell?
+
+        The position is as large as the trade again when the bot looks, and the trade keeps it.
+        """
+        back = min(abs(change), max(0.0, self.unbooked[pair] - abs(self.bought[pair])))
+        self.bought[pair] += back if change > 0 else -back
+        if self.unheard_of[pair]:
+            self.put_back[pair] = self.bought[pair]
 
     def _excuses(self, order: CcxtOrder) -> float:
         """Return how much of somebody else's an order of this bot's may take, base currency.

@@ -105,6 +105,7 @@ class Life:
         self.paper.troubled = self._troubled
         self.paper.between = partial(clock.sleep, ANSWER_S / 2)
         self._stream = "live"
+        self.paper.is_heard = lambda: self._stream == "live"
         self._events: list[OrderEvent] = []
         self._ends: list[tuple[float, Callable[[], None]]] = []
         self.bot: PaperBot | None = None
@@ -347,8 +348,9 @@ class Life:
 
     def _loop(self) -> None:
         self.bot.loop()
-        if not self.paper.is_faulty:
+        if not self.paper.is_faulty and self._stream == "live":
             self.paper.unbooked.clear()
+            self.paper.bought.clear()
 
     def _born(self) -> PaperBot:
         self._clock.sleep(2.0)  # a process takes its time
@@ -364,6 +366,8 @@ class Life:
 
     def _bury(self) -> None:
         self.bot = None
+        self.paper.unheard_of |= self.paper.unbooked  # what it heard is forgotten
+        self.paper.put_back |= self.paper.bought
         Trade.rollback()
         Trade.session.remove()
 
@@ -481,12 +485,16 @@ class Life:
                 waiting = sum(fill.amount for fill in self.bot.sentinel.book.of(pair).fills)
                 booked += waiting if trade.is_short else -waiting
         # Of what a deleted trade held, a new one may take up again what nobody can have closed:
-        # that others traded their own part is not known where no database tells whose is what.
+        # that others traded their own part is not known where no database tells whose is what. And
+        # what others took and put back unheard is the trade's again, for all the bot can see.
         again = round(booked - paper.own[pair], 9)
-        if again * paper.orphaned[pair] > 0 and abs(again) <= abs(paper.orphaned[pair]) + NEAR:
-            paper.own[pair], paper.orphaned[pair] = booked, round(paper.orphaned[pair] - again, 9)
+        most = paper.orphaned[pair] + paper.put_back[pair]
+        if again * most > 0 and abs(again) <= abs(most) + NEAR:
+            paper.own[pair] = booked
+            paper.orphaned[pair] = _less(paper.orphaned[pair], again)
         elif abs(again) > NEAR:
             raise Fault(f"{pair} {self._state(pair)}: its trade books {booked:g}")
+        paper.put_back[pair] = paper.unheard_of[pair] = 0.0
 
     def _judge_cover(self, pair: str) -> None:
         paper, size = self.paper, abs(self.paper.size[pair])
@@ -545,6 +553,11 @@ def _without(missing: str, answer: Any) -> Any:
     if isinstance(answer, set):
         return answer - {missing}
     return [order for order in answer if order["symbol"] != missing]
+
+
+def _less(held: float, taken: float) -> float:
+    """Return what is left of something signed; nothing if more is taken of it."""
+    return 0.0 if abs(taken) >= abs(held) else round(held - taken, 9)
 
 
 def _signed_rest(order: CcxtOrder) -> float:
