@@ -256,8 +256,8 @@ class Positions:
             self._asking[held.pair] = monotonic()
         if held.pair not in self._asking:
             return False
-        if trade is not None and (trade.is_short != position.is_short or held.fills):
-            return False  # asked once that trade is over, or has booked what closed a part of it
+        if trade is not None and trade.is_short != position.is_short:
+            return False  # asked once that trade is over
         try:
             self._entries.cancel_strays(held.pair)  # one that rests is nobody's yet, and fills on
             strays = self._entries.open_strays(held, is_short=position.is_short)
