@@ -20,6 +20,7 @@ from qt_protections.rules.stop_count import check_stop_count
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
+from qt_protections.standing_refusals import Question, StandingRefusals
 from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.entry_door import Admission
 from qt_protections.stops.simulated_stops import SimulatedStops
@@ -50,6 +51,7 @@ class EntryPolicy:
         gates: Gates,
         signals: Signals,
         announcer: Announcer,
+        refusals: StandingRefusals,
         unsettled: Callable[[str], bool],
         clock_skew_s: Callable[[], float],
         free_stops: Callable[[], float],
@@ -64,6 +66,7 @@ class EntryPolicy:
             gates: Whether it may be at all.
             signals: What the newest candles say.
             announcer: Who says what was refused.
+            refusals: Who remembers it.
             unsettled: Whether the exchange may hold more of a pair than any trade accounts for.
             clock_skew_s: Seconds this machine's clock is ahead of the exchange's.
             free_stops: How many more stops the account takes; infinity where nobody counts them.
@@ -75,6 +78,7 @@ class EntryPolicy:
         self._gates = gates
         self._signals = signals
         self._announcer = announcer
+        self._refusals = refusals
         self._unsettled = unsettled
         self._clock_skew_s = clock_skew_s
         self._free_stops = free_stops
@@ -92,17 +96,54 @@ class EntryPolicy:
     def loop_begins(self) -> None:
         """Note which thread the bot's loop runs in: entries from another are forced."""
         self._bot_thread = threading.get_ident()
+        self._refusals.read_anew()
 
-    def passes(self, pair: str, now: datetime, tag: str | None, *, is_short: bool) -> bool:
-        """Whether an entry may go on; one that somebody forces goes on to hear why it may not."""
+    def refuses_at_sight(self, pair: str, *, is_short: bool) -> bool:
+        """Whether a signal is refused before Freqtrade spends a request on it.
+
+        Either it was refused already and nothing has changed, or the door would let no entry of
+        the pair out now. An error here decides nothing: the door decides.
+        """
+        if not self._signals.live:
+            return False
+        try:
+            if self._refusals.stands(pair, is_short=is_short):
+                return True
+            denial = self._not_now(pair)
+        except Exception:
+            logger.exception("The signal of %s could not be judged at sight.", pair)
+            return False
+        if denial is None:
+            return False
+        self._announcer.refusal(pair, denial)
+        return True
+
+    def passes(
+        self, pair: str, now: datetime, tag: str | None, *, is_short: bool, is_new: bool = False
+    ) -> bool:
+        """Whether an entry may go on; one that somebody forces goes on to hear why it may not.
+
+        Args:
+            pair: Freqtrade's pair.
+            now: UTC; the wall clock, in backtests the candle's open.
+            tag: The entry's; tells one that somebody forces.
+            is_short: Side of the entry.
+            is_new: Whether it opens a position: its refusal may stand, which the price decides of
+                one that adds to a position.
+        """
+        question = self._question(pair, tag, is_short=is_short) if is_new else None
         denial = self._gates.entry(pair, now, is_short=is_short)
         if denial is None:
             return True
         if self.observe is not None:
             self.observe(Decision(now, pair, is_short, denial.code))
+        if question is not None:
+            self._refusals.remember(question, denial)
         return self._goes_on(pair, tag, denial)
 
-    def capped_stake(self, wanted: Any, wish: Wish, now: datetime, tag: str | None) -> float:
+    def capped_stake(
+        self, wanted: Any, wish: Wish, now: datetime, tag: str | None, *, is_new: bool = False
+    ) -> float:
         """Return the stake (stake currency) of an entry, at most what the risk allows; 0 refuses.
 
         Args:
@@ -111,8 +152,10 @@ class EntryPolicy:
             wish: The entry.
             now: UTC; the wall clock, in backtests the candle's open.
             tag: The entry's; tells one that somebody forces.
+            is_new: Whether it opens a position, as for `passes`.
         """
         self._for_the_door.pop(wish.pair, None)
+        question = self._question(wish.pair, tag, is_short=wish.is_short) if is_new else None
         least, allowance = 0.0, None
         try:
             least = self._planner.least_proposed(wish)
@@ -135,6 +178,8 @@ class EntryPolicy:
         if denial is None:
             return stake
         self._announcer.refusal(wish.pair, denial)
+        if question is not None:
+            self._refusals.remember(question, denial)
         return max(least, 1.0) if self._goes_on(wish.pair, tag, denial) else 0.0
 
     def repeated(self, trade: Trade, rate: float) -> tuple[float, str | None]:
@@ -204,11 +249,20 @@ class EntryPolicy:
         Freqtrade has no words for one that ends before: "Failed to enter position". An exception at
         the door reaches whoever forced it, with its reason.
         """
-        forced = tag == _FORCED or threading.get_ident() != self._bot_thread
-        if not (self._signals.live and forced):
+        if not self._is_forced(tag):
             return False
         self._for_the_door[pair] = denial
         return True
+
+    def _is_forced(self, tag: str | None) -> bool:
+        forced = tag == _FORCED or threading.get_ident() != self._bot_thread
+        return self._signals.live and forced
+
+    def _question(self, pair: str, tag: str | None, *, is_short: bool) -> Question | None:
+        """Return what a signal is judged by; None where nobody has to remember it."""
+        if not self._signals.live or self._is_forced(tag):
+            return None
+        return self._refusals.question(pair, is_short=is_short)
 
     # At the door
 
@@ -232,10 +286,7 @@ class EntryPolicy:
             raise EntryRefused(pair, gate_failed("the plan of its stop", error)) from error
 
     def _admission(self, entry: EntryOrder, now: datetime) -> Admission:
-        # First: whoever cannot ask the exchange for the skew sees nothing settled either.
-        denial = check_clock(self._clock_skew_s())
-        if denial is None and self._unsettled(entry.pair):
-            denial = deny(DenyCode.ENTRY_UNSETTLED)
+        denial = self._not_now(entry.pair)
         if denial is not None:
             raise EntryRefused(entry.pair, denial)
         wish = Wish(entry.pair, entry.is_short, entry.rate, entry.leverage)
@@ -251,6 +302,14 @@ class EntryPolicy:
         if amount < entry.amount:
             self._announcer.cut(entry.pair, entry.amount, amount, allowance.room.loss)
         return Admission(allowance.stop, amount)
+
+    def _not_now(self, pair: str) -> Denial | None:
+        """Refuse any entry of a pair while clocks differ or the exchange may hold more of it."""
+        # First: whoever cannot ask the exchange for the skew sees nothing settled either.
+        denial = check_clock(self._clock_skew_s())
+        if denial is None and self._unsettled(pair):
+            denial = deny(DenyCode.ENTRY_UNSETTLED)
+        return denial
 
 
 def _number(stake: Any) -> float:

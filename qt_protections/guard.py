@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 from freqtrade.constants import Config
+from freqtrade.enums import SignalDirection
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import timeframe_to_next_date, timeframe_to_prev_date
 from freqtrade.persistence import Trade
@@ -111,6 +112,19 @@ class QTGuard(IStrategy):
         frame = super().advise_entry(dataframe, metadata)
         return self._qt.gates.signals(frame, metadata["pair"])
 
+    def get_entry_signal(
+        self, pair: str, timeframe: str, dataframe: pd.DataFrame
+    ) -> tuple[SignalDirection | None, str | None]:
+        """Keep a signal back that would only be refused again; live alone asks for it.
+
+        This is the last question before Freqtrade spends requests on a signal.
+        """
+        signal, tag = super().get_entry_signal(pair, timeframe, dataframe)
+        if signal is None:
+            return None, tag
+        is_short = signal is SignalDirection.SHORT
+        return None if self._qt.entries.refuses_at_sight(pair, is_short=is_short) else signal, tag
+
     # Locks
 
     @property
@@ -146,7 +160,9 @@ class QTGuard(IStrategy):
         """Ask the gates for every new trade, forced ones included, then the wrapped strategy."""
         pair, tag = asked["pair"], asked.get("entry_tag")
         is_short = asked["side"] == "short"
-        if not self._qt.entries.passes(pair, asked["current_time"], tag, is_short=is_short):
+        if not self._qt.entries.passes(
+            pair, asked["current_time"], tag, is_short=is_short, is_new=True
+        ):
             return False
         if self._qt.stops is not None:
             self._qt.stops.tag(pair, tag)
@@ -174,7 +190,8 @@ class QTGuard(IStrategy):
             logger.exception("custom_stake_amount of the strategy failed: %s is refused.", pair)
             goes_on = self._qt.entries.refused_by_error(pair, "custom_stake_amount", error, tag)
             return float(asked["proposed_stake"]) if goes_on else 0.0
-        return self._qt.entries.capped_stake(wanted, wish, asked["current_time"], tag)
+        now = asked["current_time"]
+        return self._qt.entries.capped_stake(wanted, wish, now, tag, is_new=True)
 
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""

@@ -158,6 +158,7 @@ KNOWN_HOOKS: dict[str, str] = {
         "self current_rate trade current_time current_profit force_stoploss low high "
         "bound_profit after_fill"
     ),
+    "freqtrade.strategy.interface:IStrategy.get_entry_signal": "self pair timeframe dataframe",
     "freqtrade.strategy.interface:IStrategy.get_strategy_name": "self",
     "freqtrade.strategy.interface:IStrategy.informative_pairs": "self",
     "freqtrade.strategy.interface:IStrategy.is_pair_locked": "self pair candle_date side",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 
 from freqtrade.enums import RunMode
-from freqtrade.exchange import Exchange
+from freqtrade.exchange import Exchange, timeframe_to_seconds
 from freqtrade.persistence import LocalTrade
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.strategy.interface import IStrategy
@@ -26,6 +26,7 @@ from qt_protections.rules.regime import TrendRule
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
+from qt_protections.standing_refusals import StandingRefusals
 from qt_protections.status import Known, snapshot
 from qt_protections.status_file import (
     Bot,
@@ -82,6 +83,12 @@ class Post:
             self.gates,
             self.signals,
             self.announcer,
+            StandingRefusals(
+                self.signals.version,
+                self.account.everything,
+                lambda: (self.account.equity(), self.account.balance),
+                timeframe_to_seconds(strategy.timeframe),
+            ),
             self._unsettled,
             self._clock_skew_s,
             self._free_stops,

@@ -78,6 +78,11 @@ class Signals:
         """Return what the newest candle of a pair says, as long as it is news."""
         return last_signal(self._frame(pair), self._column, self._timeframe, self._now())
 
+    def version(self, pair: str) -> tuple[datetime, datetime]:
+        """Return what is another one once a pair was analysed anew: its newest candle, and when."""
+        frame, analysed_at = self._dp.get_analyzed_dataframe(pair, self._timeframe)
+        return frame["date"].iloc[-1], analysed_at
+
     def again(self, pair: str, since: datetime | None, *, is_short: bool) -> str | None:
         """Return the tag of a pair's signal if it came after `since` (UTC); None without one.
 

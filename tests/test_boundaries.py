@@ -17,6 +17,7 @@ ALLOWED = {
     "errors": {"rules"},
     "hooks": {"errors"},
     "standing": {"errors"},
+    "standing_refusals": {"errors", "rules"},
     "announcer": {"rules", "snapshots"},
     "gates": {
         "announcer",
@@ -41,6 +42,7 @@ ALLOWED = {
         "rules",
         "settings",
         "snapshots",
+        "standing_refusals",
         "stops",
     },
     "configured": {"settings"},

@@ -33,6 +33,24 @@ class DenyCode(StrEnum):
     GATE_FAILED = "gate_failed"
 
 
+#: What the same signal meets again while its candle, what is held and the balance are the same.
+#: The others may pass by themselves. Prices, clocks, markets and other orders change at any
+#: moment; an entry that averages down depends on the price. A lock goes with /unlock, and Freqtrade
+#: asks for locks before it spends a request.
+_STANDING = frozenset(
+    {
+        DenyCode.SHORT_IN_UPTREND,
+        DenyCode.SHORT_REGIME_UNKNOWN,
+        DenyCode.SYMBOL_FULL,
+        DenyCode.OPEN_RISK_FULL,
+        DenyCode.GROUP_RISK_FULL,
+        DenyCode.STAKE_TOO_SMALL,
+        DenyCode.STOP_UNKNOWN,
+        DenyCode.STOP_BEYOND_LIQUIDATION,
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Denial:
     """A refused entry; build it with `deny`.
@@ -53,6 +71,18 @@ class Denial:
         """
         form, facts = _TEXTS[self.code], dict(self.facts)
         return form.format(**facts) if isinstance(form, str) else form(facts)
+
+    @property
+    def stands(self) -> bool:
+        """Whether the same candle, holdings and balance meet the same refusal.
+
+        The price moves meanwhile. What the price can change of these refusals has to wait for the
+        next candle, or for what `StandingRefusals` forgets after some minutes.
+        """
+        if self.code is DenyCode.STOP_TOO_CLOSE:  # fees stay, the spread does not
+            facts = dict(self.facts)
+            return _number(facts["distance"]) <= _number(facts["fees"])
+        return self.code in _STANDING
 
     def __str__(self) -> str:
         return f"{self.code}: {self.text}"
