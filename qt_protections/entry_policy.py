@@ -217,7 +217,8 @@ class EntryPolicy:
                 risk_ratio=self._settings.risk_ratio,
             )
         wish = allowance.wish
-        return self._planner.check_liquidation(allowance, stake * wish.leverage / wish.rate)
+        denial = self._planner.check_liquidation(allowance, stake * wish.leverage / wish.rate)
+        return denial or self._planner.check_spread(allowance)
 
     def _decision(
         self,

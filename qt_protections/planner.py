@@ -21,7 +21,7 @@ from qt_protections.rules.exposure import Exposure, risk_of
 from qt_protections.rules.liquidation import LiquidationRule
 from qt_protections.rules.sizing import Limits, RiskBudget, Risks, Room, amount_for, whole_steps
 from qt_protections.rules.stacking import StackingRule
-from qt_protections.rules.stop_price import StopRule, check_stop, stop_at
+from qt_protections.rules.stop_price import StopRule, check_spread, check_stop, stop_at
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals, open_trade
@@ -184,6 +184,17 @@ class EntryPlanner:
         amount = amount_for(room.loss, per_unit, contract.lot)
         return Allowance(wish, stop, amount, room, is_new=trade is None, beside=everything)
 
+    def check_spread(self, allowance: Allowance) -> Denial | None:
+        """Refuse an entry whose stop stands within the spread, or may.
+
+        To be asked last: where nobody watches the prices, the spread costs a request.
+        """
+        wish = allowance.wish
+        spread = self._spread_of(wish.pair)
+        if isnan(spread):
+            return deny(DenyCode.SPREAD_UNKNOWN)
+        return check_spread(wish.rate, allowance.stop, is_short=wish.is_short, spread_ratio=spread)
+
     def check_liquidation(self, allowance: Allowance, amount: float) -> Denial | None:
         """Refuse an amount (base currency) whose position would be liquidated before its stop."""
         wish, account = allowance.wish, self._account
@@ -276,16 +287,7 @@ class EntryPlanner:
         fee = self._account.costs(wish.pair).fee_ratio
         if isnan(fee):
             raise EntryRefused(wish.pair, deny(DenyCode.FEE_UNKNOWN, pair=wish.pair))
-        spread = self._spread_of(wish.pair)
-        if isnan(spread):
-            raise EntryRefused(wish.pair, deny(DenyCode.SPREAD_UNKNOWN))
-        denial = check_stop(
-            wish.rate,
-            stop,
-            is_short=wish.is_short,
-            fee_ratio=fee,
-            spread_ratio=spread,
-        )
+        denial = check_stop(wish.rate, stop, is_short=wish.is_short, fee_ratio=fee)
         if denial is not None:
             raise EntryRefused(wish.pair, denial)
         return stop

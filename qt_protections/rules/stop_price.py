@@ -55,10 +55,8 @@ def stop_distance(entry: float, stop: float, *, is_short: bool) -> float:
     return (stop - entry if is_short else entry - stop) / entry
 
 
-def check_stop(
-    entry: float, stop: float, *, is_short: bool, fee_ratio: float, spread_ratio: float
-) -> Denial | None:
-    """Refuse an entry whose stop is no price on its losing side, or is as good as hit.
+def check_stop(entry: float, stop: float, *, is_short: bool, fee_ratio: float) -> Denial | None:
+    """Refuse an entry whose stop is no price on its losing side, or stands within its fees.
 
     Args:
         entry: Price of the entry, quote currency.
@@ -66,19 +64,32 @@ def check_stop(
         is_short: Whether the position gains when the price falls.
         fee_ratio: Taker fee of one fill, as a ratio of notional. A stop no farther than the fees of
             both loses more to them than to the market.
-        spread_ratio: Best ask over best bid, minus one: a stop within it is hit by no move at all.
     """
     distance = stop_distance(entry, stop, is_short=is_short)
     if not (stop > 0 and distance > 0):
         side = "above" if is_short else "below"
         return deny(DenyCode.STOP_INVALID, stop=stop, side=side, entry=entry)
-    if distance > spread_ratio and distance > 2 * fee_ratio:  # neither if it is NaN
+    if distance > 2 * fee_ratio:  # not if it is NaN
         return None
     return deny(
-        DenyCode.STOP_TOO_CLOSE,
-        stop=stop,
-        distance=distance,
-        entry=entry,
-        spread=spread_ratio,
-        fees=2 * fee_ratio,
+        DenyCode.STOP_TOO_CLOSE, stop=stop, distance=distance, entry=entry, fees=2 * fee_ratio
+    )
+
+
+def check_spread(
+    entry: float, stop: float, *, is_short: bool, spread_ratio: float
+) -> Denial | None:
+    """Refuse an entry whose stop stands within the spread: no move at all would hit such a stop.
+
+    Args:
+        entry: Price of the entry, quote currency.
+        stop: Trigger price, quote currency.
+        is_short: Whether the position gains when the price falls.
+        spread_ratio: Best ask over best bid, minus one.
+    """
+    distance = stop_distance(entry, stop, is_short=is_short)
+    if distance > spread_ratio:  # not if it is NaN
+        return None
+    return deny(
+        DenyCode.STOP_TOO_CLOSE, stop=stop, distance=distance, entry=entry, spread=spread_ratio
     )

@@ -76,12 +76,11 @@ class Denial:
     def stands(self) -> bool:
         """Whether the same candle, holdings and balance meet the same refusal.
 
-        The price moves meanwhile. What the price can change of these refusals has to wait for the
-        next candle, or for what `StandingRefusals` forgets after some minutes.
+        The price moves meanwhile, and may change the answer: `StandingRefusals` bounds for how long
+        nobody asks.
         """
         if self.code is DenyCode.STOP_TOO_CLOSE:  # fees stay, the spread does not
-            facts = dict(self.facts)
-            return _number(facts["distance"]) <= _number(facts["fees"])
+            return "fees" in dict(self.facts)
         return self.code in _STANDING
 
     def __str__(self) -> str:
@@ -101,6 +100,14 @@ def _short_in_uptrend(facts: Mapping[str, object]) -> str:
     if math.isnan(confidence):
         return "the signal carries no confidence"
     return f"confidence {confidence:.0%} is below {_number(facts['least']):.0%}"
+
+
+def _stop_too_close(facts: Mapping[str, object]) -> str:
+    form = "stop {stop:.8g} is {distance:.3%} from the entry {entry:.8g}, no farther than "
+    form += (
+        "the fees of both fills ({fees:.3%})" if "fees" in facts else "the spread ({spread:.3%})"
+    )
+    return form.format(**facts)
 
 
 def _number(fact: object) -> float:
@@ -133,10 +140,7 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
         "what {risk_ratio:.2%} of risk, or the strategy, allows"
     ),
     DenyCode.STOP_INVALID: "stop {stop:.8g} is not {side} the entry {entry:.8g}",
-    DenyCode.STOP_TOO_CLOSE: (
-        "stop {stop:.8g} is {distance:.3%} from the entry {entry:.8g}, no farther than the spread "
-        "({spread:.3%}) or the fees of both fills ({fees:.3%})"
-    ),
+    DenyCode.STOP_TOO_CLOSE: _stop_too_close,
     DenyCode.STOP_UNKNOWN: "no stop distance: the ATR of {candles} closed candles is not known",
     DenyCode.SPREAD_UNKNOWN: (
         "whether its stop would stand within the spread is not known: the exchange has not told "

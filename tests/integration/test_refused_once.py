@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import time_machine
@@ -18,6 +19,7 @@ from qt_protections.planner import Wish
 from qt_protections.rules.verdict import DenyCode
 from tests.integration.hands import trade_by_hand
 from tests.integration.rig import BTC, ETH, SOL, Rig, force_entry
+from tests.patience import until
 
 #: The strategy's candle; none turns in a test unless the test lets one.
 CANDLE = timedelta(minutes=15)
@@ -66,6 +68,21 @@ def judged(rig: Rig, bot: FreqtradeBot) -> int:
     return signals
 
 
+def with_full_risk(rig: Rig) -> FreqtradeBot:
+    """Start a bot beside somebody's position that risks more than all may; its stop stands."""
+    trade_by_hand(rig, "ETHUSDT", 6.0)
+    bot = start(rig)
+
+    def stop_is_known() -> bool:
+        (stranger,) = post_of(bot).account.everything()
+        stops = rig.live_stops("ETHUSDT")
+        return bool(stops) and float(stops[0].request.trigger_price or 0) == stranger.stop
+
+    until(stop_is_known)
+    bot.process()
+    return bot
+
+
 def asked_anew(bot: FreqtradeBot, pair: str, *, is_short: bool) -> DenyCode | None:
     """Return what the rules say of a new entry now."""
     entries, heard = post_of(bot).entries, []
@@ -80,12 +97,11 @@ def asked_anew(bot: FreqtradeBot, pair: str, *, is_short: bool) -> DenyCode | No
 
 
 def test_a_standing_signal_is_refused_without_a_request(
-    rig: Rig, caplog: pytest.LogCaptureFixture
+    rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From the second loop on, until the blocker is gone: that very loop enters."""
     caplog.set_level(logging.INFO)
-    trade_by_hand(rig, "ETHUSDT", 6.0)
-    bot = start(rig)
+    bot = with_full_risk(rig)
     pairs = bot.active_pair_whitelist
     open_risk = {pair: (DenyCode.OPEN_RISK_FULL, 1) for pair in pairs}
     assert refusals(bot) == open_risk | {ETH: (DenyCode.ENTRY_UNSETTLED, 1)}
@@ -94,7 +110,11 @@ def test_a_standing_signal_is_refused_without_a_request(
         assert judged(rig, bot) == 0
     assert not [line for line in caplog.messages[said:] if "locked" in line or "Skipping" in line]
     assert refusals(bot) == open_risk | {ETH: (DenyCode.ENTRY_UNSETTLED, 1)}
-    assert asked_anew(bot, BTC, is_short=False) is DenyCode.OPEN_RISK_FULL
+    with monkeypatch.context() as patch:
+        spread = Mock()
+        patch.setattr(post_of(bot).planner, "_spread_of", spread)
+        assert asked_anew(bot, BTC, is_short=False) is DenyCode.OPEN_RISK_FULL
+        spread.assert_not_called()
 
     with pytest.raises(EntryRefused, match="all positions together already risk"):
         force_entry(bot, SOL)
@@ -148,8 +168,7 @@ def test_without_a_memory_every_signal_is_asked_for(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An error in what is remembered refuses nothing, and is said once."""
-    trade_by_hand(rig, "ETHUSDT", 6.0)
-    bot = start(rig)
+    bot = with_full_risk(rig)
     before = len(caplog.messages)
     with monkeypatch.context() as patch:
         patch.setattr(post_of(bot).entries._refusals, "_version", lambda _: 1 / 0)

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.rules.stop_price import StopRule, check_stop, stop_at, stop_distance
+from qt_protections.rules.stop_price import (
+    StopRule,
+    check_spread,
+    check_stop,
+    stop_at,
+    stop_distance,
+)
 from qt_protections.rules.verdict import Denial, DenyCode
 
 BOUNDS = {"min_ratio": 0.002, "max_ratio": 0.1}
@@ -52,34 +58,50 @@ def test_the_stop_lies_at_its_distance_on_the_losing_side(
 
 
 @pytest.mark.parametrize(
-    ("stop", "is_short", "spread", "code"),
+    ("stop", "is_short", "code"),
     [
-        (99.0, False, 0.0, None),
-        (101.0, True, 0.0, None),
-        (101.0, False, 0.0, DenyCode.STOP_INVALID),
-        (100.0, False, 0.0, DenyCode.STOP_INVALID),
-        (99.0, True, 0.0, DenyCode.STOP_INVALID),
-        (0.0, False, 0.0, DenyCode.STOP_INVALID),
-        (-1.0, False, 0.0, DenyCode.STOP_INVALID),
-        (math.nan, False, 0.0, DenyCode.STOP_INVALID),
-        (99.9, False, 0.0, DenyCode.STOP_TOO_CLOSE),
-        (99.89, False, 0.0, None),
-        (99.0, False, 0.01, DenyCode.STOP_TOO_CLOSE),
-        (99.0, False, 0.0099, None),
-        (100.1, True, 0.0, DenyCode.STOP_TOO_CLOSE),
+        (99.0, False, None),
+        (101.0, True, None),
+        (101.0, False, DenyCode.STOP_INVALID),
+        (100.0, False, DenyCode.STOP_INVALID),
+        (99.0, True, DenyCode.STOP_INVALID),
+        (0.0, False, DenyCode.STOP_INVALID),
+        (-1.0, False, DenyCode.STOP_INVALID),
+        (math.nan, False, DenyCode.STOP_INVALID),
+        (99.9, False, DenyCode.STOP_TOO_CLOSE),
+        (99.89, False, None),
+        (100.1, True, DenyCode.STOP_TOO_CLOSE),
     ],
 )
-def test_check(stop: float, is_short: bool, spread: float, code: DenyCode | None) -> None:
-    """On the losing side, beyond the spread and beyond the fees of both fills (0.1 %)."""
-    denial = check_stop(100.0, stop, is_short=is_short, fee_ratio=0.0005, spread_ratio=spread)
+def test_check(stop: float, is_short: bool, code: DenyCode | None) -> None:
+    """On the losing side, and beyond the fees of both fills (0.1 %)."""
+    denial = check_stop(100.0, stop, is_short=is_short, fee_ratio=0.0005)
     assert (denial and denial.code) == code
 
 
 @pytest.mark.parametrize(
-    ("fee", "spread"), [(math.nan, 0.0), (0.0, math.nan), (math.nan, 0.001), (0.001, math.nan)]
+    ("stop", "is_short", "spread", "passes"),
+    [
+        (99.0, False, 0.0, True),
+        (99.0, False, 0.0099, True),
+        (99.0, False, 0.01, False),
+        (101.0, True, 0.0099, True),
+        (101.0, True, 0.01, False),
+        (101.0, False, 0.0, False),
+    ],
 )
-def test_what_is_not_known_keeps_no_stop_away(fee: float, spread: float) -> None:
-    """Neither of the two stands for the other."""
-    denial = check_stop(100.0, 90.0, is_short=False, fee_ratio=fee, spread_ratio=spread)
-    assert denial is not None
-    assert denial.code is DenyCode.STOP_TOO_CLOSE
+def test_check_spread(stop: float, is_short: bool, spread: float, passes: bool) -> None:
+    """Beyond the spread."""
+    denial = check_spread(100.0, stop, is_short=is_short, spread_ratio=spread)
+    assert (denial is None) is passes
+    assert denial is None or f"no farther than the spread ({spread:.3%})" in denial.text
+
+
+def test_what_is_not_known_keeps_no_stop_away() -> None:
+    """Neither fee nor spread."""
+    for denial in (
+        check_stop(100.0, 90.0, is_short=False, fee_ratio=math.nan),
+        check_spread(100.0, 90.0, is_short=False, spread_ratio=math.nan),
+    ):
+        assert denial is not None
+        assert denial.code is DenyCode.STOP_TOO_CLOSE
