@@ -120,10 +120,10 @@ class QTGuard(IStrategy):
         This is the last question before Freqtrade spends requests on a signal.
         """
         signal, tag = super().get_entry_signal(pair, timeframe, dataframe)
-        if signal is None:
-            return None, tag
         is_short = signal is SignalDirection.SHORT
-        return None if self._qt.entries.refuses_at_sight(pair, is_short=is_short) else signal, tag
+        if signal is not None and self._qt.entries.refuses_at_sight(pair, is_short=is_short):
+            return None, tag
+        return signal, tag
 
     # Locks
 
