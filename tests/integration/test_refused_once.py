@@ -79,7 +79,7 @@ def with_full_risk(rig: Rig) -> FreqtradeBot:
         return bool(stops) and float(stops[0].request.trigger_price or 0) == stranger.stop
 
     until(stop_is_known)
-    bot.process()
+    until(lambda: judged(rig, bot) == 0)
     return bot
 
 
@@ -140,7 +140,7 @@ def test_a_trade_that_closes_lets_the_next_one_in(rig: Rig) -> None:
     bot.config["max_open_trades"] = 3
     trade = force_entry(bot, BTC)
     assert trade is not None
-    bot.process()
+    until(lambda: judged(rig, bot) == 0)  # what the fill and its stop have changed is known
     assert refusals(bot)[SOL] == (DenyCode.OPEN_RISK_FULL, 1)
     assert judged(rig, bot) == 0
     rig.move("BTCUSDT", 1.002)
