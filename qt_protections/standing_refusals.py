@@ -7,6 +7,7 @@ guard, which is a request weight of 12 on Binance futures in every loop.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import isclose
 from time import monotonic
 
 from qt_protections.errors import withhold_secrets
@@ -18,6 +19,9 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: Seconds after which a refusal is asked for anew, however long the candle is. While every signal
 #: is refused from memory, Freqtrade reads neither balance nor prices.
 LONGEST_S = 300.0
+#: Balances closer than this ratio are one and the same. ccxt adds a balance up of what is free and
+#: what is used: the last digits change with every price, though nothing was paid.
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,18 @@ class Inputs:
 
     version: object
     holdings: Holdings
+
+    def same(self, other: "Inputs") -> bool:
+        """Whether nothing differs; a balance that is not known (NaN) differs from all."""
+        mine, others = self.holdings, other.holdings
+        return (
+            self.version == other.version
+            and mine.held == others.held
+            and all(
+                isclose(*pair, rel_tol=_SAME)
+                for pair in zip(mine.balance, others.balance, strict=True)
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +127,10 @@ class StandingRefusals:
         What is held is read once a loop, and again after each signal that was asked for anew.
         """
         inputs, until = self._refused.get((pair, is_short), (None, 0.0))
-        return inputs is not None and self._clock() < until and inputs == self._inputs(pair)
+        if inputs is None or self._clock() >= until:
+            return False
+        now = self._inputs(pair)
+        return now is not None and inputs.same(now)
 
     def _inputs(self, pair: str) -> Inputs | None:
         try:

@@ -1,5 +1,6 @@
 """What is remembered of a refusal, and when it is asked for again."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -66,6 +67,8 @@ CHANGES: dict[str, Callable[[World], object]] = {
     "opened": lambda world: world.held.append(replace(HELD, pair=ETH)),
     "balance": lambda world: setattr(world, "balance", (9_900.0, 10_000.5)),
     "equity": lambda world: setattr(world, "balance", (9_900.5, 10_000.0)),
+    "a cent": lambda world: setattr(world, "balance", (9_900.0, 10_000.01)),
+    "unknown balance": lambda world: setattr(world, "balance", (9_900.0, math.nan)),
 }
 
 
@@ -85,6 +88,15 @@ def test_any_input_that_differs_ends_it(what: str) -> None:
     world.refuse()
     CHANGES[what](world)
     assert not world.stands()
+
+
+def test_the_last_digits_of_a_balance_are_no_difference() -> None:
+    """They change with the prices of what is held: sums of floating point."""
+    world = World()
+    world.balance = (9_890.1984168207, 9_990.09941093)
+    world.refuse()
+    world.balance = (9_890.198416820698, 9_990.099410929999)
+    assert world.stands()
 
 
 @pytest.mark.parametrize(("candle_s", "lasts_s"), [(60.0, 60.0), (86_400.0, LONGEST_S)])

@@ -27,10 +27,10 @@ CANDLE = timedelta(minutes=15)
 
 @pytest.fixture(autouse=True)
 def quiet_candle(quiet_hour: None) -> Iterator[None]:
-    """Begin each test, and not the module only, right after a candle did."""
+    """Begin each test, and not the module only, soon after a candle did, and after funding."""
     now = datetime.now(UTC)
     since_candle = (now - datetime(2000, 1, 1, tzinfo=UTC)) % CANDLE
-    with time_machine.travel(now - since_candle + timedelta(seconds=30), tick=True):
+    with time_machine.travel(now - since_candle + timedelta(minutes=2), tick=True):
         yield
 
 
