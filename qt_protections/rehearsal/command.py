@@ -17,6 +17,7 @@ from qt_protections.rehearsal.event_log import EventLog
 from qt_protections.rehearsal.faults.script import FaultScript, FaultScriptError, load_script
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.market.candles import MINUTE_MS
+from qt_protections.rehearsal.market.instruments import INSTRUMENTS, offered
 from qt_protections.rehearsal.market.recordings import (
     ReplayError,
     ReplayFacts,
@@ -25,7 +26,7 @@ from qt_protections.rehearsal.market.recordings import (
 )
 from qt_protections.rehearsal.market.replay import open_replay
 from qt_protections.rehearsal.market.scenarios import SCENARIOS
-from qt_protections.rehearsal.market.tape import build_market
+from qt_protections.rehearsal.market.tape import HISTORY_DAYS, MANY_HISTORY_DAYS, build_market
 from qt_protections.rehearsal.options import add_exchange_options, add_market_options
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import HOST, PortInUseError, RehearsalServer, spare_the_market
@@ -121,6 +122,7 @@ def open_venue(
     balance: int = int(START_BALANCE),
     flat_stops: str = FlatStops.ACCEPT,
     position_lag_ms: int = POSITION_LAG_MS,
+    pairs: int = len(INSTRUMENTS),
 ) -> Venue:
     """Return an exchange that runs on the wall clock.
 
@@ -130,8 +132,10 @@ def open_venue(
         balance: USDT in the wallet.
         flat_stops: `accept` or `reject`.
         position_lag_ms: Time for which `closePosition` orders do not see a new position.
+        pairs: How many contracts are on offer.
     """
-    tape, feed = build_market(SCENARIOS[scenario], seed, wall_clock_ms())
+    days = HISTORY_DAYS if pairs <= len(INSTRUMENTS) else MANY_HISTORY_DAYS
+    tape, feed = build_market(SCENARIOS[scenario], seed, wall_clock_ms(), offered(pairs), days)
     return Venue(
         tape,
         feed,
@@ -189,7 +193,7 @@ def wall_clock_ms() -> int:
 
 def _overlay(args: argparse.Namespace) -> JsonObject:
     if args.replay is None:
-        return config_overlay(args.port)
+        return config_overlay(args.port, offered(_pairs(args)))
     return config_overlay(args.port, [item for item, _ in recorded_files(args.replay)])
 
 
@@ -206,11 +210,17 @@ def _venue(args: argparse.Namespace) -> Venue:
     if args.replay is None:
         if args.start is not None or args.speed is not None:
             raise ReplayError("--start and --speed need --replay DIR.")
-        return open_venue(args.scenario, args.seed, **behaviour)
+        return open_venue(args.scenario, args.seed, **behaviour, pairs=_pairs(args))
+    if args.pairs is not None:
+        raise ReplayError("--pairs needs a scenario: a replay has the pairs it finds.")
     if args.start is None:
         raise ReplayError("--replay needs --start, such as --start 2025-02-02T20:00 (UTC).")
     speed = 1.0 if args.speed is None else args.speed
     return open_replay_venue(args.replay, args.start, speed, args.seed, **behaviour)
+
+
+def _pairs(args: argparse.Namespace) -> int:
+    return len(INSTRUMENTS) if args.pairs is None else args.pairs
 
 
 def _replay_text(facts: ReplayFacts | None) -> str:

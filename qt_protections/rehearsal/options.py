@@ -7,12 +7,14 @@ from pathlib import Path
 from qt_protections.rehearsal.engine.conditional import FlatStops
 from qt_protections.rehearsal.faults.script import shipped_scripts
 from qt_protections.rehearsal.market.candles import MINUTE_MS
+from qt_protections.rehearsal.market.instruments import INSTRUMENTS
 from qt_protections.rehearsal.market.replay import MAX_SPEED, MIN_SPEED
 from qt_protections.rehearsal.market.scenarios import SCENARIOS
 from qt_protections.rehearsal.venue import POSITION_LAG_MS, START_BALANCE
 
 DEFAULT_PORT = 18443
 DEFAULT_FAULTS = "mix"
+MOST_PAIRS = 300
 
 
 def add_market_options(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +45,13 @@ def add_market_options(parser: argparse.ArgumentParser) -> None:
         "--speed",
         type=_speed,
         help=f"candle minutes per minute of a replay, {MIN_SPEED:g} to {MAX_SPEED:g}; else 1",
+    )
+    parser.add_argument(
+        "--pairs",
+        type=_bounded(1, MOST_PAIRS),
+        metavar="N",
+        help=f"contracts of a scenario, made-up ones after {len(INSTRUMENTS)}, "
+        f"with less history then; else {len(INSTRUMENTS)}",
     )
     parser.add_argument(
         "--port", type=_bounded(0, 65_535), default=DEFAULT_PORT, help="0 picks a free one"

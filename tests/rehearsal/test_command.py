@@ -14,6 +14,7 @@ import pytest
 from qt_protections.rehearsal.api.intake import place_algo, place_order
 from qt_protections.rehearsal.api.params import Params
 from qt_protections.rehearsal.command import open_venue
+from qt_protections.rehearsal.market.candles import Window
 from qt_protections.rehearsal.overlay import api_urls
 from tests.patience import PATIENCE_S
 from tests.rehearsal.recorded import frame, write
@@ -37,6 +38,20 @@ def test_print_config() -> None:
     assert overlay["db_url"] == "sqlite:///rehearsal.sqlite"
     assert "127.0.0.1:19001" in overlay["exchange"]["ccxt_config"]["urls"]["api"]["fapiPublic"]
     assert "BTC/USDT:USDT" in overlay["exchange"]["pair_whitelist"]
+
+
+def test_more_pairs() -> None:
+    """The usual contracts come first, made-up ones after them; each has what Freqtrade reads."""
+    overlay = json.loads(run("--print-config", "--pairs", "9").stdout)
+    pairs = overlay["exchange"]["pair_whitelist"]
+    assert (pairs[0], pairs[7:]) == ("BTC/USDT:USDT", ["MADE001/USDT:USDT", "MADE002/USDT:USDT"])
+    venue = open_venue("calm", 7, pairs=9)
+    assert venue.tape.symbols == tuple(p.split(":")[0].replace("/", "") for p in pairs)
+    market = {"symbol": "MADE002USDT", "side": "BUY", "type": "MARKET", "quantity": "10"}
+    venue.advance()
+    place_order(venue, Params(market))
+    assert venue.account.position("MADE002USDT").amount == 10
+    assert venue.tape.bars("MADE001USDT", "4h", Window(limit=1000)).columns.shape[1] >= 360
 
 
 def test_nothing_can_leave_the_machine() -> None:
@@ -93,10 +108,11 @@ def test_bad_options(args: list[str]) -> None:
         (["--start", "2025-02-02T20:00"], "--start and --speed need --replay"),
         (["--speed", "2"], "--start and --speed need --replay"),
         (["--replay", "."], "--replay needs --start"),
+        (["--replay", ".", "--pairs", "9"], "--pairs needs a scenario"),
         (["--replay", ".", "--start", "2025-02-02T20:00"], "has no 1m candles"),
         (["--replay", ".", "--print-config"], "has no 1m candles"),
     ],
-    ids=["start-alone", "speed-alone", "no-start", "no-files", "no-pairs"],
+    ids=["start-alone", "speed-alone", "no-start", "pairs", "no-files", "no-pairs"],
 )
 def test_replay_refusals(args: list[str], reason: str) -> None:
     """A replay that cannot be is refused in one sentence, with code 2."""

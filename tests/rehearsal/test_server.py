@@ -289,6 +289,8 @@ def test_own_endpoints(server: RehearsalServer, client: Any) -> None:
     )
     kinds = [event["kind"] for event in get(server, f"/_rehearsal/events?since={known}").json()]
     assert kinds[:3] == ["stop_accepted", "order_accepted", "order_filled"]
+    costs = {(c["endpoint"], c["each"]) for c in get(server, "/_rehearsal/requests").json()}
+    assert costs >= {("GET /fapi/v1/exchangeInfo", 1), ("POST /fapi/v1/algoOrder", 0)}
 
 
 def test_port_in_use(server: RehearsalServer) -> None:

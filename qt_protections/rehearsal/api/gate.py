@@ -90,7 +90,8 @@ class Gate:
             answer = self._answer(fate)
             status = answer.status
         finally:
-            self._venue.traffic.count(call.method, call.path, status, self._venue.now_ms)
+            now_ms, weight = self._venue.now_ms, fate.weight
+            self._venue.traffic.count(call.method, call.path, status, now_ms, weight)
         return answer
 
     def _answer(self, fate: Fate) -> Answer:
@@ -111,7 +112,9 @@ class Gate:
     def _handle(self, fate: Fate, headers: dict[str, str]) -> object:
         call = fate.call
         fate.intercept()
-        self._limits.admit(call.address, request_weight(call.method, call.name, call.values))
+        weight = request_weight(call.method, call.name, call.values)
+        self._limits.admit(call.address, weight)
+        fate.weight = weight
         places_order = is_order(call.method, call.name)
         if places_order:
             self._limits.admit_order()

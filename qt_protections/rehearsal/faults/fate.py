@@ -90,6 +90,7 @@ class Fate:
 
     Attributes:
         call: The request.
+        weight: Request weight it was charged; none if it was stopped before.
     """
 
     def __init__(self, venue: Venue, past: Past, call: Call, strikes: Sequence[Strike]) -> None:
@@ -104,6 +105,7 @@ class Fate:
         self._venue = venue
         self._past = past
         self.call = call
+        self.weight = 0
         self._strikes = strikes
 
     def has(self, kind: type[Entry]) -> bool:

@@ -141,7 +141,12 @@ _USUAL_LIQUIDATION_FEE = "0.015"
 
 
 def _perpetual(
-    base: str, steps: tuple[str, str], minimum: int, price: float, market: tuple[float, float]
+    base: str,
+    steps: tuple[str, str],
+    minimum: int,
+    price: float,
+    market: tuple[float, float],
+    brackets_of: str | None = None,
 ) -> Instrument:
     volatility, depth = market
     tick = Decimal(steps[0])
@@ -159,7 +164,7 @@ def _perpetual(
         daily_volatility=volatility,
         depth=depth,
         minute_volume=depth * 200,
-        brackets=BRACKETS[base],
+        brackets=BRACKETS[brackets_of or base],
         liquidation_fee_ratio=Decimal(_LIQUIDATION_FEES.get(base, _USUAL_LIQUIDATION_FEE)),
     )
 
@@ -183,3 +188,16 @@ REPLAYABLE: tuple[Instrument, ...] = (
     _perpetual("LTC", ("0.01", "0.001"), 20, 110.0, (0.050, 5_000)),
     _perpetual("LINK", ("0.001", "0.01"), 20, 18.0, (0.055, 5_000)),
 )
+
+
+def offered(count: int) -> tuple[Instrument, ...]:
+    """Return `count` contracts of a seeded market: those of `INSTRUMENTS`, then made-up ones."""
+    more = range(1, count - len(INSTRUMENTS) + 1)
+    return INSTRUMENTS[:count] + tuple(map(_made_up, more))
+
+
+def _made_up(number: int) -> Instrument:
+    price = 1 + number * 37 % 100 / 10  # between 1 and 11 USDT, so that lots stay small
+    return _perpetual(
+        f"MADE{number:03d}", ("0.0001", "0.1"), 5, price, (0.050, 8_000), brackets_of="SOL"
+    )

@@ -22,6 +22,9 @@ from qt_protections.rehearsal.market.instruments import INSTRUMENTS, Instrument
 from qt_protections.rehearsal.market.scenarios import Scenario
 
 HISTORY_DAYS = 181
+# Where there are made-up contracts beside the usual ones, which cost 0.1 MB a day each: an EMA200
+# on 4h candles takes 34 days.
+MANY_HISTORY_DAYS = 60
 # The mark price follows the last price with this share of the gap a tick: about 1 s of memory.
 MARK_PACE = 0.1
 RECENT_TRADES = 1000

@@ -9,6 +9,7 @@ from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.page.display import State, state
 from qt_protections.rehearsal.venue import Venue
 from qt_protections.rehearsal.verdict.report import Report
+from qt_protections.rehearsal.verdict.traffic import Cost
 
 PAGE = Path(__file__).with_name("static")
 PAGE_FILES = {
@@ -52,6 +53,10 @@ def observatory(venue: Venue, faults: Sequence[str]) -> APIRouter:
     async def report() -> Report:
         venue.advance()
         return venue.report()
+
+    @router.get("/_rehearsal/requests")
+    async def requests() -> list[Cost]:
+        return venue.traffic.costs()
 
     @router.get("/_rehearsal/events")
     async def events(since: int = 0) -> list[JsonObject]:

@@ -26,6 +26,20 @@ class MinuteCount(BaseModel):
     refused: int = 0
 
 
+class Cost(BaseModel):
+    """What requests of one kind cost.
+
+    Attributes:
+        endpoint: Method and path; beyond 100 of them, and for unknown ones, `other`.
+        each: Request weight of one. What was stopped at the gate costs none.
+        requests: How many there were.
+    """
+
+    endpoint: str
+    each: int
+    requests: int
+
+
 class TrafficReport(BaseModel):
     """HTTP requests to the exchange, those under `/_rehearsal` aside.
 
@@ -53,11 +67,12 @@ class Traffic:
         """Start with none."""
         self._minutes: deque[MinuteCount] = deque(maxlen=KEPT_MINUTES)
         self._endpoints: Counter[str] = Counter()
+        self._costs: Counter[tuple[str, int]] = Counter()
         self._refusals: Counter[str] = Counter()
         self._requests = 0
         self._most = 0
 
-    def count(self, method: str, path: str, status: int, now_ms: int) -> None:
+    def count(self, method: str, path: str, status: int, now_ms: int, weight: int = 0) -> None:
         """Count a request.
 
         Args:
@@ -65,6 +80,7 @@ class Traffic:
             path: Path of the request.
             status: HTTP status of its answer.
             now_ms: Exchange time, epoch milliseconds; never goes back.
+            weight: Request weight it was charged.
         """
         minute = self._minute(now_ms // MINUTE_MS * MINUTE_MS)
         minute.requests += 1
@@ -72,7 +88,9 @@ class Traffic:
         self._most = max(self._most, minute.requests)
         name = f"{method} /{path.lstrip('/')}"
         known = name in self._endpoints or len(self._endpoints) < KEPT_ENDPOINTS
-        self._endpoints[name if known and status != NOT_FOUND else OTHER] += 1
+        name = name if known and status != NOT_FOUND else OTHER
+        self._endpoints[name] += 1
+        self._costs[name, weight] += 1
         if status >= FIRST_ERROR:
             minute.refused += 1
             self._refusals[str(status)] += 1
@@ -87,6 +105,13 @@ class Traffic:
             endpoints=dict(self._endpoints.most_common()),
             refusals=dict(sorted(self._refusals.items())),
         )
+
+    def costs(self) -> list[Cost]:
+        """Return what was counted so far by endpoint and weight, the most frequent first."""
+        return [
+            Cost(endpoint=endpoint, each=each, requests=requests)
+            for (endpoint, each), requests in self._costs.most_common()
+        ]
 
     def _minute(self, minute_ms: int) -> MinuteCount:
         if not self._minutes or self._minutes[-1].minute_ms != minute_ms:

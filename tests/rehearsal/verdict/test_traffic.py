@@ -22,6 +22,20 @@ def test_counts() -> None:
     assert report.refusals == {"400": 1, "429": 1}
 
 
+def test_costs_are_by_endpoint_and_weight() -> None:
+    """The same endpoint costs 1 for a symbol and 40 for all; what was stopped cost nothing."""
+    traffic = Traffic()
+    for status, weight in [(200, 40), (200, 1), (400, 1), (418, 0)]:
+        traffic.count("GET", "/fapi/v1/openAlgoOrders", status, 0, weight)
+    traffic.count("GET", "/fapi/v9/nothing", 404, 0, 1)
+    assert {(c.endpoint, c.each): c.requests for c in traffic.costs()} == {
+        ("GET /fapi/v1/openAlgoOrders", 40): 1,
+        ("GET /fapi/v1/openAlgoOrders", 1): 2,
+        ("GET /fapi/v1/openAlgoOrders", 0): 1,
+        ("other", 1): 1,
+    }
+
+
 def test_what_strangers_send_takes_no_memory() -> None:
     """Unknown paths, and too many of them, are one endpoint; old minutes go."""
     traffic = Traffic()
