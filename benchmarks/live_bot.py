@@ -17,7 +17,7 @@ import httpx
 
 from benchmarks.records import trades
 from qt_protections.processes import free_port, running
-from qt_protections.rehearsal.market.instruments import INSTRUMENTS
+from qt_protections.rehearsal.market.instruments import INSTRUMENTS, offered
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.shipped import base_config
 
@@ -56,6 +56,7 @@ class Venue:
         faults: Fault script; None for none.
         latency_ms: Round trip added to every request.
         balance: USDT in the wallet.
+        pairs: How many contracts are on offer, and on the bot's list.
     """
 
     scenario: str
@@ -63,6 +64,7 @@ class Venue:
     faults: str | None = None
     latency_ms: int = 50
     balance: int = 10_000
+    pairs: int = len(INSTRUMENTS)
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,13 @@ class Exchange:
         folder: Where the files of the run are.
         client: Asks it.
         opened: When it opened, `time.monotonic()`.
+        pairs: How many contracts are on offer.
     """
 
     folder: Path
     client: httpx.Client
     opened: float
+    pairs: int
 
     @property
     def journal(self) -> Path:
@@ -140,11 +144,11 @@ class Exchange:
         own = {
             "db_url": f"sqlite:///{(self.folder / DATABASE).resolve()}",
             "stake_amount": bot.stake,
-            "max_open_trades": len(INSTRUMENTS),
+            "max_open_trades": self.pairs,
             "internals": {"process_throttle_secs": bot.throttle_s},
         }
         port = self.client.base_url.port or 0
-        config = config_overlay(port) | own | dict(bot.config)
+        config = config_overlay(port, offered(self.pairs)) | own | dict(bot.config)
         # As ccxt is by default; unhurried it spends an address's allowance and is banned.
         config["exchange"]["ccxt_config"]["enableRateLimit"] = True
         overlay.write_text(json.dumps(config))
@@ -164,7 +168,8 @@ def opened(venue: Venue, folder: Path) -> Iterator[Exchange]:
     command = [
         *_PYTHON, "qt_protections.rehearsal", "exchange", f"--scenario={venue.scenario}",
         f"--port={port}", f"--seed={venue.seed}", f"--latency-ms={venue.latency_ms}",
-        f"--balance={venue.balance}", f"--events={folder / 'events.jsonl'}", *struck,
+        f"--balance={venue.balance}", f"--pairs={venue.pairs}",
+        f"--events={folder / 'events.jsonl'}", *struck,
     ]  # fmt: skip
     with (
         running(command, folder / "exchange.log") as process,
@@ -175,7 +180,7 @@ def opened(venue: Venue, folder: Path) -> Iterator[Exchange]:
         ) as client,
     ):
         _wait_until_open(client, process)
-        yield Exchange(folder, client, time.monotonic())
+        yield Exchange(folder, client, time.monotonic(), venue.pairs)
 
 
 def live_run(folder: Path, bot: Bot, venue: Venue, seconds: int) -> Seen:

@@ -1,0 +1,1 @@
+"""The figures of the campaigns in `benchmarks/never_naked`."""
