@@ -1,0 +1,57 @@
+"""The guard's cost, beside plain Freqtrade in the same run, against what is on record."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.ratchet import MARGINS, figures, measure, recorded, worse
+
+RECORD = {"requests": 100.0, "weight": 400.0, "threads": 8.0, "cpu_ratio": 2.0}
+
+
+def cell(**changes: Any) -> dict[str, Any]:
+    """Return a cell of `loop_cost`."""
+    side = {"too_many": 0}
+    alone = {name: RECORD[name] for name in ("requests", "weight", "threads")}
+    usual = {"as_meant": True, "plain": side, "guarded": side, "guard_alone": alone}
+    return usual | {"ratio": {"cpu_s": 2.0}} | changes
+
+
+def test_every_figure_has_a_margin_and_a_record() -> None:
+    """One without would never be worse."""
+    assert figures(cell()) == RECORD
+    assert set(recorded()) == set(MARGINS) == set(RECORD)
+
+
+@pytest.mark.parametrize(
+    ("changes", "broken"),
+    [
+        ({}, []),
+        ({"weight": 484.0, "requests": 127.0, "threads": 10.0, "cpu_ratio": 3.4}, []),
+        ({"weight": 880.0}, ["weight: 880, recorded 400, allowed 484"]),
+        ({"threads": 11.0}, ["threads: 11, recorded 8, allowed 10"]),
+        ({"requests": 1.0, "cpu_ratio": 0.9}, []),
+    ],
+    ids=["same", "within", "dearer", "threads", "better"],
+)
+def test_worse(changes: dict[str, float], broken: list[str]) -> None:
+    """Beyond its margin a figure is named; what is better passes."""
+    assert worse(RECORD | changes, RECORD) == broken
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({"as_meant": False}, "should be"), ({"guarded": {"too_many": 1}}, "429")],
+    ids=["not-as-meant", "refused"],
+)
+def test_a_run_that_shows_nothing(changes: dict[str, Any], why: str) -> None:
+    """Is no measurement."""
+    with pytest.raises(RuntimeError, match=why):
+        figures(cell(**changes))
+
+
+@pytest.mark.freqtrade
+def test_the_guard_has_not_become_dearer(tmp_path: Path) -> None:
+    """If it has for a reason, `python -m benchmarks.ratchet --record` writes the new figures."""
+    assert worse(measure(tmp_path), recorded()) == []
