@@ -33,10 +33,8 @@ format: $(READY) ## format the code and mend what lint can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(READY) ## speed and memory, as ratios measured in one run, about 4 min; prints JSON
-	$(BIN)/python -m benchmarks.backtest_cost
-	$(BIN)/python -m benchmarks.exchange_speed
-	$(BIN)/python -m benchmarks.exchange_memory
+bench: $(READY) ## all benchmarks, under 40 min; prints JSON and writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks
 
 constraints: $(READY) ## pin the versions of the environment as it is
 	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
