@@ -1,1 +1,1 @@
-"""The figures of the campaigns in `benchmarks/never_naked`."""
+"""The figures of the benchmarks, and what they may not become."""
