@@ -115,17 +115,19 @@ class Exchange:
         """Return the answer to `/_rehearsal/...`."""
         return self.client.get(f"/_rehearsal/{what}").raise_for_status().json()
 
-    def round_trip_ms(self) -> float | None:
-        """Return how long a bare request takes on a connection that stands.
-
-        None if a fault meets the request: faults strike whoever asks.
-        """
-        started = time.perf_counter()
+    def ping(self) -> httpx.Response | None:
+        """Return the answer to a bare request; None if a fault met it: they strike whoever asks."""
         try:
-            answer = self.client.get("/fapi/v1/ping")
+            return self.client.get("/fapi/v1/ping")
         except httpx.TransportError:
             return None
-        return (time.perf_counter() - started) * 1000 if answer.is_success else None
+
+    def round_trip_ms(self) -> float | None:
+        """Return how long a bare request takes on a connection that stands, None if refused."""
+        started = time.perf_counter()
+        answer = self.ping()
+        took_ms = (time.perf_counter() - started) * 1000
+        return took_ms if answer is not None and answer.is_success else None
 
     @contextmanager
     def traded_by(self, bot: Bot) -> "Iterator[subprocess.Popen[bytes]]":

@@ -10,8 +10,9 @@ from freqtrade.strategy import IStrategy, stoploss_from_absolute
 
 from qt_protections.guard import QTGuard
 
-#: Names in the environment: pairs to hold, and pairs whose signals the guard has to refuse.
-HELD, REFUSED = "BENCH_HELD", "BENCH_REFUSED"
+#: Names in the environment: pairs to hold, pairs whose signals the guard has to refuse, and the
+#: candles, of Freqtrade's own length if not given.
+HELD, REFUSED, TIMEFRAME = "BENCH_HELD", "BENCH_REFUSED", "BENCH_TIMEFRAME"
 #: In the folder of user data: a byte for each loop, and from when on stops move.
 LOOPS, MOVING = "loops", "moving"
 #: Of the entry's price, for each loop's time.
@@ -26,7 +27,7 @@ class PlainLoop(IStrategy):
     """
 
     INTERFACE_VERSION = 3
-    timeframe = "1m"
+    timeframe = os.environ.get(TIMEFRAME, "5m")
 
     minimal_roi = {"0": 10.0}
     stoploss = -0.30
