@@ -34,6 +34,7 @@ class Announcer:
 
     Attributes:
         refused: Every refusal so far, by pair and code.
+        count: How often a refusal was said.
     """
 
     def __init__(self, *, speaks: bool = True) -> None:
@@ -43,6 +44,7 @@ class Announcer:
             speaks: Whether it writes to the log; a backtest of years only counts.
         """
         self.refused: dict[tuple[str, DenyCode], Refused] = {}
+        self.count = 0
         self._speaks = speaks
         self._candle: datetime | None = None
         self._said: set[tuple[str, str]] = set()
@@ -62,6 +64,7 @@ class Announcer:
             )
             refused.denial, refused.at = denial, self._candle
             refused.count += 1
+            self.count += 1
         self._once(pair, denial.code, _refusal(symbol_of(pair), denial, confidence))
 
     def cut(self, pair: str, wanted: float, amount: float, loss: float) -> None:

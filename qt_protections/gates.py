@@ -1,6 +1,7 @@
 """The entry rules, asked with what Freqtrade knows; what cannot be judged is refused."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -77,7 +78,14 @@ class Gates:
 
     def entries_held(self, pair: str) -> int:
         """Return the entries, filled or waiting, that the symbol of a pair holds over all pairs."""
-        return sum(e.entries for e in self._exposures() if e.symbol == base_of(pair))
+        return self.entries_by_symbol()[base_of(pair)]
+
+    def entries_by_symbol(self) -> Counter[str]:
+        """Return the entries that each symbol holds; who asks for many pairs asks here once."""
+        held: Counter[str] = Counter()
+        for exposure in self._exposures():
+            held[exposure.symbol] += exposure.entries
+        return held
 
     def short_passes(self, pair: str) -> bool:
         """Whether the pair's newest signal may go short; not when it cannot be judged."""

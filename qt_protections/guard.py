@@ -248,7 +248,7 @@ class QTGuard(IStrategy):
         if simulated is not None:
             simulated.note(trade)
         if stops is not None:
-            stops.moved(trade)
+            stops.moved(trade, current_rate)
 
 
 def _keep_stop(**_: Any) -> None:

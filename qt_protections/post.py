@@ -1,9 +1,11 @@
 """The guard's post: everything it keeps while a bot runs, wired to that bot once, at its start."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
+from time import monotonic
 
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange, timeframe_to_seconds
@@ -21,7 +23,7 @@ from qt_protections.hooks import exit_lock, lock_reloads
 from qt_protections.market import LIVE_MODES, Market
 from qt_protections.planner import EntryPlanner
 from qt_protections.protections.context import ProtectionContext
-from qt_protections.rules.exposure import Exposure, risk_of
+from qt_protections.rules.exposure import Exposure, base_of, risk_of
 from qt_protections.rules.regime import TrendRule
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings
@@ -43,6 +45,9 @@ from qt_protections.stops.sentinel import Health
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
 
 logger = withhold_secrets(logging.getLogger(__name__))
+
+#: Seconds from one status to the next while nothing changes.
+_TELL_EVERY_S = 15.0
 
 
 class Post:
@@ -71,6 +76,7 @@ class Post:
         self.market = Market(strategy.dp, strategy.config, settings)
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)
         self.stops: Guarding | None = None
+        self._held: Counter[str] | None = None
         self.account = Account(strategy, settings, self._unaccounted, self._stop_of)
         self.planner = EntryPlanner(
             strategy, self.account, self.market, settings, self.signals, self._spread
@@ -94,9 +100,7 @@ class Post:
             self._free_stops,
             self._largest,
         )
-        self.context = ProtectionContext(
-            settings, self.market, self.gates.entries_held, live=self.live
-        )
+        self.context = ProtectionContext(settings, self.market, self._entries_held, live=self.live)
         self.trailing = None if strategy.dp.runmode is RunMode.LIVE else _simulated(settings)
         # In a comparison of strategies the bot's configuration is not the strategy's own.
         self._bot_config = strategy.dp._config
@@ -139,6 +143,8 @@ class Post:
         locks.release(datetime.now(UTC))
         self._protections = ProtectionManager(self._bot_config, self.protections())
         self._bot = _bot(strategy)
+        self._told: tuple[object, ...] = ()
+        self._tell_at = -inf
         self._status = StatusFile(status_path(strategy.config["user_data_dir"], self._bot.id))
 
     def protections(self) -> list[dict[str, object]]:
@@ -153,10 +159,13 @@ class Post:
                 self._settings.regime_timeframe,
                 self.market.global_trend(now),
             )
-            locks.ask(self._protections, pairs, now)
+            held = self._held = self.gates.entries_by_symbol()
+            locks.ask(self._protections, [pair for pair in pairs if held[base_of(pair)]], now)
         except Exception:
             # The gates still refuse what these locks would; a loop that ends here manages no exits.
             logger.exception("Could not ask the guard's protections.")
+        finally:
+            self._held = None
 
     def loop_begins(self, candle: datetime) -> None:
         """Look after the stops, before any entry; `candle` is the open time of the running one."""
@@ -164,7 +173,10 @@ class Post:
         self.entries.loop_begins()
         if self.stops is not None:
             self.stops.loop()
-            self._tell(self.stops, is_running=True)
+            state = (self.announcer.count, *self.stops.state())
+            if state != self._told or monotonic() >= self._tell_at:
+                self._told, self._tell_at = state, monotonic() + _TELL_EVERY_S
+                self._tell(self.stops, is_running=True)
 
     def close(self) -> None:
         """End the watch, whether the bot ends or reloads; every stop that protects stays."""
@@ -193,6 +205,10 @@ class Post:
             refused=list(self.announcer.refused.values()),  # remote control may add to it
             watch=None if (health := stops.health) is None else _watch_seen(health, now),
         )
+
+    def _entries_held(self, pair: str) -> int:
+        """Return the entries that the symbol of a pair holds, counted once for a row of pairs."""
+        return self.gates.entries_held(pair) if self._held is None else self._held[base_of(pair)]
 
     def _unaccounted(self) -> Sequence[Exposure]:
         return self.stops.unaccounted() if self.stops is not None else ()

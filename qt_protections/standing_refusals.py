@@ -19,9 +19,9 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: Seconds after which a refusal is asked for anew, however long the candle is. While every signal
 #: is refused from memory, Freqtrade reads neither balance nor prices.
 LONGEST_S = 300.0
-#: Balances closer than this ratio are one and the same. ccxt adds a balance up of what is free and
-#: what is used: the last digits change with every price, though nothing was paid.
-_SAME = 1e-9
+#: Balances closer than this ratio are one and the same. The balance of a futures account moves with
+#: the price of what is held, and a hundredth more or less lets no refused signal in for good.
+_SAME = 0.01
 
 
 @dataclass(frozen=True, slots=True)

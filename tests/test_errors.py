@@ -110,6 +110,7 @@ def test_a_line_whose_arguments_do_not_fit_ends_nothing(
 #: What logs no error of others: its own words, or an `OSError` of the file it writes.
 OWN_WORDS = {
     "announcer.py",
+    "budget.py",
     "market.py",
     "planner.py",
     "status_file.py",

@@ -21,7 +21,7 @@ from qt_protections.status_file import (
     WatchSeen,
 )
 
-#: A bot writes in each of its loops, every 5 s by Freqtrade's default.
+#: A bot writes when something has changed, and every 15 s.
 OLD = timedelta(minutes=1)
 #: So many pairs of one rule are shown.
 _PAIRS = 6

@@ -171,6 +171,15 @@ def new_trade(
     return trade
 
 
+def write_off(trade: Trade) -> None:
+    """Close a trade whose position is certainly not there, and that no order closed.
+
+    What no order closed was never held beyond what other orders closed: it made no profit.
+    """
+    trade.exit_reason = ExitType.SOLD_ON_EXCHANGE.value
+    trade.close(trade.open_rate)
+
+
 def is_hollow(trade: Trade) -> bool:
     """Whether nothing of a trade ever filled, and nothing of it waits any more."""
     orders = len(trade.orders)

@@ -16,11 +16,14 @@ logger = withhold_secrets(logging.getLogger(__name__))
 def apart(pair: str) -> Iterator[None]:
     """Write down what is done within, and let no failure keep another pair from being seen to.
 
-    For the bot's own thread.
+    For the bot's own thread. Where nothing was done nothing is committed: after a commit every
+    trade is read anew from the database.
     """
     try:
         yield
-        Trade.commit()
+        session = Trade.session
+        if session.new or session.dirty or session.deleted:
+            Trade.commit()
     except Exception:
         Trade.rollback()
         logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))

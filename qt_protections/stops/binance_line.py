@@ -9,6 +9,7 @@ from ccxt import ROUND_DOWN, ROUND_UP
 from freqtrade.exchange import Exchange
 
 from qt_protections.errors import withhold_secrets
+from qt_protections.stops.budget import Budget
 from qt_protections.stops.connection import TIMEOUT_MS, Connection
 from qt_protections.stops.freqtrade_line import largest
 from qt_protections.stops.line import (
@@ -17,6 +18,7 @@ from qt_protections.stops.line import (
     LineError,
     Position,
     Quote,
+    Rank,
     Road,
     StopOrder,
     TrailingOrder,
@@ -193,14 +195,23 @@ class BinanceLine:
             )
         return self._ask(Road.ACCOUNT, lambda api: _last_price(api, pair))
 
-    def ping(self) -> None:
+    def ping(self, idle_s: float = 0.0) -> None:
         """Ask for nothing, or now and then for the time; weight 1, as long as there is plenty."""
-        if self._connection.is_nearly_shut():
+        if not self.has_room(Rank.COURTESY):
             return
         if self._connection.is_clock_due:
             self._connection.tend_clock()
-        else:
+        elif self._connection.idle_s >= idle_s:
             self._ask(Road.ACCOUNT, lambda api: api.fapiPublicGetPing())
+
+    @property
+    def budget(self) -> Budget:
+        """What the exchange allows this address, and what was used."""
+        return self._connection.budget
+
+    def has_room(self, rank: Rank) -> bool:
+        """Whether so much of what the exchange allows is left that a request may be sent."""
+        return self.budget.has_room(rank)
 
     def tick(self, pair: str) -> float | None:
         """Return the step of a pair's prices."""
@@ -241,12 +252,17 @@ class BinanceLine:
         answer = self._ask(
             Road.ORDERS if isinstance(order, CloseOrder) else Road.STOPS,
             lambda api: api.create_order(pair, kind, side, contracts, None, params=params),
+            Rank.MOVE if isinstance(order, TrailingOrder) else Rank.PROTECT,
         )
         return self._in_base(answer)
 
     def _cancel(self, pair: str, order_id: str, params: dict[str, Any]) -> bool:
         try:
-            self._ask(_road(params), lambda api: api.cancel_order(order_id, pair, params=params))
+            self._ask(
+                _road(params),
+                lambda api: api.cancel_order(order_id, pair, params=params),
+                Rank.MOVE if params else Rank.PROTECT,  # a stop may wait, an entry may not
+            )
         except LineError as error:
             if error.code not in _GONE:
                 raise
@@ -264,7 +280,9 @@ class BinanceLine:
         by_name = {"clientOrderId": client_id} if order_id is None else {}
         try:
             order = self._ask(
-                _road(params), lambda api: api.fetch_order(order_id, pair, params=params | by_name)
+                _road(params),
+                lambda api: api.fetch_order(order_id, pair, params=params | by_name),
+                Rank.ASK,
             )
         except LineError as error:
             if error.code in _GONE:

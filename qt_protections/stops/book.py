@@ -159,6 +159,8 @@ class Held:
         inherited: Stops of an earlier run that nothing known explains. They may protect an entry
             whose answer was lost; only evidence that there is none lets them go.
         fired: When this process first knew that a stop had triggered, on its monotonic clock.
+        denied: How often the exchange's engine refused to reduce the position because it saw none,
+            since a list last showed one.
         naked_since: When a stop of an uncovered position first failed, on the same clock.
         quiet_until: Until when a close that fails is no news.
         passed_since: Since when the price is beyond a trigger that does not fire.
@@ -168,6 +170,7 @@ class Held:
         others: Live stops of others that could cover one.
         orphan: Whether the trade of the position was deleted.
         doubtful: Stops the exchange could not tell of when it was last asked.
+        unlisted: Since when lists have not shown a stop that stands by this book, monotonic.
         steps: What was done for the stop that stands, one line each.
         latency_ms: What it took to place it.
         changed: When something was sent or heard, on this process's monotonic clock.
@@ -199,6 +202,7 @@ class Held:
     on_record: frozenset[str] = frozenset()
     inherited: set[str] = field(default_factory=set)
     fired: dict[str, float] = field(default_factory=dict)
+    denied: int = 0
     naked_since: float | None = None
     quiet_until: float = 0.0
     passed_since: float | None = None
@@ -208,6 +212,7 @@ class Held:
     others: list[Stop] = field(default_factory=list)
     orphan: bool = False
     doubtful: set[str] = field(default_factory=set)
+    unlisted: dict[str, float] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
     latency_ms: float = 0.0
     changed: float = 0.0
@@ -215,6 +220,26 @@ class Held:
 
     # Threads that only want to know whether there is work read these without the lock: each field
     # is read once, since the thread that holds the lock may change it in between.
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held, waits or stands."""
+        some = (self.base, self.stops, self.trails, self.intents, self.stranger)
+        return not any(some)
+
+    @property
+    def outline(self) -> tuple[object, ...]:
+        """What is shown of the pair, to tell whether that has changed."""
+        return (
+            self.pair,
+            self.is_short,
+            self.base,
+            self.trigger,
+            [stop.order_id for stop in (*self.stops, *self.trails)],
+            [(intent.order_id, intent.filled, intent.lost) for intent in list(self.intents)],
+            self.stranger,
+            bool(self.doubtful),
+        )
 
     @property
     def need(self) -> Need | None:
@@ -324,6 +349,7 @@ class Held:
         self.stops = [stop for stop in self.stops if stop.order_id != order_id]
         self.trails = [stop for stop in self.trails if stop.order_id != order_id]
         self.doubtful.discard(order_id)
+        self.unlisted.pop(order_id, None)
         self.inherited.discard(order_id)
         self.fired.pop(order_id, None)
         self.dropped.add(order_id)

@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from math import nan
+from math import inf, nan
+from time import monotonic
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
@@ -36,8 +37,9 @@ from qt_protections.stops.adoption import (
 from qt_protections.stops.apart import apart
 from qt_protections.stops.book import EntryOrder, Fill, Held, Intent
 from qt_protections.stops.entries import Entries
+from qt_protections.stops.hearing import Hearing
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import LineError, Position
+from qt_protections.stops.line import LineError, Position, Quote, Rank
 from qt_protections.stops.on_record import read_stops
 from qt_protections.stops.positions import Positions, StopOfStranger
 from qt_protections.stops.stop import Stop
@@ -45,6 +47,15 @@ from qt_protections.stops.watch import Watch
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
+#: Seconds from one list of the account's positions to the next: while all is heard and agrees,
+#: while something does not agree yet or has just filled, and while events are not heard.
+POSITIONS_S, UNSETTLED_S, UNHEARD_S = 30.0, 2.0, 5.0
+#: Seconds from one list of all live stops of the account to the next; each pair that is held is
+#: looked at by itself in between.
+STOPS_S = 300.0
+#: Seconds from one list of all best prices to the next while something is held, and for which the
+#: last one is good enough for an entry.
+PRICES_S, SPREADS_S = 30.0, 5.0
 #: Where a trade shows its stop; `/list_custom_data` prints it.
 STOP_RECORD = "qt_stop"
 #: Sizes closer than this ratio are one and the same.
@@ -62,6 +73,7 @@ class Bookkeeping:
         watch: Watch | None,
         trailing: TrailingRule | None,
         stop_of_stranger: StopOfStranger,
+        hearing: Hearing,
         *,
         blocks: bool,
     ) -> None:
@@ -74,11 +86,13 @@ class Bookkeeping:
             watch: Who compares with the exchange; None where the exchange cannot be listed.
             trailing: The native trailing stop; None without one.
             stop_of_stranger: Says where the stop of a position stands that no trade accounts for.
+            hearing: Whether what happens on the exchange is heard.
             blocks: Whether a live stop keeps the asset from being sold otherwise: Freqtrade's own
                 handling then cancels it before each exit, and the guard only places the first.
         """
         self._keeper = keeper
         self._watch = watch
+        self._hearing = hearing
         self._trailing = trailing
         self._blocks = blocks
         self._stop_of_stranger = stop_of_stranger
@@ -86,6 +100,7 @@ class Bookkeeping:
         self._positions = Positions(keeper, self._entries, stop_of_stranger)
         self._untrailed: dict[str, float] = {}
         self._spreads: dict[str, float] = {}
+        self._positions_seen = self._prices_read = -inf
         self._recorded: dict[int, object] = {}
         self._started = False
 
@@ -125,7 +140,12 @@ class Bookkeeping:
         ]
 
     def spread(self, pair: str) -> float:
-        """Return a pair's best ask over its best bid, minus one, by the last loop; else NaN."""
+        """Return a pair's best ask over its best bid, minus one; NaN if that is not to be had.
+
+        Prices are read when an entry wants to know, for all pairs at once.
+        """
+        if self._watch is not None and monotonic() - self._prices_read >= SPREADS_S:
+            self._read_prices(self._watch)
         return self._spreads.get(pair, nan)
 
     def trigger(self, pair: str, *, is_short: bool) -> float:
@@ -152,10 +172,15 @@ class Bookkeeping:
         if self._watch is not None:  # elsewhere Freqtrade cancels the stop before each exit
             self._entries.cancel_outlived_exits()
         trades = self._open_trades()
-        for held in self._keeper.book:
+        unsettled = [
+            held
+            for held in self._keeper.book
+            if self._entries.has_to_settle(held, trades.get(held.pair))
+        ]
+        for held in unsettled:
             with apart(held.pair):
                 self._entries.settle(held, trades.get(held.pair))
-        trades = self._open_trades()
+        trades = self._open_trades() if unsettled else trades
         for pair, trade in trades.items():
             with apart(pair):
                 self._learn(self._keeper.book.of(pair), trade)
@@ -184,10 +209,17 @@ class Bookkeeping:
             self._write(held, trade)
         self._trail(held, trade)
 
-    def moved(self, trade: Trade) -> None:
-        """Follow the strategy's stop with the live one, at once; never to a looser price."""
+    def moved(self, trade: Trade, price: float) -> None:
+        """Follow the strategy's stop with the live one, at once; never to a looser price.
+
+        Args:
+            trade: Freqtrade's.
+            price: Of the pair as Freqtrade has just learnt it, quote currency.
+        """
         held = self._keeper.book.of(trade.pair)
         with held.lock:
+            if self._watch is not None:
+                self._watch.check_trigger(held, Quote(price, price))
             before = None if self._blocks else _cover_of(held, trade)
             if before is None:
                 return
@@ -210,7 +242,7 @@ class Bookkeeping:
             if held.stranger is None or held.stranger.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
             if is_another:  # what its stops became may be known already: they stood before it did
-                held.trade_id, held.opened_ms = trade.id, 0
+                held.trade_id, held.opened_ms, held.denied = trade.id, 0, 0
             held.orphan = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
@@ -252,19 +284,25 @@ class Bookkeeping:
             held.intents.append(intent)
         intent.filled = max(intent.filled, row.safe_filled)
 
-    def _let_go(self, trades: dict[str, Trade], positions: dict[str, Position]) -> None:
-        """Note of which pairs no trade of Freqtrade's is open any more."""
+    def _let_go(self, trades: dict[str, Trade], positions: dict[str, Position] | None) -> None:
+        """Note of which pairs no trade of Freqtrade's is open any more.
+
+        Args:
+            trades: Those that are.
+            positions: The account's, by pair; None if the exchange was not asked.
+        """
         for held in self._keeper.book:
             if held.pair not in trades:
                 with apart(held.pair):
-                    self._let_go_of(held, positions.get(held.pair))
+                    self._let_go_of(held, positions)
 
-    def _let_go_of(self, held: Held, position: Position | None) -> None:
+    def _let_go_of(self, held: Held, positions: dict[str, Position] | None) -> None:
         with held.lock:
             if open_trade(held.pair) is not None:
                 return  # remote control has made one since this loop looked
             is_orphan = held.stranger is None and _is_orphan(held)
-            if is_orphan and (position is not None or not self._positions.is_closed(held)):
+            may_be_open = positions is None or held.pair in positions
+            if is_orphan and (may_be_open or not self._positions.is_closed(held)):
                 held.orphan = True  # its cover stays until there is proof
                 return
             held.orphan = False
@@ -286,32 +324,65 @@ class Bookkeeping:
             return True
         if not self._started:
             compared = _answers("all", partial(self._compare_first, self._watch, trades))
-        else:  # one list that cannot be had does not keep the other from being compared
-            positions = _answers("positions", partial(self._compare_positions, trades))
-            compared = _answers("stops", self._watch.look) and positions
-        self._read_prices(self._watch)
+        else:
+            compared = self._compare_again(self._watch, trades)
+        is_held = any(held.cover is not None for held in self._keeper.book)
+        if is_held and self._is_due(self._prices_read, PRICES_S):
+            self._read_prices(self._watch)
         return compared
+
+    def _compare_again(self, watch: Watch, trades: dict[str, Trade]) -> bool:
+        """Ask for what the stream may not have told; return whether the exchange answered.
+
+        One list that cannot be had does not keep the other from being compared.
+        """
+        self._let_go(trades, None)
+        answered = True
+        if self._is_due(self._positions_seen, self._positions_s(watch)):
+            answered = _answers("positions", partial(self._compare_positions, trades))
+        # Whoever looks at each pair may be gone, or hang.
+        if self._is_due(watch.looked, STOPS_S if self._hearing.is_attended else UNHEARD_S):
+            answered = _answers("stops", watch.look) and answered
+        return answered
+
+    def _is_due(self, last: float, every_s: float) -> bool:
+        """Whether to ask for a list again, if what the exchange allows leaves room for that."""
+        due = monotonic() - last >= every_s
+        return due and self._keeper.line.has_room(Rank.COMPARE)
+
+    def _positions_s(self, watch: Watch) -> float:
+        """Return how old the list of positions may be, seconds."""
+        is_settling = watch.filled > self._positions_seen or self._positions.are_unsettled
+        if is_settling or any(held.inherited or held.orphan for held in self._keeper.book):
+            return UNSETTLED_S
+        return POSITIONS_S if self._hearing.is_whole_since(self._positions_seen) else UNHEARD_S
 
     def _compare_first(self, watch: Watch, trades: dict[str, Trade]) -> None:
         self._entries.cancel_strays()
         for trade in trades.values():
             self._recall_trails(self._keeper.book.of(trade.pair), trade)
-        positions = self._keeper.line.positions()  # with what a stray filled meanwhile
-        self._positions.see(positions)
+        positions = self._list_positions()  # with what a stray filled meanwhile
         self._let_go(trades, positions)
         self._positions.compare_at_start(positions, trades, watch.look)
 
     def _compare_positions(self, trades: dict[str, Trade]) -> None:
-        positions = self._keeper.line.positions()
-        self._positions.see(positions)
+        positions = self._list_positions()
         self._let_go(trades, positions)
         self._positions.compare(positions, trades)
+
+    def _list_positions(self) -> dict[str, Position]:
+        asked = monotonic()
+        positions = self._keeper.line.positions()
+        self._positions_seen = asked
+        self._positions.see(positions)
+        return positions
 
     def _read_prices(self, watch: Watch) -> None:
         """Note how wide the order books are, and see whether stops trigger where they should.
 
         While prices cannot be read, the last spreads count.
         """
+        self._prices_read = monotonic()
         try:
             quotes = self._keeper.line.quotes()
         except Exception as error:

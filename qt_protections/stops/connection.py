@@ -6,7 +6,6 @@ An urgent stop must not queue behind Freqtrade's requests: ccxt's rate limiter c
 
 import copy
 import logging
-import re
 import threading
 import time
 from collections.abc import Callable
@@ -18,8 +17,9 @@ import ccxt
 import requests
 
 from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.failures import classify
-from qt_protections.stops.line import LineError, Road
+from qt_protections.stops.budget import Budget
+from qt_protections.stops.failures import classify, silence_s
+from qt_protections.stops.line import LineError, Rank, Road
 from qt_protections.stops.server_clock import NOTABLE_S, ServerClock
 
 logger = logging.getLogger(__name__)
@@ -49,10 +49,6 @@ _UNTIMELY = frozenset({-1021, -5028})
 #: after 429 is banned for minutes. So each such answer in a row doubles the silence. It begins
 #: short, because the firewall may have disliked a single request.
 _HUSH_S, _LONGEST_HUSH_S = 1.0, 30.0
-#: Of the request weight an address has in a minute on Binance USD-M futures, the share from which
-#: on the rest is left to what protects.
-_USED_WEIGHT, _WEIGHT_PER_MINUTE, _RESERVED_FROM = "X-MBX-USED-WEIGHT-1M", 2400, 0.8
-_BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 _SESSION_SETTINGS = ("headers", "auth", "proxies", "cert", "verify", "trust_env")
 # With -vvv Freqtrade has ccxt log every request with its headers, and with them the API key.
 _wire_log = logging.getLogger(f"{__name__}.wire")
@@ -86,6 +82,9 @@ class Connection:
 
     Threads may use it at once: with the rate limiter off, ccxt keeps nothing between two requests
     that a request reads, and the pool below `requests.Session` is made for threads.
+
+    Attributes:
+        budget: What the exchange allows this address, and what was used.
     """
 
     def __init__(
@@ -115,14 +114,27 @@ class Connection:
         self._monotonic = monotonic
         self._silences = {road: _Silence() for road in Road}
         self._clock = ServerClock(self._read_clock)
+        self.budget = Budget(self._clock.now_s)
+        self._used = -inf
         self.tend_clock()
 
-    def ask(self, road: Road, request: Callable[[ccxt.Exchange], T]) -> T:
+    def ask(
+        self, road: Road, request: Callable[[ccxt.Exchange], T], rank: Rank = Rank.PROTECT
+    ) -> T:
         """Have a service of the exchange answer.
 
+        Args:
+            road: Which of them.
+            request: What is sent.
+            rank: What that is for.
+
         Raises:
-            LineError: If it did not, or wants nothing sent at present.
+            LineError: If it did not, or wants nothing sent at present, or what is left of the
+                limits is for requests of a higher rank.
         """
+        if not self.budget.has_room(rank):
+            text = f"{road.value}: what the exchange allows is left to what protects"
+            raise LineError(text, Outcome.NOT_EXECUTED)
         if self._clock.has_stepped:
             self.tend_clock()
         try:
@@ -160,6 +172,11 @@ class Connection:
         return self._clock.ahead_s
 
     @property
+    def idle_s(self) -> float:
+        """Seconds since a request was last answered."""
+        return self._monotonic() - self._used
+
+    @property
     def is_clock_due(self) -> bool:
         """Whether it is time to read the exchange's clock again."""
         return self._clock.is_due
@@ -168,11 +185,6 @@ class Connection:
         """Read the exchange's clock, and have requests signed by it from now on."""
         if self._clock.measure():
             self._correct()
-
-    def is_nearly_shut(self) -> bool:
-        """Whether most of the minute's request weight was used, by the last answer that told."""
-        used = (self._own.last_response_headers or {}).get(_USED_WEIGHT, "0")
-        return int(used) > _WEIGHT_PER_MINUTE * _RESERVED_FROM
 
     def _ask(self, road: Road, request: Callable[[ccxt.Exchange], T]) -> T:
         silence = self._silences[road]
@@ -184,7 +196,7 @@ class Connection:
         except Exception as error:
             failure = classify(error)
             if failure.wants_silence:
-                silence.keep(self._monotonic(), self._silence_s(failure))
+                silence.keep(self._monotonic(), silence_s(failure, self._clock.now_s()))
             try:
                 raise failure from error
             finally:
@@ -192,14 +204,9 @@ class Connection:
                 # cycles could free both, and Freqtrade has that run about once an hour.
                 del failure
         silence.hush_s = _HUSH_S
+        self._used = self._monotonic()
+        self.budget.note(self._own.last_response_headers)
         return answer
-
-    def _silence_s(self, failure: LineError) -> float | None:
-        """Return how long a service wants nothing sent, in seconds; None if it does not say."""
-        if failure.retry_after_s:
-            return failure.retry_after_s
-        banned = _BANNED_UNTIL.search(str(failure))
-        return None if banned is None else int(banned[1]) / 1000 - self._clock.now_s()
 
     def _read_clock(self) -> float:
         answer = self._ask(Road.ACCOUNT, lambda api: api.fapiPublicGetTime())

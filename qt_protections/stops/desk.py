@@ -8,6 +8,7 @@ was missing, and never cancelled while it is all that covers a position.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from freqtrade.exceptions import InsufficientFundsError, TemporaryError
@@ -19,6 +20,7 @@ from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import covered
 from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.book import Held
+from qt_protections.stops.hearing import Hearing
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.on_record import stops_since
@@ -27,6 +29,9 @@ from qt_protections.stops.stop import Fate, as_booked, child_id, fate, part_of
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
+#: Seconds for which a comparison answers for a stop: while its end would be heard, and while the
+#: watch polls. It looks more often than that.
+_HEARD_S, _POLLED_S = 60.0, 30.0
 #: Freqtrade asks for orders from somewhat before what it names.
 _EARLIER = timedelta(minutes=1)
 
@@ -37,14 +42,22 @@ class StopDesk:
     And for `fetch_orders`, among whose answers is what stops became.
     """
 
-    def __init__(self, exchange: Exchange, keeper: Keeper, has_looked: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        keeper: Keeper,
+        has_looked: Callable[[], bool],
+        hearing: Hearing,
+    ) -> None:
         """Take their places.
 
         Args:
             exchange: The bot's exchange.
             keeper: Who places and cancels.
             has_looked: Whether book and exchange have been compared since the start.
+            hearing: Whether the end of a stop would have been heard.
         """
+        self._hearing = hearing
         self._keeper = keeper
         self._has_looked = has_looked
         self._fetch_orders = exchange.fetch_orders
@@ -97,6 +110,8 @@ class StopDesk:
 
     def _fetch(self, order_id: str, pair: str) -> CcxtOrder:
         held = self._keeper.book.of(pair)
+        if (known := self._heard_of(held, order_id)) is not None:
+            return known
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
             if order is not None and fate(order) is Fate.TRIGGERED:
@@ -113,6 +128,18 @@ class StopDesk:
         if fate(order) is Fate.GONE:
             self._keeper.lost(held, order_id, str(order["status"]))
         return order
+
+    def _heard_of(self, held: Held, order_id: str) -> CcxtOrder | None:
+        """Return a stop that is known to be live; None if that has to be asked.
+
+        Freqtrade asks after each stop in each loop. The stream would have told of an end, and
+        without the stream the watch compares, as often as the request weight allows.
+        """
+        stop, hearing = held.stop_of(order_id), self._hearing
+        fresh_s = _HEARD_S if hearing.is_whole_since(held.looked) else _POLLED_S
+        is_sure = hearing.is_attended and order_id not in held.doubtful
+        is_fresh = monotonic() - held.looked < fresh_s
+        return stop.order if stop is not None and is_sure and is_fresh else None
 
     def cancel(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
         """Cancel a stop, unless it is all that covers an open position.

@@ -69,6 +69,11 @@ class Entries:
         self._exchange = exchange
         self._keeper = keeper
 
+    @staticmethod
+    def has_to_settle(held: Held, trade: Trade | None) -> bool:
+        """Whether something is under way, or a trade is left without an entry."""
+        return bool(held.intents or held.exits) or (trade is not None and is_hollow(trade))
+
     def settle(self, held: Held, trade: Trade | None) -> None:
         """Find out about each entry under way that no trade has on record."""
         with held.lock:

@@ -23,7 +23,7 @@ from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.book import EntryOrder, Intent
 from qt_protections.stops.failures import classify
-from qt_protections.stops.keeper import Keeper
+from qt_protections.stops.keeper import REDUCE_ONLY_REJECT, Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
 
@@ -55,6 +55,7 @@ class EntryDoor:
         keeper: Keeper,
         admit: Callable[[EntryOrder], Admission],
         announce: Callable[[str, Denial], None],
+        warm_up: Callable[[], None],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take the place of `create_order`.
@@ -64,11 +65,13 @@ class EntryDoor:
             keeper: Who covers what passes.
             admit: Judges an entry, or raises.
             announce: Says of a pair why its entry was refused.
+            warm_up: Opens a connection for the stop while margin type and leverage are set.
             pause: Waits for some seconds.
         """
         self._keeper = keeper
         self._admit = admit
         self._announce = announce
+        self._warm_up = warm_up
         self._pause = pause
         self._exchange = exchange
         self._futures = exchange.trading_mode == "futures"
@@ -107,6 +110,7 @@ class EntryDoor:
         if admission.amount < entry.amount:
             entry = replace(entry, amount=admission.amount)
             order["amount"] = admission.amount
+        self._warm_up()
         # Before the stop: Binance changes no margin type with an order open, and the price has less
         # time to run from the stop to the entry.
         self._prepare(order)
@@ -189,7 +193,10 @@ class EntryDoor:
             with self._names.given(name):
                 return self._create_order(**order)
         except Exception as error:
-            if classify(error).outcome is not Outcome.UNKNOWN or not self._names.sent:
+            failure = classify(error)
+            if failure.code == REDUCE_ONLY_REJECT:
+                self._keeper.found_no_position(self._keeper.book.of(order["pair"]))
+            if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
                 raise
             found = self._ask_for(order["pair"], name)
             if found is None:

@@ -28,13 +28,14 @@ _NOT_EXECUTED = frozenset({-1003, -1008, -1015, -1021, -5028})
 #: The firewall (403) and the rate limits turn a request away before the exchange sees it.
 _FIREWALL, _RATE_LIMITS = 403, frozenset({418, 429})
 _TURNED_AWAY = _RATE_LIMITS | {_FIREWALL}
-_TOO_MANY_REQUESTS, _TOO_MANY_ORDERS = -1003, -1015
+TOO_MANY_REQUESTS, _TOO_MANY_ORDERS = -1003, -1015
 _BACKEND_TIMEOUT, _SERVER_ERRORS = 408, 500
 #: The one 503 without a code that is a "100% failure".
 _UNAVAILABLE = '"Service Unavailable."'
 
 # By number and from the body: ccxt knows neither -4509 nor -4130, -4129 or -2007, and where it
 # knows a text it drops the number.
+_BANNED_UNTIL = re.compile(r"banned until (\d{13})")
 _CODE = re.compile(r'"code"\s*:\s*"?(-\d+)')
 _TEXT = re.compile(r'"msg"\s*:\s*"([^"]*)"')
 
@@ -60,6 +61,19 @@ def classify(error: Exception) -> LineError:
     if isinstance(source, OSError):  # all that `requests` raises is one
         return _of_no_answer(failure, source)
     return _of_ccxt_alone(failure)
+
+
+def silence_s(failure: LineError, now_s: float) -> float | None:
+    """Return how long the exchange wants nothing sent, seconds; None if it does not say.
+
+    Args:
+        failure: How it refused a request.
+        now_s: Its time, epoch seconds.
+    """
+    if failure.retry_after_s:
+        return failure.retry_after_s
+    banned = _BANNED_UNTIL.search(str(failure))
+    return None if banned is None else int(banned[1]) / 1000 - now_s
 
 
 def _of_ccxt(error: BaseException | None) -> ccxt.BaseError | None:
@@ -93,7 +107,7 @@ def _wants_silence(code: int | None, status: int | None = None) -> bool:
     """
     if code is None:
         return status in _TURNED_AWAY
-    return code == _TOO_MANY_REQUESTS or (status in _RATE_LIMITS and code != _TOO_MANY_ORDERS)
+    return code == TOO_MANY_REQUESTS or (status in _RATE_LIMITS and code != _TOO_MANY_ORDERS)
 
 
 def _of_no_answer(failure: ccxt.BaseError, source: OSError) -> LineError:

@@ -21,6 +21,7 @@ from qt_protections.stops.line import (
     LineError,
     Position,
     Quote,
+    Rank,
     Road,
     StopOrder,
     TrailingOrder,
@@ -162,8 +163,12 @@ class FreqtradeLine:
         exchange = self._exchange
         return bool(exchange._config["dry_run"]) or exchange._order_needs_price(side, "market")
 
-    def ping(self) -> None:
+    def ping(self, idle_s: float = 0.0) -> None:
         """Do nothing: the connections are Freqtrade's."""
+
+    def has_room(self, rank: Rank) -> bool:
+        """Return True: Freqtrade's own client counts."""
+        return True
 
     def shut_s(self, road: Road) -> float:
         """Return 0: Freqtrade waits by itself."""

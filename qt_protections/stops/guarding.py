@@ -21,9 +21,11 @@ from qt_protections.stops.capabilities import Capabilities
 from qt_protections.stops.desk import StopDesk
 from qt_protections.stops.entry_door import Admission, EntryDoor
 from qt_protections.stops.freqtrade_line import FreqtradeLine
+from qt_protections.stops.hearing import Hearing
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import Line
 from qt_protections.stops.names import Namer
+from qt_protections.stops.pacing import pace
 from qt_protections.stops.placing import Placer
 from qt_protections.stops.positions import StopOfStranger
 from qt_protections.stops.sentinel import LOOP_S, Health, Sentinel
@@ -68,6 +70,7 @@ class Guarding:
         """
         logger.info("[OK] Stops on %s", can.text)
         proof = StreamProof()
+        hearing = Hearing(proof)
         line = _line(exchange, strategy, can, proof)
         namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
         placer = Placer(line, namer)
@@ -91,18 +94,19 @@ class Guarding:
             watch,
             trailing if can.trailing else None,
             stop_of_stranger,
+            hearing,
             blocks=can.blocks,
         )
         self._line = line
         self.watches = can.watches
         self._sentinel: Sentinel | None = None
         if watch is not None:
-            self._sentinel = Sentinel(exchange, watch, proof, _loop_s(strategy))
+            self._sentinel = Sentinel(exchange, watch, hearing, proof, _loop_s(strategy))
         self._running = False
         self._exit_lock = exit_lock
-        EntryDoor(exchange, keeper, admit, announce)
+        EntryDoor(exchange, keeper, admit, announce, self._warm_up)
         if watch is not None:
-            StopDesk(exchange, keeper, self._books.has_looked)
+            StopDesk(exchange, keeper, self._books.has_looked, hearing)
         self.tag = self._books.tag
         self.unsettled = self._books.unsettled
         self.unaccounted = self._books.unaccounted
@@ -132,6 +136,12 @@ class Guarding:
         """How the watch does; None where the bot's loop alone looks after the stops."""
         return self._sentinel.health if self._sentinel is not None else None
 
+    def state(self) -> tuple[object, ...]:
+        """Return what differs once something is held, stands or is heard otherwise."""
+        health = self.health
+        stream = () if health is None else (health.stream, [t.life for t in health.threads])
+        return (*stream, [held.outline for held in self._book if not held.is_empty])
+
     def filled(self, trade: Trade) -> None:
         """Hand a trade that just filled its live stop."""
         try:
@@ -139,10 +149,10 @@ class Guarding:
         except Exception:
             logger.exception("[ALERT] %s could not take over its stop; the next loop does.", trade)
 
-    def moved(self, trade: Trade) -> None:
-        """Follow the strategy's stop with the live one."""
+    def moved(self, trade: Trade, price: float) -> None:
+        """Follow the strategy's stop with the live one, now that the price (quote) is known."""
         try:
-            self._books.moved(trade)
+            self._books.moved(trade, price)
         except Exception:
             logger.exception("[ALERT] The stop of %s could not be moved; it stays.", trade)
 
@@ -153,6 +163,10 @@ class Guarding:
         if self._running:
             self._running = False
             self._look_after()
+
+    def _warm_up(self) -> None:
+        if self._sentinel is not None and self._running:
+            self._sentinel.warm_up()
 
     def _supervise(self, sentinel: Sentinel) -> None:
         try:
@@ -180,7 +194,9 @@ class Guarding:
 
 def _line(exchange: Exchange, strategy: IStrategy, can: Capabilities, proof: StreamProof) -> Line:
     if can.watches:
-        return ProvenLine(exchange, strategy.order_types, proof)
+        line = ProvenLine(exchange, strategy.order_types, proof)
+        pace(exchange, line.budget)
+        return line
     return FreqtradeLine(exchange, strategy.order_types)
 
 

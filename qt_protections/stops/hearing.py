@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from math import inf
 from time import monotonic
 
 from qt_protections.stops.stream_proof import StreamProof
 
 #: Seconds an event may wait to be acted on. A poll each second finds out sooner then.
 LATE_S = 2.0
+#: Seconds from one review to the next after which nobody is at it: there is one each second.
+ATTENDED_S = 5.0
 
 
 class Stream(StrEnum):
@@ -38,12 +41,22 @@ class Hearing:
         self._proof = proof
         self._clock = clock
         self.state = Stream.DOWN
+        self._reviewed = -inf
         self.whole_since = self.changed = clock()
 
     @property
     def state_s(self) -> float:
         """Seconds the stream has been as it is."""
         return max(0.0, self._clock() - self.changed)
+
+    @property
+    def is_attended(self) -> bool:
+        """Whether somebody reviews the stream, and looks at each pair in between."""
+        return self._clock() - self._reviewed < ATTENDED_S
+
+    def is_whole_since(self, moment: float) -> bool:
+        """Whether everything since a moment was heard at once; monotonic seconds."""
+        return self.state is Stream.UP and self.is_attended and self.whole_since <= moment
 
     def opened(self) -> None:
         """A connection has opened; what happened before was not heard."""
@@ -56,6 +69,11 @@ class Hearing:
         self._proof.lost()
         self._turn(Stream.DOWN)
 
+    def ended(self) -> None:
+        """Nobody reviews the stream any more."""
+        self._reviewed = -inf
+        self.lost()
+
     def missed(self) -> None:
         """An event was heard and could not be taken."""
         self.whole_since = self._clock()
@@ -67,6 +85,7 @@ class Hearing:
             is_open: Whether a connection is open, and its thread moves.
             lag_s: Seconds since the oldest event was heard that has not been acted on.
         """
+        self._reviewed = self._clock()
         if not is_open:
             self._turn(Stream.DOWN)
         elif self._proof.is_mute:

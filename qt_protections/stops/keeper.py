@@ -39,6 +39,8 @@ _ON_FILL_FOR_S = 900.0
 _SAY_EVERY_S = 10.0
 #: Seconds a triggered stop counts as cover while the order that it became is not known to be over.
 _TRIGGERED_S = 2.0
+#: "ReduceOnly Order is rejected."
+REDUCE_ONLY_REJECT = -2022
 #: Seconds for which the order history may not tell yet what was heard; other lists have lagged 25.
 _HISTORY_LAGS_S = 60.0
 #: Binance's reason for a stop that found no position when it triggered.
@@ -221,9 +223,17 @@ class Keeper:
                 how,
             )
             held.drop(order_id)
-            if _NO_POSITION.search(how) and not held.intents:
-                self.book_closes(held)  # the engine saw no position: ask before placing again
+            if _NO_POSITION.search(how):
+                self.found_no_position(held)
+                if not held.intents:
+                    self.book_closes(held)  # the engine saw no position: ask before placing again
             self.mend(held)
+
+    @staticmethod
+    def found_no_position(held: Held) -> None:
+        """Note that the exchange's engine refused to reduce a position: it saw none."""
+        with held.lock:
+            held.denied += 1
 
     def give_up(self, held: Held, order_id: str) -> None:
         """Replace a stop the exchange knows nothing of; should it stand all the same, it goes."""
@@ -252,12 +262,24 @@ class Keeper:
                 held.drop(order_id)  # the order history told of it first
                 self.mend(held)
                 return
+            if float(order.get("filled") or 0.0) > held.own:
+                self._learn_of_entries(held)
             order = held.own_part(order)
             held.drop(order_id, order)
             filled = held.book_fill(stop, order)
             if filled and (held.own_need is None or not isnan(stop.trigger)):
                 self.call_off(held)  # what waits would enter what is being left
             self.mend(held)
+
+    def _learn_of_entries(self, held: Held) -> None:
+        """Ask what entries filled: a stop that closed more than is known closed them as well.
+
+        Heard of later, such a fill would count as a position that is not there.
+        """
+        try:
+            self.history.refresh_entries(held)
+        except LineError as error:
+            logger.warning("Could not ask for entries of %s: %s", symbol_of(held.pair), error)
 
     def _find_child(self, held: Held, child: str) -> CcxtOrder | None:
         """Return the order a stop became; None while that is not known, or nobody answers."""
@@ -564,6 +586,8 @@ class Keeper:
         except Unplaced as refusal:
             if not refusal.unanswered:
                 self.book_closes(held)  # there may be nothing left to close
+            if refusal.code == REDUCE_ONLY_REJECT:
+                self.found_no_position(held)
             held.steps += ["close at market failed", *refusal.steps]
             if is_news and held.own_need is not None:
                 logger.error(  # noqa: TRY400  the reason is in the text

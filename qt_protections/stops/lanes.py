@@ -34,23 +34,19 @@ class _Waiting:
 
 
 class Lanes:
-    """A few threads, and a lane for each pair: one that waits holds up no other.
-
-    Attributes:
-        threads: Who does the work.
-    """
+    """A few threads, and a lane for each pair: one that waits holds up no other."""
 
     def __init__(
         self, threads: int, most: int = MOST, clock: Callable[[], float] = monotonic
     ) -> None:
-        """Open; threads start with the first work.
+        """Open; a thread starts when there is more work at once than threads.
 
         Args:
-            threads: How many lanes are worked in at once.
+            threads: How many lanes are worked in at once, at most.
             most: How many acts may wait in all lanes together.
             clock: Monotonic, seconds.
         """
-        self.threads = tuple(
+        self._threads = tuple(
             Supervised(f"qt-watch-{number}", self._work, hangs_s=HANGS_S, clock=clock)
             for number in range(1, threads + 1)
         )
@@ -61,9 +57,14 @@ class Lanes:
         self._waiting: dict[str, deque[_Waiting]] = {}
         self._count = 0
         self._lock = threading.Lock()
-        self._is_open = False
+        self._started = 0
         self._is_closed = False
         self._said: dict[str, tuple[str, float]] = {}
+
+    @property
+    def threads(self) -> tuple[Supervised, ...]:
+        """Who does the work, of those that were needed so far."""
+        return self._threads[: self._started]
 
     def put(self, lane: str, act: Act) -> bool:
         """Do this after all that waits in the lane; return False if too much waits already."""
@@ -101,15 +102,14 @@ class Lanes:
     def _add(self, lane: str, item: _Waiting) -> None:
         if self._is_closed:
             return
-        if not self._is_open:
-            self._is_open = True
-            for thread in self.threads:
-                thread.start()
         self._count += 1
         if lane in self._waiting:
             self._waiting[lane].append(item)
             return
         self._waiting[lane] = deque([item])
+        if self._started < min(len(self._waiting), len(self._threads)):
+            self._threads[self._started].start()
+            self._started += 1
         self._turns.put(lane)
 
     def _work(self, thread: Supervised) -> None:

@@ -1,7 +1,7 @@
 """The guard's line to the exchange: what it can ask and send, and how that can fail."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Protocol
 
 from qt_protections.rules.refusals import Outcome
@@ -16,6 +16,16 @@ class Road(StrEnum):
     STOPS = "conditional orders"
     ORDERS = "orders"
     ACCOUNT = "account and market data"
+
+
+class Rank(IntEnum):
+    """What a request of the guard's is for; the lower the number, the longer it may be sent."""
+
+    PROTECT = 0
+    MOVE = 1
+    ASK = 2
+    COMPARE = 3
+    COURTESY = 4
 
 
 class LineError(Exception):
@@ -180,8 +190,15 @@ class Line(Protocol):
     def price(self, pair: str) -> float:
         """Return the latest price of the kind that triggers stops, last or mark."""
 
-    def ping(self) -> None:
-        """Ask for nothing, so that a connection is open when something is to be sent in haste."""
+    def ping(self, idle_s: float = 0.0) -> None:
+        """Ask for nothing, so that a connection is open when something is to be sent in haste.
+
+        Args:
+            idle_s: Nothing is sent where a request was answered within so many seconds.
+        """
+
+    def has_room(self, rank: Rank) -> bool:
+        """Whether so much of what the exchange allows is left that a request may be sent."""
 
     def shut_s(self, road: Road) -> float:
         """Return for how many seconds a service takes nothing from this address; 0 as a rule.

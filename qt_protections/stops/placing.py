@@ -22,6 +22,7 @@ from qt_protections.stops.line import (
     CloseOrder,
     Line,
     LineError,
+    Rank,
     StopOrder,
     TrailingOrder,
 )
@@ -96,6 +97,9 @@ class Placer:
             Unplaced: If the exchange did not take it, or did not say so.
         """
         began = monotonic()
+        if purpose is Purpose.STOP_MOVE and not self._line.has_room(Rank.MOVE):
+            text = "what the exchange allows in this minute is left to what protects"
+            raise Unplaced(Step.GIVE_UP, LineError(text, Outcome.NOT_EXECUTED), ())
         logger.info("[SHIELD] Placing IMMEDIATE SL for %s", symbol_of(order.pair))
         attempt = self._stop_attempt(order, purpose, until)
         try:

@@ -14,6 +14,7 @@ from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import covered
 from qt_protections.snapshots import symbol_of
 from qt_protections.stops.absence import Absence
+from qt_protections.stops.adoption import write_off
 from qt_protections.stops.apart import apart
 from qt_protections.stops.book import Held
 from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
@@ -26,6 +27,8 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: mistake costs more than to leave one too long.
 MISSING_LAG_S = 10.0
 _SAME = 1e-6
+#: How often the engine has to see no position before a trade is closed in the books for that.
+_DENIALS = 2
 
 
 class StopOfStranger(Protocol):
@@ -63,6 +66,11 @@ class Positions:
     def see(self, positions: dict[str, Position]) -> None:
         """Take in a new list of the account's positions, by pair, before it is compared."""
         self._absence.see(positions)
+
+    @property
+    def are_unsettled(self) -> bool:
+        """Whether something differed when it was last compared, or still has to be proven."""
+        return bool(self._odd or self._unproven or self._smaller_since or self._asking)
 
     def is_closed(self, held: Held) -> bool:
         """Whether there is proof that the position of a deleted trade is closed."""
@@ -154,6 +162,7 @@ class Positions:
         short = trade is not None and _is_short_of(held, position, trade)
         if not missing:
             self._unproven.discard(held.pair)
+            held.denied = 0
         if at_start and trade is not None and not (missing or short):
             # An exit that a kill kept off the record is not missed beside somebody's own part.
             self._keeper.book_closes(held, 0.0, with_exits=True)
@@ -168,7 +177,8 @@ class Positions:
         if missing:
             is_asked = self._keeper.history.is_due(held)
             # The loop holds Freqtrade's lock of exits: one without a record stays without one.
-            if not self._keeper.book_closes(held, with_exits=True) and is_asked:
+            found = self._keeper.book_closes(held, with_exits=True)
+            if not found and is_asked and not self._is_written_off(held, trade):
                 self._say_unproven(held)
         if surplus and position is not None and not self._recover(held, position, trade):
             self._shelter(held, position)
@@ -217,6 +227,23 @@ class Positions:
     def _now_ms(self) -> int:
         """Return the exchange's time, epoch milliseconds."""
         return int((time() - self._keeper.line.clock_skew_s) * 1000)
+
+    def _is_written_off(self, held: Held, trade: Trade | None) -> bool:
+        """Close a trade in the books that the exchange holds nothing of, by three witnesses.
+
+        Both lists have shown nothing for a minute, no order closed the position, and the engine
+        itself has refused to reduce it more than once. Else a trade that counted something twice
+        would be protected, and exited in vain, for ever.
+        """
+        if trade is None or held.denied < _DENIALS or not self._absence.is_proven(held.pair):
+            return False
+        logger.error(
+            "[ALERT] %s is closed in the books: the exchange has no position of it, refuses to "
+            "reduce one, and knows no order that closed it.",
+            trade,
+        )
+        write_off(trade)
+        return True
 
     def _say_unproven(self, held: Held) -> None:
         if held.pair in self._unproven:

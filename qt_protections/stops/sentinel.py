@@ -11,6 +11,7 @@ from freqtrade.exchange import Exchange
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.cover import covered
+from qt_protections.rules.looking import HEARD_S, look_every_s, looks_at_all
 from qt_protections.stops.book import Held
 from qt_protections.stops.hearing import Hearing, Stream
 from qt_protections.stops.lanes import Act, Lanes
@@ -29,19 +30,21 @@ logger = withhold_secrets(logging.getLogger(__name__))
 _SWITCH_S = 0.0005
 #: Seconds between two ticks.
 TICK_S = 1.0
-#: Seconds without a comparison after which the watch itself looks at a pair, and the pause between
-#: two such looks. The bot's loop compares every 5 s, unless it hangs or the bot is stopped.
-OWN_LOOK_S = 10.0
 #: Seconds without a loop of the bot's after which that is said. Candles of many pairs take a while.
 LOOP_S = 60.0
 #: Pairs that may wait for the exchange's answers before another has to.
 _THREADS = 8
 _ALL_PAIRS = ""
-#: Connections that are kept open, and seconds between two uses: to open one takes two round trips
-#: more, and with several pairs at work at once it would be the stop that has to. Servers close what
-#: is idle for 5 s and more.
+#: Connections that are kept open, and seconds between two uses, while a stop has to follow the fill
+#: of an entry: to open one takes two round trips more, and with several pairs at work at once it
+#: would be the stop that has to. Servers close what is idle for 5 s and more.
 _OPEN_LINES = ("open line 1", "open line 2", "open line 3")
 _USED_EVERY_S = 4.0
+#: The same where nothing is held and nothing waits: the clock is read that way now and then.
+_IDLE_S = 300.0
+#: Seconds from one look at the whole account to the next at the least, however often the stream
+#: comes back: meanwhile each pair is asked for.
+_WHOLE_LOOK_S = 30.0
 #: Seconds between two lines in the log about an exchange that cannot be reached.
 _COMPLAIN_EVERY_S = 10.0
 _END_S = 5.0
@@ -78,6 +81,7 @@ class Sentinel:
         self,
         exchange: Exchange,
         watch: Watch,
+        hearing: Hearing | None = None,
         proof: StreamProof | None = None,
         loop_s: float = LOOP_S,
     ) -> None:
@@ -86,18 +90,20 @@ class Sentinel:
         Args:
             exchange: The bot's.
             watch: Acts on what is heard, and asks.
+            hearing: Takes in how the stream does; made from `proof` if None.
             proof: Says whether an event of the guard's own orders is missing.
             loop_s: Seconds without a loop of the bot's after which that is said.
         """
         self._watch = watch
         self._proof = StreamProof() if proof is None else proof
-        self._hearing = Hearing(self._proof)
+        self._hearing = Hearing(self._proof) if hearing is None else hearing
         self._stream = UserStream(exchange, self._heard, self._turned)
         self._lanes = Lanes(_THREADS)
         self._thread = Supervised("qt-sentinel", self._run)
         self._is_started = self._is_stopped = False
         self._loop_s = loop_s
         self._ping_at = self._complain_at = 0.0
+        self._looked = -inf
         self._began = self._loop_at = monotonic()
         self._lag, self._loop = Trouble("User data stream"), Trouble("The bot's loop")
         #: Pairs with something to protect, as of their last tick.
@@ -121,6 +127,7 @@ class Sentinel:
     def stop(self) -> None:
         """End, after what is being done."""
         self._is_stopped = True
+        self._hearing.ended()
         self._stream.stop()
         self._thread.end()
         self._thread.join(_END_S)
@@ -158,7 +165,8 @@ class Sentinel:
     def _turned(self, is_up: bool) -> None:
         if is_up:
             self._hearing.opened()
-            self._lanes.put_if_idle(_ALL_PAIRS, partial(self._reach, self._watch.catch_up))
+            if monotonic() - self._watch.looked >= _WHOLE_LOOK_S:
+                self._lanes.put_if_idle(_ALL_PAIRS, partial(self._reach, self._watch.catch_up))
         else:
             self._hearing.lost()
 
@@ -174,8 +182,12 @@ class Sentinel:
         self._check_threads()
         self._check_loop()
         self._check_stream()
+        self._look_at_all()
         for held in self._watch.book:
-            self._lanes.put_if_idle(held.pair, partial(self._look_after, held))
+            if held.is_empty:
+                self._protecting.discard(held.pair)
+            else:
+                self._lanes.put_if_idle(held.pair, partial(self._look_after, held))
         self._keep_lines_open()
 
     def _check_threads(self) -> None:
@@ -203,12 +215,33 @@ class Sentinel:
             else None
         )
 
+    def _look_at_all(self) -> None:
+        """Look at the whole account where that costs less than to look at each pair."""
+        pays = looks_at_all(len(self._protecting)) and self._watch.may_compare
+        if pays and self._since(self._watch.looked) >= self._pause_s:
+            self._lanes.put_if_idle(_ALL_PAIRS, partial(self._reach, self._watch.look))
+
     def _keep_lines_open(self) -> None:
-        if monotonic() < self._ping_at or self._watch.shut:
+        """Keep several connections for what follows a fill, one for what is held, none for nothing.
+
+        What is asked for the pairs that are held keeps one open as well.
+        """
+        if self._watch.shut:
             return
-        self._ping_at = monotonic() + _USED_EVERY_S
-        for lane in _OPEN_LINES:  # all at once, or one connection would do for them
-            self._lanes.put_if_idle(lane, self._watch.ping)
+        if any(not intent.beforehand for held in self._watch.book for intent in held.intents):
+            if monotonic() >= self._ping_at:
+                self._ping_at = monotonic() + _USED_EVERY_S
+                for lane in _OPEN_LINES:  # all at once, or one connection would do for them
+                    self._open_line(lane, idle_s=0.0)
+        else:
+            self._open_line(_OPEN_LINES[0], _USED_EVERY_S if self._protecting else _IDLE_S)
+
+    def warm_up(self) -> None:
+        """Open a connection, for a stop that is about to be sent; nothing is waited for."""
+        self._open_line(_OPEN_LINES[0], _USED_EVERY_S)
+
+    def _open_line(self, lane: str, idle_s: float) -> None:
+        self._lanes.put_if_idle(lane, partial(self._watch.ping, idle_s))
 
     # What is done in the lanes
 
@@ -244,17 +277,34 @@ class Sentinel:
 
     def _is_to_ask(self, held: Held) -> bool:
         """Whether something of a pair may have happened unheard, or nobody has compared lately."""
-        if self._hearing.state is not Stream.UP:
+        if not self._watch.may_compare:
+            return False
+        is_heard = self._hearing.state is Stream.UP
+        if is_heard and self._asked.get(held.pair, -inf) < self._hearing.whole_since:
             return True
-        if self._asked.get(held.pair, -inf) < self._hearing.whole_since:
-            return True
-        return monotonic() - max(held.looked, self._tried.get(held.pair, -inf)) >= OWN_LOOK_S
+        count, pause_s = max(1, len(self._protecting)), self._pause_s
+        if looks_at_all(count):
+            pause_s *= 2.0  # should the look at all of them have failed
+        if self._since(max(held.looked, self._tried.get(held.pair, -inf))) < pause_s:
+            return False
+        # One after the other rather than all at once: each keeps the connection open.
+        return not is_heard or self._since(self._looked) >= pause_s / count - TICK_S / 2
+
+    @property
+    def _pause_s(self) -> float:
+        """Seconds from one look at a pair to the next; a tick that comes early counts as due."""
+        is_heard = self._hearing.state is Stream.UP
+        return look_every_s(len(self._protecting), is_heard=is_heard) - TICK_S / 2
+
+    @staticmethod
+    def _since(moment: float) -> float:
+        return monotonic() - moment
 
     def _ask(self, held: Held) -> None:
         """Ask for what a pair's events would have told; one road's failure stops not the other."""
-        began = self._tried[held.pair] = monotonic()
+        began = self._looked = self._tried[held.pair] = monotonic()
         roads = [self._watch.ask_for_entries, self._watch.look_at]
-        if began - self._loop_at >= OWN_LOOK_S:
+        if began - self._loop_at >= HEARD_S:
             roads.append(self._watch.check_price)  # else the bot's loop does
         if all([self._reach(partial(road, held)) for road in roads]):
             self._asked[held.pair] = began

@@ -8,12 +8,13 @@ loops, and one a second while the stream is down.
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from math import inf
 from time import monotonic
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.stops.book import Held
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import CcxtOrder, LineError, Quote, Road
+from qt_protections.stops.line import CcxtOrder, LineError, Quote, Rank, Road
 from qt_protections.stops.names import Role
 from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.stop import Fate, Stop, fate, guard_of
@@ -26,24 +27,39 @@ _FINAL = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECT
 #: How far beyond a trigger the order book must be, as a ratio of the trigger, for the stop to count
 #: as one that does not trigger. The price that triggers it is another one than the best prices.
 _BEYOND_RATIO = 0.001
+#: Seconds for which lists must not have shown a stop that nobody tells of, for another to take its
+#: place. Lists lag, and two stops are better than none.
+_UNLISTED_S = 4.0
 
 
 class Watch:
-    """Compares what is live with what should be, and has the keeper mend the difference."""
+    """Compares what is live with what should be, and has the keeper mend the difference.
+
+    Attributes:
+        book: What is known of each pair.
+        looked: When all live stops of the account were last asked for, monotonic seconds.
+        filled: When the stream last told that an order filled, whoever sent it; likewise.
+    """
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self.book = keeper.book
+        self.looked = self.filled = -inf
 
     @property
     def shut(self) -> bool:
         """Whether the exchange takes nothing at present: asking would make it longer."""
         return self._keeper.line.shut_s(Road.STOPS) > 0
 
-    def ping(self) -> None:
-        """Keep a connection to the exchange open, if it answers at all."""
+    @property
+    def may_compare(self) -> bool:
+        """Whether what the exchange allows leaves room for looking."""
+        return self._keeper.line.has_room(Rank.COMPARE)
+
+    def ping(self, idle_s: float) -> None:
+        """Keep a connection open, if the exchange answers at all; see `Line.ping`."""
         try:
-            self._keeper.line.ping()
+            self._keeper.line.ping(idle_s)
         except LineError as error:
             logger.debug("No answer to a ping: %s", error)  # who needs one will say so
 
@@ -56,6 +72,7 @@ class Watch:
         as_of = monotonic()
         by_pair: defaultdict[str, list[CcxtOrder]] = defaultdict(list)
         listed = self._keeper.line.open_stops()
+        self.looked = as_of
         self.book.conditional_orders = len(listed)
         for order in listed:
             by_pair[order["symbol"]].append(order)
@@ -111,6 +128,8 @@ class Watch:
     def heard(self, event: OrderEvent) -> None:
         """Act on an event of the user data stream."""
         held = self.book.of(event.pair)
+        if event.filled > 0:
+            self.filled = monotonic()
         with held.lock:
             if event.conditional:
                 self._heard_of_stop(held, event)
@@ -148,7 +167,10 @@ class Watch:
             guards = [guard_of(held.pair, order) for order in others]
             held.others = [guard for guard in guards if guard is not None]
             for stop in [*held.stops, *held.trails]:
-                if stop.order_id not in live:
+                if stop.order_id in live:
+                    held.unlisted.pop(stop.order_id, None)
+                else:
+                    held.unlisted.setdefault(stop.order_id, as_of)
                     self._missing(held, stop)
             self._keeper.mend(held)
 
@@ -223,10 +245,12 @@ class Watch:
 
         One the exchange cannot tell of is neither taken for live nor replaced blindly: only when it
         is unknown twice does another take its place. Were both live, the next look cancels one.
+        Where nobody answers, the lists decide once they have not shown the stop for a while.
         """
-        if self._ask_after(held, stop) is not False:
+        is_told = self._ask_after(held, stop)
+        if is_told or (is_told is None and not _is_long_unlisted(held, stop)):
             return
-        if stop.order_id in held.doubtful:
+        if stop.order_id in held.doubtful or is_told is None:
             self._keeper.give_up(held, stop.order_id)
         else:
             held.doubtful.add(stop.order_id)
@@ -286,6 +310,12 @@ class Watch:
         if event.order_id not in held.booked:
             self._keeper.heard_of_close(held, event.filled)
         self._keeper.mend(held)
+
+
+def _is_long_unlisted(held: Held, stop: Stop) -> bool:
+    """Whether lists have not shown a stop for a while; an earlier run's goes on proof alone."""
+    since = held.unlisted.get(stop.order_id, inf)
+    return monotonic() - since >= _UNLISTED_S and stop.order_id not in held.inherited
 
 
 def _is_beyond(stop: Stop, quote: Quote) -> bool:

@@ -34,6 +34,17 @@ def real_time() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def each_loop_compares(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each loop ask for all lists: a test's loops follow each other at once.
+
+    Tests of when to ask are marked `own_pace`.
+    """
+    if "own_pace" not in request.keywords:
+        for pace in ("POSITIONS_S", "UNSETTLED_S", "UNHEARD_S", "STOPS_S", "PRICES_S", "SPREADS_S"):
+            monkeypatch.setattr(f"qt_protections.stops.bookkeeping.{pace}", 0.0)
+
+
 @pytest.fixture
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
     """An exchange in an uptrend; parametrise indirectly with another scenario's name."""

@@ -104,10 +104,10 @@ class RequestLog(Traffic):
         super().__init__()
         self.lines: list[str] = []
 
-    def count(self, method: str, path: str, status: int, now_ms: int) -> None:
+    def count(self, method: str, path: str, status: int, now_ms: int, weight: int = 0) -> None:
         """Count a request, and note it."""
         self.lines.append(f"{method} {path.rsplit('/', 1)[1]}")
-        super().count(method, path, status, now_ms)
+        super().count(method, path, status, now_ms, weight)
 
 
 class ScriptedVenue(Venue):
@@ -179,6 +179,7 @@ class Rig:
         self._bots: list[FreqtradeBot] = []
         self._is_silent = any(f'"{kind}"' in faults for kind in _SILENT)
         self._patch = pytest.MonkeyPatch()
+        self._is_unlimited = unlimited
 
     def __enter__(self) -> Self:
         if not self._is_silent:
@@ -186,6 +187,9 @@ class Rig:
             # well take longer than the second and a half that the guard has for it.
             patient = partial(ProvenLine, timeout_ms=round(PATIENCE_S * 1000))
             self._patch.setattr("qt_protections.stops.guarding.ProvenLine", patient)
+        if self._is_unlimited:
+            for limit in ("WEIGHT_PER_MINUTE", "ORDERS_PER_10_S", "ORDERS_PER_MINUTE"):
+                self._patch.setattr(f"qt_protections.stops.budget.{limit}", 10**9)
         self._server.__enter__()
         url = self._server.url
         self.http = httpx.Client(base_url=url, verify=False, timeout=PATIENCE_S)  # noqa: S501  self-signed

@@ -1,12 +1,11 @@
 """When a stop goes out: before its entry or on the fill, and what follows where it is refused."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
+from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
 from qt_protections.errors import EntryFailed, EntryRefused
@@ -15,8 +14,8 @@ from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.journal import Event as JournalEvent
 from qt_protections.rehearsal.journal import EventKind
 from qt_protections.rules.verdict import DenyCode
-from qt_protections.stops.watch import Watch
-from tests.integration.hands import keeper
+from qt_protections.stops.hearing import Stream
+from tests.integration.hands import guarding, keeper
 from tests.integration.rig import (
     BTC,
     ETH,
@@ -44,18 +43,10 @@ def strict(tmp_path: Path) -> Iterator[Rig]:
         yield opened
 
 
-@pytest.fixture
-def listening(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Wait until the watch has caught up with the stream: from then on it asks for nothing."""
-    caplog.set_level(logging.INFO)
-    has_caught_up, catch_up = Event(), Watch.catch_up
-
-    def noted(watch: Watch) -> None:
-        catch_up(watch)
-        has_caught_up.set()
-
-    monkeypatch.setattr(Watch, "catch_up", noted)
-    return lambda: until(has_caught_up.is_set)
+def listening(bot: FreqtradeBot) -> None:
+    """Wait until the stream is relied on: from then on nothing is asked for that it tells."""
+    hearing = guarding(bot)._sentinel._hearing
+    until(lambda: hearing.state is Stream.UP and hearing.is_attended)
 
 
 def sent_since(rig: Rig, begin: int) -> list[str]:
@@ -64,10 +55,10 @@ def sent_since(rig: Rig, begin: int) -> list[str]:
 
 
 @pytest.mark.parametrize("side", ["long", "short"])
-def test_on_fill_the_stop_is_the_next_request(rig: Rig, listening: Any, side: str) -> None:
+def test_on_fill_the_stop_is_the_next_request(rig: Rig, side: str) -> None:
     """After the entry's answer nothing goes out ahead of its stop, not even a question."""
     bot = rig.bot(**qt("on_fill"), max_open_trades=2)
-    listening()
+    listening(bot)
     trade = force_entry(bot, ZEN, side)
     assert trade is not None
     requests = rig.requests()
@@ -83,11 +74,11 @@ def test_on_fill_the_stop_is_the_next_request(rig: Rig, listening: Any, side: st
     assert trade.stop_loss == float(rig.live_stops("ZENUSDT")[0].request.trigger_price)
 
 
-def test_on_fill_a_second_entry_is_covered_by_the_next_request(rig: Rig, listening: Any) -> None:
+def test_on_fill_a_second_entry_is_covered_by_the_next_request(rig: Rig) -> None:
     """The stop of the first entry is not asked after, let alone cancelled, before the new one."""
     bot = rig.bot(**qt("on_fill"))
     rig.venue.desk._depth_ratio = 0.1
-    listening()
+    listening(bot)
     force_entry(bot, BTC)
     begin = len(rig.requests())
     trade = force_entry(bot, BTC)
@@ -104,10 +95,10 @@ def test_on_fill_a_second_entry_is_covered_by_the_next_request(rig: Rig, listeni
     assert len(rig.events("stop_accepted")) == 2, "the stop followed the parts one by one"
 
 
-def test_margin_type_and_leverage_are_set_before_the_stop(rig: Rig, listening: Any) -> None:
+def test_margin_type_and_leverage_are_set_before_the_stop(rig: Rig) -> None:
     """Binance may refuse to change them with an order open; each is sent once."""
     bot = rig.bot(**qt("before_entry"))
-    listening()
+    listening(bot)
     for _ in range(2):
         begin = len(rig.requests())
         assert force_entry(bot, BTC) is not None
@@ -162,11 +153,11 @@ def test_a_failure_before_the_entry_was_sent_leaves_no_doubt(
 
 @pytest.mark.parametrize("code", [-2022, -4509])
 def test_auto_falls_back_for_that_pair_alone(
-    rig: Rig, listening: Any, caplog: pytest.LogCaptureFixture, code: int
+    rig: Rig, caplog: pytest.LogCaptureFixture, code: int
 ) -> None:
     """And remembers it: the pair's next entry asks no more."""
     bot = rig.bot(**qt("auto"))
-    listening()
+    listening(bot)
     rig.venue.refuse_stops.append(VenueError(code))
     trade = force_entry(bot, BTC)
     assert trade is not None
@@ -179,10 +170,10 @@ def test_auto_falls_back_for_that_pair_alone(
         assert next(line for line in sent_since(rig, begin) if "rder" in line) == first
 
 
-def test_a_strict_exchange_gets_its_stops_on_the_fill(strict: Rig, listening: Any) -> None:
+def test_a_strict_exchange_gets_its_stops_on_the_fill(strict: Rig) -> None:
     """The whole life on an exchange that takes none without a position: entry, second, stop hit."""
     bot = strict.bot(**qt("auto"))
-    listening()
+    listening(bot)
     force_entry(bot, BTC)
     trade = force_entry(bot, BTC)
     assert trade is not None
@@ -236,7 +227,7 @@ def test_on_fill_a_stop_that_is_passed_by_far_closes(rig: Rig) -> None:
     """More is lost than was planned: a stop below that would only lose more."""
     bot = rig.bot(**qt("on_fill"))
 
-    def fall(event: Event) -> None:
+    def fall(event: JournalEvent) -> None:
         if event.kind is EventKind.ORDER_FILLED:
             rig.feed.move("BTCUSDT", 0.97)
 

@@ -12,6 +12,7 @@ from qt_protections.rules.refusals import Outcome
 from qt_protections.rules.verdict import DenyCode
 from qt_protections.stops.binance_line import BinanceLine
 from qt_protections.stops.line import LineError
+from tests.integration.hands import guarding
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, record
 from tests.integration.test_simulated_trailing import A_TICK, backtest, gain
 
@@ -96,8 +97,9 @@ def test_a_second_entry_next_to_the_stop_is_refused(rig: Rig) -> None:
     assert naked_max(rig) == 0
 
 
-def test_a_stop_within_the_spread_is_refused(rig: Rig) -> None:
-    """The spread is read once a loop, and asked of nobody before an entry."""
+def test_a_stop_within_the_spread_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spread is read when an entry asks, of all pairs, and not again for the next ones."""
+    monkeypatch.setattr("qt_protections.stops.bookkeeping.SPREADS_S", 3600.0)
     bot = rig.bot(**settings(stop_source="fixed", stop_fixed=0.5))
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     assert 0 < post.stops.spread(BTC) < 0.005
@@ -125,6 +127,7 @@ def test_spreads_that_cannot_be_read_hold_nothing_up(
         with pytest.raises(EntryRefused, match="spread_unknown"):
             force_entry(bot, BTC)
     bot.process()
+    assert guarding(bot).spread(BTC) > 0
     monkeypatch.setattr(BinanceLine, "quotes", failing)
     bot.process()
     trade = force_entry(bot, BTC)

@@ -13,10 +13,11 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
 from qt_protections.rehearsal.streams.hub import Listener
+from qt_protections.rules.looking import HEARD_S
 from qt_protections.stops.book import Held
 from qt_protections.stops.entries import Entries
 from qt_protections.stops.line import Position
-from qt_protections.stops.sentinel import _OPEN_LINES, OWN_LOOK_S, Sentinel
+from qt_protections.stops.sentinel import _OPEN_LINES, Sentinel
 from tests.integration.hands import by_hand, cancel_by_hand, guarding, keeper, trade_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
 
@@ -59,8 +60,13 @@ WAYS = pytest.mark.parametrize("how", ["canceled", "rejected", "expired"])
 
 
 def test_connections_are_open_before_they_are_needed(rig: Rig) -> None:
-    """Several pairs may be at work at once, and to open one takes round trips of its own."""
-    bot = rig.bot()
+    """Several pairs may be at work at once, and to open one takes round trips of its own.
+
+    They are needed where a stop has to follow the fill of an entry that waits.
+    """
+    bot = rig.bot("GuardedAlways", qt={"stop_placement": "on_fill"})
+    bot.strategy.order_types["entry"] = "limit"
+    bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
     session = keeper(bot).line._connection._own.session
     pools: Any = session.get_adapter("https://").poolmanager.pools
 
@@ -174,7 +180,7 @@ def test_a_stop_nobody_can_tell_of(rig: Rig, listed: bool) -> None:
 
 def test_a_lost_event_is_found_without_a_loop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bot is stopped with a position open, its stream is up, and one event got lost."""
-    monkeypatch.setattr("qt_protections.stops.sentinel.OWN_LOOK_S", 2.0)
+    monkeypatch.setattr("qt_protections.rules.looking.HEARD_S", 2.0)
     bot = rig.bot()
     sentinel = guarding(bot)._sentinel
     until(lambda: sentinel._stream.up)
@@ -182,7 +188,7 @@ def test_a_lost_event_is_found_without_a_loop(rig: Rig, monkeypatch: pytest.Monk
     monkeypatch.setattr(sentinel._watch, "heard", lambda _: None)
     vanish(rig, old, "expired")
     until(lambda: rig.live_stops("BTCUSDT"))
-    assert naked_max(rig) < OWN_LOOK_S
+    assert naked_max(rig) < HEARD_S
 
 
 @pytest.fixture
@@ -388,6 +394,7 @@ def test_a_pair_that_fails_keeps_no_other_from_being_looked_after(
         settle(self, held, trade)
 
     monkeypatch.setattr(Entries, "settle", fail_over_btc)
+    monkeypatch.setattr(Entries, "has_to_settle", staticmethod(lambda *_: True))
     (lost,) = rig.live_stops("ETHUSDT")
     vanish(rig, lost, "expired")
     until(lambda: [stop.algo_id for stop in rig.live_stops("ETHUSDT")] not in ([], [lost.algo_id]))

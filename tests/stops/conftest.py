@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from freqtrade.persistence import Trade
 
 from tests.patience import PATIENCE_S
+from tests.stops.hand_clock import HandClock
 from tests.stops.stream_house import House, Pulse, open_house
 
 
@@ -27,3 +29,12 @@ def pulse(monkeypatch: pytest.MonkeyPatch) -> Pulse:
     made = Pulse()
     made.take(monkeypatch)
     return made
+
+
+@pytest.fixture
+def clock() -> Iterator[HandClock]:
+    """In place of every clock."""
+    with HandClock().in_place() as placed:
+        yield placed
+        Trade.session.rollback()
+        Trade.session.remove()

@@ -18,6 +18,7 @@ from qt_protections.stops.line import (
     LineError,
     Position,
     Quote,
+    Rank,
     Road,
     StopOrder,
     TrailingOrder,
@@ -171,7 +172,7 @@ class Paper:
         with self._request("account_positions"):
             return self._seen("account_positions", set(self.held()))
 
-    def ping(self) -> None:
+    def ping(self, idle_s: float = 0.0) -> None:
         """Answer."""
 
     def quotes(self) -> dict[str, Quote]:
@@ -181,6 +182,9 @@ class Paper:
     def price(self, pair: str) -> float:
         with self._request("price"):
             return self.prices[pair]
+
+    def has_room(self, rank: Rank) -> bool:
+        return True
 
     def shut_s(self, road: Road) -> float:
         return 0.0
@@ -256,7 +260,7 @@ class Paper:
                 child["status"] = "closed" if share == 1.0 else "canceled"
                 stop["status"], stop["info"] = "closed", {"actualOrderId": child["id"]}
         ended = "FINISHED" if stop["status"] == "closed" else "REJECTED"
-        self._tell(stop, ended)
+        self._tell(stop, ended, "" if ended == "FINISHED" else "Reduce Only reject")
 
     def stray_stop(self, pair: str, amount: float, trigger: float, client_id: str = "") -> str:
         """Place a stop for a long position, or for a short one if its amount is negative."""
@@ -384,7 +388,7 @@ class Paper:
         self.fill(order_id, min(amount, abs(self.size[pair])))
         return self.orders[order_id]
 
-    def _tell(self, stop: CcxtOrder, status: str) -> None:
+    def _tell(self, stop: CcxtOrder, status: str, reason: str = "") -> None:
         child = stop["info"].get("actualOrderId", "")
         self.on_event(
             OrderEvent(
@@ -395,7 +399,7 @@ class Paper:
                 status=status,
                 filled=0.0,
                 amount=stop["amount"],
-                reason="",
+                reason=reason,
                 child_id=child,
                 average=0.0,
                 side=stop["side"].upper(),

@@ -164,7 +164,7 @@ class Plain(IStrategy):
         if after_fill:
             self.stops.filled(trade)
         super().ft_stoploss_adjust(rate, trade, *args, after_fill=after_fill, **kwargs)
-        self.stops.moved(trade)
+        self.stops.moved(trade, rate)
 
 
 class _NoCandles:

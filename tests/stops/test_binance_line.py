@@ -610,15 +610,66 @@ def test_a_failed_request_is_forgotten_with_its_error(scene: Scene, line: Binanc
     assert failed() is None
 
 
-@pytest.mark.parametrize(("used", "sent"), [(1900, 1), (1950, 0)])
-def test_pings_leave_the_last_of_a_minutes_weight_alone(
+@pytest.mark.parametrize(("used", "sent"), [(1190, 1), (1200, 0)])
+def test_pings_leave_half_of_a_minutes_weight_alone(
     scene: Scene, line: BinanceLine, used: int, sent: int
 ) -> None:
-    """It is for what protects."""
-    line.price(BTC)
-    line._connection._own.last_response_headers["X-MBX-USED-WEIGHT-1M"] = str(used)
+    """It is for what has a reason."""
+    line.budget.note({"X-MBX-USED-WEIGHT-1M": str(used)})
     line.ping()
     assert scene.requests().get("GET /fapi/v1/ping", 0) == sent
+
+
+def test_a_connection_in_use_is_not_pinged(scene: Scene, line: BinanceLine) -> None:
+    """Whatever was asked keeps the connection open."""
+    line.price(BTC)
+    line.ping(idle_s=60.0)
+    assert scene.requests().get("GET /fapi/v1/ping", 0) == 0
+    line.ping(idle_s=0.0)
+    assert scene.requests().get("GET /fapi/v1/ping", 0) == 1
+
+
+def test_a_connection_in_use_reads_the_clock_all_the_same(
+    scene: Scene, line: BinanceLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy guard never pings, and clocks drift."""
+    for pause in ("_EVERY_S", "_AGAIN_S"):
+        monkeypatch.setattr(f"qt_protections.stops.server_clock.{pause}", 0.0)
+    before = scene.requests()["GET /fapi/v1/time"]
+    line.price(BTC)
+    line.ping(idle_s=60.0)
+    assert scene.requests()["GET /fapi/v1/time"] > before
+
+
+@pytest.mark.parametrize(
+    ("used", "taken"),
+    [
+        (1000, {"find", "trail", "cancel", "stop", "close"}),
+        (2200, {"trail", "cancel", "stop", "close"}),
+        (2300, {"stop", "close"}),
+        (2390, {"stop", "close"}),
+    ],
+)
+def test_the_last_of_a_minutes_weight_is_for_what_protects(
+    scene: Scene, line: BinanceLine, used: int, taken: set[str]
+) -> None:
+    """What is turned away was not sent, and may be asked for later."""
+    acts: dict[str, Callable[[], object]] = {
+        "find": lambda: line.find_stop(BTC, client_id="x"),
+        "trail": lambda: line.place_trailing(TrailingOrder(BTC, False, 1.0, 1.0, None), "qt-T"),
+        "cancel": lambda: line.cancel(BTC, "404"),
+        "stop": lambda: stop(line),
+        "close": lambda: line.close(CloseOrder(BTC, False, 1.0, 1.0), "qt-X"),
+    }
+    turned_away = set()
+    for name, act in acts.items():
+        line.budget.note({"X-MBX-USED-WEIGHT-1M": str(used)})
+        try:
+            act()
+        except LineError as error:
+            if "left to what protects" in str(error):
+                turned_away.add((name, error.outcome))
+    assert turned_away == {(name, Outcome.NOT_EXECUTED) for name in acts.keys() - taken}
 
 
 def test_threads_share_the_line(line: BinanceLine) -> None:

@@ -16,7 +16,9 @@ from freqtrade.persistence import Trade, init_db
 from qt_protections.stops.adoption import add_stop
 from qt_protections.stops.book import Fill, Held
 from qt_protections.stops.desk import StopDesk
+from qt_protections.stops.hearing import Hearing
 from qt_protections.stops.stop import Stop
+from qt_protections.stops.stream_proof import StreamProof
 from tests.stops.guards import Guards, guards
 from tests.stops.offline import offline_exchange
 from tests.stops.paper import BTC, LOST
@@ -41,7 +43,7 @@ def database() -> Iterator[None]:
 def exchange(on_paper: Guards, tmp_path: Path, database: None) -> Exchange:
     """Freqtrade's exchange object with the desk in front."""
     made = offline_exchange(tmp_path, "binance", "futures")
-    StopDesk(made, on_paper.keeper, lambda: True)
+    StopDesk(made, on_paper.keeper, lambda: True, Hearing(StreamProof()))
     return made
 
 
@@ -230,7 +232,7 @@ def test_all_that_covers_a_position_is_not_cancelled(
 def test_nothing_is_cancelled_before_the_first_look(on_paper: Guards, tmp_path: Path) -> None:
     """At a start Freqtrade books what filled meanwhile before the guard's first loop."""
     made = offline_exchange(tmp_path, "binance", "futures")
-    StopDesk(made, on_paper.keeper, lambda: False)
+    StopDesk(made, on_paper.keeper, lambda: False, Hearing(StreamProof()))
     stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
     on_paper.paper.size[BTC] = 1.0
     assert made.cancel_stoploss_order(stop, BTC) == {}
@@ -280,7 +282,7 @@ def test_what_a_stop_became_is_told_under_the_stops_id(
     other = on_paper.paper.orders[on_paper.paper.enter(BTC, 1.0)]
     made = offline_exchange(tmp_path, "binance", "futures")
     made.fetch_orders = lambda *_: list(on_paper.paper.orders.values())  # type: ignore[method-assign]
-    StopDesk(made, on_paper.keeper, lambda: True)
+    StopDesk(made, on_paper.keeper, lambda: True, Hearing(StreamProof()))
     child, entry = made.fetch_orders(BTC, trade.open_date_utc)
     assert (child["id"], child["status"], child["filled"]) == (stop, "closed", 1.0)
     assert entry == other

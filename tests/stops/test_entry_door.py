@@ -39,7 +39,11 @@ def sent_params(folder: Path, name: str, mode: str, *, reduces: bool) -> list[di
     namer = Namer("test", "sqlite://")
     keeper = Keeper(Book(), line, namer, Placer(line, namer), "on_fill")
     EntryDoor(
-        exchange, keeper, lambda entry: Admission(98.0, entry.amount), lambda pair, denial: None
+        exchange,
+        keeper,
+        lambda entry: Admission(98.0, entry.amount),
+        lambda pair, denial: None,
+        lambda: None,
     )
     exchange.create_order(
         pair=pair,

@@ -467,3 +467,21 @@ def test_a_triggered_stop_covers_no_more_though_the_orders_cannot_be_asked_for(
         on_paper.watch.check_doubts(held)
         on_paper.watch.look()
     assert on_paper.paper.is_covered(BTC)
+
+
+def test_a_stop_that_closed_more_than_is_known_closed_the_entry_too(on_paper: Guards) -> None:
+    """The entry's fill, heard of later, is no position any more: nothing is there to cover."""
+    held = on_paper.enter(1.0)
+    intent = on_paper.expect(2.0, base=1.0)
+    waiting = on_paper.paper.enter(BTC, 2.0, intent.client_id, fills=False)
+    on_paper.keeper.answered(intent, on_paper.paper.orders[waiting])
+    on_paper.paper.fill(waiting, 2.0)  # and nobody tells
+    (stop,) = on_paper.live()
+    on_paper.paper.trigger(stop)
+    child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
+    assert on_paper.paper.orders[child]["filled"] == 3.0
+    on_paper.keeper.fired(held, stop, child)
+    on_paper.watch.heard(order_event(waiting, "FILLED", 2.0, 2.0))
+    assert held.own == 0.0
+    assert on_paper.live() == []
+    assert on_paper.paper.sent("place_stop") == 2

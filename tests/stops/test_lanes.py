@@ -118,6 +118,21 @@ def test_the_oldest_act_tells_the_lag() -> None:
     lanes.close()
 
 
+def test_a_thread_starts_where_all_others_are_at_work() -> None:
+    """An idle bot has none, and one that is busy no more than it needs."""
+    lanes, go = Lanes(3), threading.Event()
+    assert lanes.threads == ()
+    for count, lane in enumerate(("BTC", "ETH", "ZEN", "SOL"), 1):
+        lanes.put(lane, lambda: bool(go.wait(PATIENCE_S)) and None)
+        lanes.put(lane, lambda: None)
+        assert len(lanes.threads) == min(count, 3)
+    go.set()
+    until(lambda: lanes.lag_s() == 0.0)
+    lanes.put("BTC", lambda: None)
+    assert len(lanes.threads) == 3
+    lanes.close()
+
+
 def test_an_act_that_hangs_is_seen() -> None:
     """A thread that waits for work is not."""
     clock, go, began = Clock(), threading.Event(), threading.Event()
@@ -129,6 +144,7 @@ def test_an_act_that_hangs_is_seen() -> None:
 
     lanes.put("BTC", slow)
     assert began.wait(PATIENCE_S)
+    lanes.put("ETH", lambda: None)
     clock.now += HANGS_S + 1
     until(lambda: sorted(thread.state.life for thread in lanes.threads) == ["hangs", "running"])
     go.set()

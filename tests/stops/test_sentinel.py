@@ -8,15 +8,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 
 import pytest
 from freqtrade.exchange import Exchange
 
+from qt_protections.rules.looking import HEARD_S
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.book import Held
 from qt_protections.stops.hearing import Hearing, Stream
-from qt_protections.stops.line import LineError, Road
-from qt_protections.stops.sentinel import OWN_LOOK_S, Sentinel
+from qt_protections.stops.line import LineError, Rank, Road
+from qt_protections.stops.sentinel import TICK_S, Sentinel
 from qt_protections.stops.stream_proof import StreamProof
 from qt_protections.stops.supervised import Life
 from tests.integration.rig import until
@@ -74,15 +76,27 @@ def ticked(sentinel: Sentinel, times: int = 1) -> None:
     """Let the sentinel tick, and wait for what that led to."""
     for _ in range(times):
         run_dry(sentinel)  # a tick passes over pairs that are being looked after
+        a_second_passes(sentinel)
         sentinel._tick()
     run_dry(sentinel)
+
+
+def a_second_passes(sentinel: Sentinel) -> None:
+    """Let everything that was asked be a second older."""
+    for pair in sentinel._tried:
+        sentinel._tried[pair] -= TICK_S
+    for held in sentinel._watch.book:
+        held.looked -= TICK_S
+    sentinel._watch.looked -= TICK_S
+    sentinel._looked -= TICK_S
 
 
 def looked_long_ago(sentinel: Sentinel, *helds: Held) -> None:
     """Let nobody have compared a pair for a while."""
     for held in helds:
-        held.looked = time.monotonic() - OWN_LOOK_S - 1
+        held.looked = time.monotonic() - HEARD_S - 1
     sentinel._tried.clear()
+    sentinel._looked = -inf
 
 
 def alerts(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -104,7 +118,7 @@ def test_a_pair_that_fails_keeps_no_other_from_being_looked_after(
         def need(self) -> None:  # type: ignore[override]
             raise AttributeError("'NoneType' object has no attribute 'amount'")
 
-    made.keeper.book._pairs[BTC] = Broken(BTC)
+    made.keeper.book._pairs[BTC] = Broken(BTC, base=1.0)
     made.enter(pair=ETH)
     made.paper.end(*made.live(ETH), "canceled")
     sentinel._thread.start()
@@ -214,6 +228,33 @@ def test_while_the_stream_is_down_every_tick_asks(sentinel: Sentinel, made: Guar
     assert made.paper.asked == ["open_stops"] * 3
 
 
+def test_pairs_share_what_may_be_polled(sentinel: Sentinel, made: Guards) -> None:
+    """Thirty pairs would cost as much as a whole bot if each were asked for each second."""
+    pairs = [f"C{number}/USDT:USDT" for number in range(30)]
+    for pair in pairs:
+        made.enter(pair=pair)
+    sentinel._tick()
+    run_dry(sentinel, *pairs)
+    made.paper.asked.clear()
+    for _ in range(60):
+        a_second_passes(sentinel)
+        sentinel._tick()
+        run_dry(sentinel, *pairs)
+    assert 90 <= made.paper.sent("open_stops") <= 120
+
+
+def test_near_the_limit_nothing_is_looked_at(sentinel: Sentinel, made: Guards) -> None:
+    """What lacks cover is covered all the same."""
+    held = made.enter()
+    made.paper.has_room = lambda rank: rank < Rank.COMPARE  # type: ignore[method-assign]
+    made.paper.asked.clear()
+    ticked(sentinel, 3)
+    assert made.paper.asked == []
+    held.drop(*made.live())
+    ticked(sentinel)
+    assert made.paper.asked == ["place_stop"]
+
+
 def test_while_the_stream_is_up_nothing_is_asked(hearing: Sentinel, made: Guards) -> None:
     """As long as somebody compares now and then."""
     held = made.enter()
@@ -309,7 +350,7 @@ def test_where_nobody_compares_the_watch_looks_itself(hearing: Sentinel, made: G
     assert made.paper.sent("open_stops") == 1
     looked_long_ago(hearing, held, other)
     made.paper.asked.clear()
-    ticked(hearing, 3)
+    ticked(hearing, 7)  # one after the other
     assert made.paper.sent("open_stops") == 2
 
 
@@ -386,6 +427,7 @@ def test_events_that_wait_too_long_count_as_unheard(
     assert began.wait(PATIENCE_S)
     hearing._lanes._clock = lambda: now + 3.0
     made.paper.asked.clear()
+    a_second_passes(hearing)
     for _ in range(3):
         hearing._tick()
         assert hearing.health.stream is Stream.LATE
@@ -459,6 +501,7 @@ def test_what_has_died_is_started(
     sentinel: Sentinel, caplog: pytest.LogCaptureFixture, check: Callable[[Sentinel], None]
 ) -> None:
     """By the bot's loop, and by each tick."""
+    sentinel._lanes._started = 1
     threads = (sentinel._thread, sentinel._stream.thread, sentinel._lanes.threads[0])
     for thread in threads:
         thread._is_wanted, thread._thread = True, threading.Thread()  # as if it had died
@@ -500,7 +543,7 @@ def test_the_health(sentinel: Sentinel, made: Guards) -> None:
     assert health.looked_s is not None
     assert health.looked_s >= 7.0 or one.looked > now - 7.0  # a tick of its own came between
     names = [thread.name for thread in health.threads]
-    assert names == ["qt-sentinel", "qt-user-stream", *(f"qt-watch-{n}" for n in range(1, 9))]
+    assert names[:3] == ["qt-sentinel", "qt-user-stream", "qt-watch-1"]
     assert {thread.life for thread in health.threads} == {Life.RUNNING}
 
 

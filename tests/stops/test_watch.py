@@ -7,6 +7,7 @@ from qt_protections.stops.book import Held
 from qt_protections.stops.line import LineError
 from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.order_events import OrderEvent
+from tests.stops.clocks import hand_clock
 from tests.stops.guards import Guards, guards, order_event
 from tests.stops.paper import BTC, ETH, LOST
 
@@ -343,3 +344,37 @@ def test_a_stop_that_was_given_up_is_cancelled_blindly(deaf: Guards) -> None:
     assert deaf.paper.stops[old]["status"] == "canceled"
     assert len(deaf.live()) == 1
     assert deaf.paper.laid_bare == []
+
+
+def test_a_stop_that_lists_lack_and_nobody_tells_of_is_replaced(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service that tells of a single stop is down: after a while the lists decide."""
+    clock = hand_clock(monkeypatch)
+    held = deaf.enter()
+    (old,) = deaf.live()
+    deaf.paper.end(old, "canceled")
+    deaf.paper.failing["find_stop"] = LOST
+    for _ in range(2):
+        clock.pass_s(2.0)
+        deaf.watch.look_at(held)
+        assert deaf.live() == []
+    clock.pass_s(2.0)
+    deaf.watch.look_at(held)
+    (new,) = deaf.live()
+    assert new != old
+
+
+def test_a_stop_that_a_list_shows_again_is_not_replaced(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists lag: what one lacked another shows."""
+    clock = hand_clock(monkeypatch)
+    held = deaf.enter()
+    (stop,) = deaf.live()
+    deaf.paper.failing["find_stop"] = LOST
+    for is_listed in (False, True, False):
+        deaf.paper.unlisted = set() if is_listed else {stop}
+        clock.pass_s(3.0)
+        deaf.watch.look_at(held)
+    assert deaf.live() == [stop]

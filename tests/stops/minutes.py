@@ -1,0 +1,94 @@
+"""A bot of Freqtrade's real functions that lives through minutes on a clock moved by hand."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from freqtrade.persistence import Trade, init_db
+
+from qt_protections.stops.line import CcxtOrder
+from qt_protections.stops.order_events import OrderEvent
+from qt_protections.stops.sentinel import TICK_S
+from tests.stops.account import Account
+from tests.stops.hand_clock import HandClock
+from tests.stops.paper import BTC
+from tests.stops.paper_bot import PaperBot
+
+
+class Weighed(Account):
+    """An account that tells requests for a pair from those for all, and counts pings.
+
+    Attributes:
+        clock: When a request is answered.
+    """
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__(clock.now_ms)
+        self.clock = clock
+        self._answered = 0.0
+
+    def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
+        found = super().open_stops(pair)
+        self.asked[-1] += " of a pair" if pair else ""
+        return found
+
+    def open_orders(self, pair: str | None = None) -> list[CcxtOrder]:
+        found = super().open_orders(pair)
+        self.asked[-1] += " of a pair" if pair else ""
+        return found
+
+    def ping(self, idle_s: float = 0.0) -> None:
+        if self.clock.now - self._answered >= idle_s:
+            with self._request("ping"):
+                """It asks for nothing."""
+
+    def _request(self, what: str) -> Any:
+        self._answered = self.clock.now
+        return super()._request(what)
+
+
+class Minutes:
+    """A bot, and the minutes it lives through.
+
+    Attributes:
+        paper: Its exchange.
+        bot: The bot.
+    """
+
+    def __init__(self, folder: Path, clock: HandClock, placement: str = "before_entry") -> None:
+        init_db("sqlite://")
+        self._clock, self._events = clock, list[OrderEvent]()
+        self.paper = Weighed(clock)
+        self.paper.on_event = self._events.append
+        self.bot = PaperBot(folder, self.paper, clock.sleep, stop_placement=placement)
+        self.bot.start()
+
+    def hold(self, pairs: int, *, at_market: bool = True) -> None:
+        """Enter on so many pairs."""
+        markets: dict[str, Any] = self.bot.exchange._api.markets
+        for number in range(pairs):
+            pair = f"C{number}/USDT:USDT"
+            markets[pair] = {**markets[BTC], "symbol": pair, "id": f"C{number}USDT"}
+            self.bot.enter(pair, 1.0, at_market=at_market)
+            self._hear()
+        assert len(Trade.get_open_trades()) == pairs
+        self.live(60.0, 5.0)  # until everything is known of it
+
+    def live(self, seconds: float, throttle_s: float) -> Counter[str]:
+        """Live on with loops so far apart; return what was asked meanwhile."""
+        self.paper.asked.clear()
+        end, loop_at = self._clock.now + seconds, self._clock.now
+        while self._clock.now < end:
+            if self._clock.now >= loop_at:
+                self.bot.loop()
+                loop_at += throttle_s
+            self._hear()
+            self.bot.sentinel.tick()
+            self._clock.sleep(TICK_S)
+        return Counter(self.paper.asked)
+
+    def _hear(self) -> None:
+        while self._events:
+            event = self._events.pop(0)
+            if self.bot.sentinel.connects:
+                self.bot.sentinel.hear(event)
