@@ -212,7 +212,7 @@ def test_what_another_thread_wrote_is_known_to_the_loop(rig: Rig) -> None:
 
     in_another_thread(lambda: force_exit(bot, trade.id, before / 2))
     assert trade.amount == before  # so much for what this thread remembers
-    entries.settle = notice
+    entries.settle, entries.has_to_settle = notice, lambda *_: True
     bot.strategy.bot_loop_start(current_time=datetime.now(UTC))
     assert seen == [pytest.approx(before / 2, abs=1e-3)]
 
