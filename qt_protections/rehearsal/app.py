@@ -9,9 +9,11 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from qt_protections.rehearsal.api.gate import Answer, Gate
+from qt_protections.rehearsal.api.gate import Answer, Gate, call_of
+from qt_protections.rehearsal.api.websocket_api import Ask, websocket_api
 from qt_protections.rehearsal.faults.answers import NoAnswerError
 from qt_protections.rehearsal.faults.at_work import Address, Cut, Faults
+from qt_protections.rehearsal.faults.fate import Call
 from qt_protections.rehearsal.faults.script import FaultScript
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.page.routes import observatory
@@ -77,25 +79,39 @@ def build_app(
     app.state.faults = faults
     app.include_router(observatory(venue, script.described()))
     app.include_router(stream_routes(streams, faults.is_down, cut))
-    app.include_router(_exchange(Gate(venue, limits, faults), latency_ms / 1000, cut, sleep))
+    ask = _asking(Gate(venue, limits, faults), latency_ms / 1000, sleep)
+    app.include_router(websocket_api(ask, faults.is_down, cut))
+    app.include_router(_exchange(ask, cut))
     return app
 
 
-def _exchange(gate: Gate, latency_s: float, cut: Cut, sleep: Sleep) -> APIRouter:
-    router = APIRouter()
+def _asking(gate: Gate, latency_s: float, sleep: Sleep) -> Ask:
+    """Return what lets a request arrive, be answered and its answer travel back."""
 
-    async def exchange(request: Request) -> Response:
-        body = (await request.body()).decode(errors="replace")
+    async def ask(call: Call) -> Answer:
         await sleep(latency_s / 2)
-        fate = gate.meet(request, body)
+        fate = gate.meet(call)
         await sleep(fate.delay_s("before"))
         try:
             answer = gate.answer(fate)
         except NoAnswerError as silence:
             await sleep(silence.hold_s)
-            return CutOff(cut)
+            raise
         await sleep(latency_s / 2 + fate.delay_s("after"))
-        return _response(answer)
+        return answer
+
+    return ask
+
+
+def _exchange(ask: Ask, cut: Cut) -> APIRouter:
+    router = APIRouter()
+
+    async def exchange(request: Request) -> Response:
+        body = (await request.body()).decode(errors="replace")
+        try:
+            return _response(await ask(call_of(request, body)))
+        except NoAnswerError:
+            return CutOff(cut)
 
     # A plain route: nothing here wants FastAPI's parsing, which costs a tenth of a request.
     router.add_route("/{path:path}", exchange, methods=["GET", "POST", "PUT", "DELETE"])

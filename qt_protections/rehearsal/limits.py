@@ -13,6 +13,7 @@ from qt_protections.rehearsal.market.candles import MINUTE_MS
 WEIGHT_PER_MINUTE = 2400
 ORDERS_PER_10_S, ORDERS_PER_MINUTE = 300, 1200
 TEN_S_MS = 10_000
+USED_WEIGHT = "X-MBX-USED-WEIGHT-1M"
 OFFENCES_TO_BAN = 10
 FIRST_BAN_MS, LONGEST_BAN_MS = 2 * MINUTE_MS, 3 * 86_400_000
 
@@ -130,7 +131,7 @@ class RateLimits:
     def headers(self, address: str) -> dict[str, str]:
         """Return the header that tells an address the weight it used in this minute."""
         used = self._visitor(address).weight.add(0, self._clock())
-        return {"X-MBX-USED-WEIGHT-1M": str(used)}
+        return {USED_WEIGHT: str(used)}
 
     def _visitor(self, address: str) -> Visitor:
         fresh = Visitor(Counter(self._weight_per_minute, MINUTE_MS))

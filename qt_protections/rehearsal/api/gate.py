@@ -49,6 +49,19 @@ class Answer:
     is_page: bool = False
 
 
+def call_of(request: Request, body: str) -> Call:
+    """Read a request."""
+    query = request.url.query
+    return Call(
+        method=request.method,
+        path=request.url.path,
+        values=dict(parse_qsl(query) + parse_qsl(body)),
+        address="unknown" if request.client is None else request.client.host,
+        payload=query + body,
+        api_key=request.headers.get("X-MBX-APIKEY"),
+    )
+
+
 class Gate:
     """Where requests come in."""
 
@@ -64,18 +77,9 @@ class Gate:
         self._limits = limits
         self._faults = faults
 
-    def meet(self, request: Request, body: str) -> Fate:
-        """Read a request, and return what becomes of it."""
+    def meet(self, call: Call) -> Fate:
+        """Take in a request, and return what becomes of it."""
         self._venue.advance()
-        query = request.url.query
-        call = Call(
-            method=request.method,
-            path=request.url.path,
-            values=dict(parse_qsl(query) + parse_qsl(body)),
-            address="unknown" if request.client is None else request.client.host,
-            payload=query + body,
-            api_key=request.headers.get("X-MBX-APIKEY"),
-        )
         return self._faults.meet(call)
 
     def answer(self, fate: Fate) -> Answer:

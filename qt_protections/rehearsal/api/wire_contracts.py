@@ -23,13 +23,18 @@ def exchange_info_json(venue: Venue) -> JsonObject:
         "serverTime": venue.now_ms,
         "futuresType": "U_MARGINED",
         "rateLimits": [
-            _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, WEIGHT_PER_MINUTE),
+            weight_limit_json(),
             *order_limits_json(),
         ],
         "exchangeFilters": [],
         "assets": [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}],
         "symbols": [_symbol_json(venue.tape.instrument(name)) for name in venue.tape.symbols],
     }
+
+
+def weight_limit_json() -> JsonObject:
+    """Return the limit on request weight."""
+    return _rate_limit("REQUEST_WEIGHT", "MINUTE", 1, WEIGHT_PER_MINUTE)
 
 
 def order_limits_json() -> list[JsonObject]:
