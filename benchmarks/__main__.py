@@ -26,6 +26,7 @@ PLANNED: dict[str, tuple[str, ...]] = {
     "loop_cost": ("benchmarks.loop_cost", "--matrix", "--seconds=60"),
     "decision_latency": ("benchmarks.decision_latency",),
     "trail_move": ("benchmarks.trail_move",),
+    "order_ws": ("benchmarks.order_ws", "--rounds=120"),
     "never_naked": ("benchmarks.never_naked", "violent", "--seconds=75", "--json"),
     "backtest_cost": ("benchmarks.backtest_cost",),
     "exchange_speed": ("benchmarks.exchange_speed",),

@@ -6,6 +6,7 @@ from typing import Any
 from benchmarks.loop_cost import COLUMNS, summary_row
 
 Figures = dict[str, Any]
+QUANTILES = ("p50", "p99")
 
 HEAD = """\
 # Benchmarks
@@ -39,6 +40,11 @@ TRAIL = """\
 `python -m benchmarks.trail_move`. A strategy's custom stop moves in every loop. What a move costs
 beyond loops with stops at rest. Plain Freqtrade cancels a stop before it places the next, so
 positions are naked in between.
+"""
+ORDER_WS = """\
+`python -m benchmarks.order_ws`. A stop from the guard's call to the parsed answer: as the guard
+sends it (`rest`), over a bare HTTP connection (`rest_bare`), and over the websocket API (`ws`, and
+`ws_ccxt` through ccxt). What a road gains over another is in ms, with its 95 % range.
 """
 NAKED = """\
 `python -m benchmarks.never_naked violent`, shortened; the whole campaigns are in
@@ -125,6 +131,30 @@ def _trail(result: Figures) -> str:
     return f"{TRAIL}\n{_table(columns, (row(*item) for item in result['runs'].items()))}"
 
 
+def _order_ws(result: Figures) -> str:
+    roads = [
+        [run["latency_ms"], name, *(road["ms"][q] for q in QUANTILES), road["cpu_ms"]]
+        for run in result["runs"]
+        for name, road in run["roads"].items()
+    ]
+    gains = [
+        [
+            run["latency_ms"],
+            name,
+            *(
+                f"{gain[q]['gain_ms']} ({gain[q]['from_ms']} to {gain[q]['to_ms']})"
+                for q in QUANTILES
+            ),
+            "yes" if gain["wins"] else "no",
+        ]
+        for run in result["runs"]
+        for name, gain in run["gains"].items()
+    ]
+    measured = _table(("latency, ms", "road", "p50, ms", "p99, ms", "client CPU, ms"), roads)
+    compared = _table(("latency, ms", "road", "gain at p50, ms", "at p99, ms", "wins"), gains)
+    return f"{ORDER_WS}\n{measured}\n{compared}"
+
+
 def _naked(result: Figures) -> str:
     runs = {name: run for name, run in result.items() if isinstance(run, dict)}
     rows = [
@@ -175,6 +205,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[Figures], str]], ...] = (
     ("What a loop costs", "loop_cost", _loop_cost),
     ("From decision to order", "decision_latency", _latency),
     ("Moving a stop", "trail_move", _trail),
+    ("REST or websocket", "order_ws", _order_ws),
     ("Never naked", "never_naked", _naked),
     ("Backtests", "backtest_cost", _backtest),
     ("The rehearsal exchange: speed", "exchange_speed", _speed),
