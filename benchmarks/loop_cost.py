@@ -26,7 +26,7 @@ from benchmarks.meter import Reading, Usage, measured, side_by_side, until_all
 from benchmarks.never_naked.rig import tell
 from qt_protections.rehearsal.market.instruments import Instrument, offered
 
-SECONDS, PATIENCE_S = 120, 420
+SECONDS, PATIENCE_S = 300, 420
 #: Of equity at risk, a position's stop 3 % away is worth some 14 USDT, of which the exchange takes
 #: 5. One 10 % away would be worth 4.5, and is refused.
 BALANCE, STAKE = 470, 3
@@ -82,14 +82,15 @@ def cell(
 ) -> Figures:
     """Measure one combination."""
     held, refused = chosen(pairs, arguments.open, arguments.refusals)
+    both = {"BENCH_HELD": _listed(held), "BENCH_TIMEFRAME": arguments.timeframe}
     bot = Bot(
         "GuardedLoop",
         stake=STAKE,
         throttle_s=throttle_s,
         config={"max_open_trades": len(held) + len(refused) + 1},
-        environment=SETTINGS | {"BENCH_HELD": _listed(held), "BENCH_REFUSED": _listed(refused)},
+        environment=SETTINGS | both | {"BENCH_REFUSED": _listed(refused)},
     )
-    asked = bot.environment if arguments.plain_asks else {"BENCH_HELD": _listed(held)}
+    asked = bot.environment if arguments.plain_asks else both
     bots = {"plain": replace(bot, strategy="PlainLoop", environment=asked), "guarded": bot}
     faults = None if stream == "up" else str(STREAM_DOWN)
     venue = Venue("calm", arguments.seed, faults, arguments.latency_ms, BALANCE, pairs)
@@ -249,6 +250,7 @@ def add_size(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--open", type=int, default=5, help="positions held (5)")
     parser.add_argument("--refusals", type=int, default=12, help="standing signals refused (12)")
     parser.add_argument("--seconds", type=int, default=SECONDS, help=f"measured ({SECONDS})")
+    parser.add_argument("--timeframe", default="5m", help="of the signals (5m)")
     parser.add_argument("--latency-ms", type=int, default=50, help="round trip added (50)")
     parser.add_argument("--seed", type=int, default=7, help="of the market (7)")
 

@@ -332,13 +332,20 @@ class Keeper:
             filled: How much that hand's order filled, base currency.
         """
         try:
+            self.history.refresh_entries(held)
+            own = held.own
             position = self.line.positions().get(held.pair)
+            self.history.refresh_entries(held)
         except LineError as error:
             if held.stranger is None:  # nobody else's part is known of
                 held.taken = min(held.own, total(held.taken, filled))
             else:
                 held.taken = inf  # the next tick asks again
             logger.warning("Could not ask for the position of %s: %s", held.pair, error)
+            return
+        if held.own != own or any(not (each.order_id or each.final) for each in held.intents):
+            # The position may hold what an entry has just filled: it would hide what was closed.
+            held.taken = inf
             return
         same = position is not None and position.is_short == held.is_short
         lacking = rest(held.own, position.amount) if position and same else held.own

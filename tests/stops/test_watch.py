@@ -378,3 +378,19 @@ def test_a_stop_that_a_list_shows_again_is_not_replaced(
         clock.pass_s(3.0)
         deaf.watch.look_at(held)
     assert deaf.live() == [stop]
+
+
+def test_a_close_is_not_measured_while_an_entry_is_on_its_way(deaf: Guards) -> None:
+    """What the entry has filled is in the position, and would stand for what a hand closed."""
+    held = deaf.enter(2.0)
+    held.opened_ms = 1
+    intent = deaf.expect(1.0, base=2.0)
+    hand = deaf.paper.enter(BTC, -2.0, "web_1")
+    entry = deaf.paper.enter(BTC, 1.0, intent.client_id)
+    deaf.watch.heard(
+        OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, 2.0, "", "", 100.0, side="SELL")
+    )
+    assert held.own == 2.0
+    deaf.keeper.answered(intent, deaf.paper.orders[entry])
+    deaf.watch.check_doubts(held)
+    assert held.own == 1.0
