@@ -51,8 +51,9 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: while something does not agree yet or has just filled, and while events are not heard.
 POSITIONS_S, UNSETTLED_S, UNHEARD_S = 30.0, 2.0, 5.0
 #: Seconds from one list of all live stops of the account to the next; each pair that is held is
-#: looked at by itself in between.
-STOPS_S = 300.0
+#: looked at by itself in between. After a start the pause begins short and doubles: the first list
+#: may have lacked a stop of an earlier run, which would hit the next position of its pair.
+STOPS_S, FIRST_STOPS_S = 300.0, 15.0
 #: Seconds from one list of all best prices to the next while something is held, and for which the
 #: last one is good enough for an entry.
 PRICES_S, SPREADS_S = 30.0, 5.0
@@ -101,6 +102,7 @@ class Bookkeeping:
         self._untrailed: dict[str, float] = {}
         self._spreads: dict[str, float] = {}
         self._positions_seen = self._prices_read = -inf
+        self._stops_s = FIRST_STOPS_S
         self._recorded: dict[int, object] = {}
         self._started = False
 
@@ -340,9 +342,11 @@ class Bookkeeping:
         answered = True
         if self._is_due(self._positions_seen, self._positions_s(watch)):
             answered = _answers("positions", partial(self._compare_positions, trades))
+        stops_s = min(STOPS_S, self._stops_s)
         # Whoever looks at each pair may be gone, or hang.
-        if self._is_due(watch.looked, STOPS_S if self._hearing.is_attended else UNHEARD_S):
+        if self._is_due(watch.looked, stops_s if self._hearing.is_attended else UNHEARD_S):
             answered = _answers("stops", watch.look) and answered
+            self._stops_s = 2 * stops_s
         return answered
 
     def _is_due(self, last: float, every_s: float) -> bool:

@@ -63,8 +63,8 @@ class Minutes:
         self.bot = PaperBot(folder, self.paper, clock.sleep, stop_placement=placement)
         self.bot.start()
 
-    def hold(self, pairs: int, *, at_market: bool = True) -> None:
-        """Enter on so many pairs."""
+    def hold(self, pairs: int, *, at_market: bool = True, settle_s: float = 300.0) -> None:
+        """Enter on so many pairs, and live on until everything is known of them."""
         markets: dict[str, Any] = self.bot.exchange._api.markets
         for number in range(pairs):
             pair = f"C{number}/USDT:USDT"
@@ -72,7 +72,7 @@ class Minutes:
             self.bot.enter(pair, 1.0, at_market=at_market)
             self._hear()
         assert len(Trade.get_open_trades()) == pairs
-        self.live(60.0, 5.0)  # until everything is known of it
+        self.live(settle_s, 5.0)
 
     def live(self, seconds: float, throttle_s: float) -> Counter[str]:
         """Live on with loops so far apart; return what was asked meanwhile."""

@@ -62,7 +62,7 @@ def test_while_all_is_heard(minutes: Minutes, throttle_s: float, most: int) -> N
 
 def test_while_nothing_is_held(minutes: Minutes) -> None:
     """An idle bot is hardly there."""
-    minutes.live(60.0, 5.0)
+    minutes.live(300.0, 5.0)
     asked = minutes.live(600.0, 5.0)
     assert weight_of(asked) / 10 <= 20, asked
     assert asked.keys() <= {"open_stops", "positions", "ping"}
@@ -90,7 +90,7 @@ def test_an_entry_that_rests_is_asked_for_now_and_then(tmp_path: Path, clock: Ha
     """Its stop follows its fill: connections are open, and the order is looked for."""
     with quiet(tmp_path):
         minutes = Minutes(tmp_path, clock, "on_fill")
-        minutes.hold(1, at_market=False)
+        minutes.hold(1, at_market=False, settle_s=60.0)
         asked = minutes.live(60.0, 5.0)
     assert 30 <= asked["ping"] <= 60
     assert asked["find_order"] <= 12 + 8  # Freqtrade's, in each loop, and the guard's
