@@ -237,8 +237,9 @@ class Sentinel:
             self._open_line(_OPEN_LINES[0], _USED_EVERY_S if self._protecting else _IDLE_S)
 
     def warm_up(self) -> None:
-        """Open a connection, for a stop that is about to be sent; nothing is waited for."""
-        self._open_line(_OPEN_LINES[0], _USED_EVERY_S)
+        """Open connections, for a stop that is about to be sent; nothing is waited for."""
+        for lane in _OPEN_LINES:  # one alone may be busy when the stop goes out
+            self._open_line(lane, idle_s=0.0)
 
     def _open_line(self, lane: str, idle_s: float) -> None:
         self._lanes.put_if_idle(lane, partial(self._watch.ping, idle_s))
