@@ -13,8 +13,12 @@ RECORD = {"requests": 100.0, "weight": 400.0, "threads": 8.0, "cpu_ratio": 2.0}
 def cell(**changes: Any) -> dict[str, Any]:
     """Return a cell of `loop_cost`."""
     side = {"too_many": 0}
-    alone = {name: RECORD[name] for name in ("requests", "weight", "threads")}
-    usual = {"as_meant": True, "plain": side, "guarded": side, "guard_alone": alone}
+    rows = [
+        {"guard_alone": RECORD["requests"], "guard_alone_weight": RECORD["weight"]},
+        {"guard_alone": -60.0, "guard_alone_weight": -60.0},  # asked by plain Freqtrade alone
+    ]
+    usual = {"as_meant": True, "plain": side, "guarded": side, "endpoints": rows}
+    usual |= {"guard_alone": {"threads": RECORD["threads"]}}
     return usual | {"ratio": {"cpu_s": 2.0}} | changes
 
 
@@ -28,9 +32,9 @@ def test_every_figure_has_a_margin_and_a_record() -> None:
     ("changes", "broken"),
     [
         ({}, []),
-        ({"weight": 484.0, "requests": 127.0, "threads": 10.0, "cpu_ratio": 3.4}, []),
-        ({"weight": 880.0}, ["weight: 880, recorded 400, allowed 484"]),
-        ({"threads": 11.0}, ["threads: 11, recorded 8, allowed 10"]),
+        ({"weight": 860.0, "requests": 260.0, "threads": 12.0, "cpu_ratio": 4.5}, []),
+        ({"weight": 880.0}, ["weight: 880, recorded 400, allowed 860"]),
+        ({"threads": 13.0}, ["threads: 13, recorded 8, allowed 12"]),
         ({"requests": 1.0, "cpu_ratio": 0.9}, []),
     ],
     ids=["same", "within", "dearer", "threads", "better"],
