@@ -43,7 +43,7 @@ COLUMNS = (
     "stream", "pairs", "throttle", "open", "refused", "loops", "requests", "guard's", "weight",
     "guard's", "a loop", "target", "CPU, s", "ratio", "threads", "429, 418",
 )  # fmt: skip
-_SKIPPED = re.compile(r"Skipping (\w+): ")
+_SKIPPED = re.compile(r"Skipping\s+(\w+):")  # a console breaks lines where it is narrow
 
 Figures = dict[str, Any]
 
