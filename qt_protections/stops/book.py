@@ -228,6 +228,12 @@ class Held:
         return not any(some)
 
     @property
+    def is_let_go(self) -> bool:
+        """Whether nothing is left of a trade either: there is nothing to let go of."""
+        left = (self.fills, self.claimed, self.dropped, self.orphan, self.trigger, self.opened_ms)
+        return self.is_empty and not any(left)
+
+    @property
     def outline(self) -> tuple[object, ...]:
         """What is shown of the pair, to tell whether that has changed."""
         return (

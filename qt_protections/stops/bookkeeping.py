@@ -294,7 +294,8 @@ class Bookkeeping:
             positions: The account's, by pair; None if the exchange was not asked.
         """
         for held in self._keeper.book:
-            if held.pair not in trades:
+            # Each pair that was ever asked about is in the book, and each costs a query here.
+            if held.pair not in trades and not held.is_let_go:
                 with apart(held.pair):
                     self._let_go_of(held, positions)
 

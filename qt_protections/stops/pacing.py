@@ -42,14 +42,7 @@ def pace(exchange: Exchange, budget: Budget, pause: Callable[[float], None] = ti
 def _pace(api: Any, budget: Budget, pause: Callable[[float], None]) -> None:
     send = api.fetch2
 
-    def fetch2(
-        path: str,
-        section: Any = "public",
-        method: str = "GET",
-        params: Mapping[str, Any] | None = None,
-        config: Mapping[str, Any] | None = None,
-    ) -> Any:
-        request = (path, section, method, params or {}, config or {})
+    def fetch2(*request: Any) -> Any:  # ccxt hands all five over by place
         with _counted(api, budget, *request) as pause_s:
             if pause_s > 0:
                 pause(min(pause_s, _LONGEST_S))
@@ -61,14 +54,7 @@ def _pace(api: Any, budget: Budget, pause: Callable[[float], None]) -> None:
 def _pace_async(api: Any, budget: Budget) -> None:
     send = api.fetch2
 
-    async def fetch2(
-        path: str,
-        section: Any = "public",
-        method: str = "GET",
-        params: Mapping[str, Any] | None = None,
-        config: Mapping[str, Any] | None = None,
-    ) -> Any:
-        request = (path, section, method, params or {}, config or {})
+    async def fetch2(*request: Any) -> Any:  # ccxt hands all five over by place
         with _counted(api, budget, *request) as pause_s:
             if pause_s > 0:
                 await asyncio.sleep(pause_s)
