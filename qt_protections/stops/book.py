@@ -6,7 +6,7 @@ pair or sends something for it holds that pair's lock.
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, isnan
 from time import monotonic
 
@@ -87,13 +87,15 @@ class Intent:
         """What it filled and nothing has closed yet."""
         return rest(self.filled, self.closed)
 
-    def learn(self, order: CcxtOrder) -> None:
-        """Take in what the exchange says of it."""
+    def learn(self, order: CcxtOrder) -> bool:
+        """Take in what the exchange says of it, and return whether it filled more, or ended."""
+        before = self.filled, self.final
         self.order_id = str(order["id"])
         self.filled = max(self.filled, float(order.get("filled") or 0.0))
         self.final = self.final or order.get("status") not in (None, "open")
         self.lost = False
         self.at_ms = self.at_ms or int(order.get("timestamp") or 0)
+        return (self.filled, self.final) != before
 
     def close(self, amount: float) -> float:
         """Take a close off what is left, and return how much of it there was.
@@ -115,16 +117,24 @@ class Fill:
         order: As the exchange executed it.
         reason: Exit reason for the trade; empty for a stop, which Freqtrade names itself.
         stop: The stop it was the child of; None for a close at market.
+        of_entries: How much of it closed what entries filled that no trade has booked, base
+            currency.
     """
 
     order: CcxtOrder
     reason: str
     stop: Stop | None = None
+    of_entries: float = 0.0
 
     @property
     def amount(self) -> float:
         """What it filled, base currency."""
         return float(self.order.get("filled") or 0.0)
+
+    @property
+    def is_of_entries(self) -> bool:
+        """Whether it closed nothing but what entries filled that no trade has booked."""
+        return 0 < self.amount <= self.of_entries
 
 
 @dataclass(slots=True)
@@ -149,6 +159,9 @@ class Held:
         taken: The most others took of the position by what was heard, base currency, for as long
             as the order history has not told of that; infinity if the position is not known.
         taken_until: When what it does not tell of is given up, on this process's monotonic clock.
+        heard: What others were heard to close until then and is not booked: by order id, how much
+            that order filled, base currency.
+        leaving: The same of this bot's exits that the trade has yet to book.
         dropped: Ids of stops that stand no more and may still be live on the trade's record.
         guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
@@ -195,6 +208,8 @@ class Held:
     parts: dict[str, float] = field(default_factory=dict)
     taken: float = 0.0
     taken_until: float = 0.0
+    heard: dict[str, float] = field(default_factory=dict)
+    leaving: dict[str, float] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     guessed: bool = False
     largest: float = inf
@@ -382,30 +397,51 @@ class Held:
         """Forget what was known of an earlier position of the pair."""
         self.opened_ms, self.naked_since = 0, None
         self.taken = 0.0
+        self.heard.clear()
+        self.leaving.clear()
         self.children.clear()
         self.parts.clear()
 
     def book_fill(self, stop: Stop, child: CcxtOrder) -> float:
         """Take in what a triggered stop's order filled, and return how much; base currency."""
-        fill = Fill(child, TRAILED if isnan(stop.trigger) else "", stop)
-        self._reduce(fill.amount)
-        if fill.amount or not fill.reason:
+        amount = float(child.get("filled") or 0.0)
+        reason = TRAILED if isnan(stop.trigger) else ""
+        fill = Fill(child, reason, stop, self._reduce(str(child["id"]), amount))
+        if amount or not reason:
             self.fills.append(fill)
-        return fill.amount
+        return amount
 
     def book_close(self, order: CcxtOrder, reason: str = EMERGENCY) -> None:
         """Take in what an exit at market filled that its trade does not know of."""
-        fill = Fill(order, reason)
-        self._reduce(fill.amount)
-        self.fills.append(fill)
+        amount = float(order.get("filled") or 0.0)
+        of_entries = self._reduce(str(order["id"]), amount)
+        self.fills.append(Fill(order, reason, of_entries=of_entries))
         self.touch()
 
-    def _reduce(self, amount: float) -> None:
-        """Take what was closed off the size that has to be covered."""
-        self.taken = rest(self.taken, amount) if self.taken < inf else inf
+    def _reduce(self, order_id: str, amount: float) -> float:
+        """Take what was closed off the size to cover; return how much of that entries filled."""
+        if self.heard.pop(order_id, 0.0) and self.taken < inf:
+            self.taken = rest(self.taken, amount)
         self.base, further = rest(self.base, amount), rest(amount, self.base)
+        of_entries = 0.0
         for intent in self.intents:
-            further = rest(further, intent.close(further))
+            of_entries = total(of_entries, intent.close(rest(further, of_entries)))
+        return of_entries
+
+    def forget_closes_of_trade(self) -> None:
+        """Forget what closed a trade that is over: the next trade of the pair has no part in it."""
+        self.fills = [
+            replace(fill, order=part_of(fill.order, fill.of_entries))
+            for fill in self.fills
+            if fill.of_entries and self.intents
+        ]
+
+    def forget_trade(self) -> None:
+        """Forget what a trade that was deleted had on record: nothing is booked any more."""
+        self.forget_closes_of_trade()
+        self.trade_id, self.on_record = None, frozenset()
+        self.children.clear()
+        self.parts.clear()
 
     def tighten(self, trigger: float) -> None:
         """Move the wanted trigger toward the price; it never moves away while something stands."""

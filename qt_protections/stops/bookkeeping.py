@@ -239,7 +239,10 @@ class Bookkeeping:
     def _learn(self, held: Held, trade: Trade) -> None:
         with held.lock:
             is_another = not _is_same(held, trade)
-            if is_another and _is_orphan(held):
+            # A position of an entry that just filled is this trade's, though no loop has seen it.
+            knew_another = held.orphan or held.trade_id is not None
+            if is_another and knew_another and _is_orphan(held):
+                held.forget_trade()
                 self._positions.disown(held, trade.open_rate)
             if held.stranger is None or held.stranger.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
@@ -248,6 +251,9 @@ class Bookkeeping:
             held.orphan = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
+            for order in trade.orders:
+                if not order.ft_is_open:
+                    held.leaving.pop(order.order_id, None)
             _forget_booked(held, trade)
             held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
@@ -306,10 +312,14 @@ class Bookkeeping:
             is_orphan = held.stranger is None and _is_orphan(held)
             may_be_open = positions is None or held.pair in positions
             if is_orphan and (may_be_open or not self._positions.is_closed(held)):
+                held.forget_trade()
                 held.orphan = True  # its cover stays until there is proof
                 return
             held.orphan = False
-            held.base, held.fills, held.claimed, held.opened_ms = 0.0, [], frozenset(), 0
+            # What closed an entry that no trade has booked yet is that entry's trade's.
+            held.forget_closes_of_trade()
+            held.base, held.claimed, held.opened_ms = 0.0, frozenset(), 0
+            held.leaving.clear()
             held.dropped.clear()
             self._untrailed.pop(held.pair, None)
             if self._watch is None:
@@ -422,6 +432,8 @@ class Bookkeeping:
         _forget_booked(held, trade)
         # Freqtrade counts an entry when that is over, and would end a trade that has none yet.
         for fill in held.fills if trade.has_open_position else []:
+            if fill.is_of_entries and held.intents:
+                continue  # the trade that books those entries books their close
             if fill.stop is not None and not fill.reason:
                 add_stop(trade, fill.stop)
             else:

@@ -23,8 +23,9 @@ logger = withhold_secrets(logging.getLogger(__name__))
 
 #: An order may have been sent long before it filled, and the history is asked for by sending.
 _SENT_BEFORE_MS = 86_400_000
-#: Seconds between two questions for the orders of a pair.
+#: Seconds between two questions for the orders of a pair, and after something was heard of one.
 _ASK_EVERY_S = 5.0
+_ASK_AGAIN_S = 1.0
 
 
 class OrderHistory:
@@ -39,6 +40,10 @@ class OrderHistory:
     def is_due(self, held: Held) -> bool:
         """Whether a pair's orders may be asked for again: each time costs request weight."""
         return monotonic() >= self._ask_at.get(held.pair, 0.0)
+
+    def heard(self, held: Held) -> None:
+        """Let a pair's orders be asked for soon: one was heard to have filled."""
+        self._ask_at[held.pair] = min(self._ask_at.get(held.pair, 0.0), monotonic() + _ASK_AGAIN_S)
 
     def book_closes(self, held: Held, at_most: float = inf, *, with_exits: bool = False) -> bool:
         """Book what reduced the position of a trade.

@@ -27,6 +27,7 @@ from qt_protections.stops.line import (
     TrailingOrder,
 )
 from qt_protections.stops.names import Namer, Role
+from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.placing import Placer, Unplaced
 from qt_protections.stops.stop import Fate, Stop, child_id, fate
 
@@ -101,7 +102,7 @@ class Keeper:
         held = self.book.of(entry.pair)
         with held.lock:
             if not base:
-                held.fills.clear()  # of a trade that is closed
+                held.forget_closes_of_trade()
             # What a stop closed is off the trade only when the trade has booked it.
             left = rest(base, *(fill.amount for fill in held.fills))
             if base and not left:
@@ -167,12 +168,18 @@ class Keeper:
             with held.lock:
                 held.exits[client_id] = monotonic()
 
-    def heard_of_exit(self, held: Held, client_id: str) -> None:
-        """Take note of an exit that an earlier run sent: it may be on no record; lock is held."""
-        name = self.namer.mine(client_id)
-        is_exit = name is not None and name.role is Role.EXIT
-        if is_exit and not self.namer.is_of_this_run(client_id):
-            held.exits.setdefault(client_id, monotonic())
+    def heard_of_exit(self, held: Held, event: OrderEvent) -> None:
+        """Take note of an exit, sent by this run or an earlier one; the lock is held.
+
+        Freqtrade books what an exit of this run filled. One of an earlier run may be on no record.
+        """
+        name = self.namer.mine(event.client_id)
+        if name is None or name.role is not Role.EXIT:
+            return
+        if event.filled:
+            held.leaving[event.order_id] = event.filled
+        if not self.namer.is_of_this_run(event.client_id):
+            held.exits.setdefault(event.client_id, monotonic())
 
     # Cover
 
@@ -321,7 +328,7 @@ class Keeper:
             self.call_off(held)  # the trade ends with its position
         return found
 
-    def heard_of_close(self, held: Held, filled: float) -> None:
+    def heard_of_close(self, held: Held, order_id: str, filled: float) -> None:
         """Book what another hand closed; the lock is held.
 
         It may have been that hand's own part of the position: what the list of positions lacks is
@@ -329,8 +336,19 @@ class Keeper:
 
         Args:
             held: The pair.
-            filled: How much that hand's order filled, base currency.
+            order_id: That hand's order.
+            filled: How much it filled, base currency.
         """
+        if monotonic() > held.taken_until:
+            held.heard.clear()
+        held.heard[order_id] = filled
+        self.history.heard(held)
+        held.taken_until = monotonic() + _HISTORY_LAGS_S
+        self._compare_with_heard(held, filled)
+        self.book_taken(held)
+
+    def _compare_with_heard(self, held: Held, filled: float = inf) -> None:
+        """Learn from the list of positions how much of what others closed was the trade's."""
         try:
             self.history.refresh_entries(held)
             own = held.own
@@ -343,23 +361,27 @@ class Keeper:
                 held.taken = inf  # the next tick asks again
             logger.warning("Could not ask for the position of %s: %s", held.pair, error)
             return
-        if held.own != own or any(not (each.order_id or each.final) for each in held.intents):
-            # The position may hold what an entry has just filled: it would hide what was closed.
+        same = position is not None and position.is_short == held.is_short
+        shown = position.amount if position and same else 0.0
+        lacking = rest(held.own, shown, *held.leaving.values())
+        # The position may hold what an entry has just filled: it would hide what was closed. And
+        # a list that lacks more than was closed is old, or came back empty.
+        is_moving = held.own != own or any(not (i.order_id or i.final) for i in held.intents)
+        if is_moving or rest(lacking, *held.heard.values()):
             held.taken = inf
             return
-        same = position is not None and position.is_short == held.is_short
-        lacking = rest(held.own, position.amount) if position and same else held.own
         held.taken = lacking if held.taken == inf else max(held.taken, lacking)
-        held.taken_until = monotonic() + _HISTORY_LAGS_S
-        self.book_taken(held)
 
     def book_taken(self, held: Held) -> None:
         """Book what others were heard to take, once the exchange tells of it; the lock is held.
 
         Nobody but the order history may know of that any more: the position may have grown since.
         """
+        is_over = monotonic() > held.taken_until
         if held.taken == inf:
-            self.heard_of_close(held, inf)
+            self._compare_with_heard(held)
+        if held.taken == inf and is_over:
+            held.taken = 0.0  # the bot's loop compares, and waits longer before it believes a list
         if not 0 < held.taken < inf or not self.history.is_due(held):
             return
         if held.fired:
@@ -369,7 +391,7 @@ class Keeper:
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return
-        if not found and monotonic() < held.taken_until:
+        if not found and not is_over:
             return
         held.taken = 0.0
         if held.own_need is None:

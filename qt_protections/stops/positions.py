@@ -17,7 +17,7 @@ from qt_protections.stops.absence import Absence
 from qt_protections.stops.adoption import write_off
 from qt_protections.stops.apart import apart
 from qt_protections.stops.book import Held
-from qt_protections.stops.entries import SURPLUS_LAG_S, Entries
+from qt_protections.stops.entries import SURPLUS_LAG_S, Entries, Strays
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError, Position
 
@@ -173,7 +173,7 @@ class Positions:
         if not at_start and not self._is_certain(held, lag_s):
             return
         if short and position is not None:
-            self._keeper.book_closes(held, rest(held.base, position.amount), with_exits=True)
+            self._keeper.book_closes(held, rest(held.own, position.amount), with_exits=True)
         if missing:
             is_asked = self._keeper.history.is_due(held)
             # The loop holds Freqtrade's lock of exits: one without a record stays without one.
@@ -194,7 +194,7 @@ class Positions:
             for stop in (*held.stops, *held.trails):
                 if is_shown or stop.is_short == need.is_short:
                     held.inherited.discard(stop.order_id)
-        if need is not None or position is not None:
+        if position is not None or not held.inherited:
             return  # a position gets a trade, or is a stranger's, and with that a stop it needs
         try:
             # An entry whose answer was lost may arrive now, and rest.
@@ -235,7 +235,12 @@ class Positions:
         itself has refused to reduce it more than once. Else a trade that counted something twice
         would be protected, and exited in vain, for ever.
         """
-        if trade is None or held.denied < _DENIALS or not self._absence.is_proven(held.pair):
+        if (
+            trade is None
+            or not held.base
+            or held.denied < _DENIALS
+            or not self._absence.is_proven(held.pair)
+        ):
             return False
         logger.error(
             "[ALERT] %s is closed in the books: the exchange has no position of it, refuses to "
@@ -298,15 +303,23 @@ class Positions:
         left = rest(_filled(entries), _filled(closes))
         if not entries or left > rest(position.amount, held.base) * (1 + _SAME):
             return False
-        for order in entries:
-            rate = float(order.get("average") or position.entry_price)
-            trade = self._entries.take_up(held, trade, order, position.leverage, rate)
-        for order in closes:
-            held.book_close(order, ExitType.SOLD_ON_EXCHANGE.value)
+        trade = self._take_up(held, position, trade, strays)
         if not held.trigger and trade is not None:
             held.trigger, held.guessed = trade.stop_loss, True
         held.is_short, held.leverage = position.is_short, position.leverage
         return True
+
+    def _take_up(
+        self, held: Held, position: Position, trade: Trade | None, strays: Strays
+    ) -> Trade | None:
+        if trade is None:
+            held.base = 0.0  # of a deleted trade: these are the entries that it was made of
+        for order in strays.entries:
+            rate = float(order.get("average") or position.entry_price)
+            trade = self._entries.take_up(held, trade, order, position.leverage, rate)
+        for order in strays.closes:
+            held.book_close(order, ExitType.SOLD_ON_EXCHANGE.value)
+        return trade
 
     def _shelter(self, held: Held, position: Position) -> None:
         """Cover a position no trade accounts for, say so once, and let nothing else enter."""
@@ -372,7 +385,7 @@ class Positions:
 
 def _is_missing(held: Held, position: Position | None, trade: Trade | None) -> bool:
     """Whether a trade's position is not there, or has been turned to the other side."""
-    if not held.base or (trade is not None and _is_leaving(trade)):
+    if not (held.base or held.own) or (trade is not None and _is_leaving(trade)):
         return False
     is_short = held.is_short if trade is None else trade.is_short
     return position is None or position.is_short != is_short
@@ -382,7 +395,7 @@ def _is_short_of(held: Held, position: Position | None, trade: Trade) -> bool:
     """Whether the exchange holds a part only of what the trade accounts for."""
     if position is None or _is_leaving(trade) or position.is_short != trade.is_short:
         return False
-    return position.amount < held.base * (1 - _SAME)
+    return position.amount < held.own * (1 - _SAME)
 
 
 def _is_more(position: Position, own: float, held: Held) -> bool:

@@ -120,9 +120,9 @@ class Watch:
                 if intent.beforehand or intent.final or not intent.order_id:
                     continue
                 order = self._keeper.line.find_order(held.pair, order_id=intent.order_id)
-                if order is not None:
+                # Asking alone is no news: else one that rests would put off all comparisons.
+                if order is not None and intent.learn(order):
                     held.touch()
-                    intent.learn(order)
                     self._keeper.mend(held)
 
     def heard(self, event: OrderEvent) -> None:
@@ -284,7 +284,7 @@ class Watch:
         """Cover what an entry just filled; let go of what a dead entry needed."""
         intent = held.intent_of(event.order_id, event.client_id)
         if intent is None:
-            self._keeper.heard_of_exit(held, event.client_id)
+            self._keeper.heard_of_exit(held, event)
             self._heard_of_close(held, event)
             return
         held.touch()
@@ -308,7 +308,7 @@ class Watch:
         for stop in [*held.stops, *held.trails]:
             self._ask_after(held, stop)
         if event.order_id not in held.booked:
-            self._keeper.heard_of_close(held, event.filled)
+            self._keeper.heard_of_close(held, event.order_id, event.filled)
         self._keeper.mend(held)
 
 

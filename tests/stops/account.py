@@ -17,6 +17,8 @@ from tests.stops.paper import LOST, Paper, in_lots, refusal
 _FEE = 0.0004
 #: Sizes closer than this are the same.
 NEAR = 1e-6
+#: Milliseconds after which a bot knows what became of an entry that came late.
+_UNKNOWN_MS = 12_000
 
 
 class Account(Paper):
@@ -50,6 +52,8 @@ class Account(Paper):
         self.unbooked: defaultdict[str, float] = defaultdict(float)
         self.share = 1.0
         self._names: Counter[str] = Counter()
+        self._side: dict[str, float] = {}
+        self._arrived: dict[str, tuple[int, float]] = {}
 
     # What Freqtrade sends
 
@@ -82,9 +86,20 @@ class Account(Paper):
         known = len(self.laid_bare)
         was_cancelled = super().cancel(pair, order_id)
         own = abs(self.own[pair] + self.orphaned[pair])
+        at_ms, arrived = self._arrived.get(pair, (0, 0.0))
+        if self._stamp() - at_ms < _UNKNOWN_MS:
+            own -= arrived
         if self._covers(pair) >= own - NEAR:
-            del self.laid_bare[known:]  # nobody may know yet of what somebody else just bought
+            # Nobody may know yet of what somebody else just bought, or of an entry that came late.
+            del self.laid_bare[known:]
         return was_cancelled
+
+    def arrive(self) -> None:
+        before = dict(self.own)
+        super().arrive()
+        for pair, own in self.own.items():
+            if own != before.get(pair, 0.0):
+                self._arrived[pair] = self._stamp(), abs(own - before.get(pair, 0.0))
 
     def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
         if order.amount > self.most[order.pair]:
@@ -192,9 +207,10 @@ class Account(Paper):
         pair, role = order["symbol"], _role(order["clientOrderId"])
         if role == Role.ENTRY:
             self.own[pair] = round(self.own[pair] + change, 9)
+            self._side[pair] = change
             return
         own = self.own[pair]
-        if not role and own * change > 0:
+        if not role and self._side.get(pair, 0.0) * change > 0:
             self._put_back(pair, change)
         if role or order.get("of a stop"):  # a stop covers all there is
             left = abs(_settle((self.own, self.orphaned), pair, change))
@@ -209,13 +225,15 @@ class Account(Paper):
             self.unheard_of[pair] += abs(own - self.own[pair])
 
     def _put_back(self, pair: str, change: float) -> None:
-        """Note that others put back what they took while nobody heard of it: who could tell?
+        """Note that others put back what they took while nobody could know: who could tell?
+
+        Nobody heard of that, or the list of positions was old when somebody did.
 
         The position is as large as the trade again when the bot looks, and the trade keeps it.
         """
         back = min(abs(change), max(0.0, self.unbooked[pair] - abs(self.bought[pair])))
         self.bought[pair] += back if change > 0 else -back
-        if self.unheard_of[pair]:
+        if self.unheard_of[pair] or "positions" in self.views:
             self.put_back[pair] = self.bought[pair]
 
     def _excuses(self, order: CcxtOrder) -> float:

@@ -109,7 +109,7 @@ class Life:
         self._events: list[OrderEvent] = []
         self._ends: list[tuple[float, Callable[[], None]]] = []
         self.bot: PaperBot | None = None
-        self._acts, self._act_at = False, 0.0
+        self._acts, self._act_at, self._looped = False, 0.0, 0.0
         self._naked = {pair: _Naked() for pair in PAIRS}
         self._swallowed = _Swallowed()
         clock.passing = self._passing
@@ -348,6 +348,7 @@ class Life:
 
     def _loop(self) -> None:
         self.bot.loop()
+        self._looped = self._clock.now
         if not self.paper.is_faulty and self._stream == "live":
             self.paper.unbooked.clear()
             self.paper.bought.clear()
@@ -390,7 +391,9 @@ class Life:
         for pair, naked in self._naked.items():
             naked.since = _since(naked.since, now, is_so=not self.paper.is_own_covered(pair))
             # What is somebody else's is never closed: only a stop can cover it.
+            # And only the bot's loop finds it, which Freqtrade's own questions may hold up.
             is_bare = not self.paper.is_covered(pair) and "place_stop" not in self.paper.failing
+            is_bare = is_bare and now - self._looped < 2 * LOOP_S
             naked.in_part_since = _since(naked.in_part_since, now, is_so=is_bare)
             if self._is_faulty():
                 naked.troubled = now

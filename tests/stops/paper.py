@@ -89,6 +89,7 @@ class Paper:
         self.between: Callable[[], None] = lambda: None
         self._last_id = 1000
         self._on_the_way: list[tuple[int, Callable[[], object]]] = []
+        self._arrives = False
         self._lock = threading.RLock()
 
     # The line
@@ -125,7 +126,7 @@ class Paper:
     def open_stops(self, pair: str | None = None) -> list[CcxtOrder]:
         with self._request("open_stops"):
             live = [dict(o) for o in self.live(pair) if o["id"] not in self.unlisted]
-            return self._seen("open_stops", live)
+            return self._seen("open_stops", live, pair)
 
     def find_stop(
         self, pair: str, *, order_id: str | None = None, client_id: str | None = None
@@ -157,7 +158,7 @@ class Paper:
                 for o in self.orders.values()
                 if o["symbol"] == pair and o["timestamp"] >= since_ms
             ]
-            return self._seen("orders_since", found)
+            return self._seen("orders_since", found, pair)
 
     def cancel_order(self, pair: str, order_id: str) -> None:
         with self._request("cancel_order"):
@@ -272,9 +273,11 @@ class Paper:
         """Let the late requests arrive that are due by now."""
         due = [send for due_ms, send in self._on_the_way if due_ms <= self._stamp()]
         self._on_the_way = [each for each in self._on_the_way if each[0] > self._stamp()]
+        self._arrives = True  # and is not late once more: the exchange would not take it then
         for send in due:
             with suppress(LineError):
                 send()
+        self._arrives = False
 
     # What is true
 
@@ -313,9 +316,11 @@ class Paper:
 
     # Inside
 
-    def _seen(self, what: str, answer: Any) -> Any:
+    def _seen(self, what: str, answer: Any, pair: str | None = None) -> Any:
         view = self.views.get(what)
-        return answer if view is None else view(answer)
+        if view is None:
+            return answer
+        return [o for o in view(answer) if o["symbol"] == pair] if pair else view(answer)
 
     def _stamp(self) -> int:
         return self._last_id if self.now_ms is None else self.now_ms()
@@ -323,7 +328,7 @@ class Paper:
     def _comes_late(self, what: str, send: Callable[[], object]) -> bool:
         """Whether a request is still on its way when its sender gives it up."""
         with self._lock:
-            if not self.late[what]:
+            if self._arrives or not self.late[what]:
                 return False
             self.asked.append(what)
             self._on_the_way.append((self._stamp() + int(self.late[what].popleft() * 1000), send))
