@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from math import inf, isnan
 from time import monotonic
 
+from freqtrade.enums import ExitType
+
 from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import Need, Standing, covered, tightest
 from qt_protections.rules.exposure import Exposure
@@ -19,6 +21,9 @@ from qt_protections.stops.stop import Stop, as_booked, part_of
 #: Exit reasons of what the guard closed, or had the exchange close.
 EMERGENCY = "emergency_exit"
 TRAILED = "trailing_stop_on_exchange"
+EXCHANGE_STOP = ExitType.STOPLOSS_ON_EXCHANGE.value
+#: Ends the name of the part of an order that closed entries which no trade had booked.
+OF_ENTRIES = "-entries"
 #: Sums of lots may differ in their last binary digits.
 _SAME = 1e-9
 #: How many stops that are over a pair remembers, should the exchange not answer when asked.
@@ -117,24 +122,18 @@ class Fill:
         order: As the exchange executed it.
         reason: Exit reason for the trade; empty for a stop, which Freqtrade names itself.
         stop: The stop it was the child of; None for a close at market.
-        of_entries: How much of it closed what entries filled that no trade has booked, base
-            currency.
+        is_of_entries: Whether it closed nothing but what entries filled that no trade has booked.
     """
 
     order: CcxtOrder
     reason: str
     stop: Stop | None = None
-    of_entries: float = 0.0
+    is_of_entries: bool = False
 
     @property
     def amount(self) -> float:
         """What it filled, base currency."""
         return float(self.order.get("filled") or 0.0)
-
-    @property
-    def is_of_entries(self) -> bool:
-        """Whether it closed nothing but what entries filled that no trade has booked."""
-        return 0 < self.amount <= self.of_entries
 
 
 @dataclass(slots=True)
@@ -169,6 +168,7 @@ class Held:
         opened_ms: Since when the exchange's orders may have closed the position without this
             process having heard, epoch milliseconds by its clock; 0 while unknown.
         on_record: Ids of the trade's orders.
+        over: Those of them that are over by the trade's record.
         inherited: Stops of an earlier run that nothing known explains. They may protect an entry
             whose answer was lost; only evidence that there is none lets them go.
         fired: When this process first knew that a stop had triggered, on its monotonic clock.
@@ -215,6 +215,7 @@ class Held:
     largest: float = inf
     opened_ms: int = 0
     on_record: frozenset[str] = frozenset()
+    over: frozenset[str] = frozenset()
     inherited: set[str] = field(default_factory=set)
     fired: dict[str, float] = field(default_factory=dict)
     denied: int = 0
@@ -406,17 +407,37 @@ class Held:
         """Take in what a triggered stop's order filled, and return how much; base currency."""
         amount = float(child.get("filled") or 0.0)
         reason = TRAILED if isnan(stop.trigger) else ""
-        fill = Fill(child, reason, stop, self._reduce(str(child["id"]), amount))
+        of_entries = self._reduce(str(child["id"]), amount)
+        if of_entries < amount and stop.order_id in self.past:
+            self.past[stop.order_id] = as_booked(
+                stop.order, part_of(child, rest(amount, of_entries))
+            )
         if amount or not reason:
-            self.fills.append(fill)
+            self._add_fill(Fill(child, reason, stop), of_entries)
         return amount
 
     def book_close(self, order: CcxtOrder, reason: str = EMERGENCY) -> None:
         """Take in what an exit at market filled that its trade does not know of."""
-        amount = float(order.get("filled") or 0.0)
-        of_entries = self._reduce(str(order["id"]), amount)
-        self.fills.append(Fill(order, reason, of_entries=of_entries))
+        of_entries = self._reduce(str(order["id"]), float(order.get("filled") or 0.0))
+        self._add_fill(Fill(order, reason), of_entries)
         self.touch()
+
+    def _add_fill(self, fill: Fill, of_entries: float) -> None:
+        """Have an order booked by the trades it closed: this one, and the one of its entries.
+
+        Freqtrade knows each order once, so the part of the entries has a name of its own.
+        """
+        own = rest(fill.amount, of_entries)
+        if not (own and of_entries):
+            self.fills.append(replace(fill, is_of_entries=of_entries > 0))
+            return
+        name = str(fill.order["id"])
+        self.parts[name] = own
+        order = {**part_of(fill.order, of_entries), "id": f"{name}{OF_ENTRIES}"}
+        self.fills += [
+            replace(fill, order=part_of(fill.order, own)),
+            Fill(order, fill.reason or EXCHANGE_STOP, is_of_entries=True),
+        ]
 
     def _reduce(self, order_id: str, amount: float) -> float:
         """Take what was closed off the size to cover; return how much of that entries filled."""
@@ -430,11 +451,7 @@ class Held:
 
     def forget_closes_of_trade(self) -> None:
         """Forget what closed a trade that is over: the next trade of the pair has no part in it."""
-        self.fills = [
-            replace(fill, order=part_of(fill.order, fill.of_entries))
-            for fill in self.fills
-            if fill.of_entries and self.intents
-        ]
+        self.fills = [fill for fill in self.fills if fill.is_of_entries and self.intents]
 
     def forget_trade(self) -> None:
         """Forget what a trade that was deleted had on record: nothing is booked any more."""

@@ -251,9 +251,9 @@ class Bookkeeping:
             held.orphan = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
-            for order in trade.orders:
-                if not order.ft_is_open:
-                    held.leaving.pop(order.order_id, None)
+            held.over = frozenset(row.order_id for row in trade.orders if not row.ft_is_open)
+            for order_id in held.over & held.leaving.keys():
+                del held.leaving[order_id]
             _forget_booked(held, trade)
             held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)

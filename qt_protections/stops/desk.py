@@ -19,7 +19,7 @@ from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import covered
 from qt_protections.snapshots import open_trade, symbol_of
-from qt_protections.stops.book import Held
+from qt_protections.stops.book import OF_ENTRIES, Held
 from qt_protections.stops.hearing import Hearing
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
@@ -175,9 +175,14 @@ class StopDesk:
         Raises:
             ExchangeError: As Freqtrade's own function.
         """
-        order = self._fetch_order(order_id, pair, params)
-        amount = self._keeper.book.of(pair).parts.get(order_id)
-        return order if amount is None else part_of(order, amount)
+        name = order_id.removesuffix(OF_ENTRIES)
+        order = self._fetch_order(name, pair, params)
+        if name != order_id:
+            row = Order.order_by_id(order_id, pair)
+            amount = row.ft_amount if row is not None else 0.0
+            return {**part_of(order, amount), "id": order_id}
+        part = self._keeper.book.of(pair).parts.get(order_id)
+        return order if part is None else part_of(order, part)
 
     def orders(
         self, pair: str, since: datetime, params: dict[str, Any] | None = None

@@ -6,6 +6,7 @@ deleveraging, or an exit of this bot's that a kill kept off the record.
 """
 
 import logging
+from collections.abc import Sequence
 from math import inf
 from time import monotonic
 
@@ -67,9 +68,13 @@ class OrderHistory:
         self.refresh_entries(held)
         known = held.booked | self._children_of_stops(held)
         before = held.own
-        others = 0.0  # what others entered, and may leave again
-        for order in self._orders(held, since_ms):
+        orders = self._orders(held, since_ms - _SENT_BEFORE_MS, since_ms)
+        # What others entered, within a day before as well, and may leave again.
+        others = self._others_at(held, [o for o in orders if filled_ms(o) <= since_ms])
+        for order in orders:
             filled, role = float(order["filled"]), self._role(order)
+            if filled_ms(order) <= since_ms:
+                continue
             if order["id"] in known:
                 others = rest(others, filled, -held.parts.get(order["id"], filled))
             elif order["side"] != _closing_side(held.is_short):
@@ -98,18 +103,33 @@ class OrderHistory:
         """
         if not since_ms or not self.is_due(held):
             return False
-        for order in self._orders(held, since_ms):
+        for order in self._orders(held, since_ms, since_ms):
             filled = float(order["filled"])
             closes = order["side"] == _closing_side(held.is_short)
             amount = rest(amount, filled) if closes else total(amount, filled)
         return not amount
 
-    def _orders(self, held: Held, since_ms: int) -> list[CcxtOrder]:
-        """Return the orders that are over and filled something since a moment, as they filled."""
+    def _others_at(self, held: Held, orders: Sequence[CcxtOrder]) -> float:
+        """Return what others held of the side after some orders of a pair, base currency."""
+        entered = [
+            -float(o["filled"]) if o["side"] == _closing_side(held.is_short) else float(o["filled"])
+            for o in orders
+            if self._role(o) is None
+        ]
+        return rest(total(*entered))
+
+    def _orders(self, held: Held, from_ms: int, since_ms: int) -> list[CcxtOrder]:
+        """Return the orders that are over and filled something, as they filled.
+
+        Args:
+            held: The pair.
+            from_ms: Since when fills count, epoch milliseconds by the exchange's clock.
+            since_ms: The moment that is asked about.
+        """
         self._ask_at[held.pair] = monotonic() + _ASK_EVERY_S
         orders = self._line.orders_since(held.pair, since_ms - _SENT_BEFORE_MS)
         # One that rests still fills on, and may yet be its owner's to cancel.
-        over = [o for o in orders if o.get("status") != "open" and _filled_since(o, since_ms)]
+        over = [o for o in orders if o.get("status") != "open" and _filled_since(o, from_ms)]
         return sorted(over, key=filled_ms)
 
     def book(self, held: Held, order: CcxtOrder) -> None:

@@ -156,7 +156,8 @@ class Keeper:
             order = self.line.find_order(held.pair, order_id=intent.order_id)
         else:
             order = self.line.find_order(held.pair, client_id=intent.client_id)
-        if order is None and intent.age_s > self.line.arrives_within_s:
+        # What was heard to have filled did, though the exchange does not find it now.
+        if order is None and not intent.filled and intent.age_s > self.line.arrives_within_s:
             logger.info("The entry of %s was never executed.", symbol_of(held.pair))
             held.intents.remove(intent)
         return order
@@ -176,7 +177,7 @@ class Keeper:
         name = self.namer.mine(event.client_id)
         if name is None or name.role is not Role.EXIT:
             return
-        if event.filled:
+        if event.filled and event.order_id not in held.over:
             held.leaving[event.order_id] = event.filled
         if not self.namer.is_of_this_run(event.client_id):
             held.exits.setdefault(event.client_id, monotonic())

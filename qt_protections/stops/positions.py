@@ -173,7 +173,7 @@ class Positions:
         if not at_start and not self._is_certain(held, lag_s):
             return
         if short and position is not None:
-            self._keeper.book_closes(held, rest(held.own, position.amount), with_exits=True)
+            self._keeper.book_closes(held, _lacking(held, position, trade), with_exits=True)
         if missing:
             is_asked = self._keeper.history.is_due(held)
             # The loop holds Freqtrade's lock of exits: one without a record stays without one.
@@ -383,19 +383,30 @@ class Positions:
         return stop_from(price) if passed else stop
 
 
+def _lacking(held: Held, position: Position | None, trade: Trade | None) -> float:
+    """Return how much the exchange shows too little, base currency.
+
+    What an exit that rests has filled is on its order's record, and not yet on its trade's.
+    """
+    is_short = held.is_short if trade is None else trade.is_short
+    shown = position.amount if position is not None and position.is_short == is_short else 0.0
+    rows = [] if trade is None else trade.orders
+    left = [o.safe_filled for o in rows if o.ft_is_open and o.ft_order_side == o.trade.exit_side]
+    return rest(held.own or held.base, shown, *left)
+
+
 def _is_missing(held: Held, position: Position | None, trade: Trade | None) -> bool:
     """Whether a trade's position is not there, or has been turned to the other side."""
-    if not (held.base or held.own) or (trade is not None and _is_leaving(trade)):
-        return False
     is_short = held.is_short if trade is None else trade.is_short
-    return position is None or position.is_short != is_short
+    is_shown = position is not None and position.is_short == is_short
+    return not is_shown and _lacking(held, position, trade) > 0
 
 
 def _is_short_of(held: Held, position: Position | None, trade: Trade) -> bool:
     """Whether the exchange holds a part only of what the trade accounts for."""
-    if position is None or _is_leaving(trade) or position.is_short != trade.is_short:
+    if position is None or position.is_short != trade.is_short:
         return False
-    return position.amount < held.own * (1 - _SAME)
+    return _lacking(held, position, trade) > held.own * _SAME
 
 
 def _is_more(position: Position, own: float, held: Held) -> bool:
@@ -405,11 +416,6 @@ def _is_more(position: Position, own: float, held: Held) -> bool:
     """
     parts = [i.entry.amount if i.lost else i.left for i in held.intents]
     return position.amount > total(own, *parts) * (1 + _SAME)
-
-
-def _is_leaving(trade: Trade) -> bool:
-    """Whether an exit of the trade is under way: the position falls before the trade books it."""
-    return any(o.ft_is_open and o.ft_order_side == trade.exit_side for o in trade.orders)
 
 
 def _filled(orders: Sequence[CcxtOrder]) -> float:

@@ -84,7 +84,12 @@ class Account(Paper):
 
     def cancel(self, pair: str, order_id: str) -> bool:
         known = len(self.laid_bare)
-        was_cancelled = super().cancel(pair, order_id)
+        try:
+            return super().cancel(pair, order_id)
+        finally:
+            self._excuse(pair, known)
+
+    def _excuse(self, pair: str, known: int) -> None:
         own = abs(self.own[pair] + self.orphaned[pair])
         at_ms, arrived = self._arrived.get(pair, (0, 0.0))
         if self._stamp() - at_ms < _UNKNOWN_MS:
@@ -92,7 +97,6 @@ class Account(Paper):
         if self._covers(pair) >= own - NEAR:
             # Nobody may know yet of what somebody else just bought, or of an entry that came late.
             del self.laid_bare[known:]
-        return was_cancelled
 
     def arrive(self) -> None:
         before = dict(self.own)

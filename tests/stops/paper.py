@@ -257,7 +257,9 @@ class Paper:
                 stop["status"] = "rejected"
             else:
                 amount = in_lots(min(stop["amount"], abs(size)) * share) or LOT
-                child = self._reduce(pair, is_short, amount, "")
+                # Somebody else's stop is for what is his.
+                name = str(stop["clientOrderId"])
+                child = self._reduce(pair, is_short, amount, "" if name.startswith("qt") else name)
                 child["status"] = "closed" if share == 1.0 else "canceled"
                 stop["status"], stop["info"] = "closed", {"actualOrderId": child["id"]}
         ended = "FINISHED" if stop["status"] == "closed" else "REJECTED"
