@@ -67,10 +67,11 @@ class OrderHistory:
             return False
         self.refresh_entries(held)
         known = held.booked | self._children_of_stops(held)
-        before = held.own
+        own = held.own
         orders = self._orders(held, since_ms - _SENT_BEFORE_MS, since_ms)
         # What others entered, within a day before as well, and may leave again.
-        others = self._others_at(held, [o for o in orders if filled_ms(o) <= since_ms])
+        before = [o for o in orders if filled_ms(o) <= since_ms and o["id"] not in known]
+        others = _net(before, is_short=held.is_short)
         for order in orders:
             filled, role = float(order["filled"]), self._role(order)
             if filled_ms(order) <= since_ms:
@@ -88,7 +89,7 @@ class OrderHistory:
                 others = rest(others, filled)
                 self._book(held, order, amount)
                 at_most = rest(at_most, amount)
-        return held.own < before
+        return held.own < own
 
     def is_closed(self, held: Held, amount: float, since_ms: int) -> bool:
         """Whether the orders since a moment took the whole of a position.
@@ -108,15 +109,6 @@ class OrderHistory:
             closes = order["side"] == _closing_side(held.is_short)
             amount = rest(amount, filled) if closes else total(amount, filled)
         return not amount
-
-    def _others_at(self, held: Held, orders: Sequence[CcxtOrder]) -> float:
-        """Return what others held of the side after some orders of a pair, base currency."""
-        entered = [
-            -float(o["filled"]) if o["side"] == _closing_side(held.is_short) else float(o["filled"])
-            for o in orders
-            if self._role(o) is None
-        ]
-        return rest(total(*entered))
 
     def _orders(self, held: Held, from_ms: int, since_ms: int) -> list[CcxtOrder]:
         """Return the orders that are over and filled something, as they filled.
@@ -176,6 +168,13 @@ class OrderHistory:
         """Return what an order of this bot is for; None for anybody else's."""
         name = self._namer.mine(order.get("clientOrderId"))
         return None if name is None else name.role
+
+
+def _net(orders: Sequence[CcxtOrder], *, is_short: bool) -> float:
+    """Return what some orders left of a side, base currency; earlier trades leave nothing."""
+    closing = _closing_side(is_short)
+    signed = [-float(o["filled"]) if o["side"] == closing else float(o["filled"]) for o in orders]
+    return rest(total(*signed))
 
 
 def _closing_side(is_short: bool) -> str:

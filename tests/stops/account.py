@@ -223,7 +223,7 @@ class Account(Paper):
         else:
             theirs = _toward_zero(self.foreign(pair) - change, change)
             _settle((self.orphaned, self.own), pair, change - theirs)
-        if role != Role.EXIT:
+        if role != Role.EXIT or self._arrives:  # nobody booked an exit whose answer was lost
             self.unbooked[pair] += abs(own - self.own[pair])
         if not (role or order.get("of a stop") or self.is_heard()):
             self.unheard_of[pair] += abs(own - self.own[pair])

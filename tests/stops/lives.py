@@ -504,7 +504,11 @@ class Life:
         if not paper.is_covered(pair):
             raise Fault(f"{pair} {self._state(pair)} is naked in calm")
         live = [stop for stop in paper.live(pair) if stop["clientOrderId"].startswith("qt")]
-        waiting = sum(abs(_signed_rest(order)) for order in self._resting(pair))
+        # Freqtrade books an exit when that is over: until then the stop is for what it filled too.
+        waiting = sum(
+            order["filled"] if order.get("reduceOnly") else abs(_signed_rest(order))
+            for order in self._resting(pair)
+        )
         if not size and not waiting:
             if live:
                 raise Fault(f"{pair} is flat, and {len(live)} stops are left over")

@@ -275,11 +275,12 @@ class Paper:
         """Let the late requests arrive that are due by now."""
         due = [send for due_ms, send in self._on_the_way if due_ms <= self._stamp()]
         self._on_the_way = [each for each in self._on_the_way if each[0] > self._stamp()]
-        self._arrives = True  # and is not late once more: the exchange would not take it then
+        # What arrives is not late once more: the exchange would not take it then.
+        before, self._arrives = self._arrives, bool(due) or self._arrives
         for send in due:
             with suppress(LineError):
                 send()
-        self._arrives = False
+        self._arrives = before
 
     # What is true
 
