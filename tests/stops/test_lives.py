@@ -464,6 +464,17 @@ MENDED: dict[str, list[Event]] = {
         ("fill", BTC, 3.0),
         ("calm",),
     ],
+    "a close that was not booked before a kill, and an exit after that close is on record": [
+        ("begin", "auto"),
+        ("enter", BTC, 3.0, False, True, 1.0),
+        ("kill",),
+        ("by_hand", BTC, -1.0),
+        ("exit", BTC, 1.0, False),
+        ("fill", BTC, 3.0),
+        ("kill_at", "find_stop", True),
+        ("enter", BTC, 3.0, True, True, 1.0),
+        ("calm",),
+    ],
 }
 
 
