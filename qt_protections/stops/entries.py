@@ -242,7 +242,7 @@ class Entries:
         if intent.final and not intent.filled:
             held.intents.remove(intent)
             return
-        if trade is not None and any(not fill.of_entries for fill in held.fills):
+        if trade is not None and any(not fill.is_of_entries for fill in held.fills):
             return  # Freqtrade would close the trade with the entry in it: the close comes first
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
 

@@ -154,8 +154,10 @@ class Positions:
     def _compare(
         self, held: Held, position: Position | None, trade: Trade | None, *, at_start: bool
     ) -> None:
-        missing = _is_missing(held, position, trade)
         surplus = self._is_surplus(held, position, trade)
+        if at_start and trade is not None and not surplus:
+            self._recover_unseen(held, trade)
+        missing = _is_missing(held, position, trade)
         self._explain_stops(held, position)
         if not surplus and self._stranger_is_gone(held, position):
             held.stranger = None
@@ -176,8 +178,6 @@ class Positions:
             self._keeper.book_closes(held, _lacking(held, position, trade), with_exits=True)
         if missing:
             self._find_missing(held, trade)
-        if at_start and position is None and trade is not None and held.base:
-            self._recover_unseen(held, trade)
         if surplus and position is not None and not self._recover(held, position, trade):
             self._shelter(held, position)
 
@@ -318,16 +318,13 @@ class Positions:
         return True
 
     def _recover_unseen(self, held: Held, trade: Trade) -> None:
-        """Put entries on record that the list of positions does not show, not even with the trade.
+        """Put entries on record that the list of positions does not show beside the trade.
 
-        The orders are proof where that list is none. Without them, a stop that covers the whole
-        would be booked on a trade that has a part.
+        The list may be old, or something has closed a part that is not booked either. The orders
+        are proof, and without the entries a stop that covers the whole would be booked on a part.
         """
         strays = self._strays(held, is_short=trade.is_short)
-        if strays is None or not strays.entries:
-            return
-        left = rest(_filled(strays.entries), _filled(strays.closes))
-        if strays.known >= total(held.base, left):  # else something has closed
+        if strays is not None:
             self._take_up(held, trade, strays, trade.leverage or 1.0, trade.open_rate)
 
     def _strays(self, held: Held, *, is_short: bool) -> Strays | None:

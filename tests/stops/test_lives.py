@@ -475,6 +475,21 @@ MENDED: dict[str, list[Event]] = {
         ("enter", BTC, 3.0, True, True, 1.0),
         ("calm",),
     ],
+    "others close a part of a trade, and a kill keeps both that and the next entry off the record": [
+        ("begin", "on_fill"),
+        ("enter", BTC, 1.0, True, True, 0.5),
+        ("enter", BTC, 3.0, True, True, 1.0),
+        ("by_hand", BTC, 3.0),
+        ("kill_at", "find_stop", True),
+        ("enter", BTC, 2.0, True, True, 0.5),
+        ("calm",),
+    ],
+    "a kill comes with a cancel of what covered somebody else's position by chance": [
+        ("begin", "auto"),
+        ("kill_at", "cancel", True),
+        ("by_hand", BTC, -1.0),
+        ("enter", BTC, 1.0, True, True, 0.0),
+    ],
 }
 
 
