@@ -475,7 +475,7 @@ MENDED: dict[str, list[Event]] = {
         ("enter", BTC, 3.0, True, True, 1.0),
         ("calm",),
     ],
-    "others close a part of a trade, and a kill keeps both that and the next entry off the record": [
+    "a close by others and the next entry are both off the record because of a kill": [
         ("begin", "on_fill"),
         ("enter", BTC, 1.0, True, True, 0.5),
         ("enter", BTC, 3.0, True, True, 1.0),
