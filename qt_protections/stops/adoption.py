@@ -109,10 +109,17 @@ def take_entry(trade: Trade, order: CcxtOrder, tag: str | None) -> None:
     trade.recalc_trade_from_orders()
 
 
+def book_again(row: Order) -> None:
+    """Have Freqtrade ask for an entry that counts as over, and book its fill, as if just sent."""
+    row.ft_is_open, row.status, row.filled, row.remaining = True, "open", 0.0, row.amount
+
+
 def take_over_entry(trade: Trade, row: Order) -> None:
     """Move an entry that filled after its own trade was closed to another one, as just sent."""
     closed = row.trade
-    row.ft_is_open, row.status, row.filled, row.remaining = True, "open", 0.0, row.amount
+    book_again(row)
+    if closed is trade:
+        return
     trade.orders.append(row)
     trade.recalc_trade_from_orders()
     Trade.session.flush()

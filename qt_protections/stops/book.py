@@ -154,6 +154,8 @@ class Held:
         claimed: Ids of the stops the trade believes are live.
         past: The last stops that are over, by id, as Freqtrade books them.
         children: Ids of the orders that stops of the position became.
+        booked_stops: Stops whose fill was on record before this process knew the trade, and of
+            which it is not known what orders they became: when they filled, epoch milliseconds.
         parts: By order id, how much of an order closed the position; the rest was another's.
         taken: The most others took of the position by what was heard, base currency, for as long
             as the order history has not told of that; infinity if the position is not known.
@@ -205,6 +207,7 @@ class Held:
     claimed: frozenset[str] = frozenset()
     past: dict[str, CcxtOrder] = field(default_factory=dict)
     children: set[str] = field(default_factory=set)
+    booked_stops: dict[str, int] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
     taken: float = 0.0
     taken_until: float = 0.0
@@ -401,6 +404,7 @@ class Held:
         self.heard.clear()
         self.leaving.clear()
         self.children.clear()
+        self.booked_stops.clear()
         self.parts.clear()
 
     def book_fill(self, stop: Stop, child: CcxtOrder) -> float:
@@ -458,6 +462,7 @@ class Held:
         self.forget_closes_of_trade()
         self.trade_id, self.on_record = None, frozenset()
         self.children.clear()
+        self.booked_stops.clear()
         self.parts.clear()
 
     def tighten(self, trigger: float) -> None:

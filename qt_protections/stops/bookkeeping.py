@@ -248,6 +248,7 @@ class Bookkeeping:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
             if is_another:  # what its stops became may be known already: they stood before it did
                 held.trade_id, held.opened_ms, held.denied = trade.id, 0, 0
+                held.booked_stops = _filled_stops(trade)
             held.orphan = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
@@ -567,14 +568,18 @@ def _is_same(held: Held, trade: Trade) -> bool:
 def _unheard_since_ms(trade: Trade) -> int:
     """Return since when closes of a trade may be missing from its record, epoch milliseconds.
 
-    Since the last one there, or since its first entry was sent: one that fills bit by bit may have
-    been closed in part before it was over. 0 while nothing has filled.
+    Since its first entry was sent: one that fills bit by bit may have been closed in part before it
+    was over, and an exit may be on record that a kill kept from an earlier close. 0 while nothing
+    has filled.
     """
-    filled = [(order, at) for order in trade.orders if (at := order.order_filled_utc)]
-    closed = [at for order, at in filled if order.ft_order_side != trade.entry_side]
-    if closed:
-        return _epoch_ms(max(closed))
-    return _epoch_ms(min(order.order_date_utc for order, _ in filled)) if filled else 0
+    filled = [order for order in trade.orders if order.order_filled_utc]
+    return _epoch_ms(min(order.order_date_utc for order in filled)) if filled else 0
+
+
+def _filled_stops(trade: Trade) -> dict[str, int]:
+    """Return when the stops filled that a trade has booked, by id, epoch milliseconds."""
+    filled = [(row, at) for row in trade.sl_orders if (at := row.order_filled_utc)]
+    return {row.order_id: _epoch_ms(at) for row, at in filled if not row.ft_is_open}
 
 
 def _epoch_ms(moment: datetime) -> int:

@@ -291,7 +291,12 @@ class Entries:
         if name is None or name.role is not Role.ENTRY:
             return False
         row = Order.order_by_id(str(order["id"]), order["symbol"])
-        return row is None or _outlived_its_trade(row, rests=order.get("status") == "open")
+        if row is None:
+            return True
+        rests = order.get("status") == "open"
+        return _outlived_its_trade(row, rests=rests) or _outlived_its_record(
+            row, order, rests=rests
+        )
 
 
 def _outlived_its_trade(row: Order, *, rests: bool) -> bool:
@@ -304,3 +309,12 @@ def _outlived_its_trade(row: Order, *, rests: bool) -> bool:
     if trade.is_open or closed is None:
         return False
     return rests or (filled is not None and filled > closed)
+
+
+def _outlived_its_record(row: Order, order: CcxtOrder, *, rests: bool) -> bool:
+    """Whether an entry rests, or filled, although it counts as cancelled on its open trade.
+
+    Freqtrade takes an order for cancelled that the exchange could not tell of when a bot started.
+    """
+    is_over = row.trade.is_open and not row.ft_is_open
+    return is_over and (rests or float(order.get("filled") or 0.0) > row.safe_filled)

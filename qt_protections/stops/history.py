@@ -66,6 +66,7 @@ class OrderHistory:
         if not held.own or not since_ms or not self.is_due(held):
             return False
         self.refresh_entries(held)
+        since_ms = max(since_ms, self._stops_unknown_until_ms(held))
         known = held.booked | self._children_of_stops(held)
         own = held.own
         orders = self._orders(held, since_ms - _SENT_BEFORE_MS, since_ms)
@@ -163,6 +164,18 @@ class OrderHistory:
         known = {name for name in held.claimed | standing if not held.is_written_off(name)}
         stops = [self._line.find_stop(held.pair, order_id=order_id) for order_id in known]
         return {child_id(stop) for stop in stops if stop is not None} - {""}
+
+    def _stops_unknown_until_ms(self, held: Held) -> int:
+        """Return until when an order may be what a booked stop became, epoch milliseconds.
+
+        A stop is on record by its own id. One the exchange tells of no more hides what came before.
+        """
+        for order_id in list(held.booked_stops):
+            stop = self._line.find_stop(held.pair, order_id=order_id)
+            if stop is not None and (child := child_id(stop)):
+                held.children.add(child)
+                del held.booked_stops[order_id]
+        return max(held.booked_stops.values(), default=0)
 
     def _role(self, order: CcxtOrder) -> Role | None:
         """Return what an order of this bot is for; None for anybody else's."""

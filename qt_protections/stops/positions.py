@@ -154,8 +154,10 @@ class Positions:
     def _compare(
         self, held: Held, position: Position | None, trade: Trade | None, *, at_start: bool
     ) -> None:
-        missing = _is_missing(held, position, trade)
         surplus = self._is_surplus(held, position, trade)
+        if at_start and trade is not None and not surplus:
+            self._recover_unseen(held, trade)
+        missing = _is_missing(held, position, trade)
         self._explain_stops(held, position)
         if not surplus and self._stranger_is_gone(held, position):
             held.stranger = None
@@ -175,13 +177,17 @@ class Positions:
         if short and position is not None:
             self._keeper.book_closes(held, _lacking(held, position, trade), with_exits=True)
         if missing:
-            is_asked = self._keeper.history.is_due(held)
-            # The loop holds Freqtrade's lock of exits: one without a record stays without one.
-            found = self._keeper.book_closes(held, with_exits=True)
-            if not found and is_asked and not self._is_written_off(held, trade):
-                self._say_unproven(held)
+            self._find_missing(held, trade)
         if surplus and position is not None and not self._recover(held, position, trade):
             self._shelter(held, position)
+
+    def _find_missing(self, held: Held, trade: Trade | None) -> None:
+        """Book what closed a position that is not there; end its trade, or say that it stays."""
+        is_asked = self._keeper.history.is_due(held)
+        # The loop holds Freqtrade's lock of exits: one without a record stays without one.
+        found = self._keeper.book_closes(held, with_exits=True)
+        if not found and is_asked and not self._is_written_off(held, trade):
+            self._say_unproven(held)
 
     def _explain_stops(self, held: Held, position: Position | None) -> None:
         """Let go of an earlier run's stops once it is known what they protect, or that nothing."""
@@ -290,33 +296,52 @@ class Positions:
             return False
         if trade is not None and trade.is_short != position.is_short:
             return False  # asked once that trade is over
-        try:
-            self._entries.cancel_strays(held.pair)  # one that rests is nobody's yet, and fills on
-            strays = self._entries.open_strays(held, is_short=position.is_short)
-        except LineError as error:
-            logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
+        strays = self._strays(held, is_short=position.is_short)
+        if strays is None:
             return False
         is_told = strays.known >= position.amount * (1 - _SAME)
-        if is_told or monotonic() - self._asking[held.pair] > self._absence.needed_s:
+        left = rest(_filled(strays.entries), _filled(strays.closes))
+        lacking = rest(total(held.base, left), position.amount) if left else 0.0
+        if lacking and self._keeper.book_closes(held, lacking, with_exits=True):
+            lacking = 0.0  # that closed what the trade has on record, before those entries
+        is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
+        if is_over or (is_told and not lacking):
             del self._asking[held.pair]  # else the history may lag as any list does
-        entries, closes = strays.entries, strays.closes
-        left = rest(_filled(entries), _filled(closes))
-        if not entries or left > rest(position.amount, held.base) * (1 + _SAME):
+        if not strays.entries or left > rest(position.amount, held.base) * (1 + _SAME):
             return False
-        trade = self._take_up(held, position, trade, strays)
+        if trade is None:
+            held.base = 0.0  # of a deleted trade: these are the entries that it was made of
+        trade = self._take_up(held, trade, strays, position.leverage, position.entry_price)
         if not held.trigger and trade is not None:
             held.trigger, held.guessed = trade.stop_loss, True
         held.is_short, held.leverage = position.is_short, position.leverage
         return True
 
+    def _recover_unseen(self, held: Held, trade: Trade) -> None:
+        """Put entries on record that the list of positions does not show beside the trade.
+
+        The list may be old, or something has closed a part that is not booked either. The orders
+        are proof, and without the entries a stop that covers the whole would be booked on a part.
+        """
+        strays = self._strays(held, is_short=trade.is_short)
+        if strays is not None:
+            self._take_up(held, trade, strays, trade.leverage or 1.0, trade.open_rate)
+
+    def _strays(self, held: Held, *, is_short: bool) -> Strays | None:
+        """Return what the orders tell of entries without a trade; None without an answer."""
+        try:
+            self._entries.cancel_strays(held.pair)  # one that rests is nobody's yet, and fills on
+            return self._entries.open_strays(held, is_short=is_short)
+        except LineError as error:
+            logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
+            return None
+
     def _take_up(
-        self, held: Held, position: Position, trade: Trade | None, strays: Strays
+        self, held: Held, trade: Trade | None, strays: Strays, leverage: float, rate: float
     ) -> Trade | None:
-        if trade is None:
-            held.base = 0.0  # of a deleted trade: these are the entries that it was made of
         for order in strays.entries:
-            rate = float(order.get("average") or position.entry_price)
-            trade = self._entries.take_up(held, trade, order, position.leverage, rate)
+            average = float(order.get("average") or rate)
+            trade = self._entries.take_up(held, trade, order, leverage, average)
         for order in strays.closes:
             held.book_close(order, ExitType.SOLD_ON_EXCHANGE.value)
         return trade
