@@ -290,7 +290,7 @@ class Positions:
 
         They become a trade of their own, or part of the pair's: a replaced entry, a second one.
         """
-        if held.stranger is None:
+        if held.stranger is None or position.amount > held.stranger.amount:
             self._asking[held.pair] = monotonic()
         if held.pair not in self._asking:
             return False

@@ -573,6 +573,14 @@ MENDED: dict[str, list[Event]] = {
         ("by_hand", BTC, -1.0),
         ("enter", BTC, 1.0, True, True, 0.0),
     ],
+    "an entry arrives after a restart and joins what somebody else holds": [
+        ("begin", "auto"),
+        ("delay", "create_order", 8),
+        ("kill_at", "find_order", False),
+        ("by_hand", BTC, -2.0),
+        ("enter", BTC, 3.0, True, True, 0.5),
+        ("calm",),
+    ],
 }
 
 
