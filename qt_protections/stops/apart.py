@@ -13,11 +13,15 @@ logger = withhold_secrets(logging.getLogger(__name__))
 
 
 @contextmanager
-def apart(pair: str) -> Iterator[None]:
+def apart(pair: str, failed: set[str] | None = None) -> Iterator[None]:
     """Write down what is done within, and let no failure keep another pair from being seen to.
 
     For the bot's own thread. Where nothing was done nothing is committed: after a commit every
     trade is read anew from the database.
+
+    Args:
+        pair: What is named if it fails.
+        failed: Takes the pair then.
     """
     try:
         yield
@@ -26,4 +30,6 @@ def apart(pair: str) -> Iterator[None]:
             Trade.commit()
     except Exception:
         Trade.rollback()
+        if failed is not None:
+            failed.add(pair)
         logger.exception("[ALERT] %s could not be looked after in this loop.", symbol_of(pair))

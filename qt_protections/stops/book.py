@@ -267,6 +267,38 @@ class Held:
         )
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether each of the bot's loops has something to go on with."""
+        some = (self.intents, self.exits, self.fills, self.dropped, self.leaving, self.orphan)
+        return any(some)
+
+    @property
+    def page(self) -> tuple[object, ...]:
+        """What the bot's loop goes by beside the trades, and writes, while nothing is under way."""
+        stops = (*self.stops, *self.trails)
+        return (
+            self.pair,
+            self.is_short,
+            self.base,
+            self.trade_id,
+            self.trigger,
+            self.leverage,
+            [(stop.order_id, stop.is_short, stop.amount, stop.trigger) for stop in stops],
+            self.claimed,
+            self.guessed,
+            self.opened_ms,
+            self.on_record,
+            self.inherited.copy(),
+            self.denied,
+            self.untrailed,
+            self.stranger,
+            self.doubtful.copy(),
+            self.steps.copy(),
+            self.latency_ms,
+            self.changed,
+        )
+
+    @property
     def need(self) -> Need | None:
         """What has to stand now: for the position, and for what entries under way may add."""
         stranger, intents = self.stranger, list(self.intents)

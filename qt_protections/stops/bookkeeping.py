@@ -42,6 +42,7 @@ from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import LineError, Position, Quote, Rank
 from qt_protections.stops.on_record import read_stops
 from qt_protections.stops.positions import Positions, StopOfStranger
+from qt_protections.stops.reading import read_anew, rows, write_down
 from qt_protections.stops.stop import Stop
 from qt_protections.stops.watch import Watch
 
@@ -105,6 +106,11 @@ class Bookkeeping:
         self._stops_s = FIRST_STOPS_S
         self._recorded: dict[int, object] = {}
         self._started = False
+        #: What the last loop that went through all pairs began with, if that left nothing to do.
+        self._calm: object = None
+        self._gone_through = -inf
+        #: Pairs that were not seen to in full; the next loop goes through all of them.
+        self._failed: set[str] = set()
 
     def tag(self, pair: str, tag: str | None) -> None:
         """Remember the tag of an entry about to go out, should its answer be lost."""
@@ -166,7 +172,43 @@ class Bookkeeping:
         Each pair is written down by itself, so that one pair's failure takes no other's along. The
         caller holds Freqtrade's lock: no other thread changes a trade meanwhile.
         """
-        _read_anew()
+        write_down()
+        seen = self._all_seen()
+        if self._watch is not None and self._is_calm(seen):
+            with apart("The exchange's list of stops", self._failed):
+                self._ask_for_the_rest(self._watch)
+            return
+        self._calm, self._gone_through = None, monotonic()
+        self._failed.clear()
+        read_anew()
+        if not self._go_through() and not self._failed:
+            self._calm = seen
+
+    def _all_seen(self) -> object:
+        """Return all that a loop goes by: what the database has of open trades, and the book."""
+        return rows(), [held.page for held in self._keeper.book]
+
+    def _is_calm(self, seen: object) -> bool:
+        """Whether this loop would find all as the last one found and left it.
+
+        A loop that begins with the same trades and the same book as the last, which did whatever
+        that called for, has nothing to do. Trades are not even loaded. What time alone brings about
+        is asked for apart: lists that are due, and what is under way.
+
+        Args:
+            seen: All that this loop goes by.
+        """
+        if not self._started or self._failed or self._calm is None or self._watch is None:
+            return False
+        if any(held.is_under_way for held in self._keeper.book) or seen != self._calm:
+            return False
+        if self._entries.has_outlived_exits():
+            return False
+        is_old = monotonic() - self._gone_through >= POSITIONS_S
+        return not (is_old or self._are_positions_due(self._watch))
+
+    def _go_through(self) -> bool:
+        """See to every pair; return whether something has to be settled."""
         if not self._started:
             for pair, trade in self._open_trades().items():
                 with apart(pair):
@@ -184,16 +226,17 @@ class Bookkeeping:
                 self._entries.settle(held, trades.get(held.pair))
         trades = self._open_trades() if unsettled else trades
         for pair, trade in trades.items():
-            with apart(pair):
+            with apart(pair, self._failed):
                 self._learn(self._keeper.book.of(pair), trade)
         compared = False
-        with apart("The exchange's list of positions"):
+        with apart("The exchange's list of positions", self._failed):
             compared = self._compare(trades)
         for pair, trade in trades.items():
-            with apart(pair):
+            with apart(pair, self._failed):
                 self._tell(self._keeper.book.of(pair), trade)
         self._started = self._started or compared
         self._forget_records(trades)
+        return bool(unsettled)
 
     def filled(self, trade: Trade) -> None:
         """Take in a fill Freqtrade has just booked, and hand the trade its stop."""
@@ -303,7 +346,7 @@ class Bookkeeping:
         for held in self._keeper.book:
             # Each pair that was ever asked about is in the book, and each costs a query here.
             if held.pair not in trades and not held.is_let_go:
-                with apart(held.pair):
+                with apart(held.pair, self._failed):
                     self._let_go_of(held, positions)
 
     def _let_go_of(self, held: Held, positions: dict[str, Position] | None) -> None:
@@ -336,13 +379,10 @@ class Bookkeeping:
                 if held.need is None or not self._blocks:
                     self._keeper.mend(held)
             return True
-        if not self._started:
-            compared = _answers("all", partial(self._compare_first, self._watch, trades))
-        else:
-            compared = self._compare_again(self._watch, trades)
-        is_held = any(held.cover is not None for held in self._keeper.book)
-        if is_held and self._is_due(self._prices_read, PRICES_S):
-            self._read_prices(self._watch)
+        if self._started:
+            return self._compare_again(self._watch, trades)
+        compared = _answers("all", partial(self._compare_first, self._watch, trades))
+        self._read_prices_if_due(self._watch)
         return compared
 
     def _compare_again(self, watch: Watch, trades: dict[str, Trade]) -> bool:
@@ -352,14 +392,28 @@ class Bookkeeping:
         """
         self._let_go(trades, None)
         answered = True
-        if self._is_due(self._positions_seen, self._positions_s(watch)):
+        if self._are_positions_due(watch):
             answered = _answers("positions", partial(self._compare_positions, trades))
+        return self._ask_for_the_rest(watch) and answered
+
+    def _ask_for_the_rest(self, watch: Watch) -> bool:
+        """Ask for stops and prices where that is due; return whether the exchange answered."""
+        answered = True
         stops_s = min(STOPS_S, self._stops_s)
         # Whoever looks at each pair may be gone, or hang.
         if self._is_due(watch.looked, stops_s if self._hearing.is_attended else UNHEARD_S):
-            answered = _answers("stops", watch.look) and answered
+            answered = _answers("stops", watch.look)
             self._stops_s = 2 * stops_s
+        self._read_prices_if_due(watch)
         return answered
+
+    def _are_positions_due(self, watch: Watch) -> bool:
+        return self._is_due(self._positions_seen, self._positions_s(watch))
+
+    def _read_prices_if_due(self, watch: Watch) -> None:
+        is_held = any(held.cover is not None for held in self._keeper.book)
+        if is_held and self._is_due(self._prices_read, PRICES_S):
+            self._read_prices(watch)
 
     def _is_due(self, last: float, every_s: float) -> bool:
         """Whether to ask for a list again, if what the exchange allows leaves room for that."""
@@ -482,6 +536,7 @@ class Bookkeeping:
                 symbol_of(trade.pair),
                 error,
             )
+            self._failed.add(held.pair)
             return
         self._recorded[trade.id] = record
 
@@ -512,15 +567,6 @@ class Bookkeeping:
     @staticmethod
     def _open_trades() -> dict[str, Trade]:
         return {trade.pair: trade for trade in Trade.get_open_trades()}
-
-
-def _read_anew() -> None:
-    """Forget what this thread knows of the trades: another may have changed them since."""
-    try:
-        Trade.commit()
-    except SQLAlchemyError:
-        Trade.rollback()
-        logger.exception("[ALERT] What was left to write down before this loop is lost.")
 
 
 def _answers(what: str, compare: Callable[[], None]) -> bool:

@@ -12,7 +12,7 @@ from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.util import dt_now, dt_ts
-from sqlalchemy import select
+from sqlalchemy import case, select
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
@@ -38,6 +38,12 @@ logger = withhold_secrets(logging.getLogger(__name__))
 SURPLUS_LAG_S = 3.0
 #: Seconds remote control may take from an entry's answer to its trade.
 _OTHER_THREAD_S = 60.0
+_EXIT_SIDE = case((Trade.is_short.is_(True), "buy"), else_="sell")
+_OUTLIVED_EXITS = (
+    select(Order)
+    .join(Trade)
+    .where(Order.ft_is_open, Trade.is_open.is_(False), Order.ft_order_side == _EXIT_SIDE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +141,19 @@ class Entries:
                 )
                 self._keeper.line.cancel_order(order["symbol"], str(order["id"]))
 
+    @staticmethod
+    def has_outlived_exits() -> bool:
+        """Whether an exit rests although its trade is closed."""
+        return bool(Order.session.scalar(select(_OUTLIVED_EXITS.exists())))
+
     def cancel_outlived_exits(self) -> None:
         """Cancel exits that rest although their trade is closed, by its stop or another hand.
 
         The stop stays live while an exit waits. Such an exit would close what comes next.
         """
-        rows = select(Order).join(Trade).where(Order.ft_is_open, Trade.is_open.is_(False))
-        for row in Order.session.scalars(rows).all():
-            if row.ft_order_side == row.trade.exit_side:
-                with apart(row.ft_pair):
-                    self._cancel_outlived(row)
+        for row in Order.session.scalars(_OUTLIVED_EXITS).all():
+            with apart(row.ft_pair):
+                self._cancel_outlived(row)
 
     def _cancel_outlived(self, row: Order) -> None:
         line = self._keeper.line
