@@ -288,6 +288,7 @@ class Held:
             self.guessed,
             self.opened_ms,
             self.on_record,
+            self.over,
             self.inherited.copy(),
             self.denied,
             self.untrailed,

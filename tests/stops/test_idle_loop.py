@@ -6,6 +6,7 @@ Counted, not timed: objects loaded from the database, and statements executed.
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -199,6 +200,24 @@ def test_what_changed_in_the_book_is_told(
     until_idle(minutes)
     change(minutes.bot.sentinel.book.of(PAIR))
     assert guards_loop(minutes).loaded
+
+
+#: What neither `Bookkeeping._learn` nor `_tell` goes by while nothing is under way.
+NOT_THE_LOOPS = {
+    "lock", "past", "children", "parts", "taken", "taken_until", "heard", "largest", "fired",
+    "naked_since", "quiet_until", "passed_since", "stranger_since_ms", "others", "unlisted",
+    "looked",
+}  # fmt: skip
+
+
+def test_each_field_of_the_book_is_the_loops_or_is_not() -> None:
+    """A new field that the loop goes by belongs into `Held.page`, or `Held.is_under_way`."""
+    read = {
+        name
+        for part in (Held.page, Held.is_under_way)
+        for name in part.fget.__code__.co_names  # type: ignore[attr-defined]
+    }
+    assert {each.name for each in fields(Held)} - read == NOT_THE_LOOPS
 
 
 @pytest.mark.parametrize("part", ["_learn", "_tell"])
