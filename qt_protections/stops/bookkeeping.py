@@ -172,7 +172,8 @@ class Bookkeeping:
         Each pair is written down by itself, so that one pair's failure takes no other's along. The
         caller holds Freqtrade's lock: no other thread changes a trade meanwhile.
         """
-        write_down()
+        if not write_down():
+            self._calm = None
         seen = self._all_seen()
         if self._watch is not None and self._is_calm(seen):
             with apart("The exchange's list of stops", self._failed):

@@ -31,21 +31,24 @@ _OF_OPEN_TRADES = (
 )
 
 
-def write_down() -> None:
-    """Commit what this thread has changed, and keep what it has read of the trades.
+def write_down() -> bool:
+    """Commit what this thread has changed; return whether that is written now.
 
-    A commit as a rule has every trade read anew. It also ends this thread's transaction, so that
-    what it reads next is what other threads have written until now.
+    A commit has every trade read anew, so one of nothing keeps what was read. It is needed all the
+    same: it ends this thread's transaction, so that what this thread reads next is what other
+    threads have written until now.
     """
     session = Trade.session()
-    session.expire_on_commit = False
+    session.expire_on_commit = bool(session.new or session.dirty or session.deleted)
     try:
         session.commit()
     except SQLAlchemyError:
         session.rollback()
         logger.exception("[ALERT] What was left to write down before this loop is lost.")
+        return False
     finally:
         session.expire_on_commit = True
+    return True
 
 
 def read_anew() -> None:
