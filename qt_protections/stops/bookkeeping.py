@@ -564,6 +564,8 @@ class Bookkeeping:
         )
         if not placed:
             self._untrailed[held.pair] = missing  # asked again once the size has changed
+        elif rest(held.base, *(trail.amount for trail in held.trails)) > held.base * _SAME:
+            self._failed.add(held.pair)  # the next loop asks again
 
     @staticmethod
     def _open_trades() -> dict[str, Trade]:
