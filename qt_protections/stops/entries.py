@@ -36,6 +36,8 @@ logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which the exchange may not yet show what was entered.
 SURPLUS_LAG_S = 3.0
+#: How far back orders are asked for.
+HISTORY_SPAN = timedelta(days=1)
 #: Seconds remote control may take from an entry's answer to its trade.
 _OTHER_THREAD_S = 60.0
 _EXIT_SIDE = case((Trade.is_short.is_(True), "buy"), else_="sell")
@@ -187,7 +189,7 @@ class Entries:
         Raises:
             LineError: If the exchange does not answer.
         """
-        since = dt_now() - timedelta(days=1)
+        since = dt_now() - HISTORY_SPAN
         pair = held.pair
         booked = self._children_on_record(pair, since) | held.booked
         entry_side = "sell" if is_short else "buy"

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from freqtrade.enums import ExitType
 from freqtrade.persistence import Trade
+from freqtrade.util import dt_now
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
@@ -17,7 +18,7 @@ from qt_protections.stops.absence import Absence
 from qt_protections.stops.adoption import write_off
 from qt_protections.stops.apart import apart
 from qt_protections.stops.book import Held
-from qt_protections.stops.entries import SURPLUS_LAG_S, Entries, Strays
+from qt_protections.stops.entries import HISTORY_SPAN, SURPLUS_LAG_S, Entries, Strays
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError, Position
 
@@ -135,6 +136,8 @@ class Positions:
                 held.stranger = None
         # With the trades that were recovered meanwhile.
         trades = {trade.pair: trade for trade in Trade.get_open_trades()}
+        for pair in trades:
+            self._asking.setdefault(pair, monotonic())
         self._compare_all(positions, trades, at_start=True)
         for held in self._keeper.book:
             with apart(held.pair):
@@ -155,7 +158,7 @@ class Positions:
         self, held: Held, position: Position | None, trade: Trade | None, *, at_start: bool
     ) -> None:
         surplus = self._is_surplus(held, position, trade)
-        if at_start and trade is not None and not surplus:
+        if not surplus:
             self._recover_unseen(held, trade)
         missing = _is_missing(held, position, trade)
         self._explain_stops(held, position)
@@ -317,13 +320,20 @@ class Positions:
         held.is_short, held.leverage = position.is_short, position.leverage
         return True
 
-    def _recover_unseen(self, held: Held, trade: Trade) -> None:
+    def _recover_unseen(self, held: Held, trade: Trade | None) -> None:
         """Put entries on record that the list of positions does not show beside the trade.
 
         The list may be old, or something has closed a part that is not booked either. The orders
         are proof, and without the entries a stop that covers the whole would be booked on a part.
         """
+        if trade is None or held.pair not in self._asking:
+            return
         strays = self._strays(held, is_short=trade.is_short)
+        is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
+        # A history that lacks a trade of the last day lags, as any list does.
+        lacks_trade = held.own and dt_now() - trade.open_date_utc < HISTORY_SPAN
+        if is_over or (strays is not None and (strays.known or not lacks_trade)):
+            del self._asking[held.pair]
         if strays is not None:
             self._take_up(held, trade, strays, trade.leverage or 1.0, trade.open_rate)
 

@@ -581,6 +581,16 @@ MENDED: dict[str, list[Event]] = {
         ("enter", BTC, 3.0, True, True, 0.5),
         ("calm",),
     ],
+    "the history is empty after a kill, and tells later of a close and of an entry": [
+        ("begin", "on_fill"),
+        ("enter", BTC, 1.0, True, True, 0.5),
+        ("enter", BTC, 3.0, True, True, 1.0),
+        ("by_hand", BTC, 3.0),
+        ("shows_nothing", "orders_since", 10),
+        ("kill_at", "find_stop", True),
+        ("enter", BTC, 2.0, True, True, 0.5),
+        ("calm",),
+    ],
 }
 
 
