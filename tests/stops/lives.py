@@ -24,6 +24,7 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Order, Trade, init_db
 
 from qt_protections.rules.refusals import Outcome
+from qt_protections.stops.bookkeeping import STOPS_S
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.order_events import OrderEvent
 from tests.stops.account import NEAR, Account
@@ -288,6 +289,7 @@ class Life:
 
     def restart(self) -> None:
         self.bot.end()
+        self._forgets()
         self.bot = None
         self._rise()
 
@@ -341,6 +343,11 @@ class Life:
         for _ in range(STRIDES):
             self._clock.sleep(STRIDE_S)
             self._loop()
+        flat = [pair for pair in PAIRS if not (self.paper.size[pair] or self._resting(pair))]
+        if any(self.paper.live(pair) for pair in flat):
+            # A stop that came late, and that nobody needs, stands until the next look at all.
+            self._clock.sleep(STOPS_S)
+            self.wait(LOOP_S)
         for pair in PAIRS:
             self._judge_calm(pair)
 
@@ -367,10 +374,14 @@ class Life:
 
     def _bury(self) -> None:
         self.bot = None
-        self.paper.unheard_of |= self.paper.unbooked  # what it heard is forgotten
-        self.paper.put_back |= self.paper.bought
+        self._forgets()
         Trade.rollback()
         Trade.session.remove()
+
+    def _forgets(self) -> None:
+        """Note that a process that ends forgets what it heard."""
+        self.paper.unheard_of |= self.paper.unbooked
+        self.paper.put_back |= self.paper.bought
 
     def _act(self, act: Callable[[], None]) -> None:
         """Act; who is killed is born again, over the same database and exchange."""
