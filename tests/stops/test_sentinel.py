@@ -70,6 +70,7 @@ def run_dry(sentinel: Sentinel, *pairs: str) -> None:
         done = threading.Event()
         assert sentinel._lanes.put(pair, done.set)
         assert done.wait(PATIENCE_S)
+    until(lambda: not sentinel._lanes._waiting)  # an act that has just been done is in its lane yet
 
 
 def ticked(sentinel: Sentinel, times: int = 1) -> None:
