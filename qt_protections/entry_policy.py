@@ -209,12 +209,10 @@ class EntryPolicy:
     def _objection(self, allowance: Allowance, stake: float, least: float) -> Denial | None:
         if not allowance.amount or allowance.stake < least:
             return allowance.room.too_small(allowance.stake, least)
-        if stake < least:
+        risk_pct = self._settings.risk_per_trade
+        if risk_pct is not None and stake < least:  # without it Freqtrade may raise the stake
             return deny(
-                DenyCode.STAKE_TOO_SMALL,
-                stake=stake,
-                minimum=least,
-                risk_ratio=self._settings.risk_ratio,
+                DenyCode.STAKE_TOO_SMALL, stake=stake, minimum=least, risk_ratio=risk_pct / 100
             )
         wish = allowance.wish
         denial = self._planner.check_liquidation(allowance, stake * wish.leverage / wish.rate)

@@ -97,7 +97,7 @@ class Gates:
 
     def signals(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
         """Take the refused shorts out of a frame of signals, and tag the exceptions."""
-        if "enter_short" not in frame.columns:
+        if self._short_gate.is_off or "enter_short" not in frame.columns:
             return frame
         try:
             return self._gated(frame, pair)

@@ -105,9 +105,8 @@ class Post:
         # In a comparison of strategies the bot's configuration is not the strategy's own.
         self._bot_config = strategy.dp._config
         logger.info("[OK] GlobalRegimeDetector initialized")
-        logger.info(
-            "[SAFETY] Per-symbol position limits: max %s", settings.max_positions_per_symbol
-        )
+        most = settings.max_positions_per_symbol
+        logger.info("[SAFETY] Per-symbol position limits: max %s", "none" if most is None else most)
         if self.live:
             # Freqtrade sets it before bot_start, in every mode that trades.
             self._attach(strategy.dp._exchange)  # type: ignore[arg-type]
