@@ -9,7 +9,7 @@ and never touches an exit. Whatever it cannot judge, it refuses.
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -19,7 +19,7 @@ from freqtrade.exchange import timeframe_to_next_date, timeframe_to_prev_date
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
-from qt_protections import locks
+from qt_protections import locks, parameters
 from qt_protections.errors import withhold_secrets
 from qt_protections.hooks import verify_hooks
 from qt_protections.market import LOCAL_DISTANCE, REGIME
@@ -54,6 +54,16 @@ class QTGuard(IStrategy):
         self._qt_post: Post | None = None
         super().__init__(config)
 
+    def load_params_from_file(self) -> dict[str, Any]:
+        """Load hyperopt's results: the guarded strategy's own, else those of the wrapped one."""
+        guarded = type(self)
+        wrapped = parameters.wrapped_by(guarded, QTGuard)
+        if not parameters.holds_params_of(wrapped, guarded):
+            own: dict[str, Any] = super().load_params_from_file()
+            if own:
+                return own
+        return parameters.params_of(wrapped, guarded)
+
     def bot_start(self, **kwargs: Any) -> None:
         """Take post; an error here stops the start, as it should with a bot left unguarded."""
         super().bot_start(**kwargs)
@@ -66,9 +76,7 @@ class QTGuard(IStrategy):
 
     @property
     def _qt(self) -> Post:
-        if self._qt_post is None:
-            raise OperationalException("QTGuard is not at its post: bot_start has not run.")
-        return self._qt_post
+        return self._qt_post or cast(Post, _NOT_AT_POST)
 
     # Each loop
 
@@ -249,6 +257,20 @@ class QTGuard(IStrategy):
             simulated.note(trade)
         if stops is not None:
             stops.moved(trade, current_rate)
+
+
+class _NotAtPost:
+    """Stands in for the post before `bot_start`.
+
+    Freqtrade's search for parameters reads every attribute of a strategy, for FreqUI of one that
+    is never started: to read `_qt` must not fail, to use it must.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        raise OperationalException("QTGuard is not at its post: bot_start has not run.")
+
+
+_NOT_AT_POST = _NotAtPost()
 
 
 def _keep_stop(**_: Any) -> None:

@@ -17,6 +17,8 @@ ALLOWED = {
     "errors": {"rules"},
     "hooks": {"errors"},
     "standing": {"errors"},
+    "parameters": set(),
+    "conformance": {"guard", "settings"},
     "standing_refusals": {"errors", "rules"},
     "announcer": {"rules", "snapshots"},
     "gates": {
