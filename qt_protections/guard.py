@@ -25,7 +25,7 @@ from qt_protections.hooks import verify_hooks
 from qt_protections.market import LOCAL_DISTANCE, REGIME
 from qt_protections.planner import Wish
 from qt_protections.post import Post
-from qt_protections.rules.regime import Regime, TrendRule
+from qt_protections.rules.regime import Regime
 from qt_protections.settings import CONFIG_BLOCK, SettingsError, load_settings
 from qt_protections.standing import require_in_front
 from qt_protections.stops.simulated_trailing import Glance
@@ -39,8 +39,6 @@ class QTGuard(IStrategy):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         require_in_front(cls, QTGuard)
-        # Freqtrade loads every informative pair as deep as the strategy's own candles.
-        cls.startup_candle_count = max(cls.startup_candle_count, TrendRule().settle_candles)
 
     def __init__(self, config: Config) -> None:
         verify_hooks()
@@ -83,7 +81,8 @@ class QTGuard(IStrategy):
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         """Compare everything that is live with everything that should be, before any entry."""
         try:
-            super().bot_loop_start(current_time, **kwargs)
+            # By keyword, as Freqtrade calls it: many strategies take `**kwargs` alone.
+            super().bot_loop_start(current_time=current_time, **kwargs)
         finally:
             self._qt.loop_begins(timeframe_to_prev_date(self.timeframe, current_time))
 

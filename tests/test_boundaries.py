@@ -18,6 +18,7 @@ ALLOWED = {
     "hooks": {"errors"},
     "standing": {"errors"},
     "parameters": set(),
+    "warm_up": {"rules", "settings"},
     "conformance": {"guard", "settings"},
     "standing_refusals": {"errors", "rules"},
     "announcer": {"rules", "snapshots"},
