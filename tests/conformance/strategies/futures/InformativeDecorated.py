@@ -27,7 +27,7 @@ class InformativeDecorated(IStrategy):
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):
-        up = dataframe["BTC_close_4h"] > dataframe["BTC_fast_4h"]
+        up = dataframe["btc_close_4h"] > dataframe["btc_fast_4h"]
         dataframe.loc[up & (dataframe["rsi_4h"] < 55) & (dataframe["rsi"] < 45), "enter_long"] = 1
         dataframe.loc[~up & (dataframe["rsi_4h"] > 45) & (dataframe["rsi"] > 55), "enter_short"] = 1
         return dataframe
