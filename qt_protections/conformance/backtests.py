@@ -11,7 +11,12 @@ from qt_protections.conformance.trades import Backtested
 from qt_protections.settings import CONFIG_BLOCK, ENV_PREFIX
 
 #: What a process of its own imports before the first backtest, so that none pays for that again.
-PRELOADED = ["freqtrade.main", "freqtrade.optimize.backtesting", "qt_protections.guard"]
+PRELOADED = [
+    "freqtrade.main",
+    "freqtrade.optimize.backtesting",
+    "qt_protections.cli",
+    "qt_protections.guard",
+]
 _LOG = "backtest.log"
 
 

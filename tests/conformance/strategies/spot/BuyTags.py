@@ -1,4 +1,4 @@
-"""Version 2: a `buy_tag`."""
+"""Version 2: buy and sell with the tags of version 3."""
 
 import talib.abstract as ta
 from freqtrade.strategy import IStrategy
@@ -16,8 +16,8 @@ class BuyTags(IStrategy):
         return dataframe
 
     def populate_buy_trend(self, dataframe, metadata):
-        dataframe.loc[dataframe["rsi"] < 35, ["buy", "buy_tag"]] = (1, "low")
-        dataframe.loc[dataframe["rsi"] < 28, ["buy", "buy_tag"]] = (1, "very_low")
+        dataframe.loc[dataframe["rsi"] < 35, ["buy", "enter_tag"]] = (1, "low")
+        dataframe.loc[dataframe["rsi"] < 28, ["buy", "enter_tag"]] = (1, "very_low")
         return dataframe
 
     def populate_sell_trend(self, dataframe, metadata):
