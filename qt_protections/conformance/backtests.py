@@ -10,12 +10,14 @@ from pathlib import Path
 from qt_protections.conformance.trades import Backtested
 from qt_protections.settings import CONFIG_BLOCK, ENV_PREFIX
 
-#: What a process of its own imports before the first backtest, so that none pays for that again.
+#: What a process imports before the first backtest, so that none of its children pays for that:
+#: Freqtrade, the guard, and what `qt-guard` itself imports, which each child does again.
 PRELOADED = [
     "freqtrade.main",
     "freqtrade.optimize.backtesting",
-    "qt_protections.cli",
     "qt_protections.guard",
+    "qt_protections.demo",
+    "qt_protections.rehearsal.command",
 ]
 _LOG = "backtest.log"
 
