@@ -207,7 +207,7 @@ class QTGuard(IStrategy):
         stake, tag = (*answer, None)[:2] if isinstance(answer, tuple) else (answer, None)
         trade, now = asked["trade"], asked["current_time"]
         if stake is None or stake == 0:
-            stake, tag = self._qt.entries.repeated(trade, asked["current_entry_rate"])
+            stake, tag = self._qt.entries.repeated(trade, asked["current_entry_rate"], now)
         if stake <= 0:
             return answer
         if not self._qt.entries.passes(trade.pair, now, tag, is_short=trade.is_short):

@@ -41,6 +41,7 @@ ALLOWED = {
         "decisions",
         "errors",
         "gates",
+        "locks",
         "planner",
         "rules",
         "settings",
