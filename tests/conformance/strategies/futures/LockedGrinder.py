@@ -1,4 +1,6 @@
-"""Averages down in positions whose pair is locked for new ones."""
+"""Locks its pair while it holds a position, and averages down behind the lock."""
+
+from datetime import timedelta
 
 import talib.abstract as ta
 from freqtrade.strategy import IStrategy
@@ -12,16 +14,6 @@ class LockedGrinder(IStrategy):
     stoploss = -0.12
     position_adjustment_enable = True
 
-    protections = [
-        {
-            "method": "StoplossGuard",
-            "lookback_period_candles": 200,
-            "trade_limit": 1,
-            "stop_duration_candles": 48,
-            "only_per_pair": False,
-        },
-    ]
-
     def populate_indicators(self, dataframe, metadata):
         dataframe["rsi"] = ta.RSI(dataframe, timeperiod=14)
         return dataframe
@@ -33,9 +25,12 @@ class LockedGrinder(IStrategy):
     def populate_exit_trend(self, dataframe, metadata):
         return dataframe
 
+    def order_filled(self, pair, trade, order, current_time, **kwargs):
+        self.lock_pair(pair, current_time + timedelta(hours=24), reason="one at a time")
+
     def custom_stake_amount(self, proposed_stake, **kwargs):
         return proposed_stake / 4
 
     def adjust_trade_position(self, trade, current_profit, **kwargs):
         few = trade.nr_of_successful_entries < 4
-        return trade.stake_amount if few and current_profit < -0.03 else None
+        return trade.stake_amount if few and current_profit < -0.02 else None

@@ -17,8 +17,8 @@ class TightStop(IStrategy):
         return dataframe
 
     def populate_entry_trend(self, dataframe, metadata):
-        dataframe.loc[dataframe["rsi"] < 35, "enter_long"] = 1
-        dataframe.loc[dataframe["rsi"] > 65, "enter_short"] = 1
+        dataframe.loc[dataframe["rsi"] < 25, "enter_long"] = 1
+        dataframe.loc[dataframe["rsi"] > 75, "enter_short"] = 1
         return dataframe
 
     def populate_exit_trend(self, dataframe, metadata):
