@@ -27,8 +27,8 @@ def write_candles(folder: Path, market: str) -> None:
     (folder / under).mkdir(parents=True, exist_ok=True)
     for number, (base, price) in enumerate(_PRICES.items()):
         hourly = _hourly(np.random.default_rng(number), price)
-        for interval in ("1h", "4h", "1d"):
-            candles = _of_interval(hourly, interval)
+        for interval, length in (("1h", 1), ("4h", 4), ("1d", 24)):
+            candles = _of_hours(hourly, length)
             candles.to_feather(folder / under / f"{name.format(base, interval)}.feather")
 
 
@@ -55,6 +55,6 @@ def _hourly(chance: np.random.Generator, price: float) -> pd.DataFrame:
     )
 
 
-def _of_interval(hourly: pd.DataFrame, interval: str) -> pd.DataFrame:
+def _of_hours(hourly: pd.DataFrame, hours: int) -> pd.DataFrame:
     parts = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-    return hourly.resample(interval, on="date").agg(parts).reset_index()
+    return hourly.resample(pd.Timedelta(hours=hours), on="date").agg(parts).reset_index()
