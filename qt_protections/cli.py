@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from qt_protections import __version__, demo, status_command
+from qt_protections import __version__, conform_command, demo, status_command
 from qt_protections.rehearsal import command as exchange_command
 from qt_protections.settings import CONFIG_BLOCK, Loaded, SettingsError, describe, load_settings
 
@@ -20,7 +20,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
-    except (SettingsError, status_command.NoStatus, demo.DemoFailed) as error:
+    except (
+        SettingsError,
+        status_command.NoStatus,
+        demo.DemoFailed,
+        conform_command.CannotConform,
+    ) as error:
         print(f"qt-guard: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -40,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_settings(commands)
     status_command.add_parser(commands)
+    conform_command.add_parser(commands)
     _add_list(commands)
     exchange_command.add_parser(commands)
     demo.add_parser(commands)

@@ -10,6 +10,7 @@ from typing import Any
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections import locks
 from qt_protections.announcer import Announcer
 from qt_protections.decisions import Decision
 from qt_protections.errors import EntryRefused, gate_failed, withhold_secrets
@@ -182,10 +183,11 @@ class EntryPolicy:
             self._refusals.remember(question, denial)
         return max(least, 1.0) if self._goes_on(wish.pair, tag, denial) else 0.0
 
-    def repeated(self, trade: Trade, rate: float) -> tuple[float, str | None]:
+    def repeated(self, trade: Trade, rate: float, now: datetime) -> tuple[float, str | None]:
         """Return stake and tag of the entry that a signal which repeats adds; 0 without one.
 
-        It is as large as the first, before the risk caps it.
+        It is as large as the first, before the risk caps it. A locked pair takes no signal, so it
+        adds none there.
         """
         if not self._settings.stack_entries or trade.has_open_orders:
             return 0.0, None
@@ -194,6 +196,9 @@ class EntryPolicy:
         if not entries or tag is None:
             return 0.0, None
         if not self._planner.stacking.is_far_enough(rate, entries[-1].safe_price, one_r(trade)):
+            return 0.0, None
+        if (denial := locks.denial(trade.pair, now, is_short=trade.is_short)) is not None:
+            self._announcer.refusal(trade.pair, denial)
             return 0.0, None
         return entries[0].stake_amount_filled, f"{tag} {STACKED_TAG}".strip()
 
@@ -209,12 +214,10 @@ class EntryPolicy:
     def _objection(self, allowance: Allowance, stake: float, least: float) -> Denial | None:
         if not allowance.amount or allowance.stake < least:
             return allowance.room.too_small(allowance.stake, least)
-        if stake < least:
+        risk_pct = self._settings.risk_per_trade
+        if risk_pct is not None and stake < least:  # without it Freqtrade may raise the stake
             return deny(
-                DenyCode.STAKE_TOO_SMALL,
-                stake=stake,
-                minimum=least,
-                risk_ratio=self._settings.risk_ratio,
+                DenyCode.STAKE_TOO_SMALL, stake=stake, minimum=least, risk_ratio=risk_pct / 100
             )
         wish = allowance.wish
         denial = self._planner.check_liquidation(allowance, stake * wish.leverage / wish.rate)

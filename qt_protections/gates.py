@@ -18,7 +18,7 @@ from qt_protections.rules.short_gate import ShortGate
 from qt_protections.rules.stacking import StackingLimit
 from qt_protections.rules.verdict import Denial
 from qt_protections.settings import Settings
-from qt_protections.snapshots import Signal, Signals
+from qt_protections.snapshots import Signal, Signals, open_trade
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -65,7 +65,9 @@ class Gates:
             denial = self._limit.check(self.entries_held(pair))
             if denial is None and is_short:
                 denial = self._short(signal)
-            if denial is None:
+            if denial is None and open_trade(pair) is None:
+                # A lock bars new positions, here as in Freqtrade: those that are open stay the
+                # strategy's to adjust.
                 denial = locks.denial(pair, now, is_short=is_short)
         except Exception as error:
             logger.exception("The entry gate failed for %s.", pair)
@@ -97,7 +99,7 @@ class Gates:
 
     def signals(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
         """Take the refused shorts out of a frame of signals, and tag the exceptions."""
-        if "enter_short" not in frame.columns:
+        if self._short_gate.is_off or "enter_short" not in frame.columns:
             return frame
         try:
             return self._gated(frame, pair)

@@ -9,7 +9,7 @@ and never touches an exit. Whatever it cannot judge, it refuses.
 
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -19,13 +19,13 @@ from freqtrade.exchange import timeframe_to_next_date, timeframe_to_prev_date
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
-from qt_protections import locks
+from qt_protections import locks, parameters
 from qt_protections.errors import withhold_secrets
 from qt_protections.hooks import verify_hooks
 from qt_protections.market import LOCAL_DISTANCE, REGIME
 from qt_protections.planner import Wish
 from qt_protections.post import Post
-from qt_protections.rules.regime import Regime, TrendRule
+from qt_protections.rules.regime import Regime
 from qt_protections.settings import CONFIG_BLOCK, SettingsError, load_settings
 from qt_protections.standing import require_in_front
 from qt_protections.stops.simulated_trailing import Glance
@@ -39,8 +39,6 @@ class QTGuard(IStrategy):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         require_in_front(cls, QTGuard)
-        # Freqtrade loads every informative pair as deep as the strategy's own candles.
-        cls.startup_candle_count = max(cls.startup_candle_count, TrendRule().settle_candles)
 
     def __init__(self, config: Config) -> None:
         verify_hooks()
@@ -54,6 +52,16 @@ class QTGuard(IStrategy):
         self._qt_post: Post | None = None
         super().__init__(config)
 
+    def load_params_from_file(self) -> dict[str, Any]:
+        """Load hyperopt's results: the guarded strategy's own, else those of the wrapped one."""
+        guarded = type(self)
+        wrapped = parameters.wrapped_by(guarded, QTGuard)
+        if not parameters.holds_params_of(wrapped, guarded):
+            own: dict[str, Any] = super().load_params_from_file()
+            if own:
+                return own
+        return parameters.params_of(wrapped, guarded)
+
     def bot_start(self, **kwargs: Any) -> None:
         """Take post; an error here stops the start, as it should with a bot left unguarded."""
         super().bot_start(**kwargs)
@@ -66,16 +74,15 @@ class QTGuard(IStrategy):
 
     @property
     def _qt(self) -> Post:
-        if self._qt_post is None:
-            raise OperationalException("QTGuard is not at its post: bot_start has not run.")
-        return self._qt_post
+        return self._qt_post or cast(Post, _NOT_AT_POST)
 
     # Each loop
 
     def bot_loop_start(self, current_time: datetime, **kwargs: Any) -> None:
         """Compare everything that is live with everything that should be, before any entry."""
         try:
-            super().bot_loop_start(current_time, **kwargs)
+            # By keyword, as Freqtrade calls it: many strategies take `**kwargs` alone.
+            super().bot_loop_start(current_time=current_time, **kwargs)
         finally:
             self._qt.loop_begins(timeframe_to_prev_date(self.timeframe, current_time))
 
@@ -200,7 +207,7 @@ class QTGuard(IStrategy):
         stake, tag = (*answer, None)[:2] if isinstance(answer, tuple) else (answer, None)
         trade, now = asked["trade"], asked["current_time"]
         if stake is None or stake == 0:
-            stake, tag = self._qt.entries.repeated(trade, asked["current_entry_rate"])
+            stake, tag = self._qt.entries.repeated(trade, asked["current_entry_rate"], now)
         if stake <= 0:
             return answer
         if not self._qt.entries.passes(trade.pair, now, tag, is_short=trade.is_short):
@@ -249,6 +256,20 @@ class QTGuard(IStrategy):
             simulated.note(trade)
         if stops is not None:
             stops.moved(trade, current_rate)
+
+
+class _NotAtPost:
+    """Stands in for the post before `bot_start`.
+
+    Freqtrade's search for parameters reads every attribute of a strategy, for FreqUI of one that
+    is never started: to read `_qt` must not fail, to use it must.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        raise OperationalException("QTGuard is not at its post: bot_start has not run.")
+
+
+_NOT_AT_POST = _NotAtPost()
 
 
 def _keep_stop(**_: Any) -> None:

@@ -35,6 +35,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange._lev_prep": "self pair leverage side accept_fail",
     "freqtrade.exchange.exchange:Exchange._order_contracts_to_amount": "self order",
     "freqtrade.exchange.exchange:Exchange._order_needs_price": "self side ordertype",
+    "freqtrade.exchange.exchange:Exchange._set_startup_candle_count": "self config",
     "freqtrade.exchange.exchange:Exchange.amount_to_precision": "self pair amount",
     "freqtrade.exchange.exchange:Exchange.cancel_order": "self order_id pair params",
     "freqtrade.exchange.exchange:Exchange.cancel_stoploss_order": "self order_id pair params",

@@ -46,6 +46,7 @@ class Market:
         self._histories: dict[tuple[str, str], tuple[tuple[int, object], pd.DataFrame]] = {}
         self._betas: dict[str, tuple[object, float]] = {}
         self._stored: dict[tuple[str, str], pd.DataFrame] = {}
+        self._misses = False
         self.regime_pair = settings.regime_pair_for(config["stake_currency"])
 
     def informative_pairs(self) -> list[tuple[str, str]]:
@@ -121,8 +122,24 @@ class Market:
         if self._dp.runmode in LIVE_MODES:
             return _dated(self._dp.ohlcv(pair, interval, copy=False))
         if (pair, interval) not in self._stored:
-            self._stored[(pair, interval)] = self._load(pair, interval)
+            loaded = self._stored[(pair, interval)] = self._load(pair, interval)
+            if loaded.empty:
+                self._say_missing(pair, interval)
         return self._stored[(pair, interval)]
+
+    def _say_missing(self, pair: str, interval: str) -> None:
+        """Say once what it means that a backtest has no candles to read a trend from."""
+        if self._misses or self._settings.uptrend_short_exception_conf == 0:
+            return
+        self._misses = True
+        logger.warning(
+            "[SAFETY] There are no %s candles of %s, and the strategy's own cannot make them: its "
+            "trend is UNKNOWN, and shorts that depend on that are refused in this backtest. "
+            "`freqtrade download-data -t %s` brings them. More such pairs are not named.",
+            interval,
+            pair,
+            interval,
+        )
 
     def _load(self, pair: str, interval: str) -> pd.DataFrame:
         """Read stored candles, whole: a trimmed start would move the average.

@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import isnan, nan
+from math import inf, isnan, nan
+from typing import TypeVar
 
 from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
@@ -28,6 +29,10 @@ from qt_protections.snapshots import Signals, open_trade
 
 logger = logging.getLogger(__name__)
 
+_Unset = TypeVar("_Unset", float, None)
+#: What an entry may lose where no limit is set.
+_NO_LIMIT = Room(inf, DenyCode.STAKE_TOO_SMALL, ())
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -46,7 +51,7 @@ class Allowance:
     Attributes:
         wish: The entry.
         stop: Trigger price of its stop, quote currency.
-        amount: The most it may be, in whole lots; base currency.
+        amount: The most it may be, in whole lots; base currency. Infinity without any limit.
         room: What that loses at the stop, and the limit that says so.
         is_new: Whether it opens a position, and does not add to one.
         beside: What else the account held.
@@ -116,19 +121,20 @@ class EntryPlanner:
         self._spread_of = spread_of
         self.stops = StopRule(
             min_ratio=settings.min_stop / 100,
-            max_ratio=settings.max_stop / 100,
+            max_ratio=_ratio(settings.max_stop, inf),
             fixed_ratio=settings.stop_fixed / 100 if settings.stop_source == "fixed" else None,
             atr_multiple=settings.stop_atr_multiple if settings.stop_source == "atr" else None,
             atr_candles=settings.stop_atr_candles,
         )
         self.stacking = StackingRule(settings.stack_distance)
         self._budget = RiskBudget(
-            settings.risk_ratio,
-            settings.max_open_risk / 100,
-            None if settings.max_group_risk is None else settings.max_group_risk / 100,
+            _ratio(settings.risk_per_trade, None),
+            _ratio(settings.max_open_risk, None),
+            _ratio(settings.max_group_risk, None),
             less_open_risk=settings.risk_equity == "balance_less_open_risk",
         )
-        self._liquidation = LiquidationRule(settings.liquidation_buffer / 100)
+        buffer = _ratio(settings.liquidation_buffer, None)
+        self._liquidation = None if buffer is None else LiquidationRule(buffer)
 
     # What a wish may become
 
@@ -138,7 +144,7 @@ class EntryPlanner:
         Under cross margin the whole balance carries a position, whatever its leverage: there it is
         the size that is judged, by `check_liquidation`.
         """
-        if not self._account.is_isolated or wish <= 1:
+        if self._liquidation is None or not self._account.is_isolated or wish <= 1:
             return wish
         atr_ratio, equity = self._atr_ratio(pair), self._account.equity()
         if not equity > 0:
@@ -146,13 +152,13 @@ class EntryPlanner:
         contract = self._account.contract(pair)
 
         def distance_at(leverage: float) -> float:
-            distance = self._distance(leverage, atr_ratio)
-            return self.stops.max_ratio if isinstance(distance, Denial) else distance
+            return self._likely_distance(leverage, atr_ratio)
 
         def notional_at(leverage: float) -> float:
             stop = stop_at(1.0, distance_at(leverage), is_short=is_short)
             per_unit = contract.costs.loss_per_unit(1.0, stop, is_short=is_short)
-            return equity * self._budget.risk_ratio / per_unit
+            share = self._budget.largest_share
+            return equity * (leverage if share is None else share / per_unit)
 
         highest = self._liquidation.highest_leverage(
             wish, distance_at, notional_at, self._account.brackets(pair), is_short=is_short
@@ -174,6 +180,8 @@ class EntryPlanner:
         """
         trade, everything = _position_of(wish.pair), self._account.everything()
         stop = self._stop_for(wish, trade)
+        if self._budget.is_off:
+            return Allowance(wish, stop, inf, _NO_LIMIT, is_new=trade is None, beside=everything)
         room = self._budget.room(
             self._risks(wish, trade, self._account.counted(everything), now),
             wish.rate,
@@ -181,7 +189,7 @@ class EntryPlanner:
         )
         contract = self._account.contract(wish.pair)
         per_unit = contract.costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
-        amount = amount_for(room.loss, per_unit, contract.lot)
+        amount = inf if room.loss == inf else amount_for(room.loss, per_unit, contract.lot)
         return Allowance(wish, stop, amount, room, is_new=trade is None, beside=everything)
 
     def check_spread(self, allowance: Allowance) -> Denial | None:
@@ -198,7 +206,7 @@ class EntryPlanner:
     def check_liquidation(self, allowance: Allowance, amount: float) -> Denial | None:
         """Refuse an amount (base currency) whose position would be liquidated before its stop."""
         wish, account = allowance.wish, self._account
-        if not account.has_futures:
+        if self._liquidation is None or not account.has_futures:
             return None
         position = allowance.position(amount)
         if account.is_isolated:
@@ -236,9 +244,7 @@ class EntryPlanner:
         self, pair: str, entry_price: float, leverage: float, *, is_short: bool
     ) -> float:
         """Return where the stop of a position stands that no trade accounts for."""
-        distance = self._distance(leverage, self._atr_ratio(pair))
-        if isinstance(distance, Denial):  # nobody analyses its candles: the strategy's own will do
-            distance = min(abs(self._strategy.stoploss) / leverage, self.stops.max_ratio)
+        distance = self._likely_distance(leverage, self._atr_ratio(pair))
         return stop_at(entry_price, distance, is_short=is_short)
 
     def limits(self, open_risk: float) -> Limits:
@@ -284,7 +290,8 @@ class EntryPlanner:
             if isinstance(distance, Denial):
                 raise EntryRefused(wish.pair, distance)
             stop = stop_at(wish.rate, distance, is_short=wish.is_short)
-        fee = self._account.costs(wish.pair).fee_ratio
+        # Whether a stop within the fees is worth its entry is a question of the risk alone.
+        fee = 0.0 if self._budget.is_off else self._account.costs(wish.pair).fee_ratio
         if isnan(fee):
             raise EntryRefused(wish.pair, deny(DenyCode.FEE_UNKNOWN, pair=wish.pair))
         denial = check_stop(wish.rate, stop, is_short=wish.is_short, fee_ratio=fee)
@@ -297,8 +304,19 @@ class EntryPlanner:
             stoploss=self._strategy.stoploss, leverage=leverage, atr_ratio=atr_ratio
         )
 
+    def _likely_distance(self, leverage: float, atr_ratio: float) -> float:
+        """Return the distance of a stop; the strategy's own where nobody analyses the candles."""
+        distance = self._distance(leverage, atr_ratio)
+        if isinstance(distance, Denial):
+            return min(abs(self._strategy.stoploss) / leverage, self.stops.max_ratio)
+        return distance
+
     def _atr_ratio(self, pair: str) -> float:
         return nan if self.stops.atr_multiple is None else self._signals.newest(pair).atr_ratio
+
+
+def _ratio(percent: float | None, unset: _Unset) -> float | _Unset:
+    return unset if percent is None else percent / 100
 
 
 def one_r(trade: LocalTrade) -> float:

@@ -24,7 +24,6 @@ from qt_protections.market import LIVE_MODES, Market
 from qt_protections.planner import EntryPlanner
 from qt_protections.protections.context import ProtectionContext
 from qt_protections.rules.exposure import Exposure, base_of, risk_of
-from qt_protections.rules.regime import TrendRule
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
@@ -43,6 +42,7 @@ from qt_protections.stops.guarding import Guarding
 from qt_protections.stops.names import identity
 from qt_protections.stops.sentinel import Health
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
+from qt_protections.warm_up import ask_for_candles
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -105,9 +105,8 @@ class Post:
         # In a comparison of strategies the bot's configuration is not the strategy's own.
         self._bot_config = strategy.dp._config
         logger.info("[OK] GlobalRegimeDetector initialized")
-        logger.info(
-            "[SAFETY] Per-symbol position limits: max %s", settings.max_positions_per_symbol
-        )
+        most = settings.max_positions_per_symbol
+        logger.info("[SAFETY] Per-symbol position limits: max %s", "none" if most is None else most)
         if self.live:
             # Freqtrade sets it before bot_start, in every mode that trades.
             self._attach(strategy.dp._exchange)  # type: ignore[arg-type]
@@ -122,13 +121,7 @@ class Post:
             "stoploss_on_exchange": True,
         }
         exchange.validate_ordertypes(strategy.order_types)
-        needed = TrendRule().settle_candles
-        if strategy.startup_candle_count < needed:
-            raise GuardNotInstalled(
-                f"startup_candle_count is {strategy.startup_candle_count}, and an EMA200 needs "
-                f"{needed} candles to settle: take it out of the configuration and out of the "
-                "strategy's __init__, and QTGuard sets it."
-            )
+        ask_for_candles(exchange, strategy.config, self._settings)
         self.stops = Guarding(
             strategy,
             exchange,

@@ -46,6 +46,9 @@ StopPlacement = Literal["auto", "before_entry", "on_fill"]
 #: Binance takes a callback rate in whole tenths of a per cent, and answers -2007 to any other.
 CALLBACK_STEP = Decimal("0.1")
 
+#: What the environment says for None, as the configuration does.
+_NULL = "null"
+
 _TRAILING = ("trail_callback", "trail_activation")
 
 
@@ -66,6 +69,13 @@ class Unit:
     """Annotation that carries a setting's unit to the people who read it."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """Annotation of a setting that switches a rule: the value at which the rule changes nothing."""
+
+    value: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +117,11 @@ class Settings(BaseSettings):
     """The values in force. Build it with `load_settings`, which explains what it refuses."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        env_parse_none_str=_NULL,
+        extra="forbid",
+        frozen=True,
     )
 
     stop_placement: Annotated[StopPlacement, Unit("moment")] = Field(
@@ -127,6 +141,7 @@ class Settings(BaseSettings):
         WrapValidator(_none_if_invalid),
         Unit("% of price"),
         Step(CALLBACK_STEP),
+        Off(None),
     ] = Field(1.5, description="trailing stop's callback rate; 1.5 means 1.5 %; null: no trailing")
     trail_activation: Annotated[
         Number | None, Field(ge=0.0, le=20.0), WrapValidator(_none_if_invalid), Unit("R")
@@ -135,7 +150,7 @@ class Settings(BaseSettings):
         description="gain from which the stop trails, in multiples of the initial risk (entry to "
         "initial stop); 0 trails from the fill",
     )
-    stop_source: Annotated[StopSource, Unit("source")] = Field(
+    stop_source: Annotated[StopSource, Unit("source"), Off("strategy")] = Field(
         "strategy",
         description="where a stop's distance comes from: the strategy's stoploss, stop_fixed, or "
         "stop_atr_multiple times the ATR",
@@ -149,27 +164,41 @@ class Settings(BaseSettings):
     stop_atr_candles: Annotated[Count, Field(ge=2, le=500), Unit("candles")] = Field(
         14, description="candles of the strategy's own interval the ATR is taken from"
     )
-    min_stop: Annotated[Number, Field(ge=0.0, le=10.0), Unit("% of price")] = Field(
+    min_stop: Annotated[Number, Field(ge=0.0, le=10.0), Unit("% of price"), Off(0.0)] = Field(
         0.2, description="no stop is set closer to its entry, whatever its source"
     )
-    max_stop: Annotated[Number, Field(ge=0.1, le=50.0), Unit("% of price")] = Field(
-        10.0, description="no stop is set farther from its entry, whatever its source"
+    max_stop: Annotated[Number | None, Field(ge=0.1, le=50.0), Unit("% of price"), Off(None)] = (
+        Field(
+            10.0,
+            description="no stop is set farther from its entry, whatever its source; null: as far "
+            "as the source says",
+        )
     )
     stop_slippage: Annotated[Number, Field(ge=0.0, le=5.0), Unit("% of price")] = Field(
         0.05, description="how far beyond its trigger a stop is expected to fill; sizes count it in"
     )
-    risk_per_trade: Annotated[Number, Field(ge=0.1, le=2.0), Unit("% of equity")] = Field(
-        0.75, description="share of equity lost if the stop is hit, costs included"
+    risk_per_trade: Annotated[
+        Number | None, Field(ge=0.1, le=2.0), Unit("% of equity"), Off(None)
+    ] = Field(
+        0.75,
+        description="share of equity lost if the stop is hit, costs included; null: stakes stay "
+        "what the bot and the strategy make them",
     )
     risk_equity: Annotated[RiskEquity, Unit("equity")] = Field(
         "balance",
         description="what the shares are of: the balance without unrealised profit, or that less "
         "what the open positions may lose at their stops",
     )
-    max_open_risk: Annotated[Number, Field(ge=0.1, le=100.0), Unit("% of equity")] = Field(
-        3.0, description="share of equity all positions together may lose at their stops"
+    max_open_risk: Annotated[
+        Number | None, Field(ge=0.1, le=100.0), Unit("% of equity"), Off(None)
+    ] = Field(
+        3.0,
+        description="share of equity all positions together may lose at their stops; null: no such "
+        "limit",
     )
-    max_group_risk: Annotated[Number | None, Field(ge=0.1, le=100.0), Unit("% of equity")] = Field(
+    max_group_risk: Annotated[
+        Number | None, Field(ge=0.1, le=100.0), Unit("% of equity"), Off(None)
+    ] = Field(
         None,
         description="the same for positions that lose when the regime's pair moves the same way; "
         "null: no such limit",
@@ -180,16 +209,19 @@ class Settings(BaseSettings):
         "unknown beta counts as 1",
     )
     liquidation_buffer: Annotated[
-        Number, Field(ge=0.0, le=500.0), Unit("% of the stop's distance")
+        Number | None, Field(ge=0.0, le=500.0), Unit("% of the stop's distance"), Off(None)
     ] = Field(
         25.0,
         description="how much farther than its stop a position must be from its liquidation; "
-        "leverage is lowered until it is",
+        "leverage is lowered until it is; null: leverage stays the strategy's",
     )
-    max_positions_per_symbol: Annotated[Count, Field(ge=1, le=5), Unit("entries")] = Field(
-        2, description="entries one symbol (base currency) may hold at once"
+    max_positions_per_symbol: Annotated[
+        Count | None, Field(ge=1, le=5), Unit("entries"), Off(None)
+    ] = Field(
+        2,
+        description="entries one symbol (base currency) may hold at once; null: no such limit",
     )
-    stack_entries: Annotated[bool, Unit("switch")] = Field(
+    stack_entries: Annotated[bool, Unit("switch"), Off(False)] = Field(
         False,
         description="whether a signal that repeats adds an entry to its position, up to the limits",
     )
@@ -203,7 +235,9 @@ class Settings(BaseSettings):
         description="whether positions no trade accounts for (opened by hand or another bot) count "
         "toward the limits",
     )
-    uptrend_short_exception_conf: Annotated[Number, Field(ge=0.0, le=1.0), Unit("ratio")] = Field(
+    uptrend_short_exception_conf: Annotated[
+        Number, Field(ge=0.0, le=1.0), Unit("ratio"), Off(0.0)
+    ] = Field(
         0.65, description="least confidence of the rare short; 0.0 switches short blocking off"
     )
     regime_pair: Annotated[str | None, Field(pattern=r"^[^/\s]+/[^/\s]+$"), Unit("pair")] = Field(
@@ -233,15 +267,10 @@ class Settings(BaseSettings):
 
     @field_validator("max_stop")
     @classmethod
-    def _leaves_room(cls, value: float, info: ValidationInfo) -> float:
-        if value < info.data.get("min_stop", 0.0):
+    def _leaves_room(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and value < info.data.get("min_stop", 0.0):
             raise ValueError(f"must not be below min_stop, which is {info.data['min_stop']}")
         return value
-
-    @property
-    def risk_ratio(self) -> float:
-        """`risk_per_trade` as a ratio of equity."""
-        return self.risk_per_trade / 100
 
     @property
     def stop_atr(self) -> int | None:
@@ -299,6 +328,16 @@ def load_settings(block: object = None) -> Loaded:
     return Loaded(settings, origins, _warnings(settings, given, origins))
 
 
+def all_off() -> dict[str, object]:
+    """Return the settings at which every rule is off; what remains is the exchange-side stop."""
+    return {
+        name: off.value
+        for name, field in Settings.model_fields.items()
+        for off in field.metadata
+        if isinstance(off, Off)
+    }
+
+
 def describe(loaded: Loaded) -> list[Described]:
     """Return every setting with unit, bounds and origin, in the order of the model."""
     return [
@@ -339,7 +378,7 @@ def _warnings(
         name: raw
         for name in _TRAILING
         if getattr(settings, name) is None
-        and (raw := _environment().get(_env_name(name)) or given.get(name)) is not None
+        and (raw := _environment().get(_env_name(name)) or given.get(name)) not in (None, _NULL)
     }
     return tuple(
         f"{_named(name, origins)} must be a number in {_bounds(Settings.model_fields[name])} "

@@ -87,7 +87,7 @@ def _risk(known: Known) -> Risk:
         known.currency,
         known.equity,
         _money(risk_of(known.exposures, known.costs_of), known),
-        _money(limits.open, known),
+        None if math.isinf(limits.open) else _money(limits.open, known),
         None if limits.group is None else _money(limits.group, known),
     )
 

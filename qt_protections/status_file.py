@@ -56,12 +56,12 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """What may be lost at the stops; `max_group` is None without such a limit."""
+    """What may be lost at the stops; `max_open` and `max_group` are None without such a limit."""
 
     currency: str
     equity: float
     open: Money
-    max_open: Money
+    max_open: Money | None
     max_group: Money | None
 
 

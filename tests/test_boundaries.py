@@ -17,6 +17,9 @@ ALLOWED = {
     "errors": {"rules"},
     "hooks": {"errors"},
     "standing": {"errors"},
+    "parameters": set(),
+    "warm_up": {"rules", "settings"},
+    "conformance": {"guard", "settings"},
     "standing_refusals": {"errors", "rules"},
     "announcer": {"rules", "snapshots"},
     "gates": {
@@ -38,6 +41,7 @@ ALLOWED = {
         "decisions",
         "errors",
         "gates",
+        "locks",
         "planner",
         "rules",
         "settings",

@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from qt_protections.cli import main
+from qt_protections.conform_command import show
+from qt_protections.conformance.runs import Compared, Verdict
 from qt_protections.settings import Settings
 
 
@@ -102,3 +105,38 @@ def test_wrong_arguments_end_with_the_usage(
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
     assert "usage: qt-guard" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--strategy-path=nowhere"], "nowhere is no folder"),
+        (["--strategy-path={empty}"], "has no plain strategy"),
+        (["--strategy-path={spot}", "--strategy", "Bysell"], "has no Bysell; there are: BuySell,"),
+        (["--strategy-path={spot}", "--keep={empty}"], "is there already"),
+    ],
+    ids=["no folder", "empty", "misspelt", "kept over"],
+)
+def test_conform_says_what_it_cannot_compare(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence, before anything is backtested."""
+    spot = Path(__file__).parent / "conformance" / "strategies" / "spot"
+    places = {"empty": str(tmp_path), "spot": str(spot)}
+    assert main(["conform", *(argument.format(**places) for argument in arguments)]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_table_of_conform_fits_a_terminal() -> None:
+    """80 columns, whatever the names; what differs is told below."""
+    results = [
+        Compared("S" * 70, 12_345, 12_346, Verdict.DIFFERENT, "trade 1: " + "word " * 40),
+        Compared("Short", None, None, Verdict.NOT_RUN, "no data"),
+        Compared("Equal", 5, 5, Verdict.EQUAL),
+    ]
+    console = Console(width=80, record=True)
+    show(console, results)
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("could not run" in line for line in lines)
+    assert any(line.startswith("Short: no data") for line in lines)

@@ -75,6 +75,21 @@ def test_longer_candles_are_built_from_the_strategys_own(
     assert (built[LOCAL_DISTANCE].iloc[2400:] < -0.02).all()
 
 
+@pytest.mark.parametrize(("conf", "said"), [(0.65, 1), (0.0, 0)], ids=["gate on", "gate off"])
+def test_missing_candles_are_said_once_in_plain_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, conf: float, said: int
+) -> None:
+    """Freqtrade names each file it misses, and nobody what that means."""
+    of_a_day = market(tmp_path, uptrend_short_exception_conf=conf)
+    of_a_day._config["timeframe"] = "1d"
+    for pair in (BTC, ETH):
+        frame = of_a_day.add_columns(hours(START, 48), pair)
+        assert set(frame[REGIME]) == {Regime.UNKNOWN}
+    words = [line for line in caplog.messages if "freqtrade download-data -t 4h" in line]
+    assert len(words) == said
+    assert all("There are no 4h candles of BTC/USDT:USDT" in line for line in words)
+
+
 def test_stored_candles_that_end_too_early_are_continued(tmp_path: Path) -> None:
     """A forgotten download of the longer candles does not make the regime unknown."""
     store(tmp_path, BTC, "1h", RISING)

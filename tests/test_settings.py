@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.settings import Origin, Settings, SettingsError, describe, load_settings
+from qt_protections.settings import (
+    Origin,
+    Settings,
+    SettingsError,
+    all_off,
+    describe,
+    load_settings,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -183,3 +190,37 @@ def test_regime_pair_follows_the_stake_currency() -> None:
     assert load_settings().settings.regime_pair_for("USDC") == "BTC/USDC:USDC"
     chosen = load_settings({"regime_pair": "ETH/USDT:USDT"}).settings
     assert chosen.regime_pair_for("USDC") == "ETH/USDT:USDT"
+
+
+def test_every_rule_has_an_off() -> None:
+    """Settings that say when, where or how much have none; each that switches a rule has."""
+    off = all_off()
+    assert set(Settings.model_fields) - set(off) == {
+        "stop_placement",  # the exchange-side stop alone cannot be switched off
+        "naked_deadline",
+        "trail_activation",
+        "stop_fixed",
+        "stop_atr_multiple",
+        "stop_atr_candles",
+        "stop_slippage",
+        "risk_equity",
+        "group_beta",
+        "stack_distance",
+        "count_foreign_positions",
+        "regime_pair",
+        "regime_timeframe",
+        "local_timeframe",
+        "confidence_column",
+    }
+    loaded = load_settings(off)
+    assert loaded.warnings == ()
+    assert {name: getattr(loaded.settings, name) for name in off} == off
+
+
+@pytest.mark.parametrize("name", [name for name, value in all_off().items() if value is None])
+def test_null_in_the_environment_is_off(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written as in the file, and is no mistake."""
+    monkeypatch.setenv(f"QT_{name.upper()}", "null")
+    loaded = load_settings({name: 1})
+    assert getattr(loaded.settings, name) is None
+    assert loaded.warnings == ()

@@ -24,7 +24,10 @@ class QtSymbolStacking(IProtection):
 
     def short_desc(self) -> str:
         """Describe the rule for the start-up message."""
-        return f"{self.name} - At most {self._limit.max_positions} positions per symbol."
+        limit = self._limit.max_positions
+        return f"{self.name} - " + (
+            f"At most {limit} positions per symbol." if limit else "Off: any number per symbol."
+        )
 
     def global_stop(
         self, date_now: datetime, side: LongShort, starting_balance: float

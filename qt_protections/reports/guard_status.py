@@ -84,9 +84,7 @@ def _figures(snapshot: Snapshot) -> Table:
         ),
     )
     table.add_row("equity", Text(f"{risk.equity:,.2f} {risk.currency}"))
-    meter = Table.grid(padding=(0, 2))
-    meter.add_row(_bar(risk), Text(_of(risk.open, risk.max_open, risk.currency)))
-    table.add_row("open risk", meter)
+    table.add_row("open risk", _open_risk(risk))
     if risk.max_group is not None:
         limit = f"{risk.max_group.amount:,.2f} {risk.currency} ({_pct(risk.max_group)} of equity)"
         table.add_row("per group", Text(f"at most {limit}"))
@@ -139,8 +137,18 @@ def _last_look(looked_s: float | None) -> Text:
     return Text(f"{looked_s:.0f} s ago")
 
 
-def _bar(risk: Risk) -> ProgressBar:
-    share = risk.open.amount / risk.max_open.amount if risk.max_open.amount > 0 else 1.0
+def _open_risk(risk: Risk) -> Table | Text:
+    if risk.max_open is None:
+        return Text(f"{risk.open.amount:,.2f} {risk.currency} ({_pct(risk.open)} of equity)")
+    meter = Table.grid(padding=(0, 2))
+    meter.add_row(
+        _bar(risk.open, risk.max_open), Text(_of(risk.open, risk.max_open, risk.currency))
+    )
+    return meter
+
+
+def _bar(money: Money, limit: Money) -> ProgressBar:
+    share = money.amount / limit.amount if limit.amount > 0 else 1.0
     colour = "green" if share < 0.6 else "yellow" if share < 0.9 else "red"
     return ProgressBar(
         total=1.0,

@@ -30,7 +30,10 @@ class Risks:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What an entry may lose at its stop (quote currency, >= 0), and the limit that says so."""
+    """What an entry may lose at its stop (quote currency, >= 0), and the limit that says so.
+
+    A loss of infinity is no limit at all.
+    """
 
     loss: float
     limit: DenyCode
@@ -46,8 +49,8 @@ class Limits:
     """What may be lost at the stops, in quote currency.
 
     Attributes:
-        trade: By one trade.
-        open: By all positions together.
+        trade: By one trade; infinity without such a limit.
+        open: By all positions together; infinity without such a limit.
         group: By the positions of one group; None without such a limit.
     """
 
@@ -61,18 +64,29 @@ class RiskBudget:
     """Shares risk out among entries.
 
     Attributes:
-        risk_ratio: Share of equity that one entry may lose.
-        max_open_ratio: Share of equity that all positions together may lose.
+        risk_ratio: Share of equity that one entry may lose; None without such a limit.
+        max_open_ratio: Share of equity that all positions together may lose; None without one.
         max_group_ratio: The same for positions of one group; None without such a limit.
         less_open_risk: Whether what the open positions may lose is taken off the equity first.
         least_share: What has to be left of an entry's share for the entry to be worth its place.
     """
 
-    risk_ratio: float
-    max_open_ratio: float
+    risk_ratio: float | None
+    max_open_ratio: float | None
     max_group_ratio: float | None = None
     less_open_risk: bool = False
     least_share: float = 0.1
+
+    @property
+    def is_off(self) -> bool:
+        """Whether nothing limits what an entry may lose: its size is nobody's business here."""
+        return (self.risk_ratio, self.max_open_ratio, self.max_group_ratio) == (None, None, None)
+
+    @property
+    def largest_share(self) -> float | None:
+        """The largest share of equity that one entry may lose; None without a limit."""
+        given = [r for r in (self.risk_ratio, self.max_open_ratio) if r is not None]
+        return min(given) if given else None
 
     def limits(self, equity: float, open_risk: float) -> Limits:
         """Return the limits.
@@ -83,8 +97,8 @@ class RiskBudget:
         """
         shared = equity - (open_risk if self.less_open_risk else 0.0)
         return Limits(
-            shared * self.risk_ratio,
-            shared * self.max_open_ratio,
+            math.inf if self.risk_ratio is None else shared * self.risk_ratio,
+            math.inf if self.max_open_ratio is None else shared * self.max_open_ratio,
             None if self.max_group_ratio is None else shared * self.max_group_ratio,
         )
 
@@ -130,7 +144,10 @@ class RiskBudget:
             )
             rooms.append(Room(limits.group - risks.group_risk, DenyCode.GROUP_RISK_FULL, facts))
         least = min(rooms, key=lambda room: room.loss)
-        enough = least.loss >= self.least_share * min(limits.trade, limits.open)
+        share = min(limits.trade, limits.open)
+        if share == math.inf:  # the group's limit is the only one
+            share = 0.0 if limits.group is None else limits.group
+        enough = least.loss >= self.least_share * share
         return Room(least.loss if enough else 0.0, least.limit, least.facts)
 
 

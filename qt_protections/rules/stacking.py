@@ -10,14 +10,15 @@ class StackingLimit:
     """Refuses the entry that would exceed the limit of its symbol.
 
     Attributes:
-        max_positions: Entries a symbol may hold, filled and pending together, at least 1.
+        max_positions: Entries a symbol may hold, filled and pending together, at least 1; None
+            where nothing limits them.
     """
 
-    max_positions: int
+    max_positions: int | None
 
     def check(self, held: int) -> Denial | None:
         """Judge one more entry on a symbol that already holds `held` of them."""
-        if held < self.max_positions:
+        if self.max_positions is None or held < self.max_positions:
             return None
         return deny(DenyCode.SYMBOL_FULL, limit=self.max_positions)
 

@@ -14,7 +14,7 @@ class StopRule:
 
     Attributes:
         min_ratio: No stop is closer.
-        max_ratio: No stop is farther.
+        max_ratio: No stop is farther; infinity where nothing limits it.
         fixed_ratio: The distance, whatever the strategy's; None for another source.
         atr_multiple: The distance in ATRs; None for another source.
         atr_candles: Candles of the ATR.

@@ -1,10 +1,14 @@
 """What a live bot knows of its stops after a reload, a restart, or its end."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
-from freqtrade.exceptions import StrategyError
 from freqtrade.persistence import Trade
 
 from qt_protections.errors import EntryRefused
+from qt_protections.rules.regime import Regime
+from qt_protections.settings import all_off
 from qt_protections.snapshots import symbol_of
 from tests.integration.rig import BTC, Rig, force_entry, naked_max
 
@@ -66,10 +70,17 @@ def test_a_strategy_may_set_its_protections_itself(rig: Rig) -> None:
     assert bot.protections.name_list == ["CooldownPeriod", "QtGlobalRegime", "QtSymbolStacking"]
 
 
-def test_too_short_a_warm_up_stops_the_start(rig: Rig) -> None:
-    """An average that can never settle would refuse every short for ever, in silence."""
-    with pytest.raises(StrategyError, match="startup_candle_count is 30"):
-        rig.bot("GuardedSetsItself", max_open_trades=1)
+@pytest.mark.parametrize(("qt", "kept"), [({}, 600), (all_off(), 30)], ids=["rules on", "off"])
+def test_the_regime_has_its_candles_and_the_strategy_its_warm_up(
+    rig: Rig, qt: dict[str, Any], kept: int
+) -> None:
+    """However few the strategy asks for; with every rule off the guard asks for none."""
+    bot = rig.bot("GuardedSetsItself", max_open_trades=1, qt=qt)
+    bot.process()
+    assert bot.strategy.startup_candle_count == bot.config["startup_candle_count"] == 30
+    assert bot.exchange._startup_candle_count == kept
+    trend = bot.strategy._qt.market.global_trend(datetime.now(UTC))
+    assert (trend.regime is Regime.UPTREND) is (kept == 600)
 
 
 def test_a_stop_the_exchange_cannot_find_holds_nothing_up(rig: Rig) -> None:

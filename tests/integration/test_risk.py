@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 from freqtrade.exceptions import DependencyException
 from freqtrade.freqtradebot import FreqtradeBot
-from freqtrade.persistence import Trade
+from freqtrade.persistence import PairLocks, Trade
 
 from qt_protections.entry_policy import STACKED_TAG
 from qt_protections.errors import EntryFailed, EntryRefused
@@ -208,6 +208,33 @@ def test_a_signal_does_not_repeat_within_its_candle(rig: Rig) -> None:
     rig.move("BTCUSDT", 1.004)
     bot.process()
     assert trade.nr_of_successful_entries == 1
+
+
+def test_a_locked_pair_takes_no_repeated_signal(rig: Rig) -> None:
+    """Freqtrade would not hear the signal for a new position either."""
+    bot = rig.bot("GuardedAlways", max_open_trades=1, **settings(**STACKING))
+    (trade,) = Trade.get_open_trades()
+    an_hour_ago(trade)
+    PairLocks.lock_pair(BTC, datetime.now(UTC) + timedelta(hours=1), "by hand")
+    rig.move("BTCUSDT", 1.004)
+    bot.process()
+    assert trade.nr_of_successful_entries == 1
+    PairLocks.unlock_pair(BTC)
+    bot.process()
+    assert trade.nr_of_successful_entries == 2
+
+
+def test_a_locked_position_stays_the_strategys_to_adjust(rig: Rig) -> None:
+    """A lock bars new positions, as in Freqtrade."""
+    bot = rig.bot("GuardedAdjusting", **settings(max_open_risk=20.0))
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    PairLocks.lock_pair("*", datetime.now(UTC) + timedelta(hours=1), "by hand")
+    rig.move("BTCUSDT", 1.004)
+    bot.process()
+    assert trade.nr_of_successful_entries == 2
+    assert refused(bot, ETH) is DenyCode.PAIR_LOCKED
+    assert naked_max(rig) == 0
 
 
 def test_averaging_down_stays_within_the_risk_of_one_trade(rig: Rig) -> None:

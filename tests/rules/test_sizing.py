@@ -149,3 +149,35 @@ def test_nonsense_is_an_error(loss: float, per_unit: float) -> None:
 def test_whole_steps(amount: float, step: float | None, whole: float) -> None:
     """Cut, but for a missing last binary digit."""
     assert whole_steps(amount, step) == whole
+
+
+def test_no_limit_allows_any_amount() -> None:
+    """With every limit off, the size is the strategy's."""
+    budget = RiskBudget(None, None)
+    assert budget.is_off
+    assert budget.largest_share is None
+    room = budget.room(Risks(10_000, 5_000), 100.0, averages_down=True)
+    assert room.loss == math.inf
+
+
+@pytest.mark.parametrize(
+    ("budget", "loss"),
+    [
+        (RiskBudget(0.0075, None), 75),
+        (RiskBudget(None, 0.03), 150),
+        (RiskBudget(None, None, 0.02), 40),
+        (RiskBudget(None, None, 0.0161), 0),
+    ],
+    ids=["a trade", "all", "a group", "a group, nearly full"],
+)
+def test_a_limit_stands_alone(budget: RiskBudget, loss: float) -> None:
+    """The limits that are off take nothing from the one that is on."""
+    risks = Risks(10_000, open_risk=150, group_risk=160)
+    assert not budget.is_off
+    assert budget.room(risks, 100.0, averages_down=False).loss == pytest.approx(loss)
+
+
+def test_a_group_that_an_entry_is_not_in_limits_nothing() -> None:
+    """Where the group's limit is the only one, such an entry may be of any size."""
+    risks = Risks(10_000, open_risk=150, group_risk=None)
+    assert RiskBudget(None, None, 0.02).room(risks, 1.0, averages_down=False).loss == math.inf

@@ -1,0 +1,1 @@
+"""Whether a guarded strategy with every rule off trades like the plain one."""

@@ -1,0 +1,114 @@
+"""Every strategy of a folder, backtested plain and guarded, and the two compared."""
+
+import json
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from qt_protections.conformance.backtests import PRELOADED, NotRun, Request, backtest
+from qt_protections.conformance.guarding import Found, write_guarded
+from qt_protections.conformance.trades import Backtested, difference
+from qt_protections.settings import CONFIG_BLOCK, all_off
+
+
+class Verdict(StrEnum):
+    """What came out for one strategy."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    NOT_RUN = "could not run"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One strategy: how many trades both made, the verdict, and the words for it."""
+
+    strategy: str
+    plain: int | None
+    guarded: int | None
+    verdict: Verdict
+    words: str = ""
+
+
+def compare_all(
+    found: Sequence[Found], options: Sequence[str], out: Path, jobs: int
+) -> Iterator[Compared]:
+    """Backtest each strategy twice and compare, several at once; yield them as they are ready.
+
+    Args:
+        found: The strategies.
+        options: Freqtrade's, such as `--config`.
+        out: An empty folder for results and logs.
+        jobs: How many backtests run at once.
+    """
+    with _processes(jobs) as pool:
+        futures = {}
+        for each in found:
+            if not each.name:
+                yield Compared(
+                    each.file.name, None, None, Verdict.NOT_RUN, "the file cannot be imported"
+                )
+                continue
+            pair = [pool.submit(backtest, request) for request in _requests(each, options, out)]
+            futures[pair[1]] = (each, pair[0])
+        for done in as_completed(futures):
+            each, plain = futures[done]
+            yield compared(each.name, _result(plain), _result(done))
+
+
+def compared(name: str, plain: Backtested | NotRun, guarded: Backtested | NotRun) -> Compared:
+    """Return the verdict on one strategy."""
+    if isinstance(plain, NotRun):
+        reason = f"the plain one: {plain.reason}"
+        return Compared(name, None, _count(guarded), Verdict.NOT_RUN, reason)
+    if isinstance(guarded, NotRun):
+        reason = f"the guarded one alone fails: {guarded.reason}"
+        return Compared(name, _count(plain), None, Verdict.DIFFERENT, reason)
+    words = difference(plain, guarded)
+    verdict = Verdict.EQUAL if words is None else Verdict.DIFFERENT
+    if words is None and not plain.trades:
+        words = "no trades, which proves nothing"
+    return Compared(name, _count(plain), _count(guarded), verdict, words or "")
+
+
+def _count(side: Backtested | NotRun) -> int | None:
+    return len(side.trades) if isinstance(side, Backtested) else None
+
+
+def _requests(found: Found, options: Sequence[str], out: Path) -> tuple[Request, Request]:
+    plain, guarded = out / found.name / "plain", out / found.name / "guarded"
+    for folder in (plain, guarded, guarded / "strategies"):
+        folder.mkdir(parents=True)
+    rules_off = guarded / "rules_off.json"
+    rules_off.write_text(json.dumps({CONFIG_BLOCK: all_off()}))
+    name = write_guarded(found, guarded / "strategies")
+    return (
+        Request(found.name, found.file.parent, tuple(options), plain),
+        Request(name, guarded / "strategies", (*options, f"--config={rules_off}"), guarded),
+    )
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Give each backtest a fresh process, forked from one that has imported Freqtrade already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _result(future: "Future[Backtested | NotRun]") -> Backtested | NotRun:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        return NotRun("its process ended, for want of memory perhaps")
+    except Exception as error:  # one strategy's error is told, the others go on
+        return NotRun(f"{type(error).__name__}: {error}")

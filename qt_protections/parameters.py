@@ -1,0 +1,72 @@
+"""The parameters that hyperopt found: the guarded strategy's own, or the wrapped one's."""
+
+import inspect
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from freqtrade.exceptions import OperationalException
+from freqtrade.optimize.hyperopt_tools import HyperoptTools
+from freqtrade.strategy.interface import IStrategy
+
+logger = logging.getLogger(__name__)
+
+
+def wrapped_by(guarded: type, guard: type) -> type[IStrategy]:
+    """Return the strategy that the guard stands in front of."""
+    mro = guarded.__mro__
+    behind = mro[mro.index(guard) + 1 :]
+    return next(cls for cls in behind if issubclass(cls, IStrategy))
+
+
+def holds_params_of(wrapped: type, guarded: type) -> bool:
+    """Whether the file beside the guarded class holds the wrapped one's parameters.
+
+    So it is where both are in one file: Freqtrade names the file of parameters after that.
+    """
+    path = _beside(getattr(guarded, "__file__", ""))
+    return (
+        path is not None
+        and path.is_file()
+        and _load(path).get("strategy_name") == (wrapped.__name__)
+    )
+
+
+def params_of(wrapped: type, guarded: type) -> dict[str, Any]:
+    """Return what Freqtrade would load for the wrapped strategy by itself; empty without a file.
+
+    Raises:
+        OperationalException: If the file is another strategy's.
+    """
+    path = _beside(_file_of(wrapped, guarded))
+    if path is None or not path.is_file():
+        return {}
+    logger.info("Loading parameters from file %s of the guarded strategy's base.", path)
+    params = _load(path)
+    if params and params.get("strategy_name") != wrapped.__name__:
+        raise OperationalException(
+            f"Invalid parameter file provided: {path} is not of {wrapped.__name__}."
+        )
+    return params
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = HyperoptTools.load_params_from_file(path)
+    except ValueError:
+        logger.warning("Invalid parameter file format: %s counts for nothing.", path)
+        return {}
+    return found
+
+
+def _file_of(wrapped: type, guarded: type) -> str:
+    if wrapped.__module__ == guarded.__module__:
+        return getattr(guarded, "__file__", "")  # a module Freqtrade loaded, which nobody else can
+    if wrapped.__module__ not in sys.modules:
+        return ""
+    return inspect.getfile(wrapped)
+
+
+def _beside(file: str) -> Path | None:
+    return Path(file).with_suffix(".json") if file else None

@@ -1,0 +1,27 @@
+"""Four-hour candles."""
+
+import talib.abstract as ta
+from freqtrade.strategy import IStrategy
+
+
+class FourHours(IStrategy):
+    INTERFACE_VERSION = 3
+    timeframe = "4h"
+    startup_candle_count = 50
+    can_short = True
+    minimal_roi = {"0": 0.08}
+    stoploss = -0.06
+
+    def populate_indicators(self, dataframe, metadata):
+        dataframe["rsi"] = ta.RSI(dataframe, timeperiod=14)
+        return dataframe
+
+    def populate_entry_trend(self, dataframe, metadata):
+        dataframe.loc[dataframe["rsi"] < 35, "enter_long"] = 1
+        dataframe.loc[dataframe["rsi"] > 65, "enter_short"] = 1
+        return dataframe
+
+    def populate_exit_trend(self, dataframe, metadata):
+        dataframe.loc[dataframe["rsi"] > 60, "exit_long"] = 1
+        dataframe.loc[dataframe["rsi"] < 40, "exit_short"] = 1
+        return dataframe
