@@ -12,7 +12,14 @@ from rich.table import Table
 
 from qt_protections import __version__, conform_command, demo, status_command
 from qt_protections.rehearsal import command as exchange_command
-from qt_protections.settings import CONFIG_BLOCK, Loaded, SettingsError, describe, load_settings
+from qt_protections.settings import (
+    CONFIG_BLOCK,
+    Loaded,
+    SettingsError,
+    block_of,
+    describe,
+    load_settings,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -99,7 +106,7 @@ def _config_block(files: list[str] | None) -> object:
     from qt_protections import configured  # noqa: PLC0415  slow to load
 
     config = configured.load(files)
-    return None if config is None else config.get(CONFIG_BLOCK)
+    return None if config is None else block_of(config)
 
 
 def _settings_table(loaded: Loaded) -> Table:

@@ -26,7 +26,7 @@ from qt_protections.market import LOCAL_DISTANCE, REGIME
 from qt_protections.planner import Wish
 from qt_protections.post import Post
 from qt_protections.rules.regime import Regime
-from qt_protections.settings import CONFIG_BLOCK, SettingsError, load_settings
+from qt_protections.settings import SettingsError, block_of, load_settings
 from qt_protections.standing import require_in_front
 from qt_protections.stops.simulated_trailing import Glance
 
@@ -43,7 +43,7 @@ class QTGuard(IStrategy):
     def __init__(self, config: Config) -> None:
         verify_hooks()
         try:
-            loaded = load_settings(config.get(CONFIG_BLOCK))
+            loaded = load_settings(block_of(config))
         except SettingsError as error:
             raise OperationalException(str(error)) from error
         for warning in loaded.warnings:

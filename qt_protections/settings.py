@@ -7,9 +7,10 @@ keep the fixed stop from protecting.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -50,6 +51,9 @@ CALLBACK_STEP = Decimal("0.1")
 _NULL = "null"
 
 _TRAILING = ("trail_callback", "trail_activation")
+
+#: How alike two names are, of 1, if the one is taken for a misspelling of the other.
+_ALIKE = 0.8
 
 
 class SettingsError(ValueError):
@@ -317,9 +321,11 @@ def load_settings(block: object = None) -> Loaded:
         block: The `"qt"` block of config.json; None when there is none.
 
     Raises:
-        SettingsError: If a key is unknown, or a value is unreadable or out of bounds.
+        SettingsError: If a key is unknown, a variable of the environment is almost a setting's, or
+            a value is unreadable or out of bounds.
     """
     given = _checked_block(block)
+    _check_environment()
     origins = {name: _origin(name, given) for name in Settings.model_fields}
     try:
         settings = Settings(**given)
@@ -355,6 +361,45 @@ def describe(loaded: Loaded) -> list[Described]:
     ]
 
 
+def block_of(config: Mapping[str, Any]) -> object:
+    """Return the guard's block of a configuration; None when there is none.
+
+    Raises:
+        SettingsError: If a block of another name holds the guard's settings.
+    """
+    for name, value in config.items():
+        # A block of another name may be somebody else's and hold a setting of the same name.
+        is_like_ours = name != CONFIG_BLOCK and name.lower().startswith(CONFIG_BLOCK)
+        if (
+            is_like_ours
+            and isinstance(value, Mapping)
+            and value.keys() & Settings.model_fields.keys()
+        ):
+            raise SettingsError(
+                f'the block "{name}" of the configuration holds settings of the guard, which reads '
+                f'"{CONFIG_BLOCK}" alone: name that block "{CONFIG_BLOCK}"'
+            )
+    return config.get(CONFIG_BLOCK)
+
+
+def _check_environment() -> None:
+    """Refuse a variable that is almost a setting's; the Qt toolkit's begin with QT_ as well."""
+    known = [_env_name(name) for name in Settings.model_fields]
+    for name in sorted(_environment()):
+        if name.startswith(ENV_PREFIX) and name not in known and (meant := _closest(name, known)):
+            raise SettingsError(f"unknown setting {name} in the environment: did you mean {meant}?")
+
+
+def _did_you_mean(names: Iterable[str]) -> str:
+    known = list(Settings.model_fields)
+    meant = [repr(found) for name in names if (found := _closest(str(name).lower(), known))]
+    return f": did you mean {', '.join(meant)}?" if meant else ""
+
+
+def _closest(name: str, known: Sequence[str]) -> str | None:
+    return next(iter(get_close_matches(name, known, n=1, cutoff=_ALIKE)), None)
+
+
 def _checked_block(block: object) -> dict[str, Any]:
     if block is None:
         return {}
@@ -362,11 +407,10 @@ def _checked_block(block: object) -> dict[str, Any]:
         raise SettingsError(
             f'"{CONFIG_BLOCK}" in the configuration must be an object of settings, was {block!r}'
         )
-    unknown = sorted(set(block) - set(Settings.model_fields))
-    if unknown:
+    if unknown := sorted(set(block) - set(Settings.model_fields)):
         raise SettingsError(
             f'unknown setting {", ".join(map(repr, unknown))} in the "{CONFIG_BLOCK}" block of the '
-            f"configuration; known are: {', '.join(Settings.model_fields)}"
+            f"configuration{_did_you_mean(unknown)}; known are: {', '.join(Settings.model_fields)}"
         )
     return dict(block)
 

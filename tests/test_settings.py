@@ -9,6 +9,7 @@ from qt_protections.settings import (
     Settings,
     SettingsError,
     all_off,
+    block_of,
     describe,
     load_settings,
 )
@@ -91,6 +92,59 @@ def test_unknown_keys_are_refused() -> None:
     """A misspelt setting is never silently the default."""
     with pytest.raises(SettingsError, match=r"'risk_pertrade'.*known are: stop_placement"):
         load_settings({"risk_pertrade": 1.0})
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("risk_pertrade", "risk_per_trade"),
+        ("max_open_risks", "max_open_risk"),
+        ("Trail_Callback", "trail_callback"),
+        ("naked_dedline", "naked_deadline"),
+    ],
+)
+def test_what_a_misspelt_setting_may_mean_is_said(
+    monkeypatch: pytest.MonkeyPatch, written: str, meant: str
+) -> None:
+    """In the configuration and in the environment alike."""
+    with pytest.raises(SettingsError, match=f"did you mean '{meant}'"):
+        load_settings({written: 1.0})
+    if written.lower() != meant:
+        monkeypatch.setenv(f"QT_{written.upper()}", "1.0")
+        with pytest.raises(SettingsError, match=f"did you mean QT_{meant.upper()}"):
+            load_settings()
+
+
+def test_what_is_like_no_setting_is_not_guessed() -> None:
+    """No advice is better than a wrong one."""
+    with pytest.raises(SettingsError, match="configuration; known are"):
+        load_settings({"colour": 1.0})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["QT_QPA_PLATFORM", "QT_ACCESSIBILITY", "QT_IM_MODULE", "QT_SCALE_FACTOR", "QT_PLUGIN_PATH"],
+)
+def test_a_desktop_sets_variables_of_its_own(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The Qt toolkit's begin like the guard's, and stop no bot."""
+    monkeypatch.setenv(name, "1")
+    load_settings()
+
+
+@pytest.mark.parametrize("name", ["QT", "Qt", "qt_guard", "qt-protections"])
+def test_a_block_of_another_name_is_not_passed_over(name: str) -> None:
+    """Its settings would count for nothing, without a word."""
+    with pytest.raises(SettingsError, match=f'the block "{name}".*name that block "qt"'):
+        block_of({name: {"risk_per_trade": 0.5}})
+
+
+def test_blocks_of_others_are_theirs() -> None:
+    """Though a setting of theirs may have the name of one of the guard's."""
+    mine = {"max_stop": 5}
+    assert (
+        block_of({"my_strategy": {"risk_per_trade": 1}, "qt_news": {"url": ""}, "qt": mine}) is mine
+    )
+    assert block_of({"max_open_trades": 3}) is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ sys.path.insert(0, {folder!r})
 
 from {module} import {name}
 
-from qt_protections.guard import QTGuard
+from qt_protections import QTGuard
 
 
 class {guarded}(QTGuard, {name}):

@@ -2,7 +2,7 @@
 
 from freqtrade.templates.sample_strategy import SampleStrategy
 
-from qt_protections.guard import QTGuard
+from qt_protections import QTGuard
 
 
 class GuardedSample(QTGuard, SampleStrategy):

@@ -10,7 +10,7 @@ import pandas as pd
 from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 
-from qt_protections.guard import QTGuard
+from qt_protections import QTGuard
 
 #: A position this old that gains asks for another entry, again and again.
 STACK_AFTER = timedelta(seconds=5)

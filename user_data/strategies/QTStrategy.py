@@ -7,7 +7,7 @@ import pandas as pd
 import talib.abstract as ta
 from freqtrade.strategy import IStrategy
 
-from qt_protections.guard import QTGuard
+from qt_protections import QTGuard
 
 
 class QTSignals(IStrategy):
