@@ -553,6 +553,7 @@ class Keeper:
         position as naked as a refusal. A definite refusal closes the position at once, everything
         else when `naked_deadline` is over.
         """
+        self.book.of(held.pair)  # with the most one order may be, as the exchange has that now
         if not held.is_covered and held.naked_since is None:
             held.naked_since = monotonic()
         began = monotonic() if held.naked_since is None else held.naked_since

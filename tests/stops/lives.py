@@ -344,10 +344,11 @@ class Life:
             self._clock.sleep(STRIDE_S)
             self._loop()
         flat = [pair for pair in PAIRS if not (self.paper.size[pair] or self._resting(pair))]
-        if any(self.paper.live(pair) for pair in flat):
-            # A stop that came late, and that nobody needs, stands until the next look at all.
+        if any(_of_the_bot(self.paper.live(pair)) for pair in flat):
+            # A stop that came late, and that nobody needs, stands until the next look at all. What
+            # Freqtrade calls off after so long takes another loop.
             self._clock.sleep(STOPS_S)
-            self.wait(LOOP_S)
+            self.wait(3 * LOOP_S)
         for pair in PAIRS:
             self._judge_calm(pair)
 
@@ -514,7 +515,7 @@ class Life:
         paper, size = self.paper, abs(self.paper.size[pair])
         if not paper.is_covered(pair):
             raise Fault(f"{pair} {self._state(pair)} is naked in calm")
-        live = [stop for stop in paper.live(pair) if stop["clientOrderId"].startswith("qt")]
+        live = _of_the_bot(paper.live(pair))
         # Freqtrade books an exit when that is over: until then the stop is for what it filled too.
         waiting = sum(
             order["filled"] if order.get("reduceOnly") else abs(_signed_rest(order))
@@ -559,6 +560,10 @@ def _since(before: float | None, now: float, *, is_so: bool) -> float | None:
     if not is_so:
         return None
     return now if before is None else before
+
+
+def _of_the_bot(stops: Sequence[CcxtOrder]) -> list[CcxtOrder]:
+    return [stop for stop in stops if stop["clientOrderId"].startswith("qt")]
 
 
 def _nth(found: Sequence[Any], which: int) -> list[Any]:

@@ -591,6 +591,16 @@ MENDED: dict[str, list[Event]] = {
         ("enter", BTC, 2.0, True, True, 0.5),
         ("calm",),
     ],
+    "the exchange takes less in one order than a while ago": [
+        ("begin", "on_fill"),
+        ("enter", BTC, 2.0, True, False, 1.0),
+        ("fill", BTC, 3.0),
+        ("enter", BTC, 3.0, False, False, 0.5),
+        ("stream", "dead"),
+        ("limit_size", BTC, 2.0),
+        ("fill", BTC, 0.5),
+        ("calm",),
+    ],
 }
 
 
