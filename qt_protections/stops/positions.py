@@ -304,7 +304,9 @@ class Positions:
             return False
         is_told = strays.known >= position.amount * (1 - _SAME)
         left = rest(_filled(strays.entries), _filled(strays.closes))
-        lacking = rest(total(held.base, left), position.amount) if left else 0.0
+        # A trade that was deleted takes its entries along: they are nobody's.
+        is_both = left and trade is not None
+        lacking = rest(total(held.base, left), position.amount) if is_both else 0.0
         if lacking and self._keeper.book_closes(held, lacking, with_exits=True):
             lacking = 0.0  # that closed what the trade has on record, before those entries
         is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
