@@ -10,7 +10,9 @@ from freqtrade.exceptions import OperationalException
 from freqtrade.optimize.hyperopt_tools import HyperoptTools
 from freqtrade.strategy.interface import IStrategy
 
-logger = logging.getLogger(__name__)
+from qt_protections.errors import withhold_secrets
+
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 def wrapped_by(guarded: type, guard: type) -> type[IStrategy]:

@@ -6,10 +6,11 @@ from freqtrade.constants import Config
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.exchange import Exchange
 
+from qt_protections.errors import withhold_secrets
 from qt_protections.rules.regime import TrendRule
 from qt_protections.settings import Settings
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 
 def ask_for_candles(exchange: Exchange, config: Config, settings: Settings) -> None:

@@ -18,6 +18,8 @@ class Turns(Quiet):
 
     protections = []
     minimal_roi = {"0": 100}
+    #: Live, the guard has the exchange keep 600 candles: average ranges are the same only from then.
+    startup_candle_count = 600
 
     def leverage(self, pair: str, **kwargs: Any) -> float:  # type: ignore[override]
         """Return the pair's."""
