@@ -18,7 +18,7 @@ class Turns(Quiet):
 
     protections = []
     minimal_roi = {"0": 100}
-    #: Live, the guard has the exchange keep 600 candles: average ranges are the same only from then.
+    #: As many as the guard has a live bot keep: average ranges are the same only from then on.
     startup_candle_count = 600
 
     def leverage(self, pair: str, **kwargs: Any) -> float:  # type: ignore[override]
