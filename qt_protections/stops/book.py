@@ -157,12 +157,9 @@ class Held:
         booked_stops: Stops whose fill was on record before this process knew the trade, and of
             which it is not known what orders they became: when they filled, epoch milliseconds.
         parts: By order id, how much of an order closed the position; the rest was another's.
-        taken: The most others took of the position by what was heard, base currency, for as long
-            as the order history has not told of that; infinity if the position is not known.
-        taken_until: When what it does not tell of is given up, on this process's monotonic clock.
-        heard: What others were heard to close until then and is not booked: by order id, how much
-            that order filled, base currency.
-        leaving: The same of this bot's exits that the trade has yet to book.
+        heard: What others were heard to close, as long as it is not certain whose that was: by
+            order id, how much that order filled, base currency.
+        heard_until: When that is given up, on this process's monotonic clock.
         dropped: Ids of stops that stand no more and may still be live on the trade's record.
         guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
@@ -170,7 +167,6 @@ class Held:
         opened_ms: Since when the exchange's orders may have closed the position without this
             process having heard, epoch milliseconds by its clock; 0 while unknown.
         on_record: Ids of the trade's orders.
-        over: Those of them that are over by the trade's record.
         inherited: Stops of an earlier run that nothing known explains. They may protect an entry
             whose answer was lost; only evidence that there is none lets them go.
         fired: When this process first knew that a stop had triggered, on its monotonic clock.
@@ -209,16 +205,13 @@ class Held:
     children: set[str] = field(default_factory=set)
     booked_stops: dict[str, int] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
-    taken: float = 0.0
-    taken_until: float = 0.0
     heard: dict[str, float] = field(default_factory=dict)
-    leaving: dict[str, float] = field(default_factory=dict)
+    heard_until: float = 0.0
     dropped: set[str] = field(default_factory=set)
     guessed: bool = False
     largest: float = inf
     opened_ms: int = 0
     on_record: frozenset[str] = frozenset()
-    over: frozenset[str] = frozenset()
     inherited: set[str] = field(default_factory=set)
     fired: dict[str, float] = field(default_factory=dict)
     denied: int = 0
@@ -269,7 +262,7 @@ class Held:
     @property
     def is_under_way(self) -> bool:
         """Whether each of the bot's loops has something to go on with."""
-        some = (self.intents, self.exits, self.fills, self.dropped, self.leaving, self.orphan)
+        some = (self.intents, self.exits, self.fills, self.dropped, self.orphan)
         return any(some)
 
     @property
@@ -288,7 +281,6 @@ class Held:
             self.guessed,
             self.opened_ms,
             self.on_record,
-            self.over,
             self.inherited.copy(),
             self.denied,
             self.untrailed,
@@ -433,9 +425,7 @@ class Held:
     def begin_anew(self) -> None:
         """Forget what was known of an earlier position of the pair."""
         self.opened_ms, self.naked_since = 0, None
-        self.taken = 0.0
         self.heard.clear()
-        self.leaving.clear()
         self.children.clear()
         self.booked_stops.clear()
         self.parts.clear()
@@ -478,8 +468,7 @@ class Held:
 
     def _reduce(self, order_id: str, amount: float) -> float:
         """Take what was closed off the size to cover; return how much of that entries filled."""
-        if self.heard.pop(order_id, 0.0) and self.taken < inf:
-            self.taken = rest(self.taken, amount)
+        self.heard.pop(order_id, None)
         self.base, further = rest(self.base, amount), rest(amount, self.base)
         of_entries = 0.0
         for intent in self.intents:

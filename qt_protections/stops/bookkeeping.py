@@ -296,9 +296,6 @@ class Bookkeeping:
             held.orphan = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
-            held.over = frozenset(row.order_id for row in trade.orders if not row.ft_is_open)
-            for order_id in held.over & held.leaving.keys():
-                del held.leaving[order_id]
             _forget_booked(held, trade)
             held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
@@ -364,7 +361,6 @@ class Bookkeeping:
             # What closed an entry that no trade has booked yet is that entry's trade's.
             held.forget_closes_of_trade()
             held.base, held.claimed, held.opened_ms = 0.0, frozenset(), 0
-            held.leaving.clear()
             held.dropped.clear()
             self._untrailed.pop(held.pair, None)
             if self._watch is None:

@@ -6,7 +6,7 @@ deleveraging, or an exit of this bot's that a kill kept off the record.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import inf
 from time import monotonic
 
@@ -24,9 +24,11 @@ logger = withhold_secrets(logging.getLogger(__name__))
 
 #: An order may have been sent long before it filled, and the history is asked for by sending.
 _SENT_BEFORE_MS = 86_400_000
-#: Seconds between two questions for the orders of a pair, and after something was heard of one.
+#: Seconds between two questions for the orders of a pair, and once something was heard of one.
 _ASK_EVERY_S = 5.0
 _ASK_AGAIN_S = 1.0
+#: Sums of lots may differ in their last binary digits.
+_SAME = 1e-6
 
 
 class OrderHistory:
@@ -44,15 +46,25 @@ class OrderHistory:
 
     def heard(self, held: Held) -> None:
         """Let a pair's orders be asked for soon: one was heard to have filled."""
-        self._ask_at[held.pair] = min(self._ask_at.get(held.pair, 0.0), monotonic() + _ASK_AGAIN_S)
+        soon = self._ask_at.get(held.pair, 0.0) - _ASK_EVERY_S + _ASK_AGAIN_S
+        self._ask_at[held.pair] = max(soon, 0.0)
 
-    def book_closes(self, held: Held, at_most: float = inf, *, with_exits: bool = False) -> bool:
+    def book_closes(
+        self,
+        held: Held,
+        at_most: float = inf,
+        *,
+        shown: float | None = None,
+        with_exits: bool = False,
+    ) -> bool:
         """Book what reduced the position of a trade.
 
         Args:
             held: The pair; its lock is held.
             at_most: How much others took of it, base currency. What they closed beyond that was
                 somebody's own part of the position.
+            shown: The position, base currency, where that is certain. What others held when the
+                trade began follows from it; else from the orders of the day before.
             with_exits: Whether exits of this bot count. Freqtrade books those, unless a kill came
                 between: only who keeps Freqtrade from sending one now may ask for them.
 
@@ -66,17 +78,70 @@ class OrderHistory:
         if not held.own or not since_ms or not self.is_due(held):
             return False
         self.refresh_entries(held)
-        since_ms = max(since_ms, self._stops_unknown_until_ms(held))
-        known = held.booked | self._children_of_stops(held)
         own = held.own
-        orders = self._orders(held, since_ms - _SENT_BEFORE_MS, since_ms)
-        # What others entered, within a day before as well, and may leave again.
-        before = [o for o in orders if filled_ms(o) <= since_ms and o["id"] not in known]
-        others = _net(before, is_short=held.is_short)
-        for order in orders:
+        known, since, others = self._seen(held, since_ms)
+        if shown is not None:
+            others = rest(total(shown, -_entered(held, since)))
+        self._book_closes(held, since, known, others, at_most, with_exits=with_exits)
+        return held.own < own
+
+    def book_heard(self, held: Held, shown: float | None) -> bool:
+        """Book what others were heard to close, if it is certain whose that was.
+
+        Others leave first what is theirs. How much that was when the trade began follows from the
+        position now and from all that has filled since, and it follows from the orders of the day
+        before. A list that is old or empty tells otherwise than those orders, and so does what
+        others hold for longer: of that the list of positions tells once less is there than the
+        trade has.
+
+        Args:
+            held: The pair; its lock is held.
+            shown: The position, base currency, negative on the other side; None if nobody tells.
+
+        Returns:
+            Whether it was certain; False as well while the orders lack what was heard.
+
+        Raises:
+            LineError: If the exchange does not answer; nothing was changed then.
+        """
+        since_ms = held.known_since_ms
+        if not held.own or not since_ms:
+            return True
+        self.refresh_entries(held)
+        known, since, others = self._seen(held, since_ms)
+        is_told = held.heard.keys() <= {str(order["id"]) for order in since}
+        is_sure = shown is None or abs(total(shown, -_entered(held, since)) - others) <= _SAME
+        if not (is_told and is_sure):
+            return False
+        self._book_closes(held, since, known, others)
+        return True
+
+    def _seen(self, held: Held, since_ms: int) -> tuple[set[str], list[CcxtOrder], float]:
+        """Return what the book accounts for, what filled since a trade began, and others' part.
+
+        That part is what others held when the trade began, by their orders of the day before.
+        """
+        since_ms = max(since_ms, self._stops_unknown_until_ms(held))
+        known = self._known(held)
+        orders = self._filled_orders(held, since_ms - _SENT_BEFORE_MS, since_ms)
+        # Its first entry may have filled in the millisecond in which that was sent.
+        since = [o for o in orders if filled_ms(o) > since_ms or o["id"] in known]
+        return known, since, _others_at(held, orders, known, since_ms)
+
+    def _book_closes(
+        self,
+        held: Held,
+        orders: Sequence[CcxtOrder],
+        known: Collection[str],
+        others: float,
+        at_most: float = inf,
+        *,
+        with_exits: bool = False,
+    ) -> None:
+        """Book what orders closed of a trade beside what others held when it began."""
+        # One that rests still fills on, and may yet be its owner's to cancel.
+        for order in [order for order in orders if order.get("status") != "open"]:
             filled, role = float(order["filled"]), self._role(order)
-            if filled_ms(order) <= since_ms:
-                continue
             if order["id"] in known:
                 others = rest(others, filled, -held.parts.get(order["id"], filled))
             elif order["side"] != _closing_side(held.is_short):
@@ -90,7 +155,6 @@ class OrderHistory:
                 others = rest(others, filled)
                 self._book(held, order, amount)
                 at_most = rest(at_most, amount)
-        return held.own < own
 
     def is_closed(self, held: Held, amount: float, since_ms: int) -> bool:
         """Whether the orders since a moment took the whole of a position.
@@ -119,11 +183,15 @@ class OrderHistory:
             from_ms: Since when fills count, epoch milliseconds by the exchange's clock.
             since_ms: The moment that is asked about.
         """
+        # One that rests still fills on, and may yet be its owner's to cancel.
+        filled = self._filled_orders(held, from_ms, since_ms)
+        return [order for order in filled if order.get("status") != "open"]
+
+    def _filled_orders(self, held: Held, from_ms: int, since_ms: int) -> list[CcxtOrder]:
+        """Return the same and what rests and has filled in part."""
         self._ask_at[held.pair] = monotonic() + _ASK_EVERY_S
         orders = self._line.orders_since(held.pair, since_ms - _SENT_BEFORE_MS)
-        # One that rests still fills on, and may yet be its owner's to cancel.
-        over = [o for o in orders if o.get("status") != "open" and _filled_since(o, from_ms)]
-        return sorted(over, key=filled_ms)
+        return sorted((o for o in orders if _filled_since(o, from_ms)), key=filled_ms)
 
     def book(self, held: Held, order: CcxtOrder) -> None:
         """Have the trade book a close of this bot's that it does not know of; the lock is held."""
@@ -158,6 +226,11 @@ class OrderHistory:
                 if order is not None:
                     intent.learn(order)
 
+    def _known(self, held: Held) -> set[str]:
+        """Return the orders that the book accounts for."""
+        entries = {intent.order_id for intent in held.intents}
+        return held.booked | entries | self._children_of_stops(held)
+
     def _children_of_stops(self, held: Held) -> set[str]:
         """Return the orders the pair's stops became: those are booked by their stop's name."""
         standing = {stop.order_id for stop in (*held.stops, *held.trails)}
@@ -183,11 +256,23 @@ class OrderHistory:
         return None if name is None else name.role
 
 
-def _net(orders: Sequence[CcxtOrder], *, is_short: bool) -> float:
-    """Return what some orders left of a side, base currency; earlier trades leave nothing."""
-    closing = _closing_side(is_short)
-    signed = [-float(o["filled"]) if o["side"] == closing else float(o["filled"]) for o in orders]
-    return rest(total(*signed))
+def _others_at(
+    held: Held, orders: Sequence[CcxtOrder], known: Collection[str], since_ms: int
+) -> float:
+    """Return what others held when a trade began, by their orders of the day before.
+
+    Earlier trades of the pair have left nothing, whoever closed them.
+    """
+    before = [o for o in orders if filled_ms(o) <= since_ms and o["id"] not in known]
+    return rest(_entered(held, before))
+
+
+def _entered(held: Held, orders: Sequence[CcxtOrder]) -> float:
+    """Return what orders added to the side of a trade, base currency; negative if they closed."""
+    closing = _closing_side(held.is_short)
+    return total(
+        *(-float(o["filled"]) if o["side"] == closing else float(o["filled"]) for o in orders)
+    )
 
 
 def _closing_side(is_short: bool) -> str:

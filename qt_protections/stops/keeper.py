@@ -10,7 +10,7 @@ from math import inf, isnan
 from time import monotonic
 
 from qt_protections.errors import EntryRefused, withhold_secrets
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import rest
 from qt_protections.rules.cover import Need, covered, mend, parts
 from qt_protections.rules.refusals import Purpose, Step
 from qt_protections.rules.verdict import DenyCode, deny
@@ -27,7 +27,6 @@ from qt_protections.stops.line import (
     TrailingOrder,
 )
 from qt_protections.stops.names import Namer, Role
-from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.placing import Placer, Unplaced
 from qt_protections.stops.stop import Fate, Stop, child_id, fate
 
@@ -169,18 +168,12 @@ class Keeper:
             with held.lock:
                 held.exits[client_id] = monotonic()
 
-    def heard_of_exit(self, held: Held, event: OrderEvent) -> None:
-        """Take note of an exit, sent by this run or an earlier one; the lock is held.
-
-        Freqtrade books what an exit of this run filled. One of an earlier run may be on no record.
-        """
-        name = self.namer.mine(event.client_id)
-        if name is None or name.role is not Role.EXIT:
-            return
-        if event.filled and event.order_id not in held.over:
-            held.leaving[event.order_id] = event.filled
-        if not self.namer.is_of_this_run(event.client_id):
-            held.exits.setdefault(event.client_id, monotonic())
+    def heard_of_exit(self, held: Held, client_id: str) -> None:
+        """Take note of an exit that an earlier run sent: it may be on no record; lock is held."""
+        name = self.namer.mine(client_id)
+        is_exit = name is not None and name.role is Role.EXIT
+        if is_exit and not self.namer.is_of_this_run(client_id):
+            held.exits.setdefault(client_id, monotonic())
 
     # Cover
 
@@ -315,13 +308,20 @@ class Keeper:
         )
         return True
 
-    def book_closes(self, held: Held, at_most: float = inf, *, with_exits: bool = False) -> bool:
+    def book_closes(
+        self,
+        held: Held,
+        at_most: float = inf,
+        *,
+        shown: float | None = None,
+        with_exits: bool = False,
+    ) -> bool:
         """Book what reduced the position unheard, if the exchange tells; the lock is held.
 
         See `OrderHistory.book_closes`. Nothing is booked while the exchange does not answer.
         """
         try:
-            found = self.history.book_closes(held, at_most, with_exits=with_exits)
+            found = self.history.book_closes(held, at_most, shown=shown, with_exits=with_exits)
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False
@@ -330,73 +330,56 @@ class Keeper:
         return found
 
     def heard_of_close(self, held: Held, order_id: str, filled: float) -> None:
-        """Book what another hand closed; the lock is held.
-
-        It may have been that hand's own part of the position: what the list of positions lacks is
-        booked. A list that lags makes the bot's loop find the close later.
+        """Book what another hand closed, as far as that was the trade's; the lock is held.
 
         Args:
             held: The pair.
             order_id: That hand's order.
             filled: How much it filled, base currency.
         """
-        if monotonic() > held.taken_until:
+        if monotonic() > held.heard_until:
             held.heard.clear()
         held.heard[order_id] = filled
+        held.heard_until = monotonic() + _HISTORY_LAGS_S
         self.history.heard(held)
-        held.taken_until = monotonic() + _HISTORY_LAGS_S
-        self._compare_with_heard(held, filled)
-        self.book_taken(held)
+        self.book_heard(held)
 
-    def _compare_with_heard(self, held: Held, filled: float = inf) -> None:
-        """Learn from the list of positions how much of what others closed was the trade's."""
-        try:
-            self.history.refresh_entries(held)
-            own = held.own
-            position = self.line.positions().get(held.pair)
-            self.history.refresh_entries(held)
-        except LineError as error:
-            if held.stranger is None:  # nobody else's part is known of
-                held.taken = min(held.own, total(held.taken, filled))
-            else:
-                held.taken = inf  # the next tick asks again
-            logger.warning("Could not ask for the position of %s: %s", held.pair, error)
-            return
-        same = position is not None and position.is_short == held.is_short
-        shown = position.amount if position and same else 0.0
-        lacking = rest(held.own, shown, *held.leaving.values())
-        # The position may hold what an entry has just filled: it would hide what was closed. And
-        # a list that lacks more than was closed is old, or came back empty.
-        is_moving = held.own != own or any(not (i.order_id or i.final) for i in held.intents)
-        if is_moving or rest(lacking, *held.heard.values()):
-            held.taken = inf
-            return
-        held.taken = lacking if held.taken == inf else max(held.taken, lacking)
+    def book_heard(self, held: Held) -> None:
+        """Book what others were heard to take, once it is certain whose that was; lock is held.
 
-    def book_taken(self, held: Held) -> None:
-        """Book what others were heard to take, once the exchange tells of it; the lock is held.
-
-        Nobody but the order history may know of that any more: the position may have grown since.
+        What stays uncertain is found by the bot's loop, which waits longer before it believes a
+        list of positions. What a stop became is booked first, as the stop's.
         """
-        is_over = monotonic() > held.taken_until
-        if held.taken == inf:
-            self._compare_with_heard(held)
-        if held.taken == inf and is_over:
-            held.taken = 0.0  # the bot's loop compares, and waits longer before it believes a list
-        if not 0 < held.taken < inf or not self.history.is_due(held):
+        if not held.heard or held.fired or not self.history.is_due(held):
             return
-        if held.fired:
-            return  # what such a stop became is booked first, as the stop's
+        own, is_over = held.own, monotonic() > held.heard_until
+        if any(not (each.order_id or each.final) for each in held.intents) and not is_over:
+            return  # what that entry has filled is in the position, and hides what was closed
         try:
-            found = self.history.book_closes(held, held.taken)
+            if self.history.book_heard(held, self._shown(held)) or is_over:
+                held.heard.clear()
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return
-        if not found and not is_over:
-            return
-        held.taken = 0.0
-        if held.own_need is None:
+        if held.own < own and held.own_need is None:
             self.call_off(held)  # the trade ends with its position
+
+    def _shown(self, held: Held) -> float | None:
+        """Return the position as it is listed, negative on the other side; None if nobody tells.
+
+        Raises:
+            LineError: If nobody tells though somebody else holds a part.
+        """
+        try:
+            position = self.line.positions().get(held.pair)
+        except LineError as error:
+            if held.stranger is not None:
+                raise
+            logger.warning("Could not ask for the position of %s: %s", held.pair, error)
+            return None
+        if position is None:
+            return 0.0
+        return position.amount if position.is_short == held.is_short else -position.amount
 
     def move(self, held: Held, trigger: float) -> bool:
         """Move the stop to a tighter trigger: the new one first, then the old one goes.

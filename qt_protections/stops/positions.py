@@ -177,8 +177,9 @@ class Positions:
         lag_s = SURPLUS_LAG_S if surplus and not missing else MISSING_LAG_S
         if not at_start and not self._is_certain(held, lag_s):
             return
-        if short and position is not None:
-            self._keeper.book_closes(held, _lacking(held, position, trade), with_exits=True)
+        if short and position is not None and self._refreshed(held):
+            lacking = _lacking(held, position, trade)
+            self._keeper.book_closes(held, lacking, shown=position.amount, with_exits=True)
         if missing:
             self._find_missing(held, trade)
         if surplus and position is not None and not self._recover(held, position, trade):
@@ -188,7 +189,9 @@ class Positions:
         """Book what closed a position that is not there; end its trade, or say that it stays."""
         is_asked = self._keeper.history.is_due(held)
         # The loop holds Freqtrade's lock of exits: one without a record stays without one.
-        found = self._keeper.book_closes(held, with_exits=True)
+        # One list that is empty proves nothing: somebody else's part may only not be shown.
+        shown = 0.0 if self._absence.is_proven(held.pair) else None
+        found = self._keeper.book_closes(held, shown=shown, with_exits=True)
         if not found and is_asked and not self._is_written_off(held, trade):
             self._say_unproven(held)
 
@@ -276,12 +279,17 @@ class Positions:
         own = 0.0 if trade is None else held.base
         if position.is_short == held.is_short and not _is_more(position, own, held):
             return False
+        self._refreshed(held)
+        return position.is_short != held.is_short or _is_more(position, own, held)
+
+    def _refreshed(self, held: Held) -> bool:
+        """Ask what waiting entries have filled, unheard perhaps; return whether that was told."""
         try:
-            # A waiting entry may have filled unheard.
             self._keeper.history.refresh_entries(held)
         except LineError as error:
             logger.warning("Could not ask for entries of %s: %s", symbol_of(held.pair), error)
-        return position.is_short != held.is_short or _is_more(position, own, held)
+            return False
+        return True
 
     def _is_certain(self, held: Held, lag_s: float) -> bool:
         """Whether a difference is more than the exchange's delay in showing positions."""

@@ -148,7 +148,7 @@ class Watch:
             for stop in [*held.stops, *held.trails]:
                 if stop.order_id in held.doubtful:
                     self._missing(held, stop)
-            self._keeper.book_taken(held)
+            self._keeper.book_heard(held)
             self._keeper.mend(held)
             for intent in [intent for intent in held.intents if intent.lost]:
                 if intent.age_s > self._keeper.line.arrives_within_s:
@@ -284,7 +284,7 @@ class Watch:
         """Cover what an entry just filled; let go of what a dead entry needed."""
         intent = held.intent_of(event.order_id, event.client_id)
         if intent is None:
-            self._keeper.heard_of_exit(held, event)
+            self._keeper.heard_of_exit(held, event.client_id)
             self._heard_of_close(held, event)
             return
         held.touch()

@@ -186,7 +186,6 @@ CHANGED_IN_THE_BOOK: list[Callable[[Held], object]] = [
     lambda held: held.book_close({"id": "1", "filled": 0.1}),
     lambda held: setattr(held, "trigger", held.trigger + 1),
     lambda held: held.exits.update({"an id": 0.0}),
-    lambda held: held.leaving.update({"an id": 0.0}),
     lambda held: setattr(held, "untrailed", True),
 ]
 
@@ -204,7 +203,7 @@ def test_what_changed_in_the_book_is_told(
 
 #: What neither `Bookkeeping._learn` nor `_tell` goes by while nothing is under way.
 NOT_THE_LOOPS = {
-    "lock", "past", "children", "booked_stops", "parts", "taken", "taken_until", "heard", "largest",
+    "lock", "past", "children", "booked_stops", "parts", "heard", "heard_until", "largest",
     "fired", "naked_since", "quiet_until", "passed_since", "stranger_since_ms", "others",
     "unlisted", "looked",
 }  # fmt: skip

@@ -70,7 +70,7 @@ def leaves_over(patch: pytest.MonkeyPatch) -> None:
 def withdraws_what_is_not_shown(patch: pytest.MonkeyPatch) -> None:
     """Take a position that one list does not show for closed."""
 
-    def broken(self: Keeper, held: Held, at_most: float = inf, *, with_exits: bool = False) -> bool:
+    def broken(self: Keeper, held: Held, at_most: float = inf, **_: object) -> bool:
         held.base = 0.0
         self.mend(held)
         return True
