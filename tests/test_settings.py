@@ -128,7 +128,7 @@ def test_what_is_like_no_setting_is_not_guessed() -> None:
 def test_a_desktop_sets_variables_of_its_own(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The Qt toolkit's begin like the guard's, and stop no bot."""
     monkeypatch.setenv(name, "1")
-    load_settings()
+    assert load_settings().origins["risk_per_trade"] is Origin.DEFAULT
 
 
 @pytest.mark.parametrize("name", ["QT", "Qt", "qt_guard", "qt-protections"])

@@ -139,8 +139,7 @@ class OrderHistory:
         with_exits: bool = False,
     ) -> None:
         """Book what orders closed of a trade beside what others held when it began."""
-        # One that rests still fills on, and may yet be its owner's to cancel.
-        for order in [order for order in orders if order.get("status") != "open"]:
+        for order in _over(orders):
             filled, role = float(order["filled"]), self._role(order)
             if order["id"] in known:
                 others = rest(others, filled, -held.parts.get(order["id"], filled))
@@ -169,26 +168,20 @@ class OrderHistory:
         """
         if not since_ms or not self.is_due(held):
             return False
-        for order in self._orders(held, since_ms, since_ms):
+        for order in _over(self._filled_orders(held, since_ms, since_ms)):
             filled = float(order["filled"])
             closes = order["side"] == _closing_side(held.is_short)
             amount = rest(amount, filled) if closes else total(amount, filled)
         return not amount
 
-    def _orders(self, held: Held, from_ms: int, since_ms: int) -> list[CcxtOrder]:
-        """Return the orders that are over and filled something, as they filled.
+    def _filled_orders(self, held: Held, from_ms: int, since_ms: int) -> list[CcxtOrder]:
+        """Return the orders that filled something, as they filled; those that rest as well.
 
         Args:
             held: The pair.
             from_ms: Since when fills count, epoch milliseconds by the exchange's clock.
             since_ms: The moment that is asked about.
         """
-        # One that rests still fills on, and may yet be its owner's to cancel.
-        filled = self._filled_orders(held, from_ms, since_ms)
-        return [order for order in filled if order.get("status") != "open"]
-
-    def _filled_orders(self, held: Held, from_ms: int, since_ms: int) -> list[CcxtOrder]:
-        """Return the same and what rests and has filled in part."""
         self._ask_at[held.pair] = monotonic() + _ASK_EVERY_S
         orders = self._line.orders_since(held.pair, since_ms - _SENT_BEFORE_MS)
         return sorted((o for o in orders if _filled_since(o, from_ms)), key=filled_ms)
@@ -254,6 +247,11 @@ class OrderHistory:
         """Return what an order of this bot is for; None for anybody else's."""
         name = self._namer.mine(order.get("clientOrderId"))
         return None if name is None else name.role
+
+
+def _over(orders: Sequence[CcxtOrder]) -> list[CcxtOrder]:
+    """Return those that are over: one that rests fills on, and may be its owner's to cancel."""
+    return [order for order in orders if order.get("status") != "open"]
 
 
 def _others_at(
