@@ -154,6 +154,8 @@ class Held:
         claimed: Ids of the stops the trade believes are live.
         past: The last stops that are over, by id, as Freqtrade books them.
         children: Ids of the orders that stops of the position became.
+        written_off: Ids of stops that were dropped without what became of them. The order history
+            tells of orders that they became.
         booked_stops: Stops whose fill was on record before this process knew the trade, and of
             which it is not known what orders they became: when they filled, epoch milliseconds.
         parts: By order id, how much of an order closed the position; the rest was another's.
@@ -203,6 +205,7 @@ class Held:
     claimed: frozenset[str] = frozenset()
     past: dict[str, CcxtOrder] = field(default_factory=dict)
     children: set[str] = field(default_factory=set)
+    written_off: set[str] = field(default_factory=set)
     booked_stops: dict[str, int] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
@@ -405,9 +408,10 @@ class Held:
         self.dropped.add(order_id)
         self.touch()
 
-    def is_written_off(self, order_id: str) -> bool:
-        """Whether a stop was dropped without what it became: the order history tells that."""
-        return order_id in self.past and "id_stop" not in self.past[order_id]
+    def write_off(self, order_id: str) -> None:
+        """Forget a stop without what it became: the order history tells that."""
+        self.written_off.add(order_id)
+        self.drop(order_id)
 
     def own_part(self, order: CcxtOrder) -> CcxtOrder:
         """Return a stop's order as far as it closed this bot's trade.
@@ -426,9 +430,7 @@ class Held:
         """Forget what was known of an earlier position of the pair."""
         self.opened_ms, self.naked_since = 0, None
         self.heard.clear()
-        self.children.clear()
-        self.booked_stops.clear()
-        self.parts.clear()
+        self._forget_orders()
 
     def book_fill(self, stop: Stop, child: CcxtOrder) -> float:
         """Take in what a triggered stop's order filled, and return how much; base currency."""
@@ -483,7 +485,11 @@ class Held:
         """Forget what a trade that was deleted had on record: nothing is booked any more."""
         self.forget_closes_of_trade()
         self.trade_id, self.on_record = None, frozenset()
+        self._forget_orders()
+
+    def _forget_orders(self) -> None:
         self.children.clear()
+        self.written_off.clear()
         self.booked_stops.clear()
         self.parts.clear()
 

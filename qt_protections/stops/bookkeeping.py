@@ -285,9 +285,10 @@ class Bookkeeping:
             is_another = not _is_same(held, trade)
             # A position of an entry that just filled is this trade's, though no loop has seen it.
             knew_another = held.orphan or held.trade_id is not None
-            if is_another and knew_another and _is_orphan(held):
+            if is_another and knew_another:
+                if _is_orphan(held):
+                    self._positions.disown(held, trade.open_rate)
                 held.forget_trade()
-                self._positions.disown(held, trade.open_rate)
             if held.stranger is None or held.stranger.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
             if is_another:  # what its stops became may be known already: they stood before it did
@@ -296,6 +297,9 @@ class Bookkeeping:
             held.orphan = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
+            # An earlier run may have found that an order closed a part only of the trade.
+            exits = [row for row in trade.orders if row.ft_order_side == trade.exit_side]
+            held.parts |= {row.order_id: row.ft_amount for row in exits}
             _forget_booked(held, trade)
             held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
@@ -359,7 +363,7 @@ class Bookkeeping:
                 return
             held.orphan = False
             # What closed an entry that no trade has booked yet is that entry's trade's.
-            held.forget_closes_of_trade()
+            held.forget_trade()
             held.base, held.claimed, held.opened_ms = 0.0, frozenset(), 0
             held.dropped.clear()
             self._untrailed.pop(held.pair, None)

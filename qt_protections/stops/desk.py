@@ -115,7 +115,7 @@ class StopDesk:
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
             if order is not None and fate(order) is Fate.TRIGGERED:
-                if held.is_written_off(order_id) or _is_on_record(child_id(order), pair):
+                if order_id in held.written_off or _is_on_record(child_id(order), pair):
                     # What it became is booked as an order of its own.
                     return as_booked(order, None)
                 self._take_in(held, order)
@@ -175,14 +175,11 @@ class StopDesk:
         Raises:
             ExchangeError: As Freqtrade's own function.
         """
-        name = order_id.removesuffix(OF_ENTRIES)
-        order = self._fetch_order(name, pair, params)
-        if name != order_id:
-            row = Order.order_by_id(order_id, pair)
-            amount = row.ft_amount if row is not None else 0.0
-            return {**part_of(order, amount), "id": order_id}
-        part = self._keeper.book.of(pair).parts.get(order_id)
-        return order if part is None else part_of(order, part)
+        order = self._fetch_order(order_id.removesuffix(OF_ENTRIES), pair, params)
+        row = Order.order_by_id(order_id, pair)
+        if row is None or row.ft_order_side != row.trade.exit_side:
+            return order
+        return {**part_of(order, row.ft_amount), "id": order_id}
 
     def orders(
         self, pair: str, since: datetime, params: dict[str, Any] | None = None
@@ -202,7 +199,7 @@ class StopDesk:
                 stop = self._keeper.line.find_stop(pair, order_id=order_id)
                 if stop is None or not (child := child_id(stop)):
                     continue
-                if not (held.is_written_off(order_id) or _is_on_record(child, pair)):
+                if not (order_id in held.written_off or _is_on_record(child, pair)):
                     self._take_in(held, stop)
                     stops[child] = stop
         except LineError as error:

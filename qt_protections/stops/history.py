@@ -6,7 +6,7 @@ deleveraging, or an exit of this bot's that a kill kept off the record.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import inf
 from time import monotonic
 
@@ -85,7 +85,7 @@ class OrderHistory:
         self._book_closes(held, since, known, others, at_most, with_exits=with_exits)
         return held.own < own
 
-    def book_heard(self, held: Held, shown: float | None) -> bool:
+    def book_heard(self, held: Held, show: Callable[[], float | None]) -> bool:
         """Book what others were heard to close, if it is certain whose that was.
 
         Others leave first what is theirs. How much that was when the trade began follows from the
@@ -96,7 +96,8 @@ class OrderHistory:
 
         Args:
             held: The pair; its lock is held.
-            shown: The position, base currency, negative on the other side; None if nobody tells.
+            show: Tells the position, base currency, negative on the other side; None if nobody
+                tells.
 
         Returns:
             Whether it was certain; False as well while the orders lack what was heard.
@@ -109,9 +110,10 @@ class OrderHistory:
             return True
         self.refresh_entries(held)
         known, since, others = self._seen(held, since_ms)
-        is_told = held.heard.keys() <= {str(order["id"]) for order in since}
-        is_sure = shown is None or abs(total(shown, -_entered(held, since)) - others) <= _SAME
-        if not (is_told and is_sure):
+        if not held.heard.keys() <= {str(order["id"]) for order in since}:
+            return False
+        shown = show()
+        if shown is not None and abs(total(shown, -_entered(held, since)) - others) > _SAME:
             return False
         self._book_closes(held, since, known, others)
         return True
@@ -139,13 +141,14 @@ class OrderHistory:
         with_exits: bool = False,
     ) -> None:
         """Book what orders closed of a trade beside what others held when it began."""
+        of_stops = self._children(held, held.written_off)
         for order in _over(orders):
             filled, role = float(order["filled"]), self._role(order)
             if order["id"] in known:
-                others = rest(others, filled, -held.parts.get(order["id"], filled))
+                others = rest(others, filled, -min(filled, held.parts.get(order["id"], filled)))
             elif order["side"] != _closing_side(held.is_short):
                 others = total(others, filled if role is None else 0.0)
-            elif role is not None:
+            elif role is not None or order["id"] in of_stops:
                 if with_exits or role is not Role.EXIT:
                     self._book(held, order, held.own)
                     at_most = rest(at_most, filled)
@@ -222,13 +225,14 @@ class OrderHistory:
     def _known(self, held: Held) -> set[str]:
         """Return the orders that the book accounts for."""
         entries = {intent.order_id for intent in held.intents}
-        return held.booked | entries | self._children_of_stops(held)
-
-    def _children_of_stops(self, held: Held) -> set[str]:
-        """Return the orders the pair's stops became: those are booked by their stop's name."""
         standing = {stop.order_id for stop in (*held.stops, *held.trails)}
-        known = {name for name in held.claimed | standing if not held.is_written_off(name)}
-        stops = [self._line.find_stop(held.pair, order_id=order_id) for order_id in known]
+        # What became of those is booked by their stop's name.
+        known = (held.claimed | standing) - held.written_off
+        return held.booked | entries | self._children(held, known)
+
+    def _children(self, held: Held, order_ids: Collection[str]) -> set[str]:
+        """Return the orders that stops of a pair became."""
+        stops = [self._line.find_stop(held.pair, order_id=order_id) for order_id in order_ids]
         return {child_id(stop) for stop in stops if stop is not None} - {""}
 
     def _stops_unknown_until_ms(self, held: Held) -> int:

@@ -6,6 +6,7 @@ the moment something happens. What a trade has yet to learn waits in the book fo
 
 import logging
 import re
+from functools import partial
 from math import inf, isnan
 from time import monotonic
 
@@ -241,6 +242,7 @@ class Keeper:
         with held.lock:
             # What an earlier run's stop protects is not known: that one goes on proof alone.
             is_inherited = order_id in held.inherited
+            held.written_off.add(order_id)
             self.lost(held, order_id, "the exchange knows nothing of it")
             if not is_inherited and self.may_cancel(held, order_id):
                 self.cancel(held, order_id)
@@ -255,12 +257,12 @@ class Keeper:
             order = self._find_child(held, child)
             if order is None or order["status"] == "open":
                 if self._is_overdue(held, stop):
-                    held.drop(order_id)
+                    held.write_off(order_id)
                     self.book_closes(held)
                     self.mend(held)
                 return
             if str(order["id"]) in held.booked:
-                held.drop(order_id)  # the order history told of it first
+                held.write_off(order_id)  # the order history told of it first
                 self.mend(held)
                 return
             if float(order.get("filled") or 0.0) > held.own:
@@ -355,12 +357,13 @@ class Keeper:
         own, is_over = held.own, monotonic() > held.heard_until
         if any(not (each.order_id or each.final) for each in held.intents) and not is_over:
             return  # what that entry has filled is in the position, and hides what was closed
+        is_certain = False
         try:
-            if self.history.book_heard(held, self._shown(held)) or is_over:
-                held.heard.clear()
+            is_certain = self.history.book_heard(held, partial(self._shown, held))
         except LineError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
-            return
+        if is_certain or is_over:
+            held.heard.clear()
         if held.own < own and held.own_need is None:
             self.call_off(held)  # the trade ends with its position
 

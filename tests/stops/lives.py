@@ -133,7 +133,7 @@ class Life:
             Fault: If it is found.
         """
         name, *numbers = event
-        self._clock.sleep(ANSWER_S)
+        self._act(partial(self._clock.sleep, ANSWER_S))
         self._act(partial(getattr(self, name), *numbers))
         self._act(self._hear_if_live)
         self._judge()

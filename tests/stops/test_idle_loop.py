@@ -203,8 +203,8 @@ def test_what_changed_in_the_book_is_told(
 
 #: What neither `Bookkeeping._learn` nor `_tell` goes by while nothing is under way.
 NOT_THE_LOOPS = {
-    "lock", "past", "children", "booked_stops", "parts", "heard", "heard_until", "largest",
-    "fired", "naked_since", "quiet_until", "passed_since", "stranger_since_ms", "others",
+    "lock", "past", "children", "written_off", "booked_stops", "parts", "heard", "heard_until",
+    "largest", "fired", "naked_since", "quiet_until", "passed_since", "stranger_since_ms", "others",
     "unlisted", "looked",
 }  # fmt: skip
 

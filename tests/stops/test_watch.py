@@ -394,3 +394,26 @@ def test_a_close_is_not_measured_while_an_entry_is_on_its_way(deaf: Guards) -> N
     deaf.keeper.answered(intent, deaf.paper.orders[entry])
     deaf.watch.check_doubts(held)
     assert held.own == 1.0
+
+
+def test_a_close_that_nobody_tells_of_is_not_asked_for_without_end(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question costs request weight; the comparison of positions finds the close later."""
+    clock = hand_clock(monkeypatch)
+    held = deaf.enter(2.0)
+    held.opened_ms = 1
+    hand = deaf.paper.enter(BTC, -2.0, "web_1")
+    deaf.paper.failing["orders_since"] = LOST
+    deaf.watch.heard(
+        OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, 2.0, "", "", 100.0, side="SELL")
+    )
+    for _ in range(15):
+        clock.pass_s(5.0)
+        deaf.watch.check_doubts(held)
+    asked = deaf.paper.sent("orders_since")
+    for _ in range(15):
+        clock.pass_s(5.0)
+        deaf.watch.check_doubts(held)
+    assert deaf.paper.sent("orders_since") == asked
+    assert held.own == 2.0
