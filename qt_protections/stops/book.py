@@ -16,7 +16,7 @@ from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.cover import Need, Standing, covered, tightest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.stops.line import CcxtOrder, Position
-from qt_protections.stops.stop import Stop, as_booked, part_of
+from qt_protections.stops.stop import Stop, as_booked, filled_ms, part_of
 
 #: Exit reasons of what the guard closed, or had the exchange close.
 EMERGENCY = "emergency_exit"
@@ -156,8 +156,8 @@ class Held:
         children: Ids of the orders that stops of the position became.
         written_off: Ids of stops that were dropped without what became of them. The order history
             tells of orders that they became.
-        booked_stops: Stops whose fill was on record before this process knew the trade, and of
-            which it is not known what orders they became: when they filled, epoch milliseconds.
+        booked_stops: Stops whose fill is on record: when they filled, epoch milliseconds; 0 once it
+            is known what orders they became.
         parts: By order id, how much of an order closed the position; the rest was another's.
         heard: What others were heard to close, as long as it is not certain whose that was: by
             order id, how much that order filled, base currency.
@@ -182,6 +182,7 @@ class Held:
         stranger_since_ms: When it was first seen, epoch milliseconds, early rather than late.
         others: Live stops of others that could cover one.
         orphan: Whether the trade of the position was deleted.
+        more_shown: Whether the last list showed more than is accounted for, and may only be old.
         doubtful: Stops the exchange could not tell of when it was last asked.
         unlisted: Since when lists have not shown a stop that stands by this book, monotonic.
         steps: What was done for the stop that stands, one line each.
@@ -226,6 +227,7 @@ class Held:
     stranger_since_ms: int = 0
     others: list[Stop] = field(default_factory=list)
     orphan: bool = False
+    more_shown: bool = False
     doubtful: set[str] = field(default_factory=set)
     unlisted: dict[str, float] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
@@ -395,7 +397,7 @@ class Held:
     def drop(self, order_id: str, child: CcxtOrder | None = None) -> None:
         """Forget a stop, or a trailing stop, that no longer stands; `child` is what it became."""
         if child is not None:
-            self.children.add(str(child["id"]))
+            self.became(order_id, str(child["id"]))
         if (stop := self.stop_of(order_id)) is not None:
             self.past[order_id] = as_booked(stop.order, child)
             self.past = dict(list(self.past.items())[-_PAST:])
@@ -407,6 +409,11 @@ class Held:
         self.fired.pop(order_id, None)
         self.dropped.add(order_id)
         self.touch()
+
+    def became(self, order_id: str, child: str) -> None:
+        """Note what order a stop became."""
+        self.children.add(child)
+        self.booked_stops[order_id] = 0
 
     def write_off(self, order_id: str) -> None:
         """Forget a stop without what it became: the order history tells that."""
@@ -477,9 +484,20 @@ class Held:
             of_entries = total(of_entries, intent.close(rest(further, of_entries)))
         return of_entries
 
+    @property
+    def closed_entries(self) -> bool:
+        """Whether something closed entries, in part or whole, that no trade has booked."""
+        return any(intent.closed for intent in self.intents)
+
     def forget_closes_of_trade(self) -> None:
         """Forget what closed a trade that is over: the next trade of the pair has no part in it."""
-        self.fills = [fill for fill in self.fills if fill.is_of_entries and self.intents]
+        self.fills = [fill for fill in self.fills if fill.is_of_entries and self.closed_entries]
+
+    def forget_earlier(self, began_ms: int) -> None:
+        """Forget what filled before a trade's first order was sent, epoch milliseconds."""
+        self.fills = [
+            fill for fill in self.fills if fill.is_of_entries or filled_ms(fill.order) >= began_ms
+        ]
 
     def forget_trade(self) -> None:
         """Forget what a trade that was deleted had on record: nothing is booked any more."""

@@ -293,7 +293,10 @@ class Bookkeeping:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
             if is_another:  # what its stops became may be known already: they stood before it did
                 held.trade_id, held.opened_ms, held.denied = trade.id, 0, 0
-                held.booked_stops = _filled_stops(trade)
+                held.booked_stops.clear()
+                held.forget_earlier(_sent_since_ms(trade))
+            for order_id, filled_ms in _filled_stops(trade).items():
+                held.booked_stops.setdefault(order_id, filled_ms)
             held.orphan = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
@@ -488,7 +491,7 @@ class Bookkeeping:
         _forget_booked(held, trade)
         # Freqtrade counts an entry when that is over, and would end a trade that has none yet.
         for fill in held.fills if trade.has_open_position else []:
-            if fill.is_of_entries and held.intents:
+            if fill.is_of_entries and held.closed_entries:
                 continue  # the trade that books those entries books their close
             if fill.stop is not None and not fill.reason:
                 add_stop(trade, fill.stop)
@@ -608,10 +611,14 @@ def _is_orphan(held: Held) -> bool:
 
 
 def _is_same(held: Held, trade: Trade) -> bool:
-    """Whether a trade is the one that the book knows. SQLite gives IDs of deleted trades again."""
+    """Whether a trade is the one that the book knows.
+
+    SQLite gives IDs of deleted trades again, and an entry of a deleted trade may begin another one.
+    A trade itself keeps its orders.
+    """
     if held.trade_id != trade.id:
         return False
-    return not held.on_record or any(row.order_id in held.on_record for row in trade.orders)
+    return held.on_record <= {row.order_id for row in trade.orders}
 
 
 def _unheard_since_ms(trade: Trade) -> int:
@@ -623,6 +630,11 @@ def _unheard_since_ms(trade: Trade) -> int:
     """
     filled = [order for order in trade.orders if order.order_filled_utc]
     return _epoch_ms(min(order.order_date_utc for order in filled)) if filled else 0
+
+
+def _sent_since_ms(trade: Trade) -> int:
+    """Return when the first order of a trade was sent, epoch milliseconds."""
+    return min((_epoch_ms(order.order_date_utc) for order in trade.orders), default=0)
 
 
 def _filled_stops(trade: Trade) -> dict[str, int]:

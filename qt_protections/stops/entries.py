@@ -25,12 +25,11 @@ from qt_protections.stops.adoption import (
 )
 from qt_protections.stops.apart import apart
 from qt_protections.stops.book import EntryOrder, Held, Intent
-from qt_protections.stops.history import filled_ms
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
 from qt_protections.stops.on_record import stops_since
-from qt_protections.stops.stop import child_id
+from qt_protections.stops.stop import child_id, filled_ms
 
 logger = withhold_secrets(logging.getLogger(__name__))
 

@@ -18,7 +18,7 @@ from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.line import CcxtOrder, Line
 from qt_protections.stops.names import Namer, Role
-from qt_protections.stops.stop import child_id, part_of
+from qt_protections.stops.stop import child_id, filled_ms, part_of
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -240,11 +240,10 @@ class OrderHistory:
 
         A stop is on record by its own id. One the exchange tells of no more hides what came before.
         """
-        for order_id in list(held.booked_stops):
+        for order_id in [name for name, at_ms in held.booked_stops.items() if at_ms]:
             stop = self._line.find_stop(held.pair, order_id=order_id)
             if stop is not None and (child := child_id(stop)):
-                held.children.add(child)
-                del held.booked_stops[order_id]
+                held.became(order_id, child)
         return max(held.booked_stops.values(), default=0)
 
     def _role(self, order: CcxtOrder) -> Role | None:
@@ -279,11 +278,6 @@ def _entered(held: Held, orders: Sequence[CcxtOrder]) -> float:
 
 def _closing_side(is_short: bool) -> str:
     return "buy" if is_short else "sell"
-
-
-def filled_ms(order: CcxtOrder) -> int:
-    """Return when an order last filled, epoch milliseconds; when it was sent if nobody tells."""
-    return int(order.get("lastTradeTimestamp") or order.get("timestamp") or 0)
 
 
 def _filled_since(order: CcxtOrder, since_ms: int) -> bool:

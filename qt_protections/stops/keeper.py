@@ -206,10 +206,12 @@ class Keeper:
         todo = mend(held.need, held.standing)
         if todo.place is not None:
             return set()  # first what is missing
+        if held.more_shown:
+            return {stop.order_id for stop in held.astray} - held.inherited
         found = {*todo.cancel, *(stop.order_id for stop in held.astray)}
         if held.need is None:
             found |= {stop.order_id for stop in (*held.stops, *held.trails)}
-        return found - held.inherited if held.need is None or held.astray else found
+        return found - held.inherited
 
     def lost(self, held: Held, order_id: str, how: str) -> None:
         """Replace a stop that is gone without having done its work."""
@@ -467,7 +469,8 @@ class Keeper:
         """Whether what has to be covered stays so without this stop."""
         with held.lock:
             others = [stop for stop in held.standing if stop.order_id != order_id]
-            return held.need is None or covered(held.need, others)
+            is_needed = held.need is not None and not covered(held.need, others)
+            return not (is_needed or held.more_shown)
 
     def call_off(self, held: Held) -> None:
         """Cancel entries that wait: for want of cover, or because their trade has ended."""

@@ -157,7 +157,7 @@ class Positions:
     def _compare(
         self, held: Held, position: Position | None, trade: Trade | None, *, at_start: bool
     ) -> None:
-        surplus = self._is_surplus(held, position, trade)
+        surplus, held.more_shown = self._is_surplus(held, position, trade), False
         if not surplus:
             self._recover_unseen(held, trade)
         missing = _is_missing(held, position, trade)
@@ -176,6 +176,7 @@ class Positions:
             return
         lag_s = SURPLUS_LAG_S if surplus and not missing else MISSING_LAG_S
         if not at_start and not self._is_certain(held, lag_s):
+            held.more_shown = surplus  # until that is certain, what may cover it stays
             return
         if short and position is not None and self._refreshed(held):
             lacking = _lacking(held, position, trade)

@@ -270,7 +270,9 @@ class Sentinel:
 
     def _protects(self, held: Held) -> bool:
         """Whether there is something to look after; whoever asks holds the pair's lock."""
-        if held.need is not None or held.stops or held.trails or held.intents:
+        # A position without a trade may be covered by somebody's own stop, and that can end.
+        some = (held.stops, held.trails, held.intents, held.stranger)
+        if held.need is not None or any(some):
             self._protecting.add(held.pair)
             return True
         self._protecting.discard(held.pair)

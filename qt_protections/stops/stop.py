@@ -84,6 +84,11 @@ def child_id(order: CcxtOrder) -> str:
     return str(info.get("actualOrderId") or "")
 
 
+def filled_ms(order: CcxtOrder) -> int:
+    """Return when an order last filled, epoch milliseconds; when it was sent if nobody tells."""
+    return int(order.get("lastTradeTimestamp") or order.get("timestamp") or 0)
+
+
 def part_of(order: CcxtOrder, amount: float) -> CcxtOrder:
     """Return an order as if it had filled so much at most, base currency."""
     if float(order.get("filled") or 0.0) <= amount:

@@ -268,8 +268,8 @@ class Watch:
 
     def _heard_of_stop(self, held: Held, event: OrderEvent) -> None:
         if held.stop_of(event.order_id) is None:
-            return
-        if event.status in _GONE:
+            self._heard_of_guard(held, event)
+        elif event.status in _GONE:
             held.touch()
             self._keeper.lost(held, event.order_id, f"{event.status} {event.reason}".strip())
         elif event.status == "FINISHED":
@@ -279,6 +279,14 @@ class Watch:
             # Asked after with the next tick, if nothing follows.
             held.doubtful.add(event.order_id)
             held.fired.setdefault(event.order_id, monotonic())
+
+    def _heard_of_guard(self, held: Held, event: OrderEvent) -> None:
+        """Cover a position without a trade once somebody's own stop does so no more."""
+        others = [guard for guard in held.others if guard.order_id != event.order_id]
+        if len(others) < len(held.others) and event.status in (_GONE | {"FINISHED"}):
+            held.others = others
+            held.touch()
+            self._keeper.mend(held)
 
     def _heard_of_order(self, held: Held, event: OrderEvent) -> None:
         """Cover what an entry just filled; let go of what a dead entry needed."""

@@ -17,7 +17,7 @@ from tests.stops.paper import LOST, Paper, in_lots, refusal
 _FEE = 0.0004
 #: Sizes closer than this are the same.
 NEAR = 1e-6
-#: Milliseconds after which a bot knows what became of an entry that came late.
+#: Milliseconds after which a bot knows of an entry that came late, or filled unheard.
 _UNKNOWN_MS = 12_000
 
 
@@ -54,6 +54,7 @@ class Account(Paper):
         self._names: Counter[str] = Counter()
         self._side: dict[str, float] = {}
         self._arrived: dict[str, tuple[int, float]] = {}
+        self._coming: dict[str, tuple[int, float]] = {}
 
     # What Freqtrade sends
 
@@ -66,6 +67,7 @@ class Account(Paper):
             return self.send(pair, amount, client_id, at_market=at_market, reduces=reduces)
 
         if self._comes_late("create_order", again):
+            self._coming[pair] = self._stamp(), 0.0 if reduces else amount
             raise LOST
         with self._request("create_order"):
             if reduces and not self._reducible(pair, amount):
@@ -103,7 +105,13 @@ class Account(Paper):
         super().arrive()
         for pair, own in self.own.items():
             if own != before.get(pair, 0.0):
-                self._arrived[pair] = self._stamp(), abs(own - before.get(pair, 0.0))
+                self.unknown(pair, abs(own - before.get(pair, 0.0)))
+
+    def unknown(self, pair: str, amount: float) -> None:
+        """Note that an entry fills of which a bot cannot know at once; base currency."""
+        at_ms, before = self._arrived.get(pair, (0, 0.0))
+        is_lately = self._stamp() - at_ms < _UNKNOWN_MS
+        self._arrived[pair] = self._stamp(), amount + (before if is_lately else 0.0)
 
     def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
         if order.amount > self.most[order.pair]:
@@ -131,6 +139,11 @@ class Account(Paper):
         for order in self.orders.values():
             if order["symbol"] == pair:
                 order["forgotten"] = True
+
+    def comes(self, pair: str) -> float:
+        """Return what an entry is for that came late, or is to come; signed."""
+        at_ms, amount = self._coming.get(pair, (0, 0.0))
+        return amount if self._stamp() - at_ms < 2 * _UNKNOWN_MS else 0.0
 
     def heard(self, event: OrderEvent) -> None:
         super().heard(event)

@@ -147,7 +147,7 @@ class Life:
         trade = self.bot.trade(pair)
         if trade is not None:
             signed = -amount if trade.is_short else amount
-        if self.paper.foreign(pair) * signed < 0:
+        if self.paper.foreign(pair) * signed < 0 or self.paper.comes(pair) * signed < 0:
             return  # somebody holds the other side: one-way mode is not shared
         self.paper.share = share
         self.bot.enter(pair, signed, at_market=at_market)
@@ -157,7 +157,11 @@ class Life:
             left = order["amount"] - order["filled"]
             if order.get("reduceOnly"):
                 left = min(left, abs(self.paper.size[pair]))
-            self.paper.fill(order["id"], min(left, amount))
+            filled = min(left, amount)
+            intent = self.bot.sentinel.book.of(pair).intent_of(order["id"])
+            if intent is not None and not intent.beforehand:
+                self.paper.unknown(pair, filled)  # where stops follow fills
+            self.paper.fill(order["id"], filled)
 
     def exit(self, pair: str, part: float, at_market: bool) -> None:
         self.bot.exit(pair, part or None, at_market=at_market)
