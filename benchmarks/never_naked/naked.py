@@ -17,6 +17,7 @@ STOPS = frozenset({"STOP", "STOP_MARKET"})
 
 _CUT = re.compile(r"connection cut after ([\d.]+) s")
 _DOWN = re.compile(r"down for ([\d.]+) s")
+_SHUT = re.compile(r"every request for ([\d.]+) s")
 _DELAY = re.compile(r" (\d+) ms (?:before|after) execution")
 
 
@@ -123,8 +124,8 @@ def blocks(events: Iterable[Event], latency_ms: int, patience_ms: int = PATIENCE
 
     A request that was refused, or answered falsely, blocks for its own round trip; one that hangs
     until it is cut, or until the client's patience is over; a delayed one for as long as it was
-    delayed; an exchange that is down until it is back. What happens to an order after its
-    acceptance (a withdrawn stop) blocks nothing.
+    delayed; an exchange that is down, or that keeps an address out, until that is over. What
+    happens to an order after its acceptance (a withdrawn stop) blocks nothing.
 
     Args:
         events: The journal.
@@ -140,6 +141,8 @@ def blocks(events: Iterable[Event], latency_ms: int, patience_ms: int = PATIENCE
             what = f"{event['cause']}: {event['reason']}"
             start_ms = event["ms"] - latency_ms / 2
             spans.append(Span(event["symbol"], start_ms, event["ms"] + lasts_ms, what))
+            if shut := _SHUT.search(event["reason"]):  # whoever heeds that asks nothing meanwhile
+                spans.append(Span("", start_ms, event["ms"] + float(shut[1]) * 1000, what))
     return spans
 
 

@@ -4,15 +4,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 from typing import Literal, NamedTuple, Unpack
 
 from qt_protections.rehearsal.engine.orders import AlgoStatus, StillBirth
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults import actions, answers
-from qt_protections.rehearsal.faults.entry import Entry
+from qt_protections.rehearsal.faults.entry import EVERYTHING, Entry
 from qt_protections.rehearsal.faults.kinds import (
+    Ban,
     Cancel,
     DeadOnArrival,
+    Firewall,
     Latency,
     ListLag,
     Omit,
@@ -133,7 +136,8 @@ class Fate:
         for strike, entry in self._of(Entry):
             mishap = answers.before_execution(entry, address, now_ms, strike.left_s)
             if mishap is not None and strike.source.take():
-                self._note(entry, f"not executed: {mishap}", **_coded(mishap))
+                what = f"not executed: {mishap}{_shut(entry, strike.left_s)}"
+                self._note(entry, what, **_coded(mishap))
                 raise mishap
 
     def refusal(self) -> VenueError | None:
@@ -275,6 +279,14 @@ class Fate:
     def _note(self, entry: Entry, what: str, **facts: Unpack[Facts]) -> None:
         symbol = self.call.values.get("symbol", "")
         actions.note(self._venue, entry, f"{self.call.endpoint} {what}", symbol, **facts)
+
+
+def _shut(entry: Entry, left_s: float) -> str:
+    """Say for how long an address is kept out altogether; nothing if it is not, or without end."""
+    if not isinstance(entry, Ban | Firewall) or entry.patterns != EVERYTHING:
+        return ""
+    is_all = entry.rate == 1 and entry.times is None and entry.symbols is None
+    return f" (every request for {left_s:.3f} s)" if is_all and isfinite(left_s) else ""
 
 
 def _coded(mishap: Exception) -> Facts:
