@@ -34,6 +34,7 @@ class Account(Paper):
         bought: By pair, how much of what is unbooked others put back since, signed.
         put_back: The same of what was unheard of.
         is_heard: Whether a running bot hears of what happens.
+        is_followed: Whether an entry's stop follows its fill.
         share: How much of the next orders at market fills at once; the rest expires.
         troubled: Called when a request meets a failure of `before` or `after`.
     """
@@ -49,6 +50,7 @@ class Account(Paper):
         self.bought: defaultdict[str, float] = defaultdict(float)
         self.put_back: defaultdict[str, float] = defaultdict(float)
         self.is_heard: Callable[[], bool] = lambda: True
+        self.is_followed: Callable[[CcxtOrder], bool] = lambda _entry: False
         self.unbooked: defaultdict[str, float] = defaultdict(float)
         self.share = 1.0
         self._names: Counter[str] = Counter()
@@ -105,9 +107,9 @@ class Account(Paper):
         super().arrive()
         for pair, own in self.own.items():
             if own != before.get(pair, 0.0):
-                self.unknown(pair, abs(own - before.get(pair, 0.0)))
+                self._unknown(pair, abs(own - before.get(pair, 0.0)))
 
-    def unknown(self, pair: str, amount: float) -> None:
+    def _unknown(self, pair: str, amount: float) -> None:
         """Note that an entry fills of which a bot cannot know at once; base currency."""
         at_ms, before = self._arrived.get(pair, (0, 0.0))
         is_lately = self._stamp() - at_ms < _UNKNOWN_MS
@@ -223,6 +225,8 @@ class Account(Paper):
         """Write down whose a fill was, of a position several may have a part of."""
         pair, role = order["symbol"], _role(order["clientOrderId"])
         if role == Role.ENTRY:
+            if self.is_followed(order):
+                self._unknown(pair, abs(change))
             self.own[pair] = round(self.own[pair] + change, 9)
             self._side[pair] = change
             return

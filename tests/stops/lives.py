@@ -107,6 +107,7 @@ class Life:
         self.paper.between = partial(clock.sleep, ANSWER_S / 2)
         self._stream = "live"
         self.paper.is_heard = lambda: self._stream == "live"
+        self.paper.is_followed = self._is_followed
         self._events: list[OrderEvent] = []
         self._ends: list[tuple[float, Callable[[], None]]] = []
         self.bot: PaperBot | None = None
@@ -157,11 +158,7 @@ class Life:
             left = order["amount"] - order["filled"]
             if order.get("reduceOnly"):
                 left = min(left, abs(self.paper.size[pair]))
-            filled = min(left, amount)
-            intent = self.bot.sentinel.book.of(pair).intent_of(order["id"])
-            if intent is not None and not intent.beforehand:
-                self.paper.unknown(pair, filled)  # where stops follow fills
-            self.paper.fill(order["id"], filled)
+            self.paper.fill(order["id"], min(left, amount))
 
     def exit(self, pair: str, part: float, at_market: bool) -> None:
         self.bot.exit(pair, part or None, at_market=at_market)
@@ -444,6 +441,14 @@ class Life:
     def _view(self, what: str, view: Callable[[Any], Any], seconds: int) -> None:
         self.paper.views[what] = view
         self._for(seconds, partial(self.paper.views.pop, what, None))
+
+    def _is_followed(self, entry: CcxtOrder) -> bool:
+        """Whether an entry's stop follows its fill."""
+        if self.bot is None:
+            return False
+        book = self.bot.sentinel.book
+        intent = book.of(entry["symbol"]).intent_of(entry["id"], entry["clientOrderId"])
+        return intent is not None and not intent.beforehand
 
     def _resting(self, pair: str) -> list[CcxtOrder]:
         return [

@@ -737,6 +737,23 @@ MENDED: dict[str, list[Event]] = {
         ("restart",),
         ("wait", 15),
     ],
+    "a stop moved before a fill at market was heard of": [
+        ("begin", "on_fill"),
+        ("enter", BTC, 2.0, False, False, 0.5),
+        ("fill", BTC, 1.0),
+        ("enter", ETH, 1.0, False, False, 1.0),
+        ("enter", BTC, 3.0, False, True, 1.0),
+        ("enter", BTC, 1.0, True, True, 0.5),
+        ("enter", BTC, 1.0, False, False, 0.0),
+        ("enter", BTC, 3.0, True, True, 0.5),
+        ("enter", BTC, 2.0, False, False, 1.0),
+        ("fill", BTC, 0.5),
+        ("exit", BTC, 0.5, True),
+        ("loop",),
+        ("move", BTC, 4),
+        ("calm",),
+        ("enter", BTC, 3.0, False, True, 1.0),
+    ],
 }
 
 
