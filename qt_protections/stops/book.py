@@ -154,8 +154,8 @@ class Held:
         claimed: Ids of the stops the trade believes are live.
         past: The last stops that are over, by id, as Freqtrade books them.
         children: Ids of the orders that stops of the position became.
-        written_off: Ids of stops that were dropped without what became of them. The order history
-            tells of orders that they became.
+        written_off: Stops that were dropped without what became of them: by id, until when the
+            order history is asked for that, on this process's monotonic clock.
         booked_stops: Stops whose fill is on record: when they filled, epoch milliseconds; 0 once it
             is known what orders they became.
         parts: By order id, how much of an order closed the position; the rest was another's.
@@ -206,7 +206,7 @@ class Held:
     claimed: frozenset[str] = frozenset()
     past: dict[str, CcxtOrder] = field(default_factory=dict)
     children: set[str] = field(default_factory=set)
-    written_off: set[str] = field(default_factory=set)
+    written_off: dict[str, float] = field(default_factory=dict)
     booked_stops: dict[str, int] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
@@ -415,9 +415,9 @@ class Held:
         self.children.add(child)
         self.booked_stops[order_id] = 0
 
-    def write_off(self, order_id: str) -> None:
+    def write_off(self, order_id: str, until: float = 0.0) -> None:
         """Forget a stop without what it became: the order history tells that."""
-        self.written_off.add(order_id)
+        self.written_off[order_id] = until
         self.drop(order_id)
 
     def own_part(self, order: CcxtOrder) -> CcxtOrder:

@@ -152,6 +152,8 @@ class OrderHistory:
                 if with_exits or role is not Role.EXIT:
                     self._book(held, order, held.own)
                     at_most = rest(at_most, filled)
+                if order["id"] in of_stops:
+                    held.written_off[of_stops[order["id"]]] = 0.0  # that is settled
             else:
                 amount = min(rest(filled, others), at_most, held.own)
                 others = rest(others, filled)
@@ -227,13 +229,14 @@ class OrderHistory:
         entries = {intent.order_id for intent in held.intents}
         standing = {stop.order_id for stop in (*held.stops, *held.trails)}
         # What became of those is booked by their stop's name.
-        known = (held.claimed | standing) - held.written_off
-        return held.booked | entries | self._children(held, known)
+        known = (held.claimed | standing) - held.written_off.keys()
+        return held.booked | entries | self._children(held, known).keys()
 
-    def _children(self, held: Held, order_ids: Collection[str]) -> set[str]:
-        """Return the orders that stops of a pair became."""
-        stops = [self._line.find_stop(held.pair, order_id=order_id) for order_id in order_ids]
-        return {child_id(stop) for stop in stops if stop is not None} - {""}
+    def _children(self, held: Held, order_ids: Collection[str]) -> dict[str, str]:
+        """Return the orders that stops of a pair became, and of which."""
+        found = {name: self._line.find_stop(held.pair, order_id=name) for name in order_ids}
+        told = [(name, stop) for name, stop in found.items() if stop is not None]
+        return {child: name for name, stop in told if (child := child_id(stop))}
 
     def _stops_unknown_until_ms(self, held: Held) -> int:
         """Return until when an order may be what a booked stop became, epoch milliseconds.

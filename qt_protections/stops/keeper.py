@@ -244,7 +244,7 @@ class Keeper:
         with held.lock:
             # What an earlier run's stop protects is not known: that one goes on proof alone.
             is_inherited = order_id in held.inherited
-            held.written_off.add(order_id)
+            held.written_off[order_id] = monotonic() + _HISTORY_LAGS_S
             self.lost(held, order_id, "the exchange knows nothing of it")
             if not is_inherited and self.may_cancel(held, order_id):
                 self.cancel(held, order_id)
@@ -259,7 +259,7 @@ class Keeper:
             order = self._find_child(held, child)
             if order is None or order["status"] == "open":
                 if self._is_overdue(held, stop):
-                    held.write_off(order_id)
+                    held.write_off(order_id, monotonic() + _HISTORY_LAGS_S)
                     self.book_closes(held)
                     self.mend(held)
                 return
@@ -368,6 +368,14 @@ class Keeper:
             held.heard.clear()
         if held.own < own and held.own_need is None:
             self.call_off(held)  # the trade ends with its position
+
+    def book_written_off(self, held: Held) -> None:
+        """Book what a stop became that was dropped without that; the lock is held.
+
+        Beside somebody else's part of the position, nothing else may tell that something is gone.
+        """
+        if held.own and any(until > monotonic() for until in held.written_off.values()):
+            self.book_closes(held, 0.0)
 
     def _shown(self, held: Held) -> float | None:
         """Return the position as it is listed, negative on the other side; None if nobody tells.

@@ -149,6 +149,7 @@ class Watch:
                 if stop.order_id in held.doubtful:
                     self._missing(held, stop)
             self._keeper.book_heard(held)
+            self._keeper.book_written_off(held)
             self._keeper.mend(held)
             for intent in [intent for intent in held.intents if intent.lost]:
                 if intent.age_s > self._keeper.line.arrives_within_s:

@@ -754,6 +754,16 @@ MENDED: dict[str, list[Event]] = {
         ("calm",),
         ("enter", BTC, 3.0, False, True, 1.0),
     ],
+    "what a stop became was told later still, beside another's part": [
+        ("begin", "auto"),
+        ("by_hand", ETH, 1.0),
+        ("fires_unknown", BTC, False, 15),
+        ("enter", ETH, 2.0, False, True, 0.5),
+        ("fires_unknown", ETH, True, 3),
+        ("wait", 6),
+        ("loop",),
+        ("calm",),
+    ],
 }
 
 
