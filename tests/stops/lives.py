@@ -148,7 +148,8 @@ class Life:
         trade = self.bot.trade(pair)
         if trade is not None:
             signed = -amount if trade.is_short else amount
-        if self.paper.foreign(pair) * signed < 0 or self.paper.comes(pair) * signed < 0:
+        theirs = self.paper.size[pair] - self.paper.own[pair]
+        if theirs * signed < 0 or self.paper.comes(pair) * signed < 0:
             return  # somebody holds the other side: one-way mode is not shared
         self.paper.share = share
         self.bot.enter(pair, signed, at_market=at_market)
@@ -305,7 +306,8 @@ class Life:
 
     def by_hand(self, pair: str, amount: float) -> None:
         own = self.paper.own[pair] + sum(map(_signed_rest, self._resting(pair)))
-        if own * amount < 0 and self._resting(pair):
+        waits = own * amount < 0 and self._resting(pair)
+        if waits or self.paper.comes(pair) * amount < 0:
             return  # what waits would meet a position of the other side
         self.paper.by_hand(pair, amount)
 
