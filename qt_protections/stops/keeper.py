@@ -203,7 +203,8 @@ class Keeper:
 
     @staticmethod
     def _left_over(held: Held) -> set[str]:
-        todo = mend(held.need, held.standing)
+        # A stop that has triggered may have closed a part only, and covers nothing any more.
+        todo = mend(held.need, [each for each in held.standing if each.order_id not in held.fired])
         if todo.place is not None:
             return set()  # first what is missing
         if held.more_shown:
@@ -476,7 +477,8 @@ class Keeper:
     def may_cancel(self, held: Held, order_id: str) -> bool:
         """Whether what has to be covered stays so without this stop."""
         with held.lock:
-            others = [stop for stop in held.standing if stop.order_id != order_id]
+            gone = {order_id, *held.fired}
+            others = [stop for stop in held.standing if stop.order_id not in gone]
             is_needed = held.need is not None and not covered(held.need, others)
             return not (is_needed or held.more_shown)
 

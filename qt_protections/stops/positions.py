@@ -200,12 +200,11 @@ class Positions:
         """Let go of an earlier run's stops once it is known what they protect, or that nothing."""
         if not held.inherited:
             return
-        need = held.need
-        if need is not None:
+        if held.need is not None or held.stranger is not None:
             # Beside a position of the one side there is none of the other.
-            is_shown = position is not None and position.is_short == need.is_short
+            is_shown = position is not None and position.is_short == held.is_short
             for stop in (*held.stops, *held.trails):
-                if is_shown or stop.is_short == need.is_short:
+                if is_shown or stop.is_short == held.is_short:
                     held.inherited.discard(stop.order_id)
         if position is not None or not held.inherited:
             return  # a position gets a trade, or is a stranger's, and with that a stop it needs

@@ -339,7 +339,7 @@ class Life:
         for _, end in self._ends:
             end()
         self._ends.clear()
-        self._clock.sleep(12.0)
+        self.wait(12)
         self.stream("down")
         self.stream("live")
         self.wait(CALM_S)
@@ -404,11 +404,14 @@ class Life:
         for end in due:
             end()
         for pair, naked in self._naked.items():
-            naked.since = _since(naked.since, now, is_so=not self.paper.is_own_covered(pair))
+            # Only the bot's loop finds what is on no record, and Freqtrade's questions may hold it up.
+            is_looked_for = now - self._looped < 2 * LOOP_S
+            is_own_bare = not self.paper.is_own_covered(pair)
+            is_seen = is_looked_for or self._is_known(pair)
+            naked.since = _since(naked.since, now, is_so=is_own_bare and is_seen)
             # What is somebody else's is never closed: only a stop can cover it.
-            # And only the bot's loop finds it, which Freqtrade's own questions may hold up.
             is_bare = not self.paper.is_covered(pair) and "place_stop" not in self.paper.failing
-            is_bare = is_bare and now - self._looped < 2 * LOOP_S
+            is_bare = is_bare and is_looked_for
             naked.in_part_since = _since(naked.in_part_since, now, is_so=is_bare)
             if self._is_faulty():
                 naked.troubled = now
@@ -426,6 +429,9 @@ class Life:
             self.bot.sentinel.tick()
         finally:
             self._acts = False
+
+    def _is_known(self, pair: str) -> bool:
+        return self.bot is not None and self.bot.sentinel.book.of(pair).need is not None
 
     def _is_faulty(self) -> bool:
         """Whether nobody can cover a position now, nor close it, nor see that he has to."""

@@ -764,6 +764,30 @@ MENDED: dict[str, list[Event]] = {
         ("loop",),
         ("calm",),
     ],
+    "somebody's own stop stood beside those of an earlier run": [
+        ("begin", "auto"),
+        ("fires_unknown", BTC, True, 40),
+        ("by_hand", BTC, 3.0),
+        ("kill",),
+        ("by_hand", BTC, -1.0),
+        ("stop_by_hand", BTC),
+        ("fires_unknown", BTC, False, 15),
+        ("limit_size", BTC, 2.0),
+        ("wait", 6),
+        ("kill",),
+        ("calm",),
+    ],
+    "an entry was refused beside a stop that had triggered": [
+        ("begin", "auto"),
+        ("enter", BTC, 2.0, False, True, 0.5),
+        ("enter", BTC, 3.0, False, True, 0.5),
+        ("fires_unknown", BTC, False, 3),
+        ("enter", BTC, 2.0, True, False, 0.5),
+        ("fires_unknown", BTC, True, 15),
+        ("called_off", BTC),
+        ("limit_size", BTC, 2.0),
+        ("enter", BTC, 3.0, True, True, 0.0),
+    ],
 }
 
 
