@@ -404,7 +404,7 @@ class Life:
         for end in due:
             end()
         for pair, naked in self._naked.items():
-            # Only the bot's loop finds what is on no record, and Freqtrade's questions may hold it up.
+            # Only the bot's loop finds what is on no record; Freqtrade's questions may hold it up.
             is_looked_for = now - self._looped < 2 * LOOP_S
             is_own_bare = not self.paper.is_own_covered(pair)
             is_seen = is_looked_for or self._is_known(pair)
