@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from time import monotonic
 
@@ -29,7 +29,7 @@ from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
 from qt_protections.stops.on_record import stops_since
-from qt_protections.stops.stop import child_id, filled_ms
+from qt_protections.stops.stop import filled_ms
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -190,7 +190,9 @@ class Entries:
         """
         since = dt_now() - HISTORY_SPAN
         pair = held.pair
-        booked = self._children_on_record(pair, since) | held.booked
+        # Trades book what their stops became by the stop's id.
+        of_stops = self._keeper.history.children(pair, stops_since(pair, since))
+        booked = of_stops.keys() | held.booked
         entry_side = "sell" if is_short else "buy"
         entries: list[CcxtOrder] = []
         closes: list[CcxtOrder] = []
@@ -207,14 +209,6 @@ class Entries:
             if not left:
                 entries, closes = [], []
         return Strays(entries, closes, known)
-
-    def _children_on_record(self, pair: str, since: datetime) -> set[str]:
-        """Return the orders that stops on record became: trades book those by the stop's id."""
-        stops = [
-            self._keeper.line.find_stop(pair, order_id=order_id)
-            for order_id in stops_since(pair, since)
-        ]
-        return {child_id(stop) for stop in stops if stop is not None}
 
     @staticmethod
     def _is_on_record(order: CcxtOrder, booked: Collection[str]) -> bool:

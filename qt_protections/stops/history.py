@@ -141,7 +141,7 @@ class OrderHistory:
         with_exits: bool = False,
     ) -> None:
         """Book what orders closed of a trade beside what others held when it began."""
-        of_stops = self._children(held, held.written_off)
+        of_stops = self.children(held.pair, held.written_off)
         for order in _over(orders):
             filled, role = float(order["filled"]), self._role(order)
             if order["id"] in known:
@@ -230,11 +230,19 @@ class OrderHistory:
         standing = {stop.order_id for stop in (*held.stops, *held.trails)}
         # What became of those is booked by their stop's name.
         known = (held.claimed | standing) - held.written_off.keys()
-        return held.booked | entries | self._children(held, known).keys()
+        return held.booked | entries | self.children(held.pair, known).keys()
 
-    def _children(self, held: Held, order_ids: Collection[str]) -> dict[str, str]:
-        """Return the orders that stops of a pair became, and of which."""
-        found = {name: self._line.find_stop(held.pair, order_id=name) for name in order_ids}
+    def children(self, pair: str, order_ids: Collection[str]) -> dict[str, str]:
+        """Return the orders that stops of a pair became, and which stop each was.
+
+        Args:
+            pair: Freqtrade's pair.
+            order_ids: The stops; of each the exchange is asked once.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        found = {name: self._line.find_stop(pair, order_id=name) for name in order_ids}
         told = [(name, stop) for name, stop in found.items() if stop is not None]
         return {child: name for name, stop in told if (child := child_id(stop))}
 
@@ -243,10 +251,9 @@ class OrderHistory:
 
         A stop is on record by its own id. One the exchange tells of no more hides what came before.
         """
-        for order_id in [name for name, at_ms in held.booked_stops.items() if at_ms]:
-            stop = self._line.find_stop(held.pair, order_id=order_id)
-            if stop is not None and (child := child_id(stop)):
-                held.became(order_id, child)
+        unknown = [name for name, at_ms in held.booked_stops.items() if at_ms]
+        for child, order_id in self.children(held.pair, unknown).items():
+            held.became(order_id, child)
         return max(held.booked_stops.values(), default=0)
 
     def _role(self, order: CcxtOrder) -> Role | None:
