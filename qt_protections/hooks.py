@@ -17,9 +17,9 @@ from freqtrade import __version__ as freqtrade_version
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.persistence import Trade
 
-from qt_protections.errors import GuardNotInstalled
+from qt_protections.errors import GuardNotInstalled, withhold_secrets
 
-logger = logging.getLogger(__name__)
+logger = withhold_secrets(logging.getLogger(__name__))
 
 #: The versions that every test of this package has run with; `constraints.txt` pins the same.
 TESTED = {"freqtrade": "2026.9", "ccxt": "4.5.90"}
