@@ -17,6 +17,8 @@ from qt_protections.errors import withhold_secrets
 from qt_protections.market import whitelist
 from qt_protections.rules.exposure import Costs, Exposure, risk_of
 from qt_protections.rules.liquidation import Bracket
+from qt_protections.rules.quote import Quote
+from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import exposures, fees_paid
 
@@ -73,9 +75,17 @@ class Account:
         return self._exchange.margin_mode is MarginMode.ISOLATED
 
     @property
+    def currency(self) -> str:
+        """What equity is counted in: the stake currency, or the coin that stands in for it.
+
+        European accounts hold BNFCR, and trade pairs of USDT or USDC with it (`proxy_coin`).
+        """
+        return self._exchange.get_proxy_coin()
+
+    @property
     def balance(self) -> float:
-        """The wallet's amount of the stake currency, without unrealised profit."""
-        balance = float(self._wallets.get_total(self._config["stake_currency"]))
+        """The wallet's amount of `currency`, without unrealised profit."""
+        balance = float(self._wallets.get_total(self.currency))
         # An exchange takes the fee of an entry at once, Freqtrade's imitation when it is closed.
         return balance - fees_paid() if self._config.get("dry_run") else balance
 
@@ -90,6 +100,15 @@ class Account:
         if "available_capital" in self._config:
             return min(capital, self.balance)
         return self.balance * float(self._config["tradable_balance_ratio"])
+
+    def check_equity(self) -> Denial | None:
+        """Refuse whatever is to be sized by a balance that is not there, and say what is."""
+        if self.equity() > 0:
+            return None
+        wallets = self._wallets.get_all_balances().values()
+        found = [f"{each.total:.8g} {each.currency}" for each in wallets if each.total]
+        held = ", ".join(found) or "nothing"
+        return deny(DenyCode.NO_EQUITY, coin=self.currency, held=held)
 
     def everything(self) -> list[Exposure]:
         """Return every position and entry under way on the account."""
@@ -124,17 +143,41 @@ class Account:
             return ()
         return tuple(Bracket(t["maintenanceMarginRate"], t["maintAmt"] or 0.0) for t in tiers)
 
-    def spread(self, pair: str) -> float:
-        """Return a pair's best ask over its best bid, minus one; NaN while that is not to be had.
+    @property
+    def fill_slack(self) -> float:
+        """How far through the book an order still fills at its own price, as a ratio.
+
+        No exchange does that. Freqtrade's imitation of one does, and takes what is farther for an
+        order at market (2026.9, `create_dry_run_order`).
+        """
+        return 0.01 if self._config.get("dry_run") else 0.0
+
+    def is_best_price(self, pair: str, rate: float, *, is_short: bool) -> bool:
+        """Whether an entry's price is the one Freqtrade found at the top of the order book.
+
+        Freqtrade has as a rule just asked for that price, and is not asked to look again.
+        """
+        if self._config["entry_pricing"].get("order_book_top", 1) != 1:
+            return False
+        try:
+            own = self._exchange.get_rate(pair, refresh=False, side="entry", is_short=is_short)
+        except FreqtradeException as error:
+            logger.warning("Could not read the price of %s: %r", pair, error)
+            return False
+        return bool(rate == own)
+
+    def quote(self, pair: str) -> Quote:
+        """Return a pair's best prices; NaN while they are not to be had.
 
         One request of Freqtrade's, for where the guard does not read all best prices in each loop.
         """
         try:
             book = self._exchange.fetch_l2_order_book(pair, 1)
-            return float(book["asks"][0][0] / book["bids"][0][0] - 1)
-        except (FreqtradeException, IndexError, ZeroDivisionError) as error:
-            logger.warning("Could not read the spread of %s, so nothing enters: %r", pair, error)
-            return nan
+            bid, ask = float(book["bids"][0][0]), float(book["asks"][0][0])
+        except (FreqtradeException, IndexError) as error:
+            logger.warning("Could not read the prices of %s, so nothing enters: %r", pair, error)
+            return Quote(nan, nan)
+        return Quote(bid or nan, ask)
 
     def least_stake(self, pair: str, rate: float, stoploss: float, leverage: float) -> float:
         """Return Freqtrade's least stake of a pair, quote currency; 0 where there is none.

@@ -219,8 +219,7 @@ class EntryPolicy:
             return deny(
                 DenyCode.STAKE_TOO_SMALL, stake=stake, minimum=least, risk_ratio=risk_pct / 100
             )
-        wish = allowance.wish
-        denial = self._planner.check_liquidation(allowance, stake * wish.leverage / wish.rate)
+        denial = self._planner.check_liquidation(allowance, allowance.amount_of(stake))
         return denial or self._planner.check_spread(allowance)
 
     def _decision(

@@ -5,18 +5,25 @@ not silently leave a gate unasked.
 """
 
 import inspect
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from threading import Lock, get_ident
 from typing import Any
 
+import ccxt
 from freqtrade import __version__ as freqtrade_version
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.persistence import Trade
 
-from qt_protections.errors import GuardNotInstalled
+from qt_protections.errors import GuardNotInstalled, withhold_secrets
 
-_WAY_OUT = "Install a qt-protections made for this Freqtrade, or Freqtrade 2026.9."
+logger = withhold_secrets(logging.getLogger(__name__))
+
+#: The versions that every test of this package has run with; `constraints.txt` pins the same.
+TESTED = {"freqtrade": "2026.9", "ccxt": "4.5.90"}
+_WAY_OUT = f"Install a qt-protections made for this Freqtrade, or Freqtrade {TESTED['freqtrade']}."
 #: module:attribute path -> parameter names, in order, as of Freqtrade 2026.9; none of a property.
 KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.data.dataprovider:DataProvider": "config exchange pairlists rpc",
@@ -65,6 +72,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.exchange.exchange:Exchange.get_pair_base_currency": "self pair",
     "freqtrade.exchange.exchange:Exchange.get_precision_amount": "self pair",
     "freqtrade.exchange.exchange:Exchange.get_precision_price": "self pair",
+    "freqtrade.exchange.exchange:Exchange.get_proxy_coin": "self",
     "freqtrade.exchange.exchange:Exchange.get_rate": (
         "self pair refresh side is_short order_book ticker"
     ),
@@ -168,9 +176,16 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.strategy.interface:IStrategy.leverage": (
         "self pair current_time current_rate proposed_leverage max_leverage entry_tag side kwargs"
     ),
+    "freqtrade.wallets:Wallets.get_all_balances": "self",
     "freqtrade.wallets:Wallets.get_total": "self currency",
     "freqtrade.wallets:Wallets.get_total_stake_amount": "self",
     "freqtrade.wallets:Wallets.update": "self require_update",
+}
+
+#: Class -> what its objects have, beside the hooks. No class shows these before it has an object.
+KNOWN_ATTRIBUTES = {
+    "DataProvider": ("_config", "_exchange", "_pairlists"),
+    "Exchange": ("_api", "_api_async", "_config", "_leverage_tiers", "required_candle_call_count"),
 }
 
 #: The way from what a strategy knows to its bot, and to the lock that the bot changes trades under.
@@ -241,6 +256,51 @@ def verify_hooks(known: dict[str, str] | None = None) -> None:
             f"Freqtrade {freqtrade_version} changed hooks the guard stands on: "
             f"{'; '.join(changed)}. {_WAY_OUT}"
         )
+
+
+def verify_attributes(dp: DataProvider) -> None:
+    """Look whether the bot's own objects have what the guard reads of them.
+
+    Args:
+        dp: The strategy's, at the start of a bot or a backtest.
+
+    Raises:
+        GuardNotInstalled: If an attribute is missing; names each.
+    """
+    objects = {"DataProvider": dp, "Exchange": getattr(dp, "_exchange", None)}
+    missing = [
+        f"{owner}.{name} is gone"
+        for owner, names in KNOWN_ATTRIBUTES.items()
+        for name in names
+        if objects[owner] is not None and not hasattr(objects[owner], name)
+    ]
+    if missing:
+        raise GuardNotInstalled(
+            f"Freqtrade {freqtrade_version} changed attributes the guard reads: "
+            f"{'; '.join(missing)}. {_WAY_OUT}"
+        )
+
+
+@cache
+def say_untested() -> None:
+    """Warn once of versions that no test of this package has run with."""
+    text = untested({"freqtrade": freqtrade_version, "ccxt": ccxt.__version__})
+    if text is not None:
+        logger.warning(text)
+
+
+def untested(installed: Mapping[str, str]) -> str | None:
+    """Return what to say of versions that were not tested; None if all of them were."""
+    others = {name: version for name, version in installed.items() if version != TESTED[name]}
+    if not others:
+        return None
+    found = " and ".join(f"{name} {version}" for name, version in others.items())
+    known = " and ".join(f"{name} {TESTED[name]}" for name in others)
+    return (
+        f"[SAFETY] This guard was tested with {known}, and not with {found}. Before you trust it "
+        "with money: `qt-guard conform --strategy-path DIR -c CONFIG` compares your strategies "
+        "with and without it, and `make test` in a checkout runs all tests."
+    )
 
 
 def _difference(path: str, expected: str) -> str | None:

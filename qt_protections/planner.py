@@ -20,6 +20,7 @@ from qt_protections.market import Market
 from qt_protections.rules.amounts import total
 from qt_protections.rules.exposure import Exposure, risk_of
 from qt_protections.rules.liquidation import LiquidationRule
+from qt_protections.rules.quote import Quote
 from qt_protections.rules.sizing import Limits, RiskBudget, Risks, Room, amount_for, whole_steps
 from qt_protections.rules.stacking import StackingRule
 from qt_protections.rules.stop_price import StopRule, check_spread, check_stop, stop_at
@@ -49,7 +50,8 @@ class Allowance:
     """What may become of a wish.
 
     Attributes:
-        wish: The entry.
+        wish: The entry, at the price at which it can fill.
+        limit: The price its order names, by which stakes become amounts; quote currency.
         stop: Trigger price of its stop, quote currency.
         amount: The most it may be, in whole lots; base currency. Infinity without any limit.
         room: What that loses at the stop, and the limit that says so.
@@ -58,6 +60,7 @@ class Allowance:
     """
 
     wish: Wish
+    limit: float
     stop: float
     amount: float
     room: Room
@@ -76,7 +79,11 @@ class Allowance:
 
     def stake_of(self, amount: float) -> float:
         """Return the margin of an amount, quote currency."""
-        return amount * self.wish.rate / self.wish.leverage
+        return amount * self.limit / self.wish.leverage
+
+    def amount_of(self, stake: float) -> float:
+        """Return the amount of a margin, base currency."""
+        return stake * self.wish.leverage / self.limit
 
     @property
     def own(self) -> Exposure | None:
@@ -101,7 +108,7 @@ class EntryPlanner:
         market: Market,
         settings: Settings,
         signals: Signals,
-        spread_of: Callable[[str], float],
+        quote_of: Callable[[str], Quote | None],
     ) -> None:
         """Take the bot's own objects.
 
@@ -111,14 +118,14 @@ class EntryPlanner:
             market: Who knows which symbols move together.
             settings: The guard's.
             signals: What the newest candles say.
-            spread_of: Gives a pair's best ask over its best bid, minus one; NaN is unknown.
+            quote_of: Gives a pair's best prices, NaN while unknown; None without an order book.
         """
         self._strategy = strategy
         self._account = account
         self._market = market
         self._settings = settings
         self._signals = signals
-        self._spread_of = spread_of
+        self._quote_of = quote_of
         self.stops = StopRule(
             min_ratio=settings.min_stop / 100,
             max_ratio=_ratio(settings.max_stop, inf),
@@ -179,26 +186,30 @@ class EntryPlanner:
             ValueError: If it cannot be sized.
         """
         trade, everything = _position_of(wish.pair), self._account.everything()
+        limit, room, amount = wish.rate, _NO_LIMIT, inf
+        wish = self._as_it_fills(wish)
         stop = self._stop_for(wish, trade)
-        if self._budget.is_off:
-            return Allowance(wish, stop, inf, _NO_LIMIT, is_new=trade is None, beside=everything)
-        room = self._budget.room(
-            self._risks(wish, trade, self._account.counted(everything), now),
-            wish.rate,
-            averages_down=self._averages_down(wish, trade),
-        )
-        contract = self._account.contract(wish.pair)
-        per_unit = contract.costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
-        amount = inf if room.loss == inf else amount_for(room.loss, per_unit, contract.lot)
-        return Allowance(wish, stop, amount, room, is_new=trade is None, beside=everything)
+        if not self._budget.is_off:
+            if (denial := self._account.check_equity()) is not None:
+                raise EntryRefused(wish.pair, denial)
+            room = self._budget.room(
+                self._risks(wish, trade, self._account.counted(everything), now),
+                wish.rate,
+                averages_down=self._averages_down(wish, trade),
+            )
+        if room.loss < inf:
+            contract = self._account.contract(wish.pair)
+            per_unit = contract.costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
+            amount = amount_for(room.loss, per_unit, contract.lot)
+        return Allowance(wish, limit, stop, amount, room, is_new=trade is None, beside=everything)
 
     def check_spread(self, allowance: Allowance) -> Denial | None:
         """Refuse an entry whose stop stands within the spread, or may.
 
         To be asked last: where nobody watches the prices, the spread costs a request.
         """
-        wish = allowance.wish
-        spread = self._spread_of(wish.pair)
+        wish, quote = allowance.wish, self._quote_of(allowance.wish.pair)
+        spread = 0.0 if quote is None else quote.spread
         if isnan(spread):
             return deny(DenyCode.SPREAD_UNKNOWN)
         return check_spread(wish.rate, allowance.stop, is_short=wish.is_short, spread_ratio=spread)
@@ -222,7 +233,7 @@ class EntryPlanner:
         """Return what a stake of an allowed entry loses at its stop, as a ratio of equity."""
         wish = allowance.wish
         contract = self._account.contract(wish.pair)
-        amount = whole_steps(stake * wish.leverage / wish.rate, contract.lot)
+        amount = whole_steps(allowance.amount_of(stake), contract.lot)
         per_unit = contract.costs.loss_per_unit(wish.rate, allowance.stop, is_short=wish.is_short)
         return amount * per_unit / self._account.equity()
 
@@ -250,6 +261,22 @@ class EntryPlanner:
     def limits(self, open_risk: float) -> Limits:
         """Return what may be lost at the stops, of which `open_risk` is taken; quote currency."""
         return self._budget.limits(self._account.equity(), open_risk)
+
+    def _as_it_fills(self, wish: Wish) -> Wish:
+        """Return a wish at the price at which its order can fill.
+
+        A buy limit above the ask fills at the ask. By its own price its stop would stand above the
+        market, and trigger at once. The book is asked only about a price that somebody has given:
+        Freqtrade's own is one of its best prices.
+        """
+        account, is_short = self._account, wish.is_short
+        if not self._signals.live or account.is_best_price(wish.pair, wish.rate, is_short=is_short):
+            return wish
+        quote = self._quote_of(wish.pair)
+        if quote is None:
+            return wish
+        rate = quote.fill_price(wish.rate, is_short=is_short, slack=account.fill_slack)
+        return replace(wish, rate=rate)
 
     def _risks(
         self, wish: Wish, trade: LocalTrade | None, held: Sequence[Exposure], now: datetime

@@ -19,11 +19,12 @@ from qt_protections.announcer import Announcer
 from qt_protections.entry_policy import EntryPolicy
 from qt_protections.errors import GuardNotInstalled, withhold_secrets
 from qt_protections.gates import Gates
-from qt_protections.hooks import exit_lock, lock_reloads
+from qt_protections.hooks import exit_lock, lock_reloads, say_untested, verify_attributes
 from qt_protections.market import LIVE_MODES, Market
 from qt_protections.planner import EntryPlanner
 from qt_protections.protections.context import ProtectionContext
 from qt_protections.rules.exposure import Exposure, base_of, risk_of
+from qt_protections.rules.quote import Quote
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
@@ -64,6 +65,8 @@ class Post:
     """
 
     def __init__(self, strategy: IStrategy, settings: Settings) -> None:
+        verify_attributes(strategy.dp)
+        say_untested()
         self._strategy = strategy
         self._settings = settings
         self.live = strategy.dp.runmode in LIVE_MODES
@@ -79,7 +82,7 @@ class Post:
         self._held: Counter[str] | None = None
         self.account = Account(strategy, settings, self._unaccounted, self._stop_of)
         self.planner = EntryPlanner(
-            strategy, self.account, self.market, settings, self.signals, self._spread
+            strategy, self.account, self.market, settings, self.signals, self._quote
         )
         self.gates = Gates(settings, self.signals, self.announcer, self.account.exposures)
         self.entries = EntryPolicy(
@@ -122,6 +125,8 @@ class Post:
         }
         exchange.validate_ordertypes(strategy.order_types)
         ask_for_candles(exchange, strategy.config, self._settings)
+        if (denial := self.account.check_equity()) is not None:
+            logger.warning("[SAFETY] Nothing will be entered: %s", denial.text)
         self.stops = Guarding(
             strategy,
             exchange,
@@ -189,7 +194,7 @@ class Post:
         return Known(
             regime_of=(self.market.regime_pair, self._settings.regime_timeframe),
             trend=self.market.global_trend(now),
-            currency=self._strategy.config["stake_currency"],
+            currency=self.account.currency,
             equity=self.account.equity(),
             exposures=exposures,
             limits=self.planner.limits(risk_of(exposures, costs_of)),
@@ -214,10 +219,10 @@ class Post:
             return self.stops.trigger(trade.pair, is_short=trade.is_short) or trade.stop_loss
         return self.entries.simulated_stops.planned(trade) or trade.stop_loss
 
-    def _spread(self, pair: str) -> float:
+    def _quote(self, pair: str) -> Quote | None:
         if self.stops is None:
-            return 0.0  # candles have none
-        return self.stops.spread(pair) if self.stops.watches else self.account.spread(pair)
+            return None  # candles have no book
+        return self.stops.quote(pair) if self.stops.watches else self.account.quote(pair)
 
     def _unsettled(self, pair: str) -> bool:
         return self.stops is not None and self.stops.unsettled(pair)

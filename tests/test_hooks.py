@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
@@ -17,8 +18,18 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.rpc.rpc import RPC
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
+from qt_protections.cli import _parser
 from qt_protections.errors import GuardNotInstalled
-from qt_protections.hooks import KNOWN_HOOKS, exit_lock, verify_hooks
+from qt_protections.hooks import (
+    KNOWN_ATTRIBUTES,
+    KNOWN_HOOKS,
+    TESTED,
+    exit_lock,
+    say_untested,
+    untested,
+    verify_attributes,
+    verify_hooks,
+)
 
 ROOM = Path(inspect.getfile(verify_hooks)).parent / "stops"
 #: How the room of the stops calls the objects of Freqtrade that it works with.
@@ -159,3 +170,90 @@ def test_freqtrade_takes_an_error_in_the_confirmation_for_a_yes() -> None:
 def test_backtests_scan_every_lock_at_every_entry() -> None:
     """Why the protections add none there."""
     assert "PairLocks.is_pair_locked" in inspect.getsource(Backtesting.backtest_loop)
+
+
+def used_attributes(names: dict[str, str]) -> set[str]:
+    """Return the private attributes that the package takes of some objects, by owner."""
+    found = set()
+    for path in ROOM.parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+                of = node.value
+                name = of.attr if isinstance(of, ast.Attribute) else getattr(of, "id", "")
+                if name in names:
+                    found.add(f"{names[name]}.{node.attr}")
+    return found
+
+
+def test_every_private_attribute_is_known() -> None:
+    """Those of Freqtrade's objects, which no class shows: neither too few nor too many."""
+    used = used_attributes({"exchange": "Exchange", "_exchange": "Exchange", "dp": "DataProvider"})
+    functions = {path.rpartition(":")[2] for path in KNOWN_HOOKS}
+    known = {f"{owner}.{name}" for owner, names in KNOWN_ATTRIBUTES.items() for name in names}
+    assert used - functions == {each for each in known if "._" in each}
+
+
+@pytest.mark.parametrize("owner", KNOWN_ATTRIBUTES)
+def test_a_bot_whose_objects_lack_an_attribute_does_not_start(owner: str) -> None:
+    """The start stops with the name of each."""
+    exchange: Any = SimpleNamespace(**dict.fromkeys(KNOWN_ATTRIBUTES["Exchange"]))
+    dp: Any = SimpleNamespace(**dict.fromkeys(KNOWN_ATTRIBUTES["DataProvider"]))
+    dp._exchange = exchange
+    verify_attributes(dp)
+    for name in KNOWN_ATTRIBUTES[owner]:
+        delattr(dp if owner == "DataProvider" else exchange, name)
+        with pytest.raises(GuardNotInstalled, match=f"{owner}.{name} is gone"):
+            verify_attributes(dp)
+        if name == "_exchange":
+            return
+
+
+def test_without_an_exchange_there_is_none_to_look_at() -> None:
+    """Plots and charts have none."""
+    verify_attributes(DataProvider({}, None))
+
+
+def test_the_tested_versions_are_those_of_the_constraints() -> None:
+    """With which `make test` runs."""
+    pinned = (Path(__file__).parents[1] / "constraints.txt").read_text().splitlines()
+    assert {f"{name}=={version}" for name, version in TESTED.items()} <= set(pinned)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, None),
+        ({"freqtrade": "2026.10"}, "with freqtrade 2026.9, and not with freqtrade 2026.10."),
+        ({"ccxt": "4.6.0"}, "with ccxt 4.5.90, and not with ccxt 4.6.0."),
+        (
+            {"freqtrade": "2026.10", "ccxt": "4.6.0"},
+            "with freqtrade 2026.9 and ccxt 4.5.90, and not with freqtrade 2026.10 and ccxt 4.6.0.",
+        ),
+    ],
+    ids=["tested", "another freqtrade", "another ccxt", "both"],
+)
+def test_an_untested_version_is_named_with_what_proves_it(
+    changed: dict[str, str], said: str | None
+) -> None:
+    """The commands that are named exist."""
+    text = untested({**TESTED, **changed})
+    if said is None:
+        assert text is None
+        return
+    assert text is not None
+    assert said in text
+    (command,) = re.findall(r"`(qt-guard [^`]*)`", text)
+    parsed = _parser().parse_args(command.split()[1:])
+    assert parsed.strategy_path == Path("DIR")
+    assert re.search(r"^test:", (Path(__file__).parents[1] / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_it_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """However many strategies one process starts."""
+    monkeypatch.setitem(TESTED, "ccxt", "1.0")
+    say_untested.cache_clear()
+    for _ in range(2):
+        say_untested()
+    say_untested.cache_clear()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "was tested with ccxt 1.0" in caplog.text

@@ -185,6 +185,7 @@ STANDS = {
     DenyCode.OPEN_RISK_FULL: True,
     DenyCode.GROUP_RISK_FULL: True,
     DenyCode.STAKE_TOO_SMALL: True,
+    DenyCode.NO_EQUITY: True,
     DenyCode.STOP_INVALID: False,
     DenyCode.STOP_UNKNOWN: True,
     DenyCode.SPREAD_UNKNOWN: False,

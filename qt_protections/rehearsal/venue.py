@@ -45,6 +45,7 @@ class Venue:
         agenda: What is to be done at a moment to come.
         replayed: The recorded market, None if prices are made up.
         listen_keys: Who may hear the user data stream.
+        collateral: Coin of the wallet, at the worth of USDT.
         on_moved: Called whenever time and market have moved on.
     """
 
@@ -96,6 +97,7 @@ class Venue:
         self.verdict = Replay()
         self.journal.subscribe(self.verdict.take)
         self.traffic = Traffic()
+        self.collateral = "USDT"
         self.funding = Funding(self.now_ms, funding_seed)
         self._countdowns: dict[str, int] = {}
 

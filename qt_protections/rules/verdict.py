@@ -17,6 +17,7 @@ class DenyCode(StrEnum):
     OPEN_RISK_FULL = "open_risk_full"
     GROUP_RISK_FULL = "group_risk_full"
     STAKE_TOO_SMALL = "stake_too_small"
+    NO_EQUITY = "no_equity"
     STOP_INVALID = "stop_invalid"
     STOP_TOO_CLOSE = "stop_too_close"
     STOP_UNKNOWN = "stop_unknown"
@@ -45,6 +46,7 @@ _STANDING = frozenset(
         DenyCode.OPEN_RISK_FULL,
         DenyCode.GROUP_RISK_FULL,
         DenyCode.STAKE_TOO_SMALL,
+        DenyCode.NO_EQUITY,
         DenyCode.STOP_UNKNOWN,
         DenyCode.STOP_BEYOND_LIQUIDATION,
     }
@@ -138,6 +140,11 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
     DenyCode.STAKE_TOO_SMALL: (
         "stake {stake:.4g} is below the exchange's minimum {minimum:.4g}: raising it would exceed "
         "what {risk_ratio:.2%} of risk, or the strategy, allows"
+    ),
+    DenyCode.NO_EQUITY: (
+        "Freqtrade counts in {coin}, and finds none; the account holds {held}. Where another coin "
+        'is the collateral (BNFCR, or multi-asset mode), set "proxy_coin" to that coin and '
+        '"margin_mode" to "cross"'
     ),
     DenyCode.STOP_INVALID: "stop {stop:.8g} is not {side} the entry {entry:.8g}",
     DenyCode.STOP_TOO_CLOSE: _stop_too_close,

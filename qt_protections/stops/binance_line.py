@@ -9,6 +9,7 @@ from ccxt import ROUND_DOWN, ROUND_UP
 from freqtrade.exchange import Exchange
 
 from qt_protections.errors import withhold_secrets
+from qt_protections.rules.quote import Quote
 from qt_protections.stops.budget import Budget
 from qt_protections.stops.connection import TIMEOUT_MS, Connection
 from qt_protections.stops.freqtrade_line import largest
@@ -17,7 +18,6 @@ from qt_protections.stops.line import (
     CloseOrder,
     LineError,
     Position,
-    Quote,
     Rank,
     Road,
     StopOrder,

@@ -6,6 +6,7 @@ what filled, and which entries the exchange has after all.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from math import inf, nan
@@ -20,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
 from qt_protections.rules.exposure import Exposure
+from qt_protections.rules.quote import Quote
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.adoption import (
@@ -39,7 +41,7 @@ from qt_protections.stops.book import EntryOrder, Fill, Held, Intent
 from qt_protections.stops.entries import Entries
 from qt_protections.stops.hearing import Hearing
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import LineError, Position, Quote, Rank
+from qt_protections.stops.line import LineError, Position, Rank
 from qt_protections.stops.on_record import read_stops
 from qt_protections.stops.positions import Positions, StopOfStranger
 from qt_protections.stops.reading import read_anew, rows, write_down
@@ -101,7 +103,7 @@ class Bookkeeping:
         self._entries = Entries(strategy, exchange, keeper)
         self._positions = Positions(keeper, self._entries, stop_of_stranger)
         self._untrailed: dict[str, float] = {}
-        self._spreads: dict[str, float] = {}
+        self._quotes: dict[str, Quote] = {}
         self._positions_seen = self._prices_read = -inf
         self._stops_s = FIRST_STOPS_S
         self._recorded: dict[int, object] = {}
@@ -147,14 +149,14 @@ class Bookkeeping:
             if intent.lost or Order.order_by_id(intent.order_id, held.pair) is None
         ]
 
-    def spread(self, pair: str) -> float:
-        """Return a pair's best ask over its best bid, minus one; NaN if that is not to be had.
+    def quote(self, pair: str) -> Quote:
+        """Return a pair's best prices; NaN if they are not to be had.
 
         Prices are read when an entry wants to know, for all pairs at once.
         """
         if self._watch is not None and monotonic() - self._prices_read >= SPREADS_S:
             self._read_prices(self._watch)
-        return self._spreads.get(pair, nan)
+        return self._quotes.get(pair, Quote(nan, nan))
 
     def trigger(self, pair: str, *, is_short: bool) -> float:
         """Return where the stop of a side has to stand, quote currency; 0 while unknown."""
@@ -452,7 +454,7 @@ class Bookkeeping:
         return positions
 
     def _read_prices(self, watch: Watch) -> None:
-        """Note how wide the order books are, and see whether stops trigger where they should.
+        """Note the best prices, and see whether stops trigger where they should.
 
         While prices cannot be read, the last spreads count.
         """
@@ -462,8 +464,10 @@ class Bookkeeping:
         except Exception as error:
             # The stops are looked after all the same.
             logger.warning("Could not read the prices: %r", error)
+            known = self._quotes.items()
+            self._quotes = {pair: replace(quote, is_old=True) for pair, quote in known}
             return
-        self._spreads = {pair: quote.spread for pair, quote in quotes.items()}
+        self._quotes = quotes
         for held in self._keeper.book:
             if held.pair in quotes:
                 with apart(held.pair):

@@ -12,6 +12,10 @@ from qt_protections.errors import GuardNotInstalled
 Placement = Literal["before_entry", "on_fill"]
 
 
+#: One exchange, by ccxt's two names of it: "binanceusdm" knows its futures alone.
+_BINANCE = frozenset({"binance", "binanceusdm"})
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What there is to work with.
@@ -52,7 +56,7 @@ def capabilities(exchange: Exchange, config: Config) -> Capabilities:
             "without one. Trade on an exchange that takes stops (docs: stoploss on exchange), or "
             "take QTGuard off the strategy."
         )
-    if exchange.id == "binance" and is_futures:
+    if exchange.id in _BINANCE and is_futures:
         return _simulated(name) if is_dry else _everything(name)
     return _on_fill(name, blocks=bool(exchange.get_option("stoploss_blocks_assets")))
 

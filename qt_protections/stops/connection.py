@@ -163,8 +163,11 @@ class Connection:
     def arrives_within_s(self) -> float:
         """Seconds after which a request that was sent can be executed no more."""
         # Freqtrade's requests have the same window: an entry of its own may come as late.
-        window_ms = self._own.safe_integer(self._own.options, "recvWindow", _DEFAULT_WINDOW_MS)
-        return float(window_ms / 1000 + _WINDOW_MARGIN_S)
+        own = self._own
+        window_ms = own.safe_integer(own.options, "recvWindow", _DEFAULT_WINDOW_MS)
+        # One beside the options ccxt 4.5 does not send. Another version may: the longer one counts.
+        beside_ms = own.safe_integer(vars(own), "recvWindow", 0)
+        return float(max(window_ms, beside_ms) / 1000 + _WINDOW_MARGIN_S)
 
     @property
     def skew_s(self) -> float:

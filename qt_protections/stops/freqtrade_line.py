@@ -13,6 +13,7 @@ from freqtrade.enums import TradingMode
 from freqtrade.exceptions import InvalidOrderException, RetryableOrderError
 from freqtrade.exchange import Exchange
 
+from qt_protections.rules.quote import Quote
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.failures import classify
 from qt_protections.stops.line import (
@@ -20,7 +21,6 @@ from qt_protections.stops.line import (
     CloseOrder,
     LineError,
     Position,
-    Quote,
     Rank,
     Road,
     StopOrder,

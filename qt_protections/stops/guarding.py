@@ -110,7 +110,7 @@ class Guarding:
         self.tag = self._books.tag
         self.unsettled = self._books.unsettled
         self.unaccounted = self._books.unaccounted
-        self.spread = self._books.spread
+        self.quote = self._books.quote
         self.stop_state = self._books.stop_state
         self.trigger = self._books.trigger
         self.largest = line.largest

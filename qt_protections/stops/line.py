@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Protocol
 
+from qt_protections.rules.quote import Quote
 from qt_protections.rules.refusals import Outcome
 
 #: An order as ccxt parses it, amounts in base currency.
@@ -68,19 +69,6 @@ class Position:
     entry_price: float
     leverage: float
     updated_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The best prices of a pair's order book, quote currency."""
-
-    bid: float
-    ask: float
-
-    @property
-    def spread(self) -> float:
-        """The ask over the bid, minus one."""
-        return self.ask / self.bid - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ from math import inf
 from time import monotonic
 
 from qt_protections.errors import withhold_secrets
+from qt_protections.rules.quote import Quote
 from qt_protections.stops.book import Held
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import CcxtOrder, LineError, Quote, Rank, Road
+from qt_protections.stops.line import CcxtOrder, LineError, Rank, Road
 from qt_protections.stops.names import Role
 from qt_protections.stops.order_events import OrderEvent
 from qt_protections.stops.stop import Fate, Stop, fate, guard_of

@@ -288,3 +288,14 @@ class Spot(Quiet):
 
 class GuardedSpot(QTGuard, Spot):
     """Spot, guarded."""
+
+
+class Tight(Quiet):
+    """Enters by limit, with its stop 0.5 % away."""
+
+    stoploss = -0.15
+    order_types = {**Quiet.order_types, "entry": "limit"}
+
+
+class GuardedTight(QTGuard, Tight):
+    """Tight, guarded."""

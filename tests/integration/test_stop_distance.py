@@ -8,6 +8,7 @@ import pytest
 from freqtrade.persistence import Trade
 
 from qt_protections.errors import EntryRefused
+from qt_protections.rules.quote import Quote
 from qt_protections.rules.refusals import Outcome
 from qt_protections.rules.verdict import DenyCode
 from qt_protections.stops.binance_line import BinanceLine
@@ -102,11 +103,12 @@ def test_a_stop_within_the_spread_is_refused(rig: Rig, monkeypatch: pytest.Monke
     monkeypatch.setattr("qt_protections.stops.bookkeeping.SPREADS_S", 3600.0)
     bot = rig.bot(**settings(stop_source="fixed", stop_fixed=0.5))
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    assert 0 < post.stops.spread(BTC) < 0.005
-    post.stops._books._spreads[BTC] = 0.006
+    quote = post.stops.quote(BTC)
+    assert 0 < quote.spread < 0.005
+    post.stops._books._quotes[BTC] = Quote(quote.bid, quote.bid * 1.006)
     with pytest.raises(EntryRefused, match="no farther than the spread"):
         force_entry(bot, BTC)
-    post.stops._books._spreads[BTC] = 0.004
+    post.stops._books._quotes[BTC] = Quote(quote.bid, quote.bid * 1.004)
     before = len(rig.requests())
     assert force_entry(bot, BTC) is not None
     sent = rig.requests()[before:]
@@ -127,7 +129,7 @@ def test_spreads_that_cannot_be_read_hold_nothing_up(
         with pytest.raises(EntryRefused, match="spread_unknown"):
             force_entry(bot, BTC)
     bot.process()
-    assert guarding(bot).spread(BTC) > 0
+    assert guarding(bot).quote(BTC).spread > 0
     monkeypatch.setattr(BinanceLine, "quotes", failing)
     bot.process()
     trade = force_entry(bot, BTC)

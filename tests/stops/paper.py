@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from math import floor, inf
 from typing import Any, ClassVar
 
+from qt_protections.rules.quote import Quote
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.line import (
     CcxtOrder,
     CloseOrder,
     LineError,
     Position,
-    Quote,
     Rank,
     Road,
     StopOrder,

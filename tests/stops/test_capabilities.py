@@ -26,6 +26,18 @@ TABLE = [
         "simulated by Freqtrade, watched by its loop",
     ),
     (
+        ("binanceusdm", "futures", False),
+        (BOTH, True, True, True, False),
+        "binanceusdm futures: stop before the entry (falls back to on_fill per pair), native "
+        "trailing stop, watched by user data stream and by polling",
+    ),
+    (
+        ("binanceusdm", "futures", True),
+        (BOTH, False, False, False, False),
+        "binanceusdm futures, dry run: stop before the entry, trailing by custom_stoploss, both "
+        "simulated by Freqtrade, watched by its loop",
+    ),
+    (
         ("binance", "spot", False),
         (FILL, False, False, False, True),
         "binance spot: stop on_fill, no native trailing stop (stop orders block the asset), "
@@ -67,7 +79,6 @@ def test_what_an_exchange_gets(
 @pytest.mark.parametrize(
     ("name", "mode"),
     [
-        ("binanceusdm", "futures"),
         ("okx", "futures"),
         ("okx", "spot"),
         ("gate", "futures"),

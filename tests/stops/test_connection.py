@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import ccxt
 import pytest
 import time_machine
+from freqtrade.resolvers import ExchangeResolver
 
 from qt_protections.stops.connection import Connection
 from qt_protections.stops.line import LineError, Road
 from tests.stops.answers import TIME, Answer, Answers
+from tests.stops.offline import offline_config
 
 PAGE = "<html>Request blocked</html>"
 TOO_MANY = '{"code":-1003,"msg":"Too many requests."}'
@@ -85,6 +88,44 @@ def test_the_window_is_freqtrades(
     connection = Connection(theirs)
     assert connection.api().options["recvWindow"] == sent
     assert connection.arrives_within_s == within_s
+
+
+def window(ms: int | str | None, *path: str) -> dict[str, Any]:
+    """Return settings with a window at a place below `exchange`."""
+    found: dict[str, Any] = {"recvWindow": ms}
+    for key in reversed(path):
+        found = {key: found}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("settings", "within_s"),
+    [
+        ({}, 11.0),
+        (window(60_000, "ccxt_config", "options"), 61.0),
+        (window("30000", "ccxt_config", "options"), 31.0),
+        (window(3_000, "ccxt_config", "options"), 4.0),
+        (window(None, "ccxt_config", "options"), 6.0),
+        (window(60_000, "ccxt_sync_config", "options"), 61.0),
+        (window(60_000, "ccxt_config"), 61.0),
+        (window(60_000, "ccxt_sync_config"), 61.0),
+        # ccxt sends 10 s all the same.
+        (window(3_000, "ccxt_config"), 11.0),
+        # Orders go out by the other client.
+        (window(60_000, "ccxt_async_config", "options"), 11.0),
+        (window(60_000, "ccxt_async_config"), 11.0),
+    ],
+    ids=str,
+)
+def test_a_lost_entry_is_waited_for_as_long_as_the_users_settings_let_it_arrive(
+    tmp_path: Path, answers: Answers, settings: dict[str, Any], within_s: float
+) -> None:
+    """Wherever in Freqtrade's configuration they state the window, for either client."""
+    config = offline_config(tmp_path, "binance", "futures")
+    config["exchange"] |= settings
+    theirs = ExchangeResolver.load_exchange(config, validate=False)._api
+    theirs.urls = answers.exchange().urls
+    assert Connection(theirs).arrives_within_s == within_s
 
 
 # -- the clock -------------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ import logging
 
 import pytest
 
+from qt_protections.rules.quote import Quote
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.book import EMERGENCY, Held
-from qt_protections.stops.line import LineError, Quote
+from qt_protections.stops.line import LineError
 from tests.stops.clocks import HandClock, hand_clock
 from tests.stops.guards import Guards, guards
 from tests.stops.paper import BTC, LOST, refusal

@@ -174,7 +174,9 @@ ACCOUNT_ROUTES: dict[tuple[str, str], Route] = {
     ("GET", "v1/forceOrders"): Route(force_orders),
     ("GET", "v1/adlQuantile"): Route(adl_quantile),
     ("POST", "v1/positionSide/dual"): Route(post_dual),
-    ("GET", "v1/multiAssetsMargin"): Route(lambda _v, _p: {"multiAssetsMargin": False}),
+    ("GET", "v1/multiAssetsMargin"): Route(
+        lambda venue, _: {"multiAssetsMargin": venue.collateral != "USDT"}
+    ),
     ("POST", "v1/multiAssetsMargin"): Route(post_multi_assets),
     ("GET", "v1/feeBurn"): Route(lambda _v, _p: {"feeBurn": False}),
     ("GET", "v1/leverageBracket"): Route(leverage_brackets),

@@ -83,7 +83,7 @@ def asset_json(venue: Venue) -> JsonObject:
     removable = min(desk.available, max(account.cross_wallet, Decimal(0)))
     return {
         "accountAlias": "rehearsal",
-        "asset": "USDT",
+        "asset": venue.collateral,
         "balance": money(account.wallet),
         "walletBalance": money(account.wallet),
         "unrealizedProfit": money(unrealized),
