@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -98,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     found = _chosen(arguments.strategy_path, arguments.strategy)
     told = Console(stderr=True)
     results: list[Compared] = []
-    with _folder(arguments.keep) as out:
+    with _ends_in_order(), _folder(arguments.keep) as out:
         for result in compare_all(found, _options(arguments), out, max(1, arguments.jobs)):
             results.append(result)
             told.print(
@@ -157,6 +159,16 @@ def _options(arguments: argparse.Namespace) -> list[str]:
         if (value := getattr(arguments, name)) is not None:
             options.append(f"--{name.replace('_', '-')}={value}")
     return options
+
+
+@contextmanager
+def _ends_in_order() -> Iterator[None]:
+    """Let SIGTERM end the command as an interrupt does: with its backtests, and what they wrote."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -168,6 +168,9 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.strategy.interface:IStrategy.leverage": (
         "self pair current_time current_rate proposed_leverage max_leverage entry_tag side kwargs"
     ),
+    "freqtrade.strategy.strategy_wrapper:strategy_safe_wrapper": (
+        "f message default_retval supress_error"
+    ),
     "freqtrade.wallets:Wallets.get_total": "self currency",
     "freqtrade.wallets:Wallets.get_total_stake_amount": "self",
     "freqtrade.wallets:Wallets.update": "self require_update",

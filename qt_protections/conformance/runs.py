@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -9,11 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from qt_protections.conformance.backtests import PRELOADED, NotRun, Request, backtest
 from qt_protections.conformance.guarding import Found, write_guarded
 from qt_protections.conformance.trades import Backtested, difference
 from qt_protections.settings import CONFIG_BLOCK, all_off
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 class Verdict(StrEnum):
@@ -98,11 +104,34 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Give each backtest a fresh process, forked from one that has imported Freqtrade already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
+    theirs, ours = context.Pipe(duplex=False)
+    with (
+        theirs,
+        ProcessPoolExecutor(
+            jobs, context, end_with, initargs=(theirs,), max_tasks_per_child=1
+        ) as pool,
+    ):
         try:
             yield pool
+        except BaseException:
+            ours.close()  # none is waited for that nobody will hear of
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
+            ours.close()
+
+
+def end_with(line: "Connection") -> None:
+    """End this process when the other end of a line closes, as it does when its process ends.
+
+    The processes of a pool are children of another one, and would run on.
+    """
+
+    def wait() -> None:
+        line.poll(None)
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _result(future: "Future[Backtested | NotRun]") -> Backtested | NotRun:
