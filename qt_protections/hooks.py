@@ -119,7 +119,6 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.trade_model:Trade.get_trades_proxy": "pair is_open open_date close_date",
     "freqtrade.persistence.trade_model:Trade.has_open_orders": "",
     "freqtrade.persistence.trade_model:Trade.has_open_position": "",
-    "freqtrade.persistence.trade_model:Trade.nr_of_successful_entries": "",
     "freqtrade.persistence.trade_model:Trade.open_date_utc": "",
     "freqtrade.persistence.trade_model:Trade.open_sl_orders": "",
     "freqtrade.persistence.trade_model:Trade.recalc_open_trade_value": "self",
