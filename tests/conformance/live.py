@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from tests.integration.turns import START, turns_market
 
 FOLDER = Path(__file__).parent / "strategies" / "futures"
 #: Minutes of the market that are lived.
-MINUTES = 120
+MINUTES = 60
 #: Seconds within a minute of which the bot's loops begin: one acts, the next one sees to what the
 #: plain bot puts off, its stop among that. A price that moves has arrived by the 35th.
 _MOVING, _STANDING = (46, 52), (1, 3)
@@ -36,6 +37,8 @@ _MOVING, _STANDING = (46, 52), (1, 3)
 _STOPS = {"stoploss": "market", "stoploss_on_exchange": True, "stoploss_on_exchange_interval": 0}
 _PACE = ("POSITIONS_S", "UNSETTLED_S", "UNHEARD_S", "STOPS_S", "PRICES_S", "SPREADS_S")
 
+#: Prices closer than this ratio are the same: the coarsest tick of the market is 0.003 %.
+_TICKS = 1e-4
 #: A trade: what opened it, what closed it, and each order that filled in between.
 Lived = tuple[object, ...]
 
@@ -69,11 +72,24 @@ def lived(found: Found, *, guarded: bool, minutes: int = MINUTES) -> list[Lived]
 def difference(plain: Sequence[Lived], guarded: Sequence[Lived]) -> str | None:
     """Return the first trade that differs, in words; None if all are the same."""
     for one, other in zip(plain, guarded, strict=False):
-        if one != other:
+        if not _is_same(one, other):
             return f"plain {one}, guarded {other}"
     if len(plain) != len(guarded):
         return f"{len(plain)} trades plain, {len(guarded)} guarded"
     return None
+
+
+def _is_same(one: object, other: object) -> bool:
+    """Compare; prices may be a tick or two apart.
+
+    Freqtrade takes the first stop from what an entry asked for or filled at, whichever is tighter.
+    The guard's stands before the fill.
+    """
+    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return isclose(one, other, rel_tol=_TICKS)
+    return one == other
 
 
 def _placed(rig: Rig, found: Found, *, guarded: bool) -> str:
@@ -88,7 +104,7 @@ def _placed(rig: Rig, found: Found, *, guarded: bool) -> str:
 def _told(trade: Any) -> Lived:
     closed = f"{trade.close_date_utc:%H:%M}" if trade.close_date else None
     orders = [
-        (order.ft_order_side, order.safe_filled, f"{order.safe_price:.6g}", order.ft_order_tag)
+        (order.ft_order_side, order.safe_filled, order.safe_price, order.ft_order_tag)
         for order in trade.orders
         if order.safe_filled
     ]
@@ -98,7 +114,7 @@ def _told(trade: Any) -> Lived:
         "short" if trade.is_short else "long",
         trade.enter_tag,
         trade.leverage,
-        f"stop {trade.stop_loss:.6g}",
+        trade.stop_loss,
         f"closed {closed}",
         trade.exit_reason,
         orders,
