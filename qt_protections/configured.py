@@ -14,6 +14,12 @@ from qt_protections.settings import SettingsError
 USER_DATA = "user_data"
 
 
+def files_of(files: list[str] | None, user_data_dir: str | None = None) -> list[str]:
+    """Return the files that count: those given, else Freqtrade's default, where there is one."""
+    places = (Path(user_data_dir or USER_DATA) / "config.json", Path("config.json"))
+    return files or [str(place) for place in places if place.is_file()][:1]
+
+
 def load(files: list[str] | None, user_data_dir: str | None = None) -> dict[str, Any] | None:
     """Return what the files and Freqtrade's environment variables say together.
 
@@ -27,8 +33,7 @@ def load(files: list[str] | None, user_data_dir: str | None = None) -> dict[str,
     Raises:
         SettingsError: If a file is missing, or none of Freqtrade's.
     """
-    places = (Path(user_data_dir or USER_DATA) / "config.json", Path("config.json"))
-    chosen = files or [str(place) for place in places if place.is_file()][:1]
+    chosen = files_of(files, user_data_dir)
     if not chosen:
         return None
     try:

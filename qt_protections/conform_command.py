@@ -2,11 +2,15 @@
 
 import argparse
 import json
+import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -27,7 +31,8 @@ Both backtests are the real `freqtrade backtesting`, with your configuration, yo
 protections switched on. The guarded strategy is `class GuardedX(QTGuard, X): pass` in a folder
 of its own; your files stay as they are. Rules that are off: the short gate, the limits of
 symbols, risk and open risk, the trailing stop, the bounds of stops, and the leverage that keeps
-the liquidation beyond the stop. QT_... in the environment counts for neither.
+the liquidation beyond the stop. QT_... in the environment counts for neither. With FreqAI each
+backtest trains models of its own, which are removed at the end.
 
 Exit code: 0 all equal, 1 one or more differ, 2 something could not be compared."""
 
@@ -93,13 +98,22 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(arguments: argparse.Namespace) -> int:
     """Compare all, show it, and return the exit code."""
-    from qt_protections.conformance.runs import Verdict, compare_all  # noqa: PLC0415  slow to load
+    from qt_protections import configured  # noqa: PLC0415  slow to load
+    from qt_protections.conformance.runs import Verdict, compare_all  # noqa: PLC0415  the same
 
     found = _chosen(arguments.strategy_path, arguments.strategy)
+    files = configured.files_of(arguments.config, arguments.user_data_dir)
+    config = configured.load(files, arguments.user_data_dir) or {}
+    user_data = configured.user_data(config, arguments.user_data_dir)
     told = Console(stderr=True)
     results: list[Compared] = []
-    with _folder(arguments.keep) as out:
-        for result in compare_all(found, _options(arguments), out, max(1, arguments.jobs)):
+    with (
+        _ends_in_order(),
+        _folder(arguments.keep) as out,
+        _models(user_data, is_freqai="freqai" in config) as models,
+    ):
+        options = _options(arguments, files)
+        for result in compare_all(found, options, out, max(1, arguments.jobs), models):
             results.append(result)
             told.print(
                 f"[{len(results)}/{len(found)}] {result.strategy}: {result.verdict}",
@@ -151,12 +165,36 @@ def _chosen(folder: Path, names: Sequence[str] | None) -> list["Found"]:
     return found
 
 
-def _options(arguments: argparse.Namespace) -> list[str]:
-    options = [f"--config={file}" for file in arguments.config or ()]
+def _options(arguments: argparse.Namespace, files: Sequence[str]) -> list[str]:
+    options = [f"--config={file}" for file in files]
     for name in ("user_data_dir", "datadir", "timerange"):
         if (value := getattr(arguments, name)) is not None:
             options.append(f"--{name.replace('_', '-')}={value}")
     return options
+
+
+@contextmanager
+def _models(user_data: Path, *, is_freqai: bool) -> Iterator[str]:
+    """Yield the folder of FreqAI's models of all these backtests, within its own; empty without.
+
+    Freqtrade would take models that another run has trained for those of this one.
+    """
+    name = f"qt-guard-conform-{token_hex(4)}" if is_freqai else ""
+    try:
+        yield name
+    finally:
+        if name:
+            shutil.rmtree(user_data / "models" / name, ignore_errors=True)
+
+
+@contextmanager
+def _ends_in_order() -> Iterator[None]:
+    """Let SIGTERM end the command as an interrupt does: with its backtests, and what they wrote."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -202,15 +202,6 @@ class EntryPolicy:
             return 0.0, None
         return entries[0].stake_amount_filled, f"{tag} {STACKED_TAG}".strip()
 
-    def refused_by_error(self, pair: str, what: str, error: Exception, tag: str | None) -> bool:
-        """Say that a callback of the strategy failed; return whether the entry goes on regardless.
-
-        It does so only to be refused at the door, in words.
-        """
-        denial = gate_failed(f"{what} of the strategy", error)
-        self._announcer.refusal(pair, denial)
-        return self._goes_on(pair, tag, denial)
-
     def _objection(self, allowance: Allowance, stake: float, least: float) -> Denial | None:
         if not allowance.amount or allowance.stake < least:
             return allowance.room.too_small(allowance.stake, least)

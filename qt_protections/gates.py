@@ -46,6 +46,7 @@ class Gates:
         """
         self._short_gate = ShortGate(settings.uptrend_short_exception_conf)
         self._limit = StackingLimit(settings.max_positions_per_symbol)
+        self._heeds_locks = settings.locks_hold_forced_entries
         self._column = settings.confidence_column
         self._signals = signals
         self._announcer = announcer
@@ -65,9 +66,9 @@ class Gates:
             denial = self._limit.check(self.entries_held(pair))
             if denial is None and is_short:
                 denial = self._short(signal)
-            if denial is None and open_trade(pair) is None:
-                # A lock bars new positions, here as in Freqtrade: those that are open stay the
-                # strategy's to adjust.
+            if denial is None and self._heeds_locks and open_trade(pair) is None:
+                # Freqtrade holds signals back itself, before it asks here, and leaves positions
+                # that are open to the strategy. So this is for those that somebody forces.
                 denial = locks.denial(pair, now, is_short=is_short)
         except Exception as error:
             logger.exception("The entry gate failed for %s.", pair)

@@ -18,6 +18,7 @@ from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import timeframe_to_next_date, timeframe_to_prev_date
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
+from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from qt_protections import locks, parameters
 from qt_protections.errors import withhold_secrets
@@ -28,6 +29,7 @@ from qt_protections.post import Post
 from qt_protections.rules.regime import Regime
 from qt_protections.settings import SettingsError, block_of, load_settings
 from qt_protections.standing import require_in_front
+from qt_protections.stops.adoption import StopSet
 from qt_protections.stops.simulated_trailing import Glance
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -173,12 +175,9 @@ class QTGuard(IStrategy):
             return False
         if self._qt.stops is not None:
             self._qt.stops.tag(pair, tag)
-        try:
-            return super().confirm_trade_entry(*args, **asked)
-        except Exception as error:
-            # Freqtrade takes an error here for a yes.
-            logger.exception("confirm_trade_entry of the strategy failed: %s is refused.", pair)
-            return self._qt.entries.refused_by_error(pair, "confirm_trade_entry", error, tag)
+        # As Freqtrade calls the strategy's: to it an error there is a yes.
+        confirm = strategy_safe_wrapper(super().confirm_trade_entry, default_retval=True)
+        return bool(confirm(*args, **asked))
 
     def leverage(self, *args: Any, **asked: Any) -> float:
         """Return the wrapped strategy's leverage, or what keeps liquidation beyond the stop."""
@@ -189,15 +188,11 @@ class QTGuard(IStrategy):
         """Return what the wrapped strategy stakes, at most what the risk allows."""
         pair, tag = asked["pair"], asked.get("entry_tag")
         wish = Wish(pair, asked["side"] == "short", asked["current_rate"], asked["leverage"])
-        wanted: Any = 0.0
-        try:
-            wanted = super().custom_stake_amount(*args, **asked)
-        except Exception as error:
-            # Freqtrade would take its default stake instead.
-            logger.exception("custom_stake_amount of the strategy failed: %s is refused.", pair)
-            goes_on = self._qt.entries.refused_by_error(pair, "custom_stake_amount", error, tag)
-            return float(asked["proposed_stake"]) if goes_on else 0.0
-        now = asked["current_time"]
+        # As Freqtrade calls the strategy's: after an error there the stake is the proposed one.
+        stake = strategy_safe_wrapper(
+            super().custom_stake_amount, default_retval=asked["proposed_stake"]
+        )
+        wanted, now = stake(*args, **asked), asked["current_time"]
         return self._qt.entries.capped_stake(wanted, wish, now, tag, is_new=True)
 
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
@@ -234,9 +229,11 @@ class QTGuard(IStrategy):
         stops = self._qt.stops
         if after_fill and stops is not None:
             stops.filled(trade)
-        simulated = None if self._qt.live else self._qt.entries.simulated_stops
-        if simulated is not None:
-            simulated.set(trade, after_fill=after_fill)
+        if not self._qt.live:
+            self._qt.entries.simulated_stops.set(trade)
+        # Right after a fill Freqtrade lets the strategy move a stop away from the price as well.
+        may_loosen = after_fill and not self._qt.counts_on_stops
+        stood = StopSet.of(trade) if after_fill and not may_loosen else None
         trailing, glance = self._qt.trailing, Glance(current_time, current_rate, low, high)
         follows = trailing is not None and trailing.may_follow(trade, glance)
         super().ft_stoploss_adjust(
@@ -250,12 +247,12 @@ class QTGuard(IStrategy):
             bound_profit,
             after_fill,
         )
+        if stood is not None and stood.is_tighter(trade):
+            stood.put_back(trade)
         if trailing is not None and follows:
             trailing.follow(trade, glance, trails_itself=self.trailing_stop)
-        if simulated is not None:
-            simulated.note(trade)
         if stops is not None:
-            stops.moved(trade, current_rate)
+            stops.moved(trade, current_rate, may_loosen=may_loosen)
 
 
 class _NotAtPost:

@@ -127,7 +127,6 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.trade_model:Trade.get_trades_proxy": "pair is_open open_date close_date",
     "freqtrade.persistence.trade_model:Trade.has_open_orders": "",
     "freqtrade.persistence.trade_model:Trade.has_open_position": "",
-    "freqtrade.persistence.trade_model:Trade.nr_of_successful_entries": "",
     "freqtrade.persistence.trade_model:Trade.open_date_utc": "",
     "freqtrade.persistence.trade_model:Trade.open_sl_orders": "",
     "freqtrade.persistence.trade_model:Trade.recalc_open_trade_value": "self",
@@ -175,6 +174,9 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.strategy.interface:IStrategy.is_pair_locked": "self pair candle_date side",
     "freqtrade.strategy.interface:IStrategy.leverage": (
         "self pair current_time current_rate proposed_leverage max_leverage entry_tag side kwargs"
+    ),
+    "freqtrade.strategy.strategy_wrapper:strategy_safe_wrapper": (
+        "f message default_retval supress_error"
     ),
     "freqtrade.wallets:Wallets.get_all_balances": "self",
     "freqtrade.wallets:Wallets.get_total": "self currency",

@@ -47,6 +47,10 @@ from qt_protections.warm_up import ask_for_candles
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
+#: The rules that count on it that a stop moves no farther from its entry; None is off.
+_OF_STOPS = (
+    "risk_per_trade", "max_open_risk", "max_group_risk", "max_stop", "liquidation_buffer"
+)  # fmt: skip
 #: Seconds from one status to the next while nothing changes.
 _TELL_EVERY_S = 15.0
 
@@ -61,6 +65,8 @@ class Post:
         planner: What one more entry may be.
         entries: Every way into a position.
         stops: What keeps the positions covered; None unless live.
+        counts_on_stops: Whether a rule is on that a stop which moves away from the price would
+            break. Freqtrade lets `custom_stoploss` do that right after a fill.
         trailing: The simulated trailing stop; None if switched off, or where the exchange trails.
     """
 
@@ -70,6 +76,7 @@ class Post:
         self._strategy = strategy
         self._settings = settings
         self.live = strategy.dp.runmode in LIVE_MODES
+        self.counts_on_stops = any(getattr(settings, name) is not None for name in _OF_STOPS)
         if not self.live and strategy.config.get("position_stacking"):
             raise GuardNotInstalled(
                 "position_stacking (--eps) is on: it gives a pair several trades, and a live bot "

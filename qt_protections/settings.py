@@ -239,6 +239,11 @@ class Settings(BaseSettings):
         description="whether positions no trade accounts for (opened by hand or another bot) count "
         "toward the limits",
     )
+    locks_hold_forced_entries: Annotated[bool, Unit("switch"), Off(False)] = Field(
+        True,
+        description="whether a pair's lock refuses a new position that somebody forces; plain "
+        "Freqtrade lets it through",
+    )
     uptrend_short_exception_conf: Annotated[
         Number, Field(ge=0.0, le=1.0), Unit("ratio"), Off(0.0)
     ] = Field(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from itertools import count
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from qt_protections.announcer import Announcer
 from qt_protections.gates import Gates
 from qt_protections.rules.exposure import Exposure, base_of
-from qt_protections.settings import load_settings
+from qt_protections.settings import Settings, load_settings
 from qt_protections.snapshots import Signals, exposures
 from qt_protections.stops.book import Book, EntryOrder, Intent
 from qt_protections.stops.line import Position
@@ -34,6 +35,12 @@ def no_database() -> Iterator[None]:
     yield
     Trade.use_db = PairLocks.use_db = True
     LocalTrade.reset_trades()
+
+
+@cache
+def settings_of(limit: int) -> Settings:
+    """Return the guard's settings with a limit; to read them costs more than to live with them."""
+    return load_settings({"max_positions_per_symbol": limit}).settings
 
 
 @dataclass
@@ -55,7 +62,7 @@ class Account:
     def __post_init__(self) -> None:
         LocalTrade.reset_trades()
         self.book, self._ids = Book(), count(1)
-        guard = load_settings({"max_positions_per_symbol": self.limit}).settings
+        guard = settings_of(self.limit)
         dp = DataProvider({"runmode": RunMode.BACKTEST}, None)  # type: ignore[typeddict-item]
         self.gates = Gates(
             guard, Signals(dp, "confidence", "1h"), Announcer(speaks=False), self.exposures

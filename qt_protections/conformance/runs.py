@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -9,11 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 from qt_protections.conformance.backtests import PRELOADED, NotRun, Request, backtest
 from qt_protections.conformance.guarding import Found, write_guarded
 from qt_protections.conformance.trades import Backtested, difference
 from qt_protections.settings import CONFIG_BLOCK, all_off
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 
 class Verdict(StrEnum):
@@ -36,7 +42,7 @@ class Compared:
 
 
 def compare_all(
-    found: Sequence[Found], options: Sequence[str], out: Path, jobs: int
+    found: Sequence[Found], options: Sequence[str], out: Path, jobs: int, models: str = ""
 ) -> Iterator[Compared]:
     """Backtest each strategy twice and compare, several at once; yield them as they are ready.
 
@@ -45,6 +51,7 @@ def compare_all(
         options: Freqtrade's, such as `--config`.
         out: An empty folder for results and logs.
         jobs: How many backtests run at once.
+        models: Where FreqAI keeps the models of these runs, within its own folder; empty without.
     """
     with _processes(jobs) as pool:
         futures = {}
@@ -54,7 +61,8 @@ def compare_all(
                     each.file.name, None, None, Verdict.NOT_RUN, "the file cannot be imported"
                 )
                 continue
-            pair = [pool.submit(backtest, request) for request in _requests(each, options, out)]
+            requests = _requests(each, options, out, models)
+            pair = [pool.submit(backtest, request) for request in requests]
             futures[pair[1]] = (each, pair[0])
         for done in as_completed(futures):
             each, plain = futures[done]
@@ -80,16 +88,25 @@ def _count(side: Backtested | NotRun) -> int | None:
     return len(side.trades) if isinstance(side, Backtested) else None
 
 
-def _requests(found: Found, options: Sequence[str], out: Path) -> tuple[Request, Request]:
+def _requests(
+    found: Found, options: Sequence[str], out: Path, models: str = ""
+) -> tuple[Request, Request]:
     plain, guarded = out / found.name / "plain", out / found.name / "guarded"
     for folder in (plain, guarded, guarded / "strategies"):
         folder.mkdir(parents=True)
-    rules_off = guarded / "rules_off.json"
-    rules_off.write_text(json.dumps({CONFIG_BLOCK: all_off()}))
+    own: dict[Path, dict[str, object]] = {plain: {}, guarded: {CONFIG_BLOCK: all_off()}}
+    more: dict[Path, list[str]] = {plain: [], guarded: []}
+    for folder, config in own.items():
+        if models:
+            config["freqai"] = {"identifier": f"{models}/{found.name}-{folder.name}"}
+        if config:
+            path = folder / "own.json"
+            path.write_text(json.dumps(config))
+            more[folder] = [f"--config={path}"]
     name = write_guarded(found, guarded / "strategies")
     return (
-        Request(found.name, found.file.parent, tuple(options), plain),
-        Request(name, guarded / "strategies", (*options, f"--config={rules_off}"), guarded),
+        Request(found.name, found.file.parent, (*options, *more[plain]), plain),
+        Request(name, guarded / "strategies", (*options, *more[guarded]), guarded),
     )
 
 
@@ -98,11 +115,34 @@ def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Give each backtest a fresh process, forked from one that has imported Freqtrade already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=1) as pool:
+    theirs, ours = context.Pipe(duplex=False)
+    with (
+        theirs,
+        ProcessPoolExecutor(
+            jobs, context, end_with, initargs=(theirs,), max_tasks_per_child=1
+        ) as pool,
+    ):
         try:
             yield pool
+        except BaseException:
+            ours.close()  # none is waited for that nobody will hear of
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
+            ours.close()
+
+
+def end_with(line: "Connection") -> None:
+    """End this process when the other end of a line closes, as it does when its process ends.
+
+    The processes of a pool are children of another one, and would run on.
+    """
+
+    def wait() -> None:
+        line.poll(None)
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
 
 
 def _result(future: "Future[Backtested | NotRun]") -> Backtested | NotRun:

@@ -25,6 +25,7 @@ from qt_protections.rules.quote import Quote
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.adoption import (
+    StopSet,
     add_stop,
     adopt,
     catch_up,
@@ -244,8 +245,11 @@ class Bookkeeping:
     def filled(self, trade: Trade) -> None:
         """Take in a fill Freqtrade has just booked, and hand the trade its stop."""
         held = self._keeper.book.of(trade.pair)
+        worked_out = StopSet.of(trade) if trade.sl_orders else None
         with held.lock:
             self._learn(held, trade)
+            if self._blocks and worked_out is not None:
+                held.tighten(trade.stop_loss)  # no stop stands: Freqtrade has cancelled the last
             if self._watch is not None and not self._started:
                 # A fill the bot slept through: an earlier run's stop may stand, and be enough.
                 self._recall_trails(held, trade)
@@ -255,14 +259,20 @@ class Bookkeeping:
             elif trade.has_open_position and not trade.has_open_orders:
                 self._keeper.place_once(held)
             self._write(held, trade)
+        if worked_out is not None and worked_out.is_tighter(trade):
+            # Freqtrade has worked the stop out anew, from the average with a further entry. The
+            # live one follows once the strategy has said what it thinks, see `moved`.
+            worked_out.put_back(trade)
         self._trail(held, trade)
 
-    def moved(self, trade: Trade, price: float) -> None:
-        """Follow the strategy's stop with the live one, at once; never to a looser price.
+    def moved(self, trade: Trade, price: float, *, may_loosen: bool = False) -> None:
+        """Follow the strategy's stop with the live one, at once.
 
         Args:
             trade: Freqtrade's.
             price: Of the pair as Freqtrade has just learnt it, quote currency.
+            may_loosen: Whether the stop may move away from the price, as Freqtrade lets
+                `custom_stoploss` move it right after a fill.
         """
         held = self._keeper.book.of(trade.pair)
         with held.lock:
@@ -273,8 +283,12 @@ class Bookkeeping:
                 return
             tick = trade.price_precision or 0.0
             gain = trade.stop_loss - before.trigger
-            if (-gain if trade.is_short else gain) > tick / 2:
+            gain = -gain if trade.is_short else gain
+            if gain > tick / 2:
                 self._keeper.move(held, trade.stop_loss)
+                self._write(held, trade)
+            elif gain < -tick / 2 and may_loosen:
+                self._keeper.loosen(held, trade.stop_loss)
                 self._write(held, trade)
             cover = held.cover  # none if the move ended in a close
             if cover is not None and trade.stop_loss != cover.trigger:

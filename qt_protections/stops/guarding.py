@@ -149,10 +149,10 @@ class Guarding:
         except Exception:
             logger.exception("[ALERT] %s could not take over its stop; the next loop does.", trade)
 
-    def moved(self, trade: Trade, price: float) -> None:
+    def moved(self, trade: Trade, price: float, *, may_loosen: bool = False) -> None:
         """Follow the strategy's stop with the live one, now that the price (quote) is known."""
         try:
-            self._books.moved(trade, price)
+            self._books.moved(trade, price, may_loosen=may_loosen)
         except Exception:
             logger.exception("[ALERT] The stop of %s could not be moved; it stays.", trade)
 

@@ -6,6 +6,7 @@ the moment something happens. What a trade has yet to learn waits in the book fo
 
 import logging
 import re
+from dataclasses import replace
 from functools import partial
 from math import inf, isnan
 from time import monotonic
@@ -413,6 +414,38 @@ class Keeper:
                 logger.warning("Stop of %s stays at %s: %s", held.pair, before, refusal)
                 return False
             return self.mend(held)
+
+    def loosen(self, held: Held, trigger: float) -> bool:
+        """Move the stop away from the price: the new one first, then the old one goes.
+
+        Of several stops the tightest counts. So whatever ends this half-way leaves the old one.
+
+        Returns:
+            Whether the new one alone stands. If not, the old one does.
+        """
+        with held.lock:
+            before, need = held.trigger, held.need
+            if need is None or not self.mend(held):
+                return False
+            old = [stop.order_id for stop in held.stops if stop.is_short == held.is_short]
+            try:
+                left = need.amount
+                for _ in range(parts(need)):
+                    amount = min(left, need.largest)
+                    part = replace(need, amount=amount, trigger=trigger)
+                    self._place(held, part, Purpose.STOP_MOVE, inf)
+                    left = rest(left, amount)
+            except Unplaced as refusal:
+                held.trigger = before
+                logger.warning("Stop of %s stays at %s: %s", held.pair, before, refusal)
+                self.mend(held)
+                return False
+            if all([self.cancel(held, order_id) for order_id in old]):
+                return self.mend(held)
+            self.mend(held)
+            if held.cover is not None:
+                held.trigger = held.cover.trigger
+            return False
 
     def trail(
         self, held: Held, amount: float, callback_pct: float, activation: float | None

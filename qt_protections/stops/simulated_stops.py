@@ -4,19 +4,18 @@ from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.rules.stop_price import stop_at
-from qt_protections.stops.adoption import follow
+from qt_protections.stops.adoption import stand_at
 
 #: Ratios closer than this are one and the same.
 _SAME = 1e-9
 
 
 class SimulatedStops:
-    """Sets the stop of a trade after each fill as a live one would stand."""
+    """Sets the stop of a trade after its first fill as a live one would stand."""
 
     def __init__(self, strategy: IStrategy) -> None:
         self._strategy = strategy
         self._planned: dict[str, float] = {}
-        self._standing: dict[str, float] = {}
 
     def plan(self, pair: str, distance: float) -> None:
         """Note the stop a new position is sized by, at a ratio of its entry."""
@@ -29,15 +28,8 @@ class SimulatedStops:
             return None
         return stop_at(trade.open_rate, distance, is_short=trade.is_short)
 
-    def set(self, trade: LocalTrade, *, after_fill: bool) -> None:
-        """Give a new trade the stop its entry was sized by, and let a further entry move none.
-
-        Freqtrade moves a stop along with the average of the entries. Live it stands where it stood.
-        """
-        standing = self._standing.get(trade.pair)
-        if after_fill and standing is not None and trade.nr_of_successful_entries > 1:
-            follow(trade, standing)
-            return
+    def set(self, trade: LocalTrade) -> None:
+        """Give a new trade the stop its entry was sized by."""
         distance = self._planned.get(trade.pair)
         untouched = trade.initial_stop_loss_pct == self._strategy.stoploss
         if distance is None or not untouched or trade.is_stop_loss_trailing:
@@ -47,7 +39,4 @@ class SimulatedStops:
             # None is set yet, Freqtrade is to believe.
             trade.stop_loss, trade.initial_stop_loss_pct = 0.0, None
             trade.adjust_stop_loss(trade.open_rate, ratio, initial=True)
-
-    def note(self, trade: LocalTrade) -> None:
-        """Note where the stop of a trade stands now."""
-        self._standing[trade.pair] = trade.stop_loss
+            stand_at(trade, trade.stop_loss)  # as a live trade takes over the stop that stands

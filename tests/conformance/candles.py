@@ -11,7 +11,7 @@ import pandas as pd
 #: The first candle of all, and the days there are.
 START, DAYS = "2024-01-01", 300
 #: The last of them, which are backtested; what comes before is for warming up.
-TIMERANGE = "20240901-20240926"
+TIMERANGE = "20240901-20240913"
 _PRICES = {"BTC": 60_000.0, "ETH": 3_000.0, "XRP": 0.6}
 _MARKETS = {"futures": ("futures", "{}_USDT_USDT-{}-futures"), "spot": ("", "{}_USDT-{}")}
 

@@ -176,6 +176,7 @@ class Rig:
         if faults_wait:
             self.faults.begin(in_s=1e9)
         self.folder = folder
+        self.strategies = HERE
         self._bots: list[FreqtradeBot] = []
         self._is_silent = any(f'"{kind}"' in faults for kind in _SILENT)
         self._patch = pytest.MonkeyPatch()
@@ -219,7 +220,7 @@ class Rig:
         arguments = {
             "config": [str(base_config()), str(overlay)],
             "strategy": strategy,
-            "strategy_path": str(HERE),
+            "strategy_path": str(self.strategies),
             "user_data_dir": str(self.folder),
             "db_url": changes.get("db_url", "sqlite://"),
         }

@@ -222,6 +222,18 @@ class GuardedFollowing(QTGuard, Following):
     """Following, guarded."""
 
 
+class FollowingFills(Following):
+    """Asked right after a fill as well, where Freqtrade lets its stop move away from the price."""
+
+    def custom_stoploss(self, after_fill: bool, **kwargs: Any) -> float | None:  # type: ignore[override]
+        """Return what the test wants."""
+        return self.wanted
+
+
+class GuardedFollowingFills(QTGuard, FollowingFills):
+    """FollowingFills, guarded."""
+
+
 class Trailing(Quiet):
     """Freqtrade's own trailing stop: from a gain of 0.67 % on, 0.5 % behind the best price."""
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from freqtrade.rpc.rpc import RPC, RPCException
 from qt_protections.errors import EntryRefused, GuardNotInstalled
 from qt_protections.planner import Wish
 from qt_protections.rules.verdict import DenyCode
+from qt_protections.settings import all_off
 from tests.integration.rig import BTC, ETH, ZEN, Rig, enter_by_limit, force_entry, naked_max
 
 
@@ -143,13 +144,32 @@ def test_an_error_at_the_door_refuses_the_entry(rig: Rig, gate: str) -> None:
 
 
 @pytest.mark.parametrize("pair", [BTC, ETH], ids=["confirm_trade_entry", "custom_stake_amount"])
-def test_an_error_in_the_strategys_own_callback_refuses_the_entry(rig: Rig, pair: str) -> None:
-    """Freqtrade would take either for a yes."""
+def test_an_error_in_the_strategys_own_callback_counts_as_in_freqtrade(
+    rig: Rig, pair: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It confirms, and stakes what Freqtrade proposes, up to what the rules allow."""
     bot = rig.bot("GuardedRaising")
-    with pytest.raises(EntryRefused, match="of the strategy failed, so the entry is refused"):
-        force_entry(bot, pair)
-    assert rig.events("stop_accepted", "order_accepted") == []
-    assert force_entry(bot, "SOL/USDT:USDT") is not None
+    trade = force_entry(bot, pair)
+    assert trade is not None
+    assert "forced by a test" in caplog.text
+    allowed = force_entry(bot, "SOL/USDT:USDT")
+    assert allowed is not None
+    assert trade.stake_amount == pytest.approx(allowed.stake_amount, rel=0.05)
+    assert naked_max(rig) == 0
+
+
+@pytest.mark.parametrize("heeded", [True, False])
+def test_a_lock_holds_what_somebody_forces_unless_told_otherwise(rig: Rig, heeded: bool) -> None:
+    """Plain Freqtrade lets a forced entry past every lock."""
+    qt = all_off() | ({"locks_hold_forced_entries": True} if heeded else {})
+    bot = rig.bot(qt=qt)
+    PairLocks.lock_pair("*", datetime.now(UTC) + timedelta(hours=1), "by hand")
+    if not heeded:
+        assert force_entry(bot, BTC) is not None
+        return
+    with pytest.raises(EntryRefused) as refused:
+        force_entry(bot, BTC)
+    assert refused.value.denial.code is DenyCode.PAIR_LOCKED
 
 
 @pytest.mark.parametrize("wanted", [0, 0.0, -5.0, math.nan, "0", "100", None])

@@ -10,6 +10,7 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.errors import VenueError
+from qt_protections.settings import all_off
 from qt_protections.stops.sentinel import Sentinel
 from tests.integration.rig import BTC, ETH, Rig, enter_by_limit, force_entry, naked_max, until
 
@@ -88,9 +89,9 @@ def test_the_new_stop_stands_before_the_old_one_goes(
     assert trade.exit_reason == "stoploss_on_exchange"
 
 
-def test_a_stop_never_moves_away(rig: Rig) -> None:
+def test_a_stop_that_a_rule_counts_on_never_moves_away(rig: Rig) -> None:
     """Not in the loop, nor where Freqtrade would allow it: right after a fill."""
-    bot, trade = entered(rig, "GuardedFollowing")
+    bot, trade = entered(rig, "GuardedFollowingFills")
     bot.strategy.wanted = -0.15
     bot.process()
     tight = trigger(rig)
@@ -102,6 +103,47 @@ def test_a_stop_never_moves_away(rig: Rig) -> None:
         bot.process()
         assert trigger(rig) == tight
     assert_as_one(rig, trade)
+
+
+@pytest.mark.parametrize("into", [1.01, 0.995], ids=["gain", "loss"])
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_a_further_entry_moves_the_stop_as_freqtrade_does(rig: Rig, side: str, into: float) -> None:
+    """The strategy's 2 % from the new average, where that is tighter; else it stays."""
+    bot = rig.bot("GuardedQuiet", qt=all_off())
+    trade = force_entry(bot, BTC, side)
+    assert trade is not None
+    first, ratio = trade.stop_loss, trade.stop_loss_pct
+    assert ratio == pytest.approx(-0.6, rel=0.01)  # the fill may be a little off the price
+    rig.move("BTCUSDT", into if side == "long" else 2 - into)
+    force_entry(bot, BTC, side)
+    for _ in range(2):
+        bot.process()
+    assert trade.nr_of_successful_entries == 2
+    assert_as_one(rig, trade)
+    anew = trade.open_rate * (1 + ratio / 30 if side == "long" else 1 - ratio / 30)
+    wanted = max(first, anew) if side == "long" else min(first, anew)
+    assert trade.stop_loss == pytest.approx(wanted, abs=trade.price_precision)
+    assert trade.stop_loss_pct == ratio
+    assert (trade.stop_loss == first) is (into < 1)
+
+
+def test_with_every_rule_off_a_fill_may_loosen_the_stop(rig: Rig) -> None:
+    """Freqtrade asks `custom_stoploss` right after a fill, and takes what it says either way."""
+    bot = rig.bot("GuardedFollowingFills", qt=all_off())
+    trade = force_entry(bot, BTC)
+    assert trade is not None
+    for wanted, trades in ((-0.9, 2), (-0.3, 3)):
+        bot.strategy.wanted = wanted
+        force_entry(bot, BTC)
+        bot.process()
+        price = float(rig.venue.tape.last("BTCUSDT"))
+        assert trade.nr_of_successful_entries == trades
+        assert trigger(rig) == pytest.approx(price * (1 + wanted / 30), rel=1e-3)
+        assert_as_one(rig, trade)
+    tight = trigger(rig)
+    bot.strategy.wanted = -0.9
+    bot.process()
+    assert trigger(rig) == tight, "in the loop it moves one way"
 
 
 @pytest.mark.parametrize("code", [-2021, -2019, -1008, -4045])

@@ -36,7 +36,7 @@ QT = {
     "stack_entries": True,
     "stack_distance": 0.2,
     "max_positions_per_symbol": 2,
-    "max_open_risk": 4.1,
+    "max_open_risk": 3.4,
     "uptrend_short_exception_conf": 0.5,
 }
 MINUTE = timedelta(minutes=1)

@@ -1,6 +1,7 @@
 """The keeper covers, repairs, moves and closes; on an exchange on paper."""
 
 import logging
+from math import inf
 
 import pytest
 
@@ -286,6 +287,46 @@ def test_a_refused_move_leaves_the_old_stop(on_paper: Guards, code: int) -> None
     assert not on_paper.keeper.move(held, 99.0)
     assert on_paper.live() == before
     assert on_paper.paper.size[BTC] == 1.0
+
+
+@pytest.mark.parametrize("largest", [inf, 2.0], ids=["one stop", "several"])
+def test_a_looser_stop_stands_before_the_old_one_goes(on_paper: Guards, largest: float) -> None:
+    """The position never has less cover than its whole size."""
+    on_paper.paper.most[BTC] = largest
+    held = on_paper.enter(3.0)
+    old = on_paper.live()
+    on_paper.paper.asked.clear()
+    assert on_paper.keeper.loosen(held, 97.0)
+    assert on_paper.paper.asked == ["place_stop"] * len(old) + ["cancel"] * len(old)
+    assert {stop["stopPrice"] for stop in on_paper.paper.live()} == {97.0}
+    assert sum(stop["amount"] for stop in on_paper.paper.live()) >= 3.0
+    assert held.trigger == 97.0
+    new = on_paper.live()
+    assert on_paper.keeper.mend(held)
+    assert on_paper.live() == new, "it does not stay there"
+    assert on_paper.paper.laid_bare == []
+
+
+def test_a_looser_stop_that_is_refused_leaves_the_old_one(on_paper: Guards) -> None:
+    """And the trigger goes back."""
+    held = on_paper.enter(2.0)
+    (old,) = on_paper.live()
+    on_paper.paper.before["place_stop"].extend([refusal(-4045)] * 9)
+    assert not on_paper.keeper.loosen(held, 97.0)
+    assert on_paper.live() == [old]
+    assert held.trigger == 98.0
+
+
+def test_of_two_stops_the_tighter_stays_where_it_cannot_be_cancelled(on_paper: Guards) -> None:
+    """What is begun and not ended leaves what stood before."""
+    held = on_paper.enter(2.0)
+    (old,) = on_paper.live()
+    on_paper.paper.before["cancel"].append(refusal(-1008, Outcome.NOT_EXECUTED))
+    assert not on_paper.keeper.loosen(held, 97.0)
+    on_paper.keeper.mend(held)
+    assert on_paper.live() == [old]
+    assert held.cover is not None
+    assert held.trigger == held.cover.trigger == 98.0
 
 
 def test_a_move_whose_answer_is_lost_ends_with_one_stop(on_paper: Guards) -> None:

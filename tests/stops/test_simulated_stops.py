@@ -1,4 +1,4 @@
-"""In a backtest too, the stop of a position stays where it stands when an entry is added."""
+"""In a backtest a trade begins with the stop its entry was sized by; Freqtrade takes it on."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -56,8 +56,7 @@ def fill(stops: SimulatedStops, trade: LocalTrade, price: float) -> None:
     )
     trade.orders.append(order)
     order.close_bt_order(NOW, trade)
-    stops.set(trade, after_fill=True)
-    stops.note(trade)
+    stops.set(trade)
     trade.recalc_trade_from_orders()
 
 
@@ -71,16 +70,25 @@ def stops() -> SimulatedStops:
 
 
 @pytest.mark.parametrize("is_short", [False, True], ids=["long", "short"])
-def test_a_second_entry_moves_no_stop(stops: SimulatedStops, is_short: bool) -> None:
-    """Added at a gain it moves the average 1 %; the stop is neither moved nor said to trail."""
+def test_an_entry_into_a_gain_moves_the_stop_along(stops: SimulatedStops, is_short: bool) -> None:
+    """Freqtrade works the stop out anew: the planned 1 % from the new average."""
     trade = opened(is_short=is_short)
-    stop = 10_100.0 if is_short else 9_900.0
+    first = 10_100.0 if is_short else 9_900.0
     fill(stops, trade, 10_000.0)
-    assert trade.stop_loss == pytest.approx(stop)
+    assert trade.stop_loss == pytest.approx(first)
     fill(stops, trade, 9_800.0 if is_short else 10_200.0)
     assert trade.open_rate == pytest.approx(9_900.0 if is_short else 10_100.0)
-    assert trade.stop_loss == pytest.approx(stop)
-    assert trade.initial_stop_loss == pytest.approx(stop)
+    assert trade.stop_loss == pytest.approx(9_999.0)
+    assert trade.initial_stop_loss == pytest.approx(first)
+
+
+@pytest.mark.parametrize("is_short", [False, True], ids=["long", "short"])
+def test_an_entry_into_a_loss_moves_no_stop(stops: SimulatedStops, is_short: bool) -> None:
+    """From the new average the stop would be looser."""
+    trade = opened(is_short=is_short)
+    fill(stops, trade, 10_000.0)
+    fill(stops, trade, 10_050.0 if is_short else 9_950.0)
+    assert trade.stop_loss == pytest.approx(10_100.0 if is_short else 9_900.0)
     assert not trade.is_stop_loss_trailing
 
 
@@ -91,8 +99,7 @@ def test_a_stop_that_has_moved_stays_where_it_went(stops: SimulatedStops) -> Non
     trade.adjust_stop_loss(10_200.0, -0.3)
     moved = trade.stop_loss
     assert moved == pytest.approx(10_098.0)
-    stops.note(trade)
-    fill(stops, trade, 10_300.0)
+    fill(stops, trade, 10_200.0)
     assert trade.stop_loss == moved
     assert trade.is_stop_loss_trailing
 
