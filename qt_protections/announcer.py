@@ -2,10 +2,12 @@
 
 import logging
 import math
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from qt_protections.rules.regime import Trend
+from qt_protections.rules.stop_price import Distance, StopBound
 from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.snapshots import Signal, symbol_of
 
@@ -35,14 +37,21 @@ class Announcer:
     Attributes:
         refused: Every refusal so far, by pair and code.
         count: How often a refusal was said.
+        bounded: In how many candles the stop of an entry was not where its source has it, by pair
+            and what moved it.
     """
 
-    def __init__(self, *, speaks: bool = True) -> None:
+    def __init__(self, *, speaks: bool = True, explains: bool = True) -> None:
         """Begin.
 
         Args:
             speaks: Whether it writes to the log; a backtest of years only counts.
+            explains: Whether it says once what a bound does to stops; not in each of hyperopt's
+                workers.
         """
+        self.bounded: Counter[tuple[str, StopBound]] = Counter()
+        self._explained: set[StopBound] = set()
+        self._explains = explains
         self.refused: dict[tuple[str, DenyCode], Refused] = {}
         self.count = 0
         self._speaks = speaks
@@ -78,6 +87,30 @@ class Announcer:
                 loss,
             )
 
+    def stop_bounded(self, pair: str, planned: Distance) -> None:
+        """Count an entry whose stop is not where its source has it; say of each bound what it does.
+
+        Args:
+            pair: Freqtrade's pair.
+            planned: Where the stop stands, and why.
+        """
+        bound = planned.bound
+        if bound is None or (pair, bound) in self._said:
+            return
+        self._said.add((pair, bound))
+        self.bounded[pair, bound] += 1
+        if bound in self._explained or not self._explains:
+            return
+        self._explained.add(bound)
+        logger.warning(
+            "[SAFETY] %s: its stop stands %.3g %% of price from the entry, not %.3g %%: %s. The "
+            "size follows the stop. Further such entries are counted, not named.",
+            symbol_of(pair),
+            planned.ratio * 100,
+            planned.wanted * 100,
+            _BOUNDS[bound],
+        )
+
     def rare_short(self, pair: str, signal: Signal) -> None:
         """Say that a short passes although the market rises."""
         self._once(
@@ -105,6 +138,26 @@ class Announcer:
             if not self._speaks:
                 return
             logger.warning(line) if what == DenyCode.GATE_FAILED else logger.info(line)
+
+
+_BOUNDS = {
+    StopBound.MIN_STOP: (
+        "min_stop lets none be closer, and min_stop 0 lets each stand where the strategy or "
+        "stop_source has it"
+    ),
+    StopBound.MAX_STOP: (
+        "max_stop lets none be farther, and max_stop null lets each stand where the strategy or "
+        "stop_source has it"
+    ),
+    StopBound.LIQUIDATION: (
+        "farther away the position would be liquidated first, at whatever leverage "
+        "(liquidation_buffer). A stoploss closer to 0 is kept as it is"
+    ),
+    StopBound.FARTHEST: (
+        "exchanges take none that is much farther, and a stoploss of -1 is no stop at all. Larger "
+        "entries need a closer one: set the strategy's stoploss, stop_source or max_stop"
+    ),
+}
 
 
 def _refusal(symbol: str, denial: Denial, confidence: float) -> str:

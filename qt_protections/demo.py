@@ -26,8 +26,9 @@ _PYTHON = [sys.executable, "-W", "ignore::Warning:urllib3", "-m"]
 
 #: A market made by chance may take longer to show everything: up to this many times as long.
 PATIENCE = 3
-#: Four entries would use up the usual open risk, and hide the limit of entries on one symbol.
-_ROOM = {"qt": {"max_open_risk": 6.0}}
+#: Four entries would use up the usual open risk, and hide the limit of entries on one symbol. The
+#: trailing stop is off unless asked for.
+_ROOM = {"max_open_trades": 5, "qt": {"max_open_risk": 6.0, "trail_callback": 1.5}}
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

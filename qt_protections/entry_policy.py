@@ -18,6 +18,7 @@ from qt_protections.gates import Gates
 from qt_protections.planner import Allowance, EntryPlanner, Wish, one_r
 from qt_protections.rules.clock import check_clock
 from qt_protections.rules.stop_count import check_stop_count
+from qt_protections.rules.stop_price import Distance, StopBound
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals
@@ -167,8 +168,8 @@ class EntryPolicy:
             # A hair above whole lots: Freqtrade divides by the price, and cuts what is below.
             stake = min(stake, allowance.stake * (1 + 1e-9))
             denial = self._objection(allowance, stake, least)
-            if allowance.is_new:
-                self.simulated_stops.plan(wish.pair, allowance.distance)
+            if allowance.planned is not None:
+                self._plan_stop(wish.pair, allowance.planned)
         except EntryRefused as refusal:
             stake, denial = 0.0, refusal.denial
         except Exception as error:
@@ -201,6 +202,12 @@ class EntryPolicy:
             self._announcer.refusal(trade.pair, denial)
             return 0.0, None
         return entries[0].stake_amount_filled, f"{tag} {STACKED_TAG}".strip()
+
+    def _plan_stop(self, pair: str, planned: Distance) -> None:
+        self._announcer.stop_bounded(pair, planned)
+        # With every rule off, a backtest goes by the strategy's stop, however far that is.
+        as_plain = planned.bound is StopBound.FARTHEST and self._planner.sizes_nothing
+        self.simulated_stops.plan(pair, None if as_plain else planned.ratio)
 
     def _objection(self, allowance: Allowance, stake: float, least: float) -> Denial | None:
         if not allowance.amount or allowance.stake < least:

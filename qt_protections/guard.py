@@ -98,6 +98,7 @@ class QTGuard(IStrategy):
         """Ask the protections after every analysis, before Freqtrade looks for entries."""
         super().analyze(pairs)
         if self._qt.live:
+            self._qt.first_frames.all_seen()
             self._qt.ask_protections(pairs, datetime.now(UTC))
 
     # Signals
@@ -118,8 +119,10 @@ class QTGuard(IStrategy):
 
     def advise_entry(self, dataframe: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
         """Gate the signals of `populate_entry_trend`, in whichever class a strategy defines it."""
-        frame = super().advise_entry(dataframe, metadata)
-        return self._qt.gates.signals(frame, metadata["pair"])
+        frame, pair = super().advise_entry(dataframe, metadata), metadata["pair"]
+        self._qt.first_frames.look(pair, frame)
+        # Without can_short Freqtrade takes no short, and the gate would take the candle's long.
+        return self._qt.gates.signals(frame, pair) if self.can_short else frame
 
     def get_entry_signal(
         self, pair: str, timeframe: str, dataframe: pd.DataFrame

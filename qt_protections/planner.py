@@ -23,7 +23,14 @@ from qt_protections.rules.liquidation import LiquidationRule
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.sizing import Limits, RiskBudget, Risks, Room, amount_for, whole_steps
 from qt_protections.rules.stacking import StackingRule
-from qt_protections.rules.stop_price import StopRule, check_spread, check_stop, stop_at
+from qt_protections.rules.stop_price import (
+    FARTHEST,
+    Distance,
+    StopRule,
+    check_spread,
+    check_stop,
+    stop_at,
+)
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals, open_trade
@@ -31,6 +38,9 @@ from qt_protections.snapshots import Signals, open_trade
 logger = logging.getLogger(__name__)
 
 _Unset = TypeVar("_Unset", float, None)
+#: The share of the margin before its liquidation that the strategy's stop may reach: what is left
+#: is for maintenance margin, at leverages up to some ten.
+_BEFORE_LIQUIDATION = 0.95
 #: What an entry may lose where no limit is set.
 _NO_LIMIT = Room(inf, DenyCode.STAKE_TOO_SMALL, ())
 
@@ -55,8 +65,9 @@ class Allowance:
         stop: Trigger price of its stop, quote currency.
         amount: The most it may be, in whole lots; base currency. Infinity without any limit.
         room: What that loses at the stop, and the limit that says so.
-        is_new: Whether it opens a position, and does not add to one.
         beside: What else the account held.
+        planned: How far a new position's stop stands from its entry, and what moved it there; None
+            for an entry that adds to a position.
     """
 
     wish: Wish
@@ -64,8 +75,13 @@ class Allowance:
     stop: float
     amount: float
     room: Room
-    is_new: bool
     beside: Sequence[Exposure]
+    planned: Distance | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it opens a position, and does not add to one."""
+        return self.planned is not None
 
     @property
     def distance(self) -> float:
@@ -109,6 +125,7 @@ class EntryPlanner:
         settings: Settings,
         signals: Signals,
         quote_of: Callable[[str], Quote | None],
+        entries: int | None = None,
     ) -> None:
         """Take the bot's own objects.
 
@@ -119,6 +136,7 @@ class EntryPlanner:
             settings: The guard's.
             signals: What the newest candles say.
             quote_of: Gives a pair's best prices, NaN while unknown; None without an order book.
+            entries: How many entries of a trade share its risk; None if none do.
         """
         self._strategy = strategy
         self._account = account
@@ -126,12 +144,15 @@ class EntryPlanner:
         self._settings = settings
         self._signals = signals
         self._quote_of = quote_of
+        buffer = _ratio(settings.liquidation_buffer, None)
+        self._liquidation = None if buffer is None else LiquidationRule(buffer)
         self.stops = StopRule(
             min_ratio=settings.min_stop / 100,
             max_ratio=_ratio(settings.max_stop, inf),
             fixed_ratio=settings.stop_fixed / 100 if settings.stop_source == "fixed" else None,
             atr_multiple=settings.stop_atr_multiple if settings.stop_source == "atr" else None,
             atr_candles=settings.stop_atr_candles,
+            margin_ratio=self._margin_ratio(),
         )
         self.stacking = StackingRule(settings.stack_distance)
         self._budget = RiskBudget(
@@ -139,9 +160,13 @@ class EntryPlanner:
             _ratio(settings.max_open_risk, None),
             _ratio(settings.max_group_risk, None),
             less_open_risk=settings.risk_equity == "balance_less_open_risk",
+            entries=entries,
         )
-        buffer = _ratio(settings.liquidation_buffer, None)
-        self._liquidation = None if buffer is None else LiquidationRule(buffer)
+
+    @property
+    def sizes_nothing(self) -> bool:
+        """Whether no limit of risk is set: the size of an entry is nobody's business here."""
+        return self._budget.is_off
 
     # What a wish may become
 
@@ -188,7 +213,14 @@ class EntryPlanner:
         trade, everything = _position_of(wish.pair), self._account.everything()
         limit, room, amount = wish.rate, _NO_LIMIT, inf
         wish = self._as_it_fills(wish)
-        stop = self._stop_for(wish, trade)
+        planned = None
+        if trade is None:
+            planned = self._planned(wish)
+            stop = stop_at(wish.rate, planned.ratio, is_short=wish.is_short)
+        else:
+            # A backtest of a strategy that asks for no stop has one of 0 on its trades.
+            stop = trade.stop_loss or stop_at(trade.open_rate, FARTHEST, is_short=trade.is_short)
+        self._check_stop(wish, stop)
         if not self._budget.is_off:
             if (denial := self._account.check_equity()) is not None:
                 raise EntryRefused(wish.pair, denial)
@@ -201,7 +233,7 @@ class EntryPlanner:
             contract = self._account.contract(wish.pair)
             per_unit = contract.costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
             amount = amount_for(room.loss, per_unit, contract.lot)
-        return Allowance(wish, limit, stop, amount, room, is_new=trade is None, beside=everything)
+        return Allowance(wish, limit, stop, amount, room, everything, planned)
 
     def check_spread(self, allowance: Allowance) -> Denial | None:
         """Refuse an entry whose stop stands within the spread, or may.
@@ -309,14 +341,13 @@ class EntryPlanner:
             wish.rate, trade.open_rate, one_r(trade), is_short=wish.is_short
         )
 
-    def _stop_for(self, wish: Wish, trade: LocalTrade | None) -> float:
-        if trade is not None:
-            stop = trade.stop_loss
-        else:
-            distance = self._distance(wish.leverage, self._atr_ratio(wish.pair))
-            if isinstance(distance, Denial):
-                raise EntryRefused(wish.pair, distance)
-            stop = stop_at(wish.rate, distance, is_short=wish.is_short)
+    def _planned(self, wish: Wish) -> Distance:
+        distance = self._distance(wish.leverage, self._atr_ratio(wish.pair))
+        if isinstance(distance, Denial):
+            raise EntryRefused(wish.pair, distance)
+        return distance
+
+    def _check_stop(self, wish: Wish, stop: float) -> None:
         # Whether a stop within the fees is worth its entry is a question of the risk alone.
         fee = 0.0 if self._budget.is_off else self._account.costs(wish.pair).fee_ratio
         if isnan(fee):
@@ -324,9 +355,8 @@ class EntryPlanner:
         denial = check_stop(wish.rate, stop, is_short=wish.is_short, fee_ratio=fee)
         if denial is not None:
             raise EntryRefused(wish.pair, denial)
-        return stop
 
-    def _distance(self, leverage: float, atr_ratio: float) -> float | Denial:
+    def _distance(self, leverage: float, atr_ratio: float) -> Distance | Denial:
         return self.stops.distance(
             stoploss=self._strategy.stoploss, leverage=leverage, atr_ratio=atr_ratio
         )
@@ -335,8 +365,15 @@ class EntryPlanner:
         """Return the distance of a stop; the strategy's own where nobody analyses the candles."""
         distance = self._distance(leverage, atr_ratio)
         if isinstance(distance, Denial):
-            return min(abs(self._strategy.stoploss) / leverage, self.stops.max_ratio)
-        return distance
+            return min(abs(self._strategy.stoploss) / leverage, self.stops.max_ratio, FARTHEST)
+        return distance.ratio
+
+    def _margin_ratio(self) -> float:
+        """Return the share of its margin that a position's stop may lose before liquidation."""
+        account = self._account
+        if self._liquidation is None or not (account.has_futures and account.is_isolated):
+            return inf
+        return _BEFORE_LIQUIDATION / self._liquidation.needed(1.0)
 
     def _atr_ratio(self, pair: str) -> float:
         return nan if self.stops.atr_multiple is None else self._signals.newest(pair).atr_ratio

@@ -18,9 +18,10 @@ from qt_protections.account import Account
 from qt_protections.announcer import Announcer
 from qt_protections.entry_policy import EntryPolicy
 from qt_protections.errors import GuardNotInstalled, withhold_secrets
+from qt_protections.fit import FirstFrames, entries_sharing, say_what_does_not_fit
 from qt_protections.gates import Gates
 from qt_protections.hooks import exit_lock, lock_reloads, say_untested, verify_attributes
-from qt_protections.market import LIVE_MODES, Market
+from qt_protections.market import LIVE_MODES, Market, whitelist
 from qt_protections.planner import EntryPlanner
 from qt_protections.protections.context import ProtectionContext
 from qt_protections.rules.exposure import Exposure, base_of, risk_of
@@ -63,6 +64,7 @@ class Post:
         context: What the guard's protections may know.
         account: What there is, what is held, and what it costs.
         planner: What one more entry may be.
+        first_frames: Compares settings with what the first candles tell.
         entries: Every way into a position.
         stops: What keeps the positions covered; None unless live.
         counts_on_stops: Whether a rule is on that a stop which moves away from the price would
@@ -82,15 +84,25 @@ class Post:
                 "position_stacking (--eps) is on: it gives a pair several trades, and a live bot "
                 "has one. Leave it out; the guard's stack_entries adds entries to that trade."
             )
-        self.announcer = Announcer(speaks=self.live)
+        self.announcer = Announcer(
+            speaks=self.live, explains=strategy.dp.runmode is not RunMode.HYPEROPT
+        )
         self.market = Market(strategy.dp, strategy.config, settings)
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)
         self.stops: Guarding | None = None
         self._held: Counter[str] | None = None
         self.account = Account(strategy, settings, self._unaccounted, self._stop_of)
         self.planner = EntryPlanner(
-            strategy, self.account, self.market, settings, self.signals, self._quote
+            strategy,
+            self.account,
+            self.market,
+            settings,
+            self.signals,
+            self._quote,
+            entries_sharing(strategy, settings),
         )
+        say_what_does_not_fit(strategy, settings, len(whitelist(strategy.dp)))
+        self.first_frames = FirstFrames(strategy, settings, self.market.regime_pair)
         self.gates = Gates(settings, self.signals, self.announcer, self.account.exposures)
         self.entries = EntryPolicy(
             strategy,
@@ -174,6 +186,8 @@ class Post:
 
     def loop_begins(self, candle: datetime) -> None:
         """Look after the stops, before any entry; `candle` is the open time of the running one."""
+        if not self.live:
+            self.first_frames.all_seen()  # backtests analyse all pairs before their first loop
         self.announcer.new_candle(candle)
         self.entries.loop_begins()
         if self.stops is not None:

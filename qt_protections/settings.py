@@ -41,6 +41,9 @@ StopSource = Literal["strategy", "fixed", "atr"]
 #: What equity is, when a share of it is put at risk.
 RiskEquity = Literal["balance", "balance_less_open_risk"]
 
+#: What becomes of an entry on the losing side of its position.
+AveragingDown = Literal["refuse", "share"]
+
 #: When a position's stop goes out.
 StopPlacement = Literal["auto", "before_entry", "on_fill"]
 
@@ -146,7 +149,11 @@ class Settings(BaseSettings):
         Unit("% of price"),
         Step(CALLBACK_STEP),
         Off(None),
-    ] = Field(1.5, description="trailing stop's callback rate; 1.5 means 1.5 %; null: no trailing")
+    ] = Field(
+        None,
+        description="callback rate of the guard's own trailing stop, 1.5 is 1.5 %; null: the guard "
+        "trails nothing",
+    )
     trail_activation: Annotated[
         Number | None, Field(ge=0.0, le=20.0), WrapValidator(_none_if_invalid), Unit("R")
     ] = Field(
@@ -173,7 +180,7 @@ class Settings(BaseSettings):
     )
     max_stop: Annotated[Number | None, Field(ge=0.1, le=50.0), Unit("% of price"), Off(None)] = (
         Field(
-            10.0,
+            None,
             description="no stop is set farther from its entry, whatever its source; null: as far "
             "as the source says",
         )
@@ -187,6 +194,12 @@ class Settings(BaseSettings):
         0.75,
         description="share of equity lost if the stop is hit, costs included; null: stakes stay "
         "what the bot and the strategy make them",
+    )
+    averaging_down: Annotated[AveragingDown, Unit("rule")] = Field(
+        "refuse",
+        description="an entry on the losing side of its position: refuse gives it what is left of "
+        "the trade's risk_per_trade, if anything; share divides that over all entries the strategy "
+        "may make",
     )
     risk_equity: Annotated[RiskEquity, Unit("equity")] = Field(
         "balance",

@@ -32,6 +32,7 @@ ALLOWED = {
         "settings",
         "snapshots",
     },
+    "fit": {"confidence", "errors", "market", "rules", "settings"},
     "account": {"errors", "market", "rules", "settings", "snapshots"},
     "planner": {"account", "errors", "market", "rules", "settings", "snapshots"},
     "stops": {"errors", "rules", "settings", "snapshots"},

@@ -47,6 +47,7 @@ def test_environment_over_config_over_default(monkeypatch: pytest.MonkeyPatch) -
         ("uptrend_short_exception_conf", -0.01, "0.0 .. 1.0"),
         ("uptrend_short_exception_conf", 1.01, "0.0 .. 1.0"),
         ("regime_timeframe", "7h", "'4h'"),
+        ("averaging_down", "allow", "refuse, share"),
         ("stop_placement", "after", "auto, before_entry, on_fill"),
         ("stop_placement", None, "auto, before_entry, on_fill"),
         ("regime_pair", "BTC", "pattern"),
@@ -246,6 +247,13 @@ def test_regime_pair_follows_the_stake_currency() -> None:
     assert chosen.regime_pair_for("USDC") == "ETH/USDT:USDT"
 
 
+def test_what_the_guard_was_not_asked_for_is_off() -> None:
+    """It trails nothing and brings no stop closer, until a setting says so."""
+    settings = load_settings().settings
+    assert (settings.trail_callback, settings.max_stop) == (None, None)
+    assert settings.averaging_down == "refuse"
+
+
 def test_every_rule_has_an_off() -> None:
     """Settings that say when, where or how much have none; each that switches a rule has."""
     off = all_off()
@@ -257,6 +265,7 @@ def test_every_rule_has_an_off() -> None:
         "stop_atr_multiple",
         "stop_atr_candles",
         "stop_slippage",
+        "averaging_down",  # of risk_per_trade, and off with it
         "risk_equity",
         "group_beta",
         "stack_distance",

@@ -6,10 +6,18 @@ from qt_protections.settings import CONFIG_BLOCK, describe, load_settings
 from qt_protections.shipped import base_config, strategies_folder
 
 
-def test_the_shipped_configuration_holds_every_setting_at_its_default() -> None:
-    """A newcomer reads all the knobs in config.json, and none is turned."""
+def test_the_shipped_configuration_holds_every_setting() -> None:
+    """A newcomer reads all the knobs in config.json; one alone is turned, for QTStrategy."""
     block = json.loads(base_config().read_text())[CONFIG_BLOCK]
-    assert block == {setting.name: setting.default for setting in describe(load_settings())}
+    defaults = {setting.name: setting.default for setting in describe(load_settings())}
+    assert block == {**defaults, "trail_callback": 1.5}
+
+
+def test_the_shipped_configuration_fits_itself() -> None:
+    """All its positions may lose their whole risk at once."""
+    config = json.loads(base_config().read_text())
+    block = config[CONFIG_BLOCK]
+    assert config["max_open_trades"] * block["risk_per_trade"] <= block["max_open_risk"]
 
 
 def test_the_shipped_configuration_is_safe() -> None:

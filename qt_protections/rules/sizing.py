@@ -69,6 +69,8 @@ class RiskBudget:
         max_group_ratio: The same for positions of one group; None without such a limit.
         less_open_risk: Whether what the open positions may lose is taken off the equity first.
         least_share: What has to be left of an entry's share for the entry to be worth its place.
+        entries: The entries among which the limit of one trade is divided; None if each entry has
+            that limit for itself.
     """
 
     risk_ratio: float | None
@@ -76,6 +78,7 @@ class RiskBudget:
     max_group_ratio: float | None = None
     less_open_risk: bool = False
     least_share: float = 0.1
+    entries: int | None = None
 
     @property
     def is_off(self) -> bool:
@@ -106,7 +109,8 @@ class RiskBudget:
         """Return what one more entry may lose.
 
         An entry into a gain has a share of its own. One that averages down may take no more than
-        its position has left of the share of one trade.
+        its position has left of the share of one trade; where that is divided among entries, so
+        may each of them, whichever way the price went.
 
         Args:
             risks: What stands to be lost already.
@@ -120,20 +124,23 @@ class RiskBudget:
         if not risks.equity > 0 or any(math.isnan(loss) for loss in losses):
             raise ValueError(f"cannot size: equity {risks.equity}, losses at the stops {losses}")
         limits = self.limits(risks.equity, risks.open_risk)
+        of_entry = limits.trade / (self.entries or 1)
+        ratio = None if self.risk_ratio is None else self.risk_ratio / (self.entries or 1)
         rooms = [
-            Room(limits.trade, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", self.risk_ratio),)),
+            Room(of_entry, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", ratio),)),
             Room(
                 limits.open - risks.open_risk,
                 DenyCode.OPEN_RISK_FULL,
                 (("open_risk", risks.open_risk), ("limit", limits.open)),
             ),
         ]
-        if averages_down:
+        if averages_down or (self.entries is not None and risks.average is not None):
             facts: tuple[tuple[str, object], ...] = (
                 ("rate", rate),
                 ("average", risks.average),
                 ("position_risk", risks.position_risk),
                 ("limit", limits.trade),
+                ("entries", self.entries),
             )
             rooms.append(Room(limits.trade - risks.position_risk, DenyCode.AVERAGING_DOWN, facts))
         if limits.group is not None and risks.group_risk is not None:
@@ -144,7 +151,7 @@ class RiskBudget:
             )
             rooms.append(Room(limits.group - risks.group_risk, DenyCode.GROUP_RISK_FULL, facts))
         least = min(rooms, key=lambda room: room.loss)
-        share = min(limits.trade, limits.open)
+        share = min(of_entry, limits.open)
         if share == math.inf:  # the group's limit is the only one
             share = 0.0 if limits.group is None else limits.group
         enough = least.loss >= self.least_share * share

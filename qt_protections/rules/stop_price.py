@@ -2,8 +2,38 @@
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 from qt_protections.rules.verdict import Denial, DenyCode, deny
+
+#: No stop stands farther from its entry than this ratio of price. Exchanges take none much farther
+#: (Binance spot: no seller's price below a fifth of the market's, PERCENT_PRICE_BY_SIDE), and a
+#: stoploss of -1, Freqtrade's word for no stop, would put that of a long at a price of 0.
+FARTHEST = 0.75
+
+
+class StopBound(StrEnum):
+    """What moves a stop away from where its source would have it; by the setting's name."""
+
+    MIN_STOP = "min_stop"
+    MAX_STOP = "max_stop"
+    LIQUIDATION = "liquidation_buffer"
+    FARTHEST = "stoploss"
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """How far from its entry a stop stands; all ratios are of the entry.
+
+    Attributes:
+        ratio: Where it stands.
+        wanted: Where its source would have it.
+        bound: What makes the difference; None if nothing does.
+    """
+
+    ratio: float
+    wanted: float
+    bound: StopBound | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +48,8 @@ class StopRule:
         fixed_ratio: The distance, whatever the strategy's; None for another source.
         atr_multiple: The distance in ATRs; None for another source.
         atr_candles: Candles of the ATR.
+        margin_ratio: The largest share of its margin that the strategy's `stoploss` may lose: what
+            lies beyond is liquidated first, at whatever leverage. Infinity where nothing is.
     """
 
     min_ratio: float
@@ -25,9 +57,10 @@ class StopRule:
     fixed_ratio: float | None = None
     atr_multiple: float | None = None
     atr_candles: int = 14
+    margin_ratio: float = math.inf
 
-    def distance(self, *, stoploss: float, leverage: float, atr_ratio: float) -> float | Denial:
-        """Return the distance from entry to stop as a ratio of the entry.
+    def distance(self, *, stoploss: float, leverage: float, atr_ratio: float) -> Distance | Denial:
+        """Return the distance from entry to stop.
 
         Args:
             stoploss: Freqtrade's `stoploss`, a ratio of margin: -0.15 at leverage 30 is 0.5 % of
@@ -35,14 +68,21 @@ class StopRule:
             leverage: Notional over margin, >= 1.
             atr_ratio: ATR over close, of closed candles; NaN when unknown.
         """
-        wanted = abs(stoploss) / leverage
+        limits = {StopBound.FARTHEST: FARTHEST, StopBound.MAX_STOP: self.max_ratio}
         if self.fixed_ratio is not None:
             wanted = self.fixed_ratio
         elif self.atr_multiple is not None:
             wanted = self.atr_multiple * atr_ratio
+        else:
+            wanted = abs(stoploss) / leverage
+            limits[StopBound.LIQUIDATION] = self.margin_ratio / leverage
         if math.isnan(wanted):
             return deny(DenyCode.STOP_UNKNOWN, candles=self.atr_candles)
-        return min(max(wanted, self.min_ratio), self.max_ratio)
+        bound, least = min(limits.items(), key=lambda limit: limit[1])
+        ratio = max(min(wanted, least), self.min_ratio)
+        if ratio == wanted:
+            return Distance(ratio, wanted)
+        return Distance(ratio, wanted, bound if ratio < wanted else StopBound.MIN_STOP)
 
 
 def stop_at(entry: float, distance: float, *, is_short: bool) -> float:

@@ -104,6 +104,18 @@ def _short_in_uptrend(facts: Mapping[str, object]) -> str:
     return f"confidence {confidence:.0%} is below {_number(facts['least']):.0%}"
 
 
+def _averaging_down(facts: Mapping[str, object]) -> str:
+    if facts["entries"] is None:
+        form = "adding at {rate:.8g} averages down from {average:.8g}, and the position already "
+        form += "risks {position_risk:.4g} of the {limit:.4g} that one trade may lose at its stop"
+    else:
+        form = "the position already risks {position_risk:.4g} of the {limit:.4g} that all "
+        form += "{entries} entries of one trade together may lose at its stop"
+    form += ": what is left makes a stake of {stake:.4g}, and the exchange's minimum is "
+    form += "{minimum:.4g} (averaging_down)"
+    return form.format(**facts)
+
+
 def _stop_too_close(facts: Mapping[str, object]) -> str:
     form = "stop {stop:.8g} is {distance:.3%} from the entry {entry:.8g}, no farther than "
     form += (
@@ -122,11 +134,7 @@ _TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
     DenyCode.SHORT_REGIME_UNKNOWN: "global regime unknown: candles missing, stale or too few",
     DenyCode.SYMBOL_FULL: "Already at max {limit} positions for this symbol",
     DenyCode.PAIR_LOCKED: "locked until {until:%Y-%m-%d %H:%M} UTC: {reason} (/unlock {lock_id})",
-    DenyCode.AVERAGING_DOWN: (
-        "adding at {rate:.8g} averages down from {average:.8g}, and the position already risks "
-        "{position_risk:.4g} of the {limit:.4g} that one trade may lose at its stop: what is left "
-        "makes a stake of {stake:.4g}, and the exchange's minimum is {minimum:.4g}"
-    ),
+    DenyCode.AVERAGING_DOWN: _averaging_down,
     DenyCode.OPEN_RISK_FULL: (
         "all positions together already risk {open_risk:.4g} of the {limit:.4g} that they may lose "
         "at their stops: what is left makes a stake of {stake:.4g}, and the exchange's minimum is "

@@ -15,10 +15,10 @@ class SimulatedStops:
 
     def __init__(self, strategy: IStrategy) -> None:
         self._strategy = strategy
-        self._planned: dict[str, float] = {}
+        self._planned: dict[str, float | None] = {}
 
-    def plan(self, pair: str, distance: float) -> None:
-        """Note the stop a new position is sized by, at a ratio of its entry."""
+    def plan(self, pair: str, distance: float | None) -> None:
+        """Note the stop of a new position, at a ratio of its entry; None leaves the strategy's."""
         self._planned[pair] = distance
 
     def planned(self, trade: LocalTrade) -> float | None:

@@ -215,7 +215,12 @@ class Rig:
         instruments = [tape.instrument(symbol) for symbol in tape.symbols]
         overlaid = config_overlay(self._server.port, instruments)
         # Tests of the trailing stop switch it on; to the others it would be one order more.
-        live = {**overlaid, "force_entry_enable": True, "qt": {"trail_callback": None}}
+        live = {
+            **overlaid,
+            "max_open_trades": 5,
+            "force_entry_enable": True,
+            "qt": {"trail_callback": None},
+        }
         overlay.write_text(json.dumps({**live, **changes}))
         arguments = {
             "config": [str(base_config()), str(overlay)],

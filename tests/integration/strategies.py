@@ -70,6 +70,47 @@ class GuardedFarStop(QTGuard, FarStop):
     """FarStop, guarded."""
 
 
+class NoStop(Quiet):
+    """Asks for no stop, in Freqtrade's words, under leverage."""
+
+    stoploss = -1.0
+
+    def leverage(self, **kwargs: Any) -> float:  # type: ignore[override]
+        """Return 3."""
+        return 3.0
+
+
+class GuardedNoStop(QTGuard, NoStop):
+    """NoStop, guarded."""
+
+
+class HalfStop(FarStop):
+    """Has its stop half of price away."""
+
+    stoploss = -0.5
+
+
+class GuardedHalfStop(QTGuard, HalfStop):
+    """HalfStop, guarded."""
+
+
+class BothSides(Quiet):
+    """Writes short columns although it may not go short."""
+
+    can_short = False
+
+    def populate_entry_trend(
+        self, dataframe: pd.DataFrame, metadata: dict[str, Any]
+    ) -> pd.DataFrame:
+        """Signal both ways on every candle, without confidence."""
+        dataframe["confidence"] = 0.0
+        return dataframe.assign(enter_long=1, enter_short=1)
+
+
+class GuardedBothSides(QTGuard, BothSides):
+    """BothSides, guarded."""
+
+
 class Confirming(Quiet):
     """A strategy with opinions: every callback it has must still be heard."""
 

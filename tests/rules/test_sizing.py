@@ -181,3 +181,70 @@ def test_a_group_that_an_entry_is_not_in_limits_nothing() -> None:
     """Where the group's limit is the only one, such an entry may be of any size."""
     risks = Risks(10_000, open_risk=150, group_risk=None)
     assert RiskBudget(None, None, 0.02).room(risks, 1.0, averages_down=False).loss == math.inf
+
+
+@settings(max_examples=3_000, deadline=None)
+@given(
+    entries=st.integers(1, 8),
+    moves=st.lists(
+        st.tuples(st.floats(0.6, 1.4), st.floats(0, 1), st.floats(0.05, 1), st.booleans()),
+        min_size=1,
+        max_size=12,
+    ),
+    distance=st.floats(0.002, 0.75),
+    equity=st.floats(50, 1e7),
+    fee=st.floats(0, 0.001),
+    slippage=st.floats(0, 0.005),
+    step=STEPS,
+    is_short=st.booleans(),
+)
+def test_entries_that_share_lose_no_more_than_one_trade_may(
+    entries: int,
+    moves: list[tuple[float, float, float, bool]],
+    distance: float,
+    equity: float,
+    fee: float,
+    slippage: float,
+    step: float | None,
+    is_short: bool,
+) -> None:
+    """Any entries in any order, at any price the stop allows, while the stop only moves closer.
+
+    A move is a price, how much closer the stop comes, the part of what is allowed that is taken,
+    and whether somebody forces an entry beyond the number that the strategy may make.
+    """
+    budget, costs = RiskBudget(0.0075, None, entries=entries), Costs(fee, slippage)
+    held = Exposure("A/B", is_short, 0.0, 100.0, stop_at(100.0, distance, is_short=is_short))
+    made = 0
+    for price, closer, part, forced in moves:
+        rate = 100.0 * price if made else 100.0
+        moved = held.stop + closer * (rate - held.stop)
+        stop = held.stop if not made else (min if is_short else max)(held.stop, moved)
+        way = stop - rate if is_short else rate - stop
+        if not way > 2 * fee * rate or (made >= entries and not forced):
+            continue
+        held = replace(held, stop=stop)
+        average = held.entry if made else None
+        risks = Risks(equity, held.risk(costs), held.risk(costs), average)
+        room = budget.room(risks, rate, averages_down=False)
+        per_unit = costs.loss_per_unit(rate, stop, is_short=is_short)
+        amount = amount_for(room.loss * part, per_unit, step)
+        if not amount:
+            continue
+        total = held.amount + amount
+        entry = (held.amount * held.entry + amount * rate) / total
+        held, made = replace(held, amount=total, entry=entry), made + 1
+        assert held.risk(costs) <= 0.0075 * equity * (1 + 1e-9)
+
+
+def test_the_first_of_several_entries_leaves_room_for_the_others() -> None:
+    """Four have a quarter each; what one of them did not take, the others may not either."""
+    shared = replace(BUDGET, entries=4)
+    assert shared.room(Risks(10_000), 100.0, averages_down=False).loss == pytest.approx(18.75)
+    held = Risks(10_000, open_risk=18.75, position_risk=18.75, average=101.0)
+    assert shared.room(held, 100.0, averages_down=True).loss == pytest.approx(18.75)
+    full = replace(held, position_risk=75.0)
+    for averages_down in (False, True):
+        room = shared.room(full, 100.0, averages_down=averages_down)
+        assert (room.loss, room.limit) == (0, DenyCode.AVERAGING_DOWN)
+        assert "all 4 entries of one trade" in room.too_small(0.0, 5.0).text

@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qt_protections.rules.stop_price import (
+    FARTHEST,
+    Distance,
+    StopBound,
     StopRule,
     check_spread,
     check_stop,
@@ -18,25 +21,73 @@ from qt_protections.rules.verdict import Denial, DenyCode
 BOUNDS = {"min_ratio": 0.002, "max_ratio": 0.1}
 
 
+OPEN = {"min_ratio": 0.0, "max_ratio": math.inf}
+MIN, MAX = StopBound.MIN_STOP, StopBound.MAX_STOP
+
+
 @pytest.mark.parametrize(
     ("rule", "leverage", "atr_ratio", "distance"),
     [
-        (StopRule(**BOUNDS), 30, math.nan, 0.005),
-        (StopRule(**BOUNDS), 125, math.nan, 0.002),
-        (StopRule(**BOUNDS), 1, math.nan, 0.1),
-        (StopRule(**BOUNDS, fixed_ratio=0.03), 30, math.nan, 0.03),
-        (StopRule(**BOUNDS, fixed_ratio=0.001), 30, math.nan, 0.002),
-        (StopRule(**BOUNDS, atr_multiple=2.0), 30, 0.004, 0.008),
-        (StopRule(**BOUNDS, atr_multiple=2.0), 30, 0.0, 0.002),
-        (StopRule(**BOUNDS, atr_multiple=2.0), 30, 0.4, 0.1),
+        (StopRule(**BOUNDS), 30, math.nan, Distance(0.005, 0.005)),
+        (StopRule(**BOUNDS), 125, math.nan, Distance(0.002, 0.0012, MIN)),
+        (StopRule(**BOUNDS), 1, math.nan, Distance(0.1, 0.15, MAX)),
+        (StopRule(**OPEN), 1, math.nan, Distance(0.15, 0.15)),
+        (StopRule(**BOUNDS, fixed_ratio=0.03), 30, math.nan, Distance(0.03, 0.03)),
+        (StopRule(**BOUNDS, fixed_ratio=0.001), 30, math.nan, Distance(0.002, 0.001, MIN)),
+        (StopRule(**BOUNDS, atr_multiple=2.0), 30, 0.004, Distance(0.008, 0.008)),
+        (StopRule(**BOUNDS, atr_multiple=2.0), 30, 0.0, Distance(0.002, 0.0, MIN)),
+        (StopRule(**BOUNDS, atr_multiple=2.0), 30, 0.4, Distance(0.1, 0.8, MAX)),
     ],
-    ids=["strategy", "too-close", "too-far", "fixed", "fixed-close", "atr", "no-range", "atr-far"],
-)
-def test_distance(rule: StopRule, leverage: float, atr_ratio: float, distance: float) -> None:
+    ids=[
+        "strategy", "too-close", "too-far", "unbounded",
+        "fixed", "fixed-close", "atr", "no-range", "atr-far",
+    ],
+)  # fmt: skip
+def test_distance(rule: StopRule, leverage: float, atr_ratio: float, distance: Distance) -> None:
     """From whichever source, within the bounds; the strategy's is -15 % of margin."""
-    assert rule.distance(stoploss=-0.15, leverage=leverage, atr_ratio=atr_ratio) == pytest.approx(
-        distance
-    )
+    assert rule.distance(stoploss=-0.15, leverage=leverage, atr_ratio=atr_ratio) == distance
+
+
+@pytest.mark.parametrize(
+    ("stoploss", "leverage", "margin_ratio", "distance"),
+    [
+        (-1.0, 1, math.inf, Distance(FARTHEST, 1.0, StopBound.FARTHEST)),
+        (-0.99, 1, math.inf, Distance(FARTHEST, 0.99, StopBound.FARTHEST)),
+        (-1.0, 4, math.inf, Distance(0.25, 0.25)),
+        (-1.0, 4, 0.7, Distance(0.175, 0.25, StopBound.LIQUIDATION)),
+        (-0.7, 4, 0.7, Distance(0.175, 0.175)),
+        (-0.3, 4, 0.7, Distance(0.075, 0.075)),
+    ],
+)
+def test_a_stoploss_of_the_whole_margin_is_a_stop(
+    stoploss: float, leverage: float, margin_ratio: float, distance: Distance
+) -> None:
+    """Freqtrade's word for none becomes the farthest that can stand, before the liquidation."""
+    rule = StopRule(**OPEN, margin_ratio=margin_ratio)
+    found = rule.distance(stoploss=stoploss, leverage=leverage, atr_ratio=math.nan)
+    assert isinstance(found, Distance)
+    assert (found.ratio, found.wanted) == pytest.approx((distance.ratio, distance.wanted))
+    assert found.bound is distance.bound
+
+
+@given(
+    stoploss=st.floats(-1, -1e-4),
+    leverage=st.integers(1, 125),
+    least=st.floats(0, 0.1),
+    most=st.floats(0.1, 0.5) | st.just(math.inf),
+    margin_ratio=st.floats(0.1, 1) | st.just(math.inf),
+)
+def test_what_moved_a_stop_is_named(
+    stoploss: float, leverage: int, least: float, most: float, margin_ratio: float
+) -> None:
+    """None is named exactly where the stop stands where the strategy has it; both are prices."""
+    rule = StopRule(least, most, margin_ratio=margin_ratio)
+    found = rule.distance(stoploss=stoploss, leverage=leverage, atr_ratio=math.nan)
+    assert isinstance(found, Distance)
+    assert found.wanted == abs(stoploss) / leverage
+    assert (found.bound is None) is (found.ratio == found.wanted)
+    assert least <= found.ratio <= max(FARTHEST, least)
+    assert found.ratio <= most
 
 
 def test_an_unknown_atr_is_no_distance() -> None:
