@@ -54,6 +54,7 @@ ALLOWED = {
     "status": {"announcer", "rules", "status_file"},
     "protections": {"market", "rules", "settings", "snapshots"},
     "locks": {"errors", "protections", "rules"},
+    "detaching": {"errors", "stops"},
     "rehearsal": set(),
     "reports": {"status_file"},
     "processes": set(),

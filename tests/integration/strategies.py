@@ -288,3 +288,13 @@ class Spot(Quiet):
 
 class GuardedSpot(QTGuard, Spot):
     """Spot, guarded."""
+
+
+class OnExchange(Quiet):
+    """Quiet, with its stops on the exchange also without a guard."""
+
+    order_types = {**Quiet.order_types, "stoploss": "market", "stoploss_on_exchange": True}
+
+
+class GuardedOnExchange(QTGuard, OnExchange):
+    """OnExchange, guarded."""
