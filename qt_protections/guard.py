@@ -19,7 +19,7 @@ from freqtrade.exchange import timeframe_to_next_date, timeframe_to_prev_date
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
-from qt_protections import locks, parameters
+from qt_protections import locks, parameters, run_id
 from qt_protections.errors import withhold_secrets
 from qt_protections.hooks import verify_hooks
 from qt_protections.market import LOCAL_DISTANCE, REGIME
@@ -49,6 +49,7 @@ class QTGuard(IStrategy):
         for warning in loaded.warnings:
             logger.warning(warning)
         self._qt_settings = loaded.settings
+        run_id.mark(config, type(self), loaded.settings)
         self._qt_post: Post | None = None
         super().__init__(config)
 

@@ -18,6 +18,7 @@ ALLOWED = {
     "hooks": {"errors"},
     "standing": {"errors"},
     "parameters": {"errors"},
+    "run_id": {"parameters", "settings"},
     "warm_up": {"errors", "rules", "settings"},
     "conformance": {"guard", "settings"},
     "standing_refusals": {"errors", "rules"},
