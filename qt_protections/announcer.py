@@ -8,8 +8,17 @@ from datetime import datetime
 from qt_protections.rules.regime import Trend
 from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.snapshots import Signal, symbol_of
+from qt_protections.tally import Tally
 
 logger = logging.getLogger(__name__)
+
+
+#: The settings that make an entry smaller, by what they say when nothing is left of it.
+_LIMITS = {
+    DenyCode.STAKE_TOO_SMALL: "risk_per_trade",
+    DenyCode.OPEN_RISK_FULL: "max_open_risk",
+    DenyCode.GROUP_RISK_FULL: "max_group_risk",
+}
 
 
 @dataclass(slots=True)
@@ -35,20 +44,32 @@ class Announcer:
     Attributes:
         refused: Every refusal so far, by pair and code.
         count: How often a refusal was said.
+        tally: What became of the other entries.
     """
 
-    def __init__(self, *, speaks: bool = True) -> None:
+    def __init__(self, *, speaks: bool = True, is_mute: bool = False) -> None:
         """Begin.
 
         Args:
-            speaks: Whether it writes to the log; a backtest of years only counts.
+            speaks: Whether it writes to the log; a backtest of years only counts, and says once a
+                pair what is no refusal.
+            is_mute: Whether it does not do even that; hyperopt would repeat that in each epoch.
         """
         self.refused: dict[tuple[str, DenyCode], Refused] = {}
         self.count = 0
+        self.tally = Tally()
         self._speaks = speaks
+        self._is_mute = is_mute
         self._candle: datetime | None = None
         self._said: set[tuple[str, str]] = set()
+        self._lowered: set[str] = set()
         self._regime_said: str | None = None
+
+    def begin(self) -> None:
+        """Count anew: another backtest begins, or another epoch of hyperopt's."""
+        self.refused.clear()
+        self.count = 0
+        self.tally.begin()
 
     def new_candle(self, candle: datetime) -> None:
         """Forget what was said; `candle` is the open time (UTC) of the one that began."""
@@ -78,8 +99,41 @@ class Announcer:
                 loss,
             )
 
+    def allowed(
+        self, *, is_short: bool, is_new: bool, cut_by: DenyCode | None, clamped_by: str | None
+    ) -> None:
+        """Count an entry that goes out.
+
+        Args:
+            is_short: Side of the entry.
+            is_new: Whether it opens a position.
+            cut_by: The limit that made it smaller; None if none did.
+            clamped_by: The setting that moved its stop; None if none did.
+        """
+        tally = self.tally
+        tally.allowed["short" if is_short else "long"] += 1
+        tally.further += not is_new
+        if cut_by is not None:
+            tally.cut[_LIMITS.get(cut_by, cut_by.value)] += 1
+        if clamped_by is not None:
+            tally.clamped[clamped_by] += 1
+
+    def lowered(self, pair: str, wanted: float, leverage: float) -> None:
+        """Say once a pair that leverage is lowered, and count how often it is."""
+        self.tally.lowered[pair] += 1
+        if pair in self._lowered or self._is_mute:
+            return
+        self._lowered.add(pair)
+        logger.info(
+            "[SAFETY] %s: leverage %g lowered to %g; that is said once, and counted from here on",
+            symbol_of(pair),
+            wanted,
+            leverage,
+        )
+
     def rare_short(self, pair: str, signal: Signal) -> None:
         """Say that a short passes although the market rises."""
+        self.tally.rare_shorts += (pair, "rare_short") not in self._said
         self._once(
             pair,
             "rare_short",

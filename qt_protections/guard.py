@@ -20,6 +20,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections import locks, parameters, run_id
+from qt_protections.backtest_end import await_end
 from qt_protections.errors import withhold_secrets
 from qt_protections.hooks import verify_hooks
 from qt_protections.market import LOCAL_DISTANCE, REGIME
@@ -52,6 +53,7 @@ class QTGuard(IStrategy):
         run_id.mark(config, type(self), loaded.settings)
         self._qt_post: Post | None = None
         super().__init__(config)
+        await_end(self)
 
     def load_params_from_file(self) -> dict[str, Any]:
         """Load hyperopt's results: the guarded strategy's own, else those of the wrapped one."""
@@ -118,6 +120,8 @@ class QTGuard(IStrategy):
     def advise_entry(self, dataframe: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
         """Gate the signals of `populate_entry_trend`, in whichever class a strategy defines it."""
         frame = super().advise_entry(dataframe, metadata)
+        if self._qt.backtest is not None:
+            self._qt.backtest.analysed(frame)
         return self._qt.gates.signals(frame, metadata["pair"])
 
     def get_entry_signal(

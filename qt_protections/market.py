@@ -102,6 +102,13 @@ class Market:
         closed_at = closed[closed <= now].iloc[-1].to_pydatetime()
         return Trend(Regime(known["regime"]), float(known["distance"]), closed_at)
 
+    def regime_shares(self, first: datetime, last: datetime) -> dict[str, float]:
+        """Return the share (0 to 1) of each regime in the strategy's candles of a time, UTC."""
+        closes = pd.Series(pd.date_range(first, last, freq=length_of(self._config["timeframe"])))
+        known = self._known_at(closes, self.regime_pair, self._settings.regime_timeframe)
+        shares = known["regime"].value_counts(normalize=True)
+        return {str(regime): round(float(share), 4) for regime, share in shares.items()}
+
     def _known_at(self, moments: pd.Series, pair: str, interval: str) -> pd.DataFrame:
         history = self._history(pair, interval)
         # Stored candles reach beyond a frame that a bias analysis has cut short. With them gone, a

@@ -4,7 +4,6 @@ One set of numbers for everything that asks: the callbacks Freqtrade has for sta
 door every order leaves by, live and in backtests.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,8 +25,6 @@ from qt_protections.rules.stop_price import StopRule, check_spread, check_stop, 
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals, open_trade
-
-logger = logging.getLogger(__name__)
 
 _Unset = TypeVar("_Unset", float, None)
 #: What an entry may lose where no limit is set.
@@ -102,6 +99,7 @@ class EntryPlanner:
         settings: Settings,
         signals: Signals,
         spread_of: Callable[[str], float],
+        lowered: Callable[[str, float, float], None],
     ) -> None:
         """Take the bot's own objects.
 
@@ -112,6 +110,7 @@ class EntryPlanner:
             settings: The guard's.
             signals: What the newest candles say.
             spread_of: Gives a pair's best ask over its best bid, minus one; NaN is unknown.
+            lowered: Hears of a pair whose leverage is lowered: from what, and to what.
         """
         self._strategy = strategy
         self._account = account
@@ -119,6 +118,7 @@ class EntryPlanner:
         self._settings = settings
         self._signals = signals
         self._spread_of = spread_of
+        self._lowered = lowered
         self.stops = StopRule(
             min_ratio=settings.min_stop / 100,
             max_ratio=_ratio(settings.max_stop, inf),
@@ -164,7 +164,7 @@ class EntryPlanner:
             wish, distance_at, notional_at, self._account.brackets(pair), is_short=is_short
         )
         if highest < wish:
-            logger.info("[SAFETY] %s: leverage %g lowered to %g", pair, wish, highest)
+            self._lowered(pair, wish, highest)
         return highest
 
     def allowance(self, wish: Wish, now: datetime) -> Allowance:
@@ -191,6 +191,14 @@ class EntryPlanner:
         per_unit = contract.costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
         amount = inf if room.loss == inf else amount_for(room.loss, per_unit, contract.lot)
         return Allowance(wish, stop, amount, room, is_new=trade is None, beside=everything)
+
+    def stop_clamped_by(self, wish: Wish) -> str | None:
+        """Return the setting that moves the stop of a new position; None if none does."""
+        return self.stops.clamped_by(
+            stoploss=self._strategy.stoploss,
+            leverage=wish.leverage,
+            atr_ratio=self._atr_ratio(wish.pair),
+        )
 
     def check_spread(self, allowance: Allowance) -> Denial | None:
         """Refuse an entry whose stop stands within the spread, or may.

@@ -16,6 +16,7 @@ from freqtrade.strategy.interface import IStrategy
 from qt_protections import __version__, locks
 from qt_protections.account import Account
 from qt_protections.announcer import Announcer
+from qt_protections.backtest_end import Backtest, begins
 from qt_protections.entry_policy import EntryPolicy
 from qt_protections.errors import GuardNotInstalled, withhold_secrets
 from qt_protections.gates import Gates
@@ -61,6 +62,8 @@ class Post:
         entries: Every way into a position.
         stops: What keeps the positions covered; None unless live.
         trailing: The simulated trailing stop; None if switched off, or where the exchange trails.
+        simulated: The stops of backtests; None if live.
+        backtest: What is summed up at its end; None if live.
     """
 
     def __init__(self, strategy: IStrategy, settings: Settings) -> None:
@@ -72,14 +75,28 @@ class Post:
                 "position_stacking (--eps) is on: it gives a pair several trades, and a live bot "
                 "has one. Leave it out; the guard's stack_entries adds entries to that trade."
             )
-        self.announcer = Announcer(speaks=self.live)
+        self.announcer = Announcer(
+            speaks=self.live, is_mute=strategy.dp.runmode is RunMode.HYPEROPT
+        )
         self.market = Market(strategy.dp, strategy.config, settings)
+        self.backtest: Backtest | None = None
+        if not self.live:
+            self.backtest = Backtest(
+                strategy, self.announcer, self.market, says_epochs=settings.hyperopt_summary
+            )
+            begins(strategy, self.backtest)
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)
         self.stops: Guarding | None = None
         self._held: Counter[str] | None = None
         self.account = Account(strategy, settings, self._unaccounted, self._stop_of)
         self.planner = EntryPlanner(
-            strategy, self.account, self.market, settings, self.signals, self._spread
+            strategy,
+            self.account,
+            self.market,
+            settings,
+            self.signals,
+            self._spread,
+            self.announcer.lowered,
         )
         self.gates = Gates(settings, self.signals, self.announcer, self.account.exposures)
         self.entries = EntryPolicy(
@@ -100,6 +117,7 @@ class Post:
             self._free_stops,
             self._largest,
         )
+        self.simulated = None if self.live else self.entries.simulated_stops
         self.context = ProtectionContext(settings, self.market, self._entries_held, live=self.live)
         self.trailing = None if strategy.dp.runmode is RunMode.LIVE else _simulated(settings)
         # In a comparison of strategies the bot's configuration is not the strategy's own.
@@ -163,10 +181,14 @@ class Post:
     def loop_begins(self, candle: datetime) -> None:
         """Look after the stops, before any entry; `candle` is the open time of the running one."""
         self.announcer.new_candle(candle)
+        if self.backtest is not None:
+            self.backtest.candle(candle)
+            return
         self.entries.loop_begins()
         if self.stops is not None:
             self.stops.loop()
-            state = (self.announcer.count, *self.stops.state())
+            counts = self.announcer.count, self.announcer.tally.allowed.total()
+            state = (counts, *self.stops.state())
             if state != self._told or monotonic() >= self._tell_at:
                 self._told, self._tell_at = state, monotonic() + _TELL_EVERY_S
                 self._tell(self.stops, is_running=True)
@@ -197,6 +219,7 @@ class Post:
             stop_state=stops.stop_state,
             refused=list(self.announcer.refused.values()),  # remote control may add to it
             watch=None if (health := stops.health) is None else _watch_seen(health, now),
+            tally=self.announcer.tally,
         )
 
     def _entries_held(self, pair: str) -> int:

@@ -61,13 +61,19 @@ def _is_old(row: pd.Series, timeframe: str, now: datetime | None) -> bool:
 
 
 class Signals:
-    """The newest candles of the strategy's frames."""
+    """The newest candles of the strategy's frames.
+
+    Attributes:
+        candle: The length of one.
+        live: Whether the newest is now.
+    """
 
     def __init__(self, dp: DataProvider, column: str, timeframe: str) -> None:
         """Take Freqtrade's frames, the confidence column and the strategy's interval."""
         self._dp = dp
         self._column = column
         self._timeframe = timeframe
+        self.candle = length_of(timeframe)
         self.live = dp.runmode in LIVE_MODES
 
     def of(self, frame: pd.DataFrame) -> Signal:

@@ -35,14 +35,24 @@ class StopRule:
             leverage: Notional over margin, >= 1.
             atr_ratio: ATR over close, of closed candles; NaN when unknown.
         """
-        wanted = abs(stoploss) / leverage
-        if self.fixed_ratio is not None:
-            wanted = self.fixed_ratio
-        elif self.atr_multiple is not None:
-            wanted = self.atr_multiple * atr_ratio
+        wanted = self._wanted(stoploss, leverage, atr_ratio)
         if math.isnan(wanted):
             return deny(DenyCode.STOP_UNKNOWN, candles=self.atr_candles)
         return min(max(wanted, self.min_ratio), self.max_ratio)
+
+    def clamped_by(self, *, stoploss: float, leverage: float, atr_ratio: float) -> str | None:
+        """Return the setting that moves a stop from where its source says; None if none does."""
+        wanted = self._wanted(stoploss, leverage, atr_ratio)
+        if wanted > self.max_ratio:
+            return "max_stop"
+        return "min_stop" if wanted < self.min_ratio else None
+
+    def _wanted(self, stoploss: float, leverage: float, atr_ratio: float) -> float:
+        if self.fixed_ratio is not None:
+            return self.fixed_ratio
+        if self.atr_multiple is not None:
+            return self.atr_multiple * atr_ratio
+        return abs(stoploss) / leverage
 
 
 def stop_at(entry: float, distance: float, *, is_short: bool) -> float:
