@@ -61,9 +61,10 @@ class Gates:
         """
         signal = Signal.unknown()
         try:
-            signal = self._signals.newest(pair)
             denial = self._limit.check(self.entries_held(pair))
+            # To read the newest candle costs more than all else, and no long is judged by it.
             if denial is None and is_short:
+                signal = self._signals.newest(pair)
                 denial = self._short(signal)
             if denial is None and open_trade(pair) is None:
                 # A lock bars new positions, here as in Freqtrade: those that are open stay the

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pandas as pd
 from freqtrade.constants import Config
-from freqtrade.enums import SignalDirection
+from freqtrade.enums import OPTIMIZE_MODES, SignalDirection
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import timeframe_to_next_date, timeframe_to_prev_date
 from freqtrade.persistence import Trade
@@ -42,7 +42,7 @@ class QTGuard(IStrategy):
         require_in_front(cls, QTGuard)
 
     def __init__(self, config: Config) -> None:
-        verify_hooks()
+        verify_hooks(trades=config.get("runmode") not in OPTIMIZE_MODES)
         try:
             loaded = load_settings(block_of(config))
         except SettingsError as error:
@@ -87,7 +87,10 @@ class QTGuard(IStrategy):
             # By keyword, as Freqtrade calls it: many strategies take `**kwargs` alone.
             super().bot_loop_start(current_time=current_time, **kwargs)
         finally:
-            self._qt.loop_begins(timeframe_to_prev_date(self.timeframe, current_time))
+            # Backtests come by at the open of each candle.
+            live = self._qt.live
+            candle = timeframe_to_prev_date(self.timeframe, current_time) if live else current_time
+            self._qt.loop_begins(candle)
 
     def ft_bot_cleanup(self) -> None:
         """End the watch, whether the bot ends or reloads; every stop that protects stays."""
@@ -236,14 +239,16 @@ class QTGuard(IStrategy):
         after_fill: bool = False,
     ) -> None:
         """Hand a trade that just filled its live stop; follow the strategy's with the live one."""
-        stops = self._qt.stops
+        post = self._qt  # backtests come by in every candle of every trade
+        stops, simulated, trailing = post.stops, post.simulated, post.trailing
         if after_fill and stops is not None:
             stops.filled(trade)
-        simulated = None if self._qt.live else self._qt.entries.simulated_stops
         if simulated is not None:
             simulated.set(trade, after_fill=after_fill)
-        trailing, glance = self._qt.trailing, Glance(current_time, current_rate, low, high)
-        follows = trailing is not None and trailing.may_follow(trade, glance)
+        glance = None
+        if trailing is not None:
+            glance = Glance(current_time, current_rate, low, high)
+            glance = glance if trailing.may_follow(trade, glance) else None
         super().ft_stoploss_adjust(
             current_rate,
             trade,
@@ -255,7 +260,7 @@ class QTGuard(IStrategy):
             bound_profit,
             after_fill,
         )
-        if trailing is not None and follows:
+        if trailing is not None and glance is not None:
             trailing.follow(trade, glance, trails_itself=self.trailing_stop)
         if simulated is not None:
             simulated.note(trade)

@@ -5,7 +5,6 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
-import talib.abstract as ta
 from freqtrade.constants import Config
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import load_pair_history
@@ -67,6 +66,8 @@ class Market:
             LOCAL_DISTANCE: local["distance"].to_numpy(),
         }
         if (candles := self._settings.stop_atr) is not None:
+            import talib.abstract as ta  # noqa: PLC0415  6 MB, which few have a use for
+
             columns[ATR] = ta.ATR(frame, timeperiod=candles) / frame["close"]
         return frame.assign(**columns)
 

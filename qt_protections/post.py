@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange, timeframe_to_seconds
@@ -39,11 +40,13 @@ from qt_protections.status_file import (
     status_path,
 )
 from qt_protections.stops.capabilities import capabilities
-from qt_protections.stops.guarding import Guarding
 from qt_protections.stops.names import identity
-from qt_protections.stops.sentinel import Health
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
 from qt_protections.warm_up import ask_for_candles
+
+if TYPE_CHECKING:
+    from qt_protections.stops.guarding import Guarding
+    from qt_protections.stops.sentinel import Health
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -131,6 +134,8 @@ class Post:
 
     def _attach(self, exchange: Exchange) -> None:
         """Put the entry door in front of the exchange object the bot trades with."""
+        from qt_protections.stops.guarding import Guarding  # noqa: PLC0415  backtests have no use
+
         strategy = self._strategy
         can = capabilities(exchange, strategy.config)  # before Freqtrade refuses with fewer words
         strategy.order_types = {
@@ -199,14 +204,14 @@ class Post:
             self.stops.close()
             self._tell(self.stops, is_running=False)
 
-    def _tell(self, stops: Guarding, *, is_running: bool) -> None:
+    def _tell(self, stops: "Guarding", *, is_running: bool) -> None:
         """Write down what is known for `qt-guard status`."""
         now = datetime.now(UTC)
         self._status.write(
             lambda: snapshot(self._known(stops, now), self._bot, now, is_running=is_running)
         )
 
-    def _known(self, stops: Guarding, now: datetime) -> Known:
+    def _known(self, stops: "Guarding", now: datetime) -> Known:
         exposures, costs_of = self.account.exposures(), self.account.costs
         return Known(
             regime_of=(self.market.regime_pair, self._settings.regime_timeframe),
@@ -267,7 +272,7 @@ def _bot(strategy: IStrategy) -> Bot:
     )
 
 
-def _watch_seen(health: Health, now: datetime) -> WatchSeen:
+def _watch_seen(health: "Health", now: datetime) -> WatchSeen:
     return WatchSeen(
         threads=tuple(
             ThreadSeen(each.name, each.life.value, each.restarts, round(each.silent_s, 1))

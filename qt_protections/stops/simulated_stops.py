@@ -34,13 +34,15 @@ class SimulatedStops:
 
         Freqtrade moves a stop along with the average of the entries. Live it stands where it stood.
         """
-        standing = self._standing.get(trade.pair)
-        if after_fill and standing is not None and trade.nr_of_successful_entries > 1:
-            follow(trade, standing)
+        if after_fill and trade.nr_of_successful_entries > 1:
+            standing = self._standing.get(trade.pair)
+            if standing is not None:
+                follow(trade, standing)
+                return
+        if trade.is_stop_loss_trailing or trade.initial_stop_loss_pct != self._strategy.stoploss:
             return
         distance = self._planned.get(trade.pair)
-        untouched = trade.initial_stop_loss_pct == self._strategy.stoploss
-        if distance is None or not untouched or trade.is_stop_loss_trailing:
+        if distance is None:
             return
         ratio = -distance * (trade.leverage or 1.0)
         if abs(ratio - self._strategy.stoploss) > _SAME * abs(ratio):
