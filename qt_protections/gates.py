@@ -61,10 +61,12 @@ class Gates:
         """
         signal = Signal.unknown()
         try:
-            denial = self._limit.check(self.entries_held(pair))
-            # To read the newest candle costs more than all else, and no long is judged by it.
-            if denial is None and is_short:
+            # No long is judged by its candle. Where that cannot be read something is wrong, and a
+            # live bot refuses; in a backtest to read it costs more than all else.
+            if is_short or self._signals.live:
                 signal = self._signals.newest(pair)
+            denial = self._limit.check(self.entries_held(pair))
+            if denial is None and is_short:
                 denial = self._short(signal)
             if denial is None and open_trade(pair) is None:
                 # A lock bars new positions, here as in Freqtrade: those that are open stay the
