@@ -9,6 +9,7 @@ from ccxt import TICK_SIZE
 from freqtrade.enums import MarginMode, TradingMode
 from freqtrade.exceptions import FreqtradeException
 from freqtrade.exchange import Exchange
+from freqtrade.exchange.exchange_types import LeverageTier
 from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
@@ -60,6 +61,7 @@ class Account:
         self._unaccounted = unaccounted
         self._stop_of = stop_of
         self._contracts: dict[str, Contract] = {}
+        self._brackets: dict[str, tuple[object, Sequence[Bracket]]] = {}
         if self._exchange is not None:
             for pair in whitelist(strategy.dp):
                 self.contract(pair)  # before hyperopt's workers go off without an exchange
@@ -139,9 +141,10 @@ class Account:
         if not self._exchange.get_option("uses_leverage_tiers", True):
             return _of_highest_leverage(self._exchange, pair)
         tiers = self._exchange._leverage_tiers.get(pair, [])
-        if any(tier["maintenanceMarginRate"] is None for tier in tiers):
-            return ()
-        return tuple(Bracket(t["maintenanceMarginRate"], t["maintAmt"] or 0.0) for t in tiers)
+        known = self._brackets.get(pair)
+        if known is None or known[0] is not tiers:
+            known = self._brackets[pair] = (tiers, _of_tiers(tiers))
+        return known[1]
 
     @property
     def fill_slack(self) -> float:
@@ -222,6 +225,13 @@ def _lot(exchange: Exchange, pair: str) -> float | None:
     if step is None or exchange.precisionMode != TICK_SIZE:
         return None
     return exchange._contracts_to_amount(pair, step)
+
+
+def _of_tiers(tiers: Sequence[LeverageTier]) -> Sequence[Bracket]:
+    """Return Freqtrade's tiers as brackets; none if a rate is not known."""
+    if any(tier["maintenanceMarginRate"] is None for tier in tiers):
+        return ()
+    return tuple(Bracket(t["maintenanceMarginRate"], t["maintAmt"] or 0.0) for t in tiers)
 
 
 def _of_highest_leverage(exchange: Exchange, pair: str) -> Sequence[Bracket]:

@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,8 +9,17 @@ from qt_protections.rules.regime import Trend
 from qt_protections.rules.stop_price import Distance, StopBound
 from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.snapshots import Signal, symbol_of
+from qt_protections.tally import Tally
 
 logger = logging.getLogger(__name__)
+
+
+#: The settings that make an entry smaller, by what they say when nothing is left of it.
+_LIMITS = {
+    DenyCode.STAKE_TOO_SMALL: "risk_per_trade",
+    DenyCode.OPEN_RISK_FULL: "max_open_risk",
+    DenyCode.GROUP_RISK_FULL: "max_group_risk",
+}
 
 
 @dataclass(slots=True)
@@ -37,8 +45,7 @@ class Announcer:
     Attributes:
         refused: Every refusal so far, by pair and code.
         count: How often a refusal was said.
-        bounded: In how many candles the stop of an entry was not where its source has it, by pair
-            and what moved it.
+        tally: What became of the other entries.
     """
 
     def __init__(self, *, speaks: bool = True, explains: bool = True) -> None:
@@ -46,18 +53,25 @@ class Announcer:
 
         Args:
             speaks: Whether it writes to the log; a backtest of years only counts.
-            explains: Whether it says once what a bound does to stops; not in each of hyperopt's
-                workers.
+            explains: Whether it says once what is done to entries, also where it does not speak;
+                hyperopt would repeat that in each epoch.
         """
-        self.bounded: Counter[tuple[str, StopBound]] = Counter()
-        self._explained: set[StopBound] = set()
-        self._explains = explains
         self.refused: dict[tuple[str, DenyCode], Refused] = {}
         self.count = 0
+        self.tally = Tally()
         self._speaks = speaks
+        self._explains = explains
         self._candle: datetime | None = None
         self._said: set[tuple[str, str]] = set()
+        self._explained: set[StopBound] = set()
+        self._lowered: set[str] = set()
         self._regime_said: str | None = None
+
+    def begin(self) -> None:
+        """Count anew: another backtest begins, or another epoch of hyperopt's."""
+        self.refused.clear()
+        self.count = 0
+        self.tally.begin()
 
     def new_candle(self, candle: datetime) -> None:
         """Forget what was said; `candle` is the open time (UTC) of the one that began."""
@@ -88,18 +102,14 @@ class Announcer:
             )
 
     def stop_bounded(self, pair: str, planned: Distance) -> None:
-        """Count an entry whose stop is not where its source has it; say of each bound what it does.
+        """Say once of each bound that it moves a stop from where its source has it.
 
         Args:
             pair: Freqtrade's pair.
             planned: Where the stop stands, and why.
         """
         bound = planned.bound
-        if bound is None or (pair, bound) in self._said:
-            return
-        self._said.add((pair, bound))
-        self.bounded[pair, bound] += 1
-        if bound in self._explained or not self._explains:
+        if bound is None or bound in self._explained or not self._explains:
             return
         self._explained.add(bound)
         logger.warning(
@@ -111,8 +121,46 @@ class Announcer:
             _BOUNDS[bound],
         )
 
+    def allowed(
+        self,
+        *,
+        is_short: bool,
+        is_new: bool,
+        cut_by: DenyCode | None = None,
+        bound: StopBound | None = None,
+    ) -> None:
+        """Count an entry that goes out.
+
+        Args:
+            is_short: Side of the entry.
+            is_new: Whether it opens a position.
+            cut_by: The limit that made it smaller; None if none did.
+            bound: What moved its stop; None if nothing did.
+        """
+        tally = self.tally
+        tally.allowed["short" if is_short else "long"] += 1
+        tally.further += not is_new
+        if cut_by is not None:
+            tally.cut[_LIMITS.get(cut_by, cut_by.value)] += 1
+        if bound is not None:
+            tally.clamped[bound.value] += 1
+
+    def lowered(self, pair: str, wanted: float, leverage: float) -> None:
+        """Say once a pair that leverage is lowered, and count how often it is."""
+        self.tally.lowered[pair] += 1
+        if pair in self._lowered or not self._explains:
+            return
+        self._lowered.add(pair)
+        logger.info(
+            "[SAFETY] %s: leverage %g lowered to %g; that is said once, and counted from here on",
+            symbol_of(pair),
+            wanted,
+            leverage,
+        )
+
     def rare_short(self, pair: str, signal: Signal) -> None:
         """Say that a short passes although the market rises."""
+        self.tally.rare_shorts += (pair, "rare_short") not in self._said
         self._once(
             pair,
             "rare_short",

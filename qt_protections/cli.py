@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from qt_protections import __version__, conform_command, demo, status_command
+from qt_protections import __version__, conform_command, demo, detach_command, status_command
 from qt_protections.rehearsal import command as exchange_command
 from qt_protections.settings import (
     CONFIG_BLOCK,
@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status_command.NoStatus,
         demo.DemoFailed,
         conform_command.CannotConform,
+        detach_command.CannotDetach,
     ) as error:
         print(f"qt-guard: {error}", file=sys.stderr)
         return 2
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_settings(commands)
     status_command.add_parser(commands)
     conform_command.add_parser(commands)
+    detach_command.add_parser(commands)
     _add_list(commands)
     exchange_command.add_parser(commands)
     demo.add_parser(commands)

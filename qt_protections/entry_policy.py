@@ -21,7 +21,7 @@ from qt_protections.rules.stop_count import check_stop_count
 from qt_protections.rules.stop_price import Distance, StopBound
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
-from qt_protections.snapshots import Signals
+from qt_protections.snapshots import Signals, open_trade
 from qt_protections.standing_refusals import Question, StandingRefusals
 from qt_protections.stops.book import EntryOrder
 from qt_protections.stops.entry_door import Admission
@@ -87,6 +87,8 @@ class EntryPolicy:
         self._largest = largest
         self._bot_thread = threading.get_ident()
         self._for_the_door: dict[str, Denial] = {}
+        #: The limit that cut a pair's entry that is asked for, and what moved its stop.
+        self._changed: dict[str, tuple[DenyCode | None, StopBound | None]] = {}
         self.simulated_stops = SimulatedStops(strategy)
         self.observe: Callable[[Decision], None] | None = None
         self.adjusts = strategy.position_adjustment_enable
@@ -136,6 +138,9 @@ class EntryPolicy:
         question = self._question(pair, tag, is_short=is_short) if is_new else None
         denial = self._gates.entry(pair, now, is_short=is_short)
         if denial is None:
+            # A backtest asks nothing after that; it does ask again for an entry it replaces.
+            if is_new and not self._signals.live and open_trade(pair) is None:
+                self._count(pair, is_short=is_short, is_new=True)
             return True
         if self.observe is not None:
             self.observe(Decision(now, pair, is_short, denial.code))
@@ -166,7 +171,9 @@ class EntryPolicy:
                 return 0.0
             allowance = self._planner.allowance(wish, now)
             # A hair above whole lots: Freqtrade divides by the price, and cuts what is below.
-            stake = min(stake, allowance.stake * (1 + 1e-9))
+            most = allowance.stake * (1 + 1e-9)
+            self._note_changes(allowance, is_cut=stake > most)
+            stake = min(stake, most)
             denial = self._objection(allowance, stake, least)
             if allowance.planned is not None:
                 self._plan_stop(wish.pair, allowance.planned)
@@ -178,6 +185,8 @@ class EntryPolicy:
         if self.observe is not None:
             self.observe(self._decision(wish, now, stake, allowance, denial))
         if denial is None:
+            if not is_new and not self._signals.live:
+                self._count(wish.pair, is_short=wish.is_short, is_new=False)
             return stake
         self._announcer.refusal(wish.pair, denial)
         if question is not None:
@@ -244,6 +253,15 @@ class EntryPolicy:
             loss_ratio,
         )
 
+    def _note_changes(self, allowance: Allowance, *, is_cut: bool) -> None:
+        """Remember what the guard changes of an entry, until the entry goes out."""
+        bound = None if allowance.planned is None else allowance.planned.bound
+        self._changed[allowance.wish.pair] = (allowance.room.limit if is_cut else None, bound)
+
+    def _count(self, pair: str, *, is_short: bool, is_new: bool) -> None:
+        cut_by, bound = self._changed.pop(pair, (None, None))
+        self._announcer.allowed(is_short=is_short, is_new=is_new, cut_by=cut_by, bound=bound)
+
     def _goes_on(self, pair: str, tag: str | None, denial: Denial) -> bool:
         """Send a forced entry on to the door with its refusal.
 
@@ -301,7 +319,9 @@ class EntryPolicy:
         if denial is not None:
             raise EntryRefused(entry.pair, denial)
         if amount < entry.amount:
+            self._note_changes(allowance, is_cut=True)
             self._announcer.cut(entry.pair, entry.amount, amount, allowance.room.loss)
+        self._count(entry.pair, is_short=entry.is_short, is_new=allowance.is_new)
         return Admission(allowance.stop, amount)
 
     def _not_now(self, pair: str) -> Denial | None:

@@ -16,7 +16,7 @@ from qt_protections.rules.exposure import Exposure, base_of
 from qt_protections.rules.regime import Regime
 from qt_protections.rules.short_gate import ShortGate
 from qt_protections.rules.stacking import StackingLimit
-from qt_protections.rules.verdict import Denial
+from qt_protections.rules.verdict import Denial, DenyCode
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signal, Signals, open_trade
 
@@ -62,7 +62,10 @@ class Gates:
         """
         signal = Signal.unknown()
         try:
-            signal = self._signals.newest(pair)
+            # No long is judged by its candle. Where that cannot be read something is wrong, and a
+            # live bot refuses; in a backtest to read it costs more than all else.
+            if is_short or self._signals.live:
+                signal = self._signals.newest(pair)
             denial = self._limit.check(self.entries_held(pair))
             if denial is None and is_short:
                 denial = self._short(signal)
@@ -110,10 +113,13 @@ class Gates:
 
     def _gated(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
         wanted = frame["enter_short"] == 1
+        self._announcer.tally.removed.pop(pair, None)
         if not wanted.any():
             return frame
         facts = frame[REGIME], frame[LOCAL_DISTANCE], confidences(frame, self._column)
         refused = wanted & ~self._short_gate.allowed(*facts)
+        if not self._signals.live:
+            self._announcer.tally.removed[pair] = self._removed(frame[refused])
         rare = wanted & self._short_gate.exceptions(*facts)
         frame = _without(frame, refused)
         tags = frame["enter_tag"] if "enter_tag" in frame.columns else pd.Series("", frame.index)
@@ -122,6 +128,15 @@ class Gates:
         if refused.iloc[-1] and self._signals.live:
             self._announce_refused_short(frame, pair)
         return frame
+
+    def _removed(self, refused: pd.DataFrame) -> dict[str, pd.Series]:
+        """Return when the candles of refused shorts closed (UTC), by rule."""
+        closes = refused["date"] + self._signals.candle
+        unknown = refused[REGIME] == Regime.UNKNOWN.value
+        return {
+            DenyCode.SHORT_IN_UPTREND.value: closes[~unknown],
+            DenyCode.SHORT_REGIME_UNKNOWN.value: closes[unknown],
+        }
 
     def _announce_refused_short(self, frame: pd.DataFrame, pair: str) -> None:
         signal = self._signals.of(frame)

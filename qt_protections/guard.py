@@ -13,14 +13,15 @@ from typing import Any, cast
 
 import pandas as pd
 from freqtrade.constants import Config
-from freqtrade.enums import SignalDirection
+from freqtrade.enums import OPTIMIZE_MODES, SignalDirection
 from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import timeframe_to_next_date, timeframe_to_prev_date
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
-from qt_protections import locks, parameters
+from qt_protections import locks, parameters, run_id
+from qt_protections.backtest_end import await_end
 from qt_protections.errors import withhold_secrets
 from qt_protections.hooks import verify_hooks
 from qt_protections.market import LOCAL_DISTANCE, REGIME
@@ -43,7 +44,7 @@ class QTGuard(IStrategy):
         require_in_front(cls, QTGuard)
 
     def __init__(self, config: Config) -> None:
-        verify_hooks()
+        verify_hooks(trades=config.get("runmode") not in OPTIMIZE_MODES)
         try:
             loaded = load_settings(block_of(config))
         except SettingsError as error:
@@ -51,8 +52,10 @@ class QTGuard(IStrategy):
         for warning in loaded.warnings:
             logger.warning(warning)
         self._qt_settings = loaded.settings
+        run_id.mark(config, type(self), loaded.settings)
         self._qt_post: Post | None = None
         super().__init__(config)
+        await_end(self)
 
     def load_params_from_file(self) -> dict[str, Any]:
         """Load hyperopt's results: the guarded strategy's own, else those of the wrapped one."""
@@ -86,7 +89,10 @@ class QTGuard(IStrategy):
             # By keyword, as Freqtrade calls it: many strategies take `**kwargs` alone.
             super().bot_loop_start(current_time=current_time, **kwargs)
         finally:
-            self._qt.loop_begins(timeframe_to_prev_date(self.timeframe, current_time))
+            # Backtests come by at the open of each candle.
+            live = self._qt.live
+            candle = timeframe_to_prev_date(self.timeframe, current_time) if live else current_time
+            self._qt.loop_begins(candle)
 
     def ft_bot_cleanup(self) -> None:
         """End the watch, whether the bot ends or reloads; every stop that protects stays."""
@@ -121,6 +127,8 @@ class QTGuard(IStrategy):
         """Gate the signals of `populate_entry_trend`, in whichever class a strategy defines it."""
         frame, pair = super().advise_entry(dataframe, metadata), metadata["pair"]
         self._qt.first_frames.look(pair, frame)
+        if self._qt.backtest is not None:
+            self._qt.backtest.analysed(frame)
         # Without can_short Freqtrade takes no short, and the gate would take the candle's long.
         return self._qt.gates.signals(frame, pair) if self.can_short else frame
 
@@ -229,16 +237,19 @@ class QTGuard(IStrategy):
         after_fill: bool = False,
     ) -> None:
         """Hand a trade that just filled its live stop; follow the strategy's with the live one."""
-        stops = self._qt.stops
+        post = self._qt  # backtests come by in every candle of every trade
+        stops, simulated, trailing = post.stops, post.simulated, post.trailing
         if after_fill and stops is not None:
             stops.filled(trade)
-        if not self._qt.live:
-            self._qt.entries.simulated_stops.set(trade)
+        if simulated is not None:
+            simulated.set(trade)
         # Right after a fill Freqtrade lets the strategy move a stop away from the price as well.
-        may_loosen = after_fill and not self._qt.counts_on_stops
+        may_loosen = after_fill and not post.counts_on_stops
         stood = StopSet.of(trade) if after_fill and not may_loosen else None
-        trailing, glance = self._qt.trailing, Glance(current_time, current_rate, low, high)
-        follows = trailing is not None and trailing.may_follow(trade, glance)
+        glance = None
+        if trailing is not None:
+            glance = Glance(current_time, current_rate, low, high)
+            glance = glance if trailing.may_follow(trade, glance) else None
         super().ft_stoploss_adjust(
             current_rate,
             trade,
@@ -252,7 +263,7 @@ class QTGuard(IStrategy):
         )
         if stood is not None and stood.is_tighter(trade):
             stood.put_back(trade)
-        if trailing is not None and follows:
+        if trailing is not None and glance is not None:
             trailing.follow(trade, glance, trails_itself=self.trailing_stop)
         if stops is not None:
             stops.moved(trade, current_rate, may_loosen=may_loosen)

@@ -69,6 +69,12 @@ def release(now: datetime) -> None:
             PairLocks.unlock_reason(reason, now)
 
 
+def count(now: datetime) -> int:
+    """Return how many locks of the guard's stand at `now` (UTC)."""
+    names = (GLOBAL_REGIME, SYMBOL_STACKING)
+    return sum(_is_ours(lock.reason or "", names) for lock in PairLocks.get_pair_locks(None, now))
+
+
 def only_regime_locks(pair: str, until: datetime, side: str) -> bool:
     """Whether nothing but the global regime locks the pair's side at `until` (UTC)."""
     return all(

@@ -5,7 +5,6 @@ from datetime import datetime
 
 import numpy as np
 import pandas as pd
-import talib.abstract as ta
 from freqtrade.constants import Config
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import load_pair_history
@@ -67,6 +66,8 @@ class Market:
             LOCAL_DISTANCE: local["distance"].to_numpy(),
         }
         if (candles := self._settings.stop_atr) is not None:
+            import talib.abstract as ta  # noqa: PLC0415  6 MB, which few have a use for
+
             columns[ATR] = ta.ATR(frame, timeperiod=candles) / frame["close"]
         return frame.assign(**columns)
 
@@ -101,6 +102,13 @@ class Market:
         closed = history["closed_at"]
         closed_at = closed[closed <= now].iloc[-1].to_pydatetime()
         return Trend(Regime(known["regime"]), float(known["distance"]), closed_at)
+
+    def regime_shares(self, first: datetime, last: datetime) -> dict[str, float]:
+        """Return the share (0 to 1) of each regime in the strategy's candles of a time, UTC."""
+        closes = pd.Series(pd.date_range(first, last, freq=length_of(self._config["timeframe"])))
+        known = self._known_at(closes, self.regime_pair, self._settings.regime_timeframe)
+        shares = known["regime"].value_counts(normalize=True)
+        return {str(regime): round(float(share), 4) for regime, share in shares.items()}
 
     def _known_at(self, moments: pd.Series, pair: str, interval: str) -> pd.DataFrame:
         history = self._history(pair, interval)

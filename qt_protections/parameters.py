@@ -1,6 +1,5 @@
 """The parameters that hyperopt found: the guarded strategy's own, or the wrapped one's."""
 
-import inspect
 import logging
 import sys
 from pathlib import Path
@@ -41,7 +40,7 @@ def params_of(wrapped: type, guarded: type) -> dict[str, Any]:
     Raises:
         OperationalException: If the file is another strategy's.
     """
-    path = _beside(_file_of(wrapped, guarded))
+    path = _beside(file_of(wrapped, guarded))
     if path is None or not path.is_file():
         return {}
     logger.info("Loading parameters from file %s of the guarded strategy's base.", path)
@@ -62,12 +61,11 @@ def _load(path: Path) -> dict[str, Any]:
     return found
 
 
-def _file_of(wrapped: type, guarded: type) -> str:
+def file_of(wrapped: type, guarded: type) -> str:
+    """Return the file of a class behind the guard; empty where that is not known."""
     if wrapped.__module__ == guarded.__module__:
         return getattr(guarded, "__file__", "")  # a module Freqtrade loaded, which nobody else can
-    if wrapped.__module__ not in sys.modules:
-        return ""
-    return inspect.getfile(wrapped)
+    return getattr(sys.modules.get(wrapped.__module__), "__file__", None) or ""
 
 
 def _beside(file: str) -> Path | None:

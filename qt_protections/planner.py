@@ -4,7 +4,6 @@ One set of numbers for everything that asks: the callbacks Freqtrade has for sta
 door every order leaves by, live and in backtests.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,8 +33,6 @@ from qt_protections.rules.stop_price import (
 from qt_protections.rules.verdict import Denial, DenyCode, deny
 from qt_protections.settings import Settings
 from qt_protections.snapshots import Signals, open_trade
-
-logger = logging.getLogger(__name__)
 
 _Unset = TypeVar("_Unset", float, None)
 #: The share of the margin before its liquidation that the strategy's stop may reach: what is left
@@ -125,6 +122,7 @@ class EntryPlanner:
         settings: Settings,
         signals: Signals,
         quote_of: Callable[[str], Quote | None],
+        lowered: Callable[[str, float, float], None],
         entries: int | None = None,
     ) -> None:
         """Take the bot's own objects.
@@ -136,6 +134,7 @@ class EntryPlanner:
             settings: The guard's.
             signals: What the newest candles say.
             quote_of: Gives a pair's best prices, NaN while unknown; None without an order book.
+            lowered: Hears of a pair whose leverage is lowered: from what, and to what.
             entries: How many entries of a trade share its risk; None if none do.
         """
         self._strategy = strategy
@@ -144,6 +143,7 @@ class EntryPlanner:
         self._settings = settings
         self._signals = signals
         self._quote_of = quote_of
+        self._lowered = lowered
         buffer = _ratio(settings.liquidation_buffer, None)
         self._liquidation = None if buffer is None else LiquidationRule(buffer)
         self.stops = StopRule(
@@ -196,7 +196,7 @@ class EntryPlanner:
             wish, distance_at, notional_at, self._account.brackets(pair), is_short=is_short
         )
         if highest < wish:
-            logger.info("[SAFETY] %s: leverage %g lowered to %g", pair, wish, highest)
+            self._lowered(pair, wish, highest)
         return highest
 
     def allowance(self, wish: Wish, now: datetime) -> Allowance:

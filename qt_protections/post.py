@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange, timeframe_to_seconds
@@ -16,6 +17,7 @@ from freqtrade.strategy.interface import IStrategy
 from qt_protections import __version__, locks
 from qt_protections.account import Account
 from qt_protections.announcer import Announcer
+from qt_protections.backtest_end import Backtest, begins
 from qt_protections.entry_policy import EntryPolicy
 from qt_protections.errors import GuardNotInstalled, withhold_secrets
 from qt_protections.fit import FirstFrames, entries_sharing, say_what_does_not_fit
@@ -40,11 +42,13 @@ from qt_protections.status_file import (
     status_path,
 )
 from qt_protections.stops.capabilities import capabilities
-from qt_protections.stops.guarding import Guarding
 from qt_protections.stops.names import identity
-from qt_protections.stops.sentinel import Health
 from qt_protections.stops.simulated_trailing import SimulatedTrailing
 from qt_protections.warm_up import ask_for_candles
+
+if TYPE_CHECKING:
+    from qt_protections.stops.guarding import Guarding
+    from qt_protections.stops.sentinel import Health
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -70,6 +74,8 @@ class Post:
         counts_on_stops: Whether a rule is on that a stop which moves away from the price would
             break. Freqtrade lets `custom_stoploss` do that right after a fill.
         trailing: The simulated trailing stop; None if switched off, or where the exchange trails.
+        simulated: The stops of backtests; None if live.
+        backtest: What is summed up at its end; None if live.
     """
 
     def __init__(self, strategy: IStrategy, settings: Settings) -> None:
@@ -88,6 +94,12 @@ class Post:
             speaks=self.live, explains=strategy.dp.runmode is not RunMode.HYPEROPT
         )
         self.market = Market(strategy.dp, strategy.config, settings)
+        self.backtest: Backtest | None = None
+        if not self.live:
+            self.backtest = Backtest(
+                strategy, self.announcer, self.market, says_epochs=settings.hyperopt_summary
+            )
+            begins(strategy, self.backtest)
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)
         self.stops: Guarding | None = None
         self._held: Counter[str] | None = None
@@ -99,6 +111,7 @@ class Post:
             settings,
             self.signals,
             self._quote,
+            self.announcer.lowered,
             entries_sharing(strategy, settings),
         )
         say_what_does_not_fit(strategy, settings, len(whitelist(strategy.dp)))
@@ -122,6 +135,7 @@ class Post:
             self._free_stops,
             self._largest,
         )
+        self.simulated = None if self.live else self.entries.simulated_stops
         self.context = ProtectionContext(settings, self.market, self._entries_held, live=self.live)
         self.trailing = None if strategy.dp.runmode is RunMode.LIVE else _simulated(settings)
         # In a comparison of strategies the bot's configuration is not the strategy's own.
@@ -135,6 +149,8 @@ class Post:
 
     def _attach(self, exchange: Exchange) -> None:
         """Put the entry door in front of the exchange object the bot trades with."""
+        from qt_protections.stops.guarding import Guarding  # noqa: PLC0415  backtests have no use
+
         strategy = self._strategy
         can = capabilities(exchange, strategy.config)  # before Freqtrade refuses with fewer words
         strategy.order_types = {
@@ -186,13 +202,16 @@ class Post:
 
     def loop_begins(self, candle: datetime) -> None:
         """Look after the stops, before any entry; `candle` is the open time of the running one."""
-        if not self.live:
-            self.first_frames.all_seen()  # backtests analyse all pairs before their first loop
         self.announcer.new_candle(candle)
+        if self.backtest is not None:
+            self.first_frames.all_seen()  # backtests analyse all pairs before their first loop
+            self.backtest.candle(candle)
+            return
         self.entries.loop_begins()
         if self.stops is not None:
             self.stops.loop()
-            state = (self.announcer.count, *self.stops.state())
+            counts = self.announcer.count, self.announcer.tally.allowed.total()
+            state = (counts, *self.stops.state())
             if state != self._told or monotonic() >= self._tell_at:
                 self._told, self._tell_at = state, monotonic() + _TELL_EVERY_S
                 self._tell(self.stops, is_running=True)
@@ -203,14 +222,14 @@ class Post:
             self.stops.close()
             self._tell(self.stops, is_running=False)
 
-    def _tell(self, stops: Guarding, *, is_running: bool) -> None:
+    def _tell(self, stops: "Guarding", *, is_running: bool) -> None:
         """Write down what is known for `qt-guard status`."""
         now = datetime.now(UTC)
         self._status.write(
             lambda: snapshot(self._known(stops, now), self._bot, now, is_running=is_running)
         )
 
-    def _known(self, stops: Guarding, now: datetime) -> Known:
+    def _known(self, stops: "Guarding", now: datetime) -> Known:
         exposures, costs_of = self.account.exposures(), self.account.costs
         return Known(
             regime_of=(self.market.regime_pair, self._settings.regime_timeframe),
@@ -223,6 +242,7 @@ class Post:
             stop_state=stops.stop_state,
             refused=list(self.announcer.refused.values()),  # remote control may add to it
             watch=None if (health := stops.health) is None else _watch_seen(health, now),
+            tally=self.announcer.tally,
         )
 
     def _entries_held(self, pair: str) -> int:
@@ -270,7 +290,7 @@ def _bot(strategy: IStrategy) -> Bot:
     )
 
 
-def _watch_seen(health: Health, now: datetime) -> WatchSeen:
+def _watch_seen(health: "Health", now: datetime) -> WatchSeen:
     return WatchSeen(
         threads=tuple(
             ThreadSeen(each.name, each.life.value, each.restarts, round(each.silent_s, 1))

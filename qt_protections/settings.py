@@ -274,6 +274,11 @@ class Settings(BaseSettings):
     confidence_column: Annotated[str, Field(min_length=1), Unit("column")] = Field(
         "confidence", description="column of the strategy's frame with the signal's confidence"
     )
+    hyperopt_summary: Annotated[bool, Unit("switch")] = Field(
+        False,
+        description="whether each epoch of hyperopt says in the log what the guard did to its "
+        "entries; a backtest always does",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,8 +18,10 @@ from qt_protections.status_file import (
     RegimeSeen,
     Risk,
     Snapshot,
+    Summary,
     WatchSeen,
 )
+from qt_protections.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Known:
         stop_state: What is known of the stop of a pair.
         refused: Every refusal so far.
         watch: What watches between the loops; None where the loop alone does.
+        tally: What became of the other entries.
     """
 
     regime_of: tuple[str, str]
@@ -49,14 +52,13 @@ class Known:
     stop_state: Callable[[str], str]
     refused: Iterable[Refused]
     watch: WatchSeen | None = None
+    tally: Tally | None = None
 
 
 def snapshot(known: Known, bot: Bot, now: datetime, *, is_running: bool = True) -> Snapshot:
     """Return what is known at `now` (UTC), fit to be written."""
-    refusals = [_refusal(refused) for refused in known.refused]
-    totals: Counter[str] = Counter()
-    for refusal in refusals:
-        totals[refusal.code] += refusal.count
+    refused = list(known.refused)
+    refusals = [_refusal(each) for each in refused]
     return Snapshot(
         written_at=now,
         is_running=is_running,
@@ -65,9 +67,44 @@ def snapshot(known: Known, bot: Bot, now: datetime, *, is_running: bool = True) 
         risk=_risk(known),
         positions=tuple(_position(known, exposure) for exposure in known.exposures),
         refusals=tuple(sorted(refusals, key=_age_order, reverse=True)),
-        totals=dict(totals.most_common()),
+        totals=dict(_totals(refused).most_common()),
         watch=known.watch,
+        summary=None if known.tally is None else summary(known.tally, refused),
     )
+
+
+def summary(
+    tally: Tally,
+    refused: Iterable[Refused],
+    removed: Mapping[str, int] | None = None,
+    regimes: Mapping[str, float] | None = None,
+) -> Summary:
+    """Return what became of the entries, the most frequent first.
+
+    Args:
+        tally: Of those that were not refused.
+        refused: The others.
+        removed: Candles whose signal was taken away, by rule; none unless a backtest.
+        regimes: The timerange's shares of the regimes; none unless a backtest.
+    """
+    return Summary(
+        allowed=dict(tally.allowed),
+        rare_shorts=tally.rare_shorts,
+        further=tally.further,
+        cut=dict(tally.cut.most_common()),
+        clamped=dict(tally.clamped.most_common()),
+        lowered=dict(tally.lowered.most_common()),
+        refused=dict(_totals(refused).most_common()),
+        removed=dict(removed or {}),
+        regimes=dict(regimes or {}),
+    )
+
+
+def _totals(refused: Iterable[Refused]) -> Counter[str]:
+    totals: Counter[str] = Counter()
+    for each in refused:
+        totals[each.denial.code.value] += each.count
+    return totals
 
 
 def _age_order(refusal: Refusal) -> float:

@@ -160,6 +160,34 @@ class WatchSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of the entries.
+
+    Attributes:
+        allowed: Entries the guard let through, by side.
+        rare_shorts: Shorts of these that passed in an uptrend.
+        further: Entries of these that added to a position.
+        cut: Entries of these that were made smaller, by setting.
+        clamped: Entries of these whose stop was moved, by setting.
+        lowered: How often leverage was lowered, by pair; of refused entries, too.
+        refused: Candles with a refused entry, by rule, summed over pairs.
+        removed: Candles whose short signal the gate took away before anybody asked, by rule,
+            summed over pairs; of backtests alone, live these are among the refused.
+        regimes: Share of the candles, 0 to 1, by regime; of backtests alone.
+    """
+
+    allowed: dict[str, int]
+    rare_shorts: int
+    further: int
+    cut: dict[str, int]
+    clamped: dict[str, int]
+    lowered: dict[str, int]
+    refused: dict[str, int]
+    removed: dict[str, int]
+    regimes: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """All of it.
 
@@ -174,6 +202,7 @@ class Snapshot:
         totals: Candles with a refusal, by code, summed over pairs.
         watch: What watches between the loops; None where the loop alone does, and in files of
             versions that did not tell.
+        summary: What became of the entries since the start; None in files of such versions.
     """
 
     written_at: datetime
@@ -185,9 +214,12 @@ class Snapshot:
     refusals: tuple[Refusal, ...]
     totals: dict[str, int]
     watch: WatchSeen | None = None
+    summary: Summary | None = None
 
 
 _FORMAT = TypeAdapter(Snapshot)
+#: The words of a summary where somebody else keeps the file.
+SUMMARY = TypeAdapter(Summary)
 
 
 class Unreadable(Exception):  # noqa: N818  states the fact

@@ -43,6 +43,16 @@ RELIED_ON = {
 }  # fmt: skip
 
 
+def test_a_backtest_loads_no_bot() -> None:
+    """What only a bot has is asked for where one runs; the rest always."""
+    of_the_bot = {"freqtrade.rpc.gone:X": "", "freqtrade.freqtradebot:Gone": ""}
+    verify_hooks(of_the_bot, trades=False)
+    with pytest.raises(GuardNotInstalled, match="X is gone; Gone is gone"):
+        verify_hooks(of_the_bot)
+    with pytest.raises(GuardNotInstalled, match=r"IStrategy\.gone is gone"):
+        verify_hooks({"freqtrade.strategy.interface:IStrategy.gone": ""}, trades=False)
+
+
 def test_the_installed_freqtrade_is_known() -> None:
     """Every hook exists with the parameters the guard was written for."""
     verify_hooks()

@@ -11,6 +11,7 @@ from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import get_datahandler
 from freqtrade.enums import CandleType, RunMode
 from freqtrade.exceptions import ConfigurationError
+from freqtrade.persistence import PairLocks, Trade
 
 import qt_protections.market
 from qt_protections.announcer import Announcer
@@ -20,7 +21,7 @@ from qt_protections.protections.context import ProtectionContext
 from qt_protections.protections.qt_global_regime import QtGlobalRegime
 from qt_protections.rules.regime import Regime
 from qt_protections.settings import load_settings
-from qt_protections.snapshots import Signals
+from qt_protections.snapshots import Signal, Signals
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -133,6 +134,19 @@ def gates() -> Gates:
     return Gates(
         load_settings().settings, Signals(dp, "confidence", "1h"), Announcer(), exposures=list
     )
+
+
+@pytest.mark.parametrize(("is_short", "reads"), [(False, 0), (True, 1)])
+def test_no_candle_is_read_for_a_long(
+    is_short: bool, reads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read one was most of what the guard cost a backtest, and no long is judged by it."""
+    asked: list[str] = []
+    monkeypatch.setattr(Signals, "newest", lambda _, pair: asked.append(pair) or Signal.unknown())
+    monkeypatch.setattr(Trade, "use_db", False)
+    monkeypatch.setattr(PairLocks, "use_db", False)
+    gates().entry(BTC, START.to_pydatetime(), is_short=is_short)
+    assert len(asked) == reads
 
 
 def signals(**columns: object) -> pd.DataFrame:

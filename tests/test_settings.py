@@ -274,6 +274,7 @@ def test_every_rule_has_an_off() -> None:
         "regime_timeframe",
         "local_timeframe",
         "confidence_column",
+        "hyperopt_summary",  # words alone
     }
     loaded = load_settings(off)
     assert loaded.warnings == ()

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from qt_protections.reports.entry_summary import as_words
 from qt_protections.status_file import (
     Money,
     Position,
@@ -88,6 +89,8 @@ def _figures(snapshot: Snapshot) -> Table:
     if risk.max_group is not None:
         limit = f"{risk.max_group.amount:,.2f} {risk.currency} ({_pct(risk.max_group)} of equity)"
         table.add_row("per group", Text(f"at most {limit}"))
+    if snapshot.summary is not None:
+        table.add_row("entries", Text(as_words(snapshot.summary)))
     if snapshot.watch is not None:
         _add_watch(table, snapshot.watch)
     return table

@@ -30,9 +30,10 @@ class SimulatedStops:
 
     def set(self, trade: LocalTrade) -> None:
         """Give a new trade the stop its entry was sized by."""
+        if trade.is_stop_loss_trailing or trade.initial_stop_loss_pct != self._strategy.stoploss:
+            return
         distance = self._planned.get(trade.pair)
-        untouched = trade.initial_stop_loss_pct == self._strategy.stoploss
-        if distance is None or not untouched or trade.is_stop_loss_trailing:
+        if distance is None:
             return
         ratio = -distance * (trade.leverage or 1.0)
         if abs(ratio - self._strategy.stoploss) > _SAME * abs(ratio):

@@ -352,3 +352,13 @@ class Tight(Quiet):
 
 class GuardedTight(QTGuard, Tight):
     """Tight, guarded."""
+
+
+class OnExchange(Quiet):
+    """Quiet, with its stops on the exchange also without a guard."""
+
+    order_types = {**Quiet.order_types, "stoploss": "market", "stoploss_on_exchange": True}
+
+
+class GuardedOnExchange(QTGuard, OnExchange):
+    """OnExchange, guarded."""

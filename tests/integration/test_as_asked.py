@@ -49,7 +49,7 @@ def test_a_strategy_without_a_stop_trades(
     assert 1 - trade.stop_loss / trade.open_rate == pytest.approx(distance, rel=0.002)
     assert loss_at_stop(trade) == pytest.approx(0.0075 * 9_900, rel=0.05)  # whole lots
     assert len(lines(caplog, "its stop stands")) == 1
-    assert post(bot).announcer.bounded == {(ETH, bound): 1, (SOL, bound): 1}
+    assert post(bot).announcer.tally.clamped == {bound: 2}
     assert naked_max(rig) == 0
 
 
@@ -65,8 +65,7 @@ def test_a_bound_that_bites_is_said_once_and_counted(
         assert loss_at_stop(trade) == pytest.approx(0.0075 * 9_900, rel=0.03)
     (line,) = lines(caplog, "its stop stands")
     assert "BTCUSDT: its stop stands 1 % of price from the entry, not 2 %: max_stop" in line
-    bounded = post(bot).announcer.bounded
-    assert bounded == {(BTC, StopBound.MAX_STOP): 1, (ETH, StopBound.MAX_STOP): 1}
+    assert post(bot).announcer.tally.clamped == {StopBound.MAX_STOP: 2}
 
 
 def test_without_a_bound_the_stop_is_the_strategys(
@@ -79,7 +78,7 @@ def test_without_a_bound_the_stop_is_the_strategys(
     assert 1 - trade.stop_loss / trade.open_rate == pytest.approx(0.5, rel=0.001)
     assert loss_at_stop(trade) == pytest.approx(0.0075 * 9_900, rel=0.03)
     assert lines(caplog, "its stop stands") == []
-    assert not post(bot).announcer.bounded
+    assert not post(bot).announcer.tally.clamped
 
 
 def test_entries_that_share_lose_one_trades_risk(

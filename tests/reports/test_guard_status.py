@@ -7,7 +7,14 @@ import pytest
 from rich.console import Console
 
 from qt_protections.reports.guard_status import as_page, warning
-from qt_protections.status_file import Money, RegimeSeen, Snapshot, ThreadSeen, WatchSeen
+from qt_protections.status_file import (
+    Money,
+    RegimeSeen,
+    Snapshot,
+    Summary,
+    ThreadSeen,
+    WatchSeen,
+)
 from tests.statuses import NOW, position, refusal, snapshot, watch
 
 
@@ -64,6 +71,15 @@ def test_refusals_are_grouped_by_rule() -> None:
     places = [page.index(words) for words in (*order, "and 2 more pairs")]
     assert places == sorted(places)
     assert "GUSDT" not in page
+
+
+def test_what_was_done_to_entries_stands_beside_the_figures() -> None:
+    """A row; without one in the file of a bot that did not count."""
+    done = Summary({"long": 12}, 0, 3, {"risk_per_trade": 9}, {}, {"A/B:B": 4}, {"x": 1}, {}, {})
+    page = " ".join(shown(replace(snapshot(), summary=done)).split())
+    assert "entries 12 entries allowed: long 12, further 3 9 made smaller: risk_per_trade 9" in page
+    assert "4 leverage lowered: 1 pair" in page
+    assert "entries allowed" not in shown(snapshot())
 
 
 def test_nothing_is_said_in_words() -> None:

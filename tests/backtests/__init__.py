@@ -1,0 +1,1 @@
+"""Real backtests of guarded strategies, as processes, on candles made up here."""
