@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -47,10 +48,11 @@ class Stays(IStrategy):
 def test_no_backtest_outlives_the_command(tmp_path: Path, number: signal.Signals) -> None:
     """Asked to end it removes what they wrote as well."""
     write_candles(tmp_path / "data", "futures")
-    for folder in ("user_data", "mine", "told", "tmp"):
+    for folder in ("user_data", "mine", "told"):
         (tmp_path / folder).mkdir()
     (tmp_path / "mine" / "Stays.py").write_text(_STAYS.format(told=f"{tmp_path / 'told'}/"))
-    with markets() as port:
+    # Not under pytest's folder: workers are started through a socket, whose path must be short.
+    with TemporaryDirectory() as temporary, markets() as port:
         command = [
             *(sys.executable, "-m", "qt_protections.cli", "conform", "--jobs=2"),
             f"--config={write_config(tmp_path, port, 'futures')}",
@@ -58,15 +60,15 @@ def test_no_backtest_outlives_the_command(tmp_path: Path, number: signal.Signals
             f"--userdir={tmp_path / 'user_data'}",
             f"--datadir={tmp_path / 'data'}",
         ]
-        environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+        environment = {**os.environ, "TMPDIR": temporary}
         conform = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         until(lambda: len(_told(tmp_path)) == 2)
         conform.send_signal(number)
         conform.wait(PATIENCE_S)
         until(lambda: not any(_is_alive(pid) for pid in _told(tmp_path)))
-    if number is signal.SIGTERM:
-        assert conform.returncode == 128 + number
-        assert list((tmp_path / "tmp").glob("qt-guard-conform-*")) == []
+        if number is signal.SIGTERM:
+            assert conform.returncode == 128 + number
+            assert list(Path(temporary).glob("qt-guard-conform-*")) == []
 
 
 def _told(folder: Path) -> list[int]:

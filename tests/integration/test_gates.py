@@ -111,7 +111,7 @@ def break_gate(bot: FreqtradeBot, gate: str) -> None:
         "signal": lambda: setattr(post.signals, "newest", _broken),
         "rule": lambda: setattr(post.gates, "_limit", None),
         "sizing": lambda: setattr(post.planner, "_budget", None),
-        "plan": lambda: setattr(post.planner, "_stop_for", _broken),
+        "plan": lambda: setattr(post.planner, "_check_stop", _broken),
     }
     breaking[gate]()
 
