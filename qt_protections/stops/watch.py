@@ -197,7 +197,7 @@ class Watch:
             LineError: If the exchange does not answer.
         """
         with held.lock:
-            stop = held.cover
+            stop, held.priced = held.cover, monotonic()
             if stop is None or held.own_need is None or not _is_beyond(stop, quote):
                 held.passed_since = None
                 return

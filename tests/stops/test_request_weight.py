@@ -35,7 +35,7 @@ WEIGHT_AND_REASON = {
     "orders_since": (5, "which order closed a position that is not shown"),
     "find_stop": (1, "what became of a stop"),
     "find_order": (1, "what became of an entry, or what a stop became"),
-    "quotes": (5, "whether stops fire where they should: each 30 s; the spread, for an entry"),
+    "quotes": (5, "whether stops fire where they should: Freqtrade did not ask; an entry's spread"),
     "price": (1, "where a stop may stand, whether one should have fired"),
     "ping": (1, "an open connection for what is about to be sent"),
 }
@@ -64,7 +64,7 @@ def test_while_all_is_heard(minutes: Minutes, throttle_s: float) -> None:
     minutes.hold(5)
     asked = minutes.live(300.0, throttle_s)
     assert weight_of(asked) / 5 <= saved(5, throttle_s) + 60, asked
-    assert asked.keys() <= {"open_stops", "open_stops of a pair", "positions", "quotes", "ping"}
+    assert asked.keys() <= {"open_stops", "open_stops of a pair", "positions", "ping"}
     assert asked.total() / 5 <= saved(5, throttle_s) + 10
 
 
@@ -73,6 +73,12 @@ def test_one_position_while_all_is_heard(minutes: Minutes) -> None:
     minutes.hold(1)
     asked = minutes.live(300.0, 5.0)
     assert weight_of(asked) / 5 <= 100, asked
+
+
+def test_prices_that_freqtrade_does_not_ask_for(minutes: Minutes) -> None:
+    """It asks for those of positions in each loop, and for none while an entry waits."""
+    minutes.hold(1, at_market=False, settle_s=60.0)
+    assert minutes.live(120.0, 5.0)["quotes"] == 4
 
 
 def test_while_nothing_is_held(minutes: Minutes) -> None:
