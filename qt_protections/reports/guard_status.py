@@ -27,7 +27,7 @@ OLD = timedelta(minutes=1)
 #: So many pairs of one rule are shown.
 _PAIRS = 6
 _BAR = 16
-#: Seconds without a comparison from which on something is wrong: the watch looks each 10 s itself.
+#: Seconds without a comparison from which on something is wrong: the watch looks every 5 s itself.
 _LONG_S = 20.0
 _POLLED = "orders are polled each second"
 _STREAM = {

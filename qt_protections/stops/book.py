@@ -177,6 +177,7 @@ class Held:
         naked_since: When a stop of an uncovered position first failed, on the same clock.
         quiet_until: Until when a close that fails is no news.
         passed_since: Since when the price is beyond a trigger that does not fire.
+        priced: When a price was last compared with the trigger, on the same clock.
         untrailed: Whether the exchange takes no trailing stop here, now or later.
         stranger: A position no trade accounts for.
         stranger_since_ms: When it was first seen, epoch milliseconds, early rather than late.
@@ -222,6 +223,7 @@ class Held:
     naked_since: float | None = None
     quiet_until: float = 0.0
     passed_since: float | None = None
+    priced: float = -inf
     untrailed: bool = False
     stranger: Position | None = None
     stranger_since_ms: int = 0

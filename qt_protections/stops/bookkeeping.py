@@ -58,8 +58,8 @@ POSITIONS_S, UNSETTLED_S, UNHEARD_S = 30.0, 2.0, 5.0
 #: looked at by itself in between. After a start the pause begins short and doubles: the first list
 #: may have lacked a stop of an earlier run, which would hit the next position of its pair.
 STOPS_S, FIRST_STOPS_S = 300.0, 15.0
-#: Seconds from one list of all best prices to the next while something is held, and for which the
-#: last one is good enough for an entry.
+#: Seconds without a price of a pair with a stop after which all best prices are asked for, and for
+#: which the last ones are good enough for an entry.
 PRICES_S, SPREADS_S = 30.0, 5.0
 #: Where a trade shows its stop; `/list_custom_data` prints it.
 STOP_RECORD = "qt_stop"
@@ -431,8 +431,10 @@ class Bookkeeping:
         return self._is_due(self._positions_seen, self._positions_s(watch))
 
     def _read_prices_if_due(self, watch: Watch) -> None:
-        is_held = any(held.cover is not None for held in self._keeper.book)
-        if is_held and self._is_due(self._prices_read, PRICES_S):
+        """Ask for the prices at which stops should trigger, where Freqtrade did not lately."""
+        stopped = [held for held in self._keeper.book if held.cover is not None]
+        is_unpriced = any(monotonic() - held.priced >= PRICES_S for held in stopped)
+        if is_unpriced and self._is_due(self._prices_read, PRICES_S):
             self._read_prices(watch)
 
     def _is_due(self, last: float, every_s: float) -> bool:

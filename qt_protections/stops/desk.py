@@ -22,7 +22,7 @@ from qt_protections.snapshots import open_trade, symbol_of
 from qt_protections.stops.book import OF_ENTRIES, Held
 from qt_protections.stops.hearing import Hearing
 from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import CcxtOrder, LineError
+from qt_protections.stops.line import CcxtOrder, LineError, Rank
 from qt_protections.stops.on_record import stops_since
 from qt_protections.stops.sequence import note_fill_on_record
 from qt_protections.stops.stop import Fate, as_booked, child_id, fate, part_of
@@ -30,7 +30,7 @@ from qt_protections.stops.stop import Fate, as_booked, child_id, fate, part_of
 logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which a comparison answers for a stop: while its end would be heard, and while the
-#: watch polls. It looks more often than that.
+#: watch polls. It looks more often than that, and where its looks fail, a question would as well.
 _HEARD_S, _POLLED_S = 60.0, 30.0
 #: Freqtrade asks for orders from somewhat before what it names.
 _EARLIER = timedelta(minutes=1)
@@ -132,9 +132,13 @@ class StopDesk:
     def _heard_of(self, held: Held, order_id: str) -> CcxtOrder | None:
         """Return a stop that is known to be live; None if that has to be asked.
 
-        Freqtrade asks after each stop in each loop. The stream would have told of an end, and
-        without the stream the watch compares, as often as the request weight allows.
+        Freqtrade asks after each stop in each loop. The stream would have told of an end, and the
+        watch looks for events that got lost as often as Freqtrade asks. Near the limit of what the
+        exchange allows nobody looks: then Freqtrade's own question goes out, up to nearer still.
         """
+        line = self._keeper.line
+        if not line.has_room(Rank.COMPARE) and line.has_room(Rank.ASK):
+            return None
         stop, hearing = held.stop_of(order_id), self._hearing
         fresh_s = _HEARD_S if hearing.is_whole_since(held.looked) else _POLLED_S
         is_sure = hearing.is_attended and order_id not in held.doubtful

@@ -11,7 +11,7 @@ from freqtrade.exchange import Exchange
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.cover import covered
-from qt_protections.rules.looking import HEARD_S, look_every_s, looks_at_all
+from qt_protections.rules.looking import FRESH_S, LONGEST_S, look_every_s, looks_at_all
 from qt_protections.stops.book import Held
 from qt_protections.stops.hearing import Hearing, Stream
 from qt_protections.stops.lanes import Act, Lanes
@@ -32,6 +32,8 @@ _SWITCH_S = 0.0005
 TICK_S = 1.0
 #: Seconds without a loop of the bot's after which that is said. Candles of many pairs take a while.
 LOOP_S = 60.0
+#: Seconds without a loop of the bot's from which the watch asks for prices: else the loop does.
+_PRICELESS_S = 10.0
 #: Pairs that may wait for the exchange's answers before another has to.
 _THREADS = 8
 _ALL_PAIRS = ""
@@ -74,7 +76,8 @@ class Sentinel:
     """Hands each event of the user data stream to the watch, and ticks in between.
 
     A tick reaches every pair that has something to protect. What the stream may not tell is asked
-    for: each second while the stream cannot be relied on, else where nobody has compared lately.
+    for where nobody has compared lately. A single event may be lost though the stream speaks, and
+    the desk answers Freqtrade's own questions: so looks are as frequent as these would be.
     """
 
     def __init__(
@@ -105,9 +108,12 @@ class Sentinel:
         self._ping_at = self._complain_at = 0.0
         self._looked = -inf
         self._began = self._loop_at = monotonic()
+        self._loop_every_s = LONGEST_S
         self._lag, self._loop = Trouble("User data stream"), Trouble("The bot's loop")
         #: Pairs with something to protect, as of their last tick.
         self._protecting: set[str] = set()
+        #: Entries whose stop has to follow their fill, likewise: each is asked for with its pair.
+        self._waiting = 0
         #: By pair, when everything that may not have been heard was last asked for: in vain, too.
         self._tried: dict[str, float] = {}
         self._asked: dict[str, float] = {}
@@ -135,7 +141,8 @@ class Sentinel:
 
     def loop_came(self) -> None:
         """Note that the bot's loop has come round, and check the threads from there."""
-        self._loop_at = monotonic()
+        now = monotonic()
+        self._loop_every_s, self._loop_at = now - self._loop_at, now
         self._check_threads()
 
     @property
@@ -182,12 +189,16 @@ class Sentinel:
         self._check_threads()
         self._check_loop()
         self._check_stream()
+        intents = [intent for held in self._watch.book for intent in held.intents]
+        self._waiting = sum(not intent.beforehand for intent in intents)
         self._look_at_all()
+        turn = self._whose_turn()
         for held in self._watch.book:
             if held.is_empty:
                 self._protecting.discard(held.pair)
             else:
-                self._lanes.put_if_idle(held.pair, partial(self._look_after, held))
+                look_after = partial(self._look_after, held, is_turn=held.pair == turn)
+                self._lanes.put_if_idle(held.pair, look_after)
         self._keep_lines_open()
 
     def _check_threads(self) -> None:
@@ -218,8 +229,21 @@ class Sentinel:
     def _look_at_all(self) -> None:
         """Look at the whole account where that costs less than to look at each pair."""
         pays = looks_at_all(len(self._protecting)) and self._watch.may_compare
-        if pays and self._since(self._watch.looked) >= self._pause_s:
+        if pays and self._since(self._watch.looked) >= self._every_s() - TICK_S / 2:
             self._lanes.put_if_idle(_ALL_PAIRS, partial(self._reach, self._watch.look))
+
+    def _whose_turn(self) -> str | None:
+        """Return the pair that waits longest for a look, if it is time for one more.
+
+        Pairs take turns, so that none of them has to wait until all are due at once: single looks
+        keep the connection open as well.
+        """
+        pairs = self._protecting.copy()
+        if not pairs or looks_at_all(len(pairs)):
+            return None
+        if self._since(self._looked) < self._every_s() / len(pairs) - TICK_S / 2:
+            return None
+        return min(pairs, key=lambda pair: self._last_look(self._watch.book.of(pair)))
 
     def _keep_lines_open(self) -> None:
         """Keep several connections for what follows a fill, one for what is held, none for nothing.
@@ -228,7 +252,7 @@ class Sentinel:
         """
         if self._watch.shut:
             return
-        if any(not intent.beforehand for held in self._watch.book for intent in held.intents):
+        if self._waiting:
             if monotonic() >= self._ping_at:
                 self._ping_at = monotonic() + _USED_EVERY_S
                 for lane in _OPEN_LINES:  # all at once, or one connection would do for them
@@ -254,7 +278,7 @@ class Sentinel:
             if not is_done:
                 self._asked.pop(event.pair, None)  # the next tick asks what this event told
 
-    def _look_after(self, held: Held) -> None:
+    def _look_after(self, held: Held, *, is_turn: bool) -> None:
         if not held.lock.acquire(blocking=False):
             return  # somebody is at it
         try:
@@ -263,7 +287,7 @@ class Sentinel:
             is_shut = self._watch.shut
             if not is_shut or _is_bare(held):
                 self._reach(partial(self._watch.check_doubts, held))
-            if not is_shut and self._is_to_ask(held):
+            if not is_shut and self._is_to_ask(held, is_turn=is_turn):
                 self._ask(held)
         finally:
             held.lock.release()
@@ -278,26 +302,31 @@ class Sentinel:
         self._protecting.discard(held.pair)
         return False
 
-    def _is_to_ask(self, held: Held) -> bool:
+    def _is_to_ask(self, held: Held, *, is_turn: bool) -> bool:
         """Whether something of a pair may have happened unheard, or nobody has compared lately."""
         if not self._watch.may_compare:
             return False
         is_heard = self._hearing.state is Stream.UP
         if is_heard and self._asked.get(held.pair, -inf) < self._hearing.whole_since:
             return True
-        count, pause_s = max(1, len(self._protecting)), self._pause_s
-        if looks_at_all(count):
+        pause_s = self._every_s(is_fresh=self._since(held.changed) < FRESH_S)
+        if looks_at_all(len(self._protecting)):
             pause_s *= 2.0  # should the look at all of them have failed
-        if self._since(max(held.looked, self._tried.get(held.pair, -inf))) < pause_s:
-            return False
-        # One after the other rather than all at once: each keeps the connection open.
-        return not is_heard or self._since(self._looked) >= pause_s / count - TICK_S / 2
+        # A tick that comes early counts as due.
+        return is_turn or self._since(self._last_look(held)) >= pause_s - TICK_S / 2
 
-    @property
-    def _pause_s(self) -> float:
-        """Seconds from one look at a pair to the next; a tick that comes early counts as due."""
-        is_heard = self._hearing.state is Stream.UP
-        return look_every_s(len(self._protecting), is_heard=is_heard) - TICK_S / 2
+    def _every_s(self, *, is_fresh: bool = False) -> float:
+        """Return the seconds from one look at a pair to the next."""
+        return look_every_s(
+            len(self._protecting) + self._waiting,
+            is_heard=self._hearing.state is Stream.UP,
+            loop_s=max(self._loop_every_s, self._since(self._loop_at)),
+            is_fresh=is_fresh,
+        )
+
+    def _last_look(self, held: Held) -> float:
+        """Return when a pair was last looked at, in vain perhaps; monotonic seconds."""
+        return max(held.looked, self._tried.get(held.pair, -inf))
 
     @staticmethod
     def _since(moment: float) -> float:
@@ -307,8 +336,8 @@ class Sentinel:
         """Ask for what a pair's events would have told; one road's failure stops not the other."""
         began = self._looked = self._tried[held.pair] = monotonic()
         roads = [self._watch.ask_for_entries, self._watch.look_at]
-        if began - self._loop_at >= HEARD_S:
-            roads.append(self._watch.check_price)  # else the bot's loop does
+        if began - self._loop_at >= _PRICELESS_S:
+            roads.append(self._watch.check_price)
         if all([self._reach(partial(road, held)) for road in roads]):
             self._asked[held.pair] = began
 

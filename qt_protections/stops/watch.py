@@ -1,8 +1,8 @@
 """Watches what is live on the exchange, between the bot's loops and in each of them.
 
 Events of the user data stream are acted on as they come. A look compares everything that is live
-with everything that should be; there is one after every (re)connection, one in each of the bot's
-loops, and one a second while the stream is down.
+with everything that should be; there is one after every (re)connection, and others as often as
+`rules/looking.py` says.
 """
 
 import logging
@@ -197,7 +197,7 @@ class Watch:
             LineError: If the exchange does not answer.
         """
         with held.lock:
-            stop = held.cover
+            stop, held.priced = held.cover, monotonic()
             if stop is None or held.own_need is None or not _is_beyond(stop, quote):
                 held.passed_since = None
                 return

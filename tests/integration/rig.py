@@ -278,9 +278,10 @@ class Rig:
     def requests(self) -> list[str]:
         """Return the requests so far, in the order they were answered.
 
-        Without the pings that keep connections open: they come whenever it is time.
+        Without the watch's own pings and looks: they come whenever it is time.
         """
-        return [line for line in self.venue.requests.lines if line != "GET ping"]
+        own = ("GET ping", "GET openAlgoOrders")
+        return [line for line in self.venue.requests.lines if line not in own]
 
     def fund(self) -> None:
         """Have funding charged now."""

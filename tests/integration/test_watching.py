@@ -13,7 +13,6 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
 from qt_protections.rehearsal.streams.hub import Listener
-from qt_protections.rules.looking import HEARD_S
 from qt_protections.stops.book import Held
 from qt_protections.stops.entries import Entries
 from qt_protections.stops.line import Position
@@ -178,17 +177,36 @@ def test_a_stop_nobody_can_tell_of(rig: Rig, listed: bool) -> None:
 # What the stream does not tell, while the bot's loop does not come
 
 
-def test_a_lost_event_is_found_without_a_loop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bot is stopped with a position open, its stream is up, and one event got lost."""
-    monkeypatch.setattr("qt_protections.rules.looking.HEARD_S", 2.0)
-    bot = rig.bot()
+@pytest.fixture
+def forgetful(tmp_path: Path) -> Iterator[Rig]:
+    """An exchange that tells of all but one thing, once that has begun."""
+    script = """
+    [[fault]]
+    kind = "stream_mute"
+    events = ["ALGO_UPDATE"]
+    symbols = ["BTCUSDT"]
+    times = 1
+    """
+    with Rig(tmp_path, held_market("uptrend"), faults=script, faults_wait=True) as opened:
+        yield opened
+
+
+@WAYS
+def test_a_single_lost_event_is_found_without_a_loop(forgetful: Rig, how: str) -> None:
+    """A position is open, the stream is up and tells of everything else."""
+    bot = forgetful.bot()
     sentinel = guarding(bot)._sentinel
     until(lambda: sentinel._stream.up)
-    _, old = entered(rig, bot)
-    monkeypatch.setattr(sentinel._watch, "heard", lambda _: None)
-    vanish(rig, old, "expired")
-    until(lambda: rig.live_stops("BTCUSDT"))
-    assert naked_max(rig) < HEARD_S
+    trade, old = entered(forgetful, bot)
+    until(lambda: not sentinel._proof._due)
+    forgetful.faults.begin()
+    vanish(forgetful, old, how)
+    assert len(forgetful.events("fault")) == 1
+    assert force_entry(bot, ETH) is not None
+    until(lambda: forgetful.live_stops("BTCUSDT"))
+    until(lambda: not sentinel._proof._due)
+    assert guarding(bot).health.stream == "up"
+    assert_replaced(forgetful, bot, trade, old)
 
 
 @pytest.fixture

@@ -1,36 +1,54 @@
-"""How often to look: seldom while all is heard, and never beyond the budget."""
+"""How often to look: as often as plain Freqtrade asks, and oftener within a budget."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.rules.looking import look_every_s, looks_at_all
+from qt_protections.rules.looking import LONGEST_S, SHORTEST_S, look_every_s, looks_at_all
+
+WEIGHTS, LOOPS_S = st.integers(0, 1000), st.floats(0.0, 100.0)
 
 
 @pytest.mark.parametrize(
-    ("pairs", "is_heard", "seconds"),
+    ("weight", "is_heard", "is_fresh", "seconds"),
     [
-        (0, True, 10.0),
-        (1, True, 10.0),
-        (10, True, 10.0),
-        (20, True, 20.0),
-        (40, True, 40.0),
-        (300, True, 40.0),
-        (0, False, 1.0),
-        (1, False, 1.0),
-        (2, False, 1.0),
-        (5, False, 2.5),
-        (40, False, 20.0),
-        (300, False, 20.0),
+        (0, True, False, 1.0),
+        (1, True, False, 1.0),
+        (3, True, False, 3.0),
+        (5, True, False, 5.0),
+        (300, True, False, 5.0),
+        (1, False, False, 1.0),
+        (5, False, False, 2.5),
+        (10, False, False, 5.0),
+        (300, False, False, 5.0),
+        (8, True, True, 1.0),
+        (16, True, True, 2.0),
+        (16, False, True, 2.0),
+        (300, True, True, 5.0),
     ],
 )
-def test_the_pause_grows_with_the_pairs(pairs: int, is_heard: bool, seconds: float) -> None:
-    """Up to where the whole account costs no more."""
-    assert look_every_s(pairs, is_heard=is_heard) == seconds
+def test_the_pause_grows_with_the_pairs(
+    weight: int, is_heard: bool, is_fresh: bool, seconds: float
+) -> None:
+    """Up to where plain Freqtrade would ask."""
+    assert look_every_s(weight, is_heard=is_heard, is_fresh=is_fresh) == seconds
 
 
-@given(pairs=st.integers(0, 1000), is_heard=st.booleans())
-def test_looks_never_weigh_more_than_their_budget(pairs: int, is_heard: bool) -> None:
-    """A minute of looks, at each pair or at the whole account."""
+@given(weight=WEIGHTS, loop_s=LOOPS_S, is_heard=st.booleans(), is_fresh=st.booleans())
+def test_no_look_is_later_than_plain_freqtrades_question(
+    weight: int, loop_s: float, is_heard: bool, is_fresh: bool
+) -> None:
+    """Nor more frequent than a tick."""
+    found = look_every_s(weight, is_heard=is_heard, loop_s=loop_s, is_fresh=is_fresh)
+    assert SHORTEST_S <= found <= max(SHORTEST_S, min(loop_s, LONGEST_S))
+
+
+@given(pairs=WEIGHTS, loop_s=LOOPS_S, is_heard=st.booleans())
+def test_looks_weigh_no_more_than_the_questions_they_save(
+    pairs: int, loop_s: float, is_heard: bool
+) -> None:
+    """Beyond their budget, at each pair or at the whole account; a tick is the shortest loop."""
     weight = 40 if looks_at_all(pairs) else pairs
-    assert weight * 60.0 / look_every_s(pairs, is_heard=is_heard) <= (60 if is_heard else 120)
+    a_minute = weight * 60.0 / look_every_s(pairs, is_heard=is_heard, loop_s=loop_s)
+    saved = pairs * 60.0 / max(SHORTEST_S, min(loop_s, LONGEST_S))
+    assert a_minute <= max(saved, 60.0 if is_heard else 120.0) * (1 + 1e-9)

@@ -1,6 +1,7 @@
 """A bot of Freqtrade's real functions that lives through minutes on a clock moved by hand."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ class Minutes:
     def __init__(self, folder: Path, clock: HandClock, placement: str = "before_entry") -> None:
         init_db("sqlite://")
         self._clock, self._events = clock, list[OrderEvent]()
+        self._loop_at = 0.0
         self.paper = Weighed(clock)
         self.paper.on_event = self._events.append
         self.bot = PaperBot(folder, self.paper, clock.sleep, stop_placement=placement)
@@ -74,14 +76,17 @@ class Minutes:
         assert len(Trade.get_open_trades()) == pairs
         self.live(settle_s, 5.0)
 
-    def live(self, seconds: float, throttle_s: float) -> Counter[str]:
-        """Live on with loops so far apart; return what was asked meanwhile."""
+    def live(
+        self, seconds: float, throttle_s: float, until: Callable[[], bool] = lambda: False
+    ) -> Counter[str]:
+        """Live on with loops so far apart, until something is; return what was asked meanwhile."""
         self.paper.asked.clear()
-        end, loop_at = self._clock.now + seconds, self._clock.now
-        while self._clock.now < end:
-            if self._clock.now >= loop_at:
+        end = self._clock.now + seconds
+        self._loop_at = min(self._loop_at, self._clock.now + throttle_s)
+        while self._clock.now < end and not until():
+            if self._clock.now >= self._loop_at:
                 self.bot.loop()
-                loop_at += throttle_s
+                self._loop_at = self._clock.now + throttle_s
             self._hear()
             self.bot.sentinel.tick()
             self._clock.sleep(TICK_S)

@@ -205,7 +205,7 @@ def test_what_changed_in_the_book_is_told(
 NOT_THE_LOOPS = {
     "lock", "past", "children", "written_off", "booked_stops", "parts", "heard", "heard_until",
     "largest", "fired", "naked_since", "quiet_until", "passed_since", "stranger_since_ms", "others",
-    "unlisted", "looked", "more_shown",
+    "unlisted", "looked", "more_shown", "priced",
 }  # fmt: skip
 
 

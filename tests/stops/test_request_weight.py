@@ -24,7 +24,10 @@ WEIGHT_AND_REASON = {
     "cancel_order": (1, "calls an entry off"),
     "create_order": (0, "Freqtrade's own order"),
     "open_stops": (40, "the whole account: at a start, after each gap of the stream, each 5 min"),
-    "open_stops of a pair": (1, "a pair with something to protect: each 10 s, or polled"),
+    "open_stops of a pair": (
+        1,
+        "a pair with something to protect: as often as Freqtrade would ask",
+    ),
     "open_orders": (40, "entries that no trade has: at a start"),
     "open_orders of a pair": (1, "whether an entry rests whose answer was lost"),
     "positions": (5, "what is held: each 30 s, after each fill, and while something differs"),
@@ -32,7 +35,7 @@ WEIGHT_AND_REASON = {
     "orders_since": (5, "which order closed a position that is not shown"),
     "find_stop": (1, "what became of a stop"),
     "find_order": (1, "what became of an entry, or what a stop became"),
-    "quotes": (5, "whether stops fire where they should: each 30 s; the spread, for an entry"),
+    "quotes": (5, "whether stops fire where they should: Freqtrade did not ask; an entry's spread"),
     "price": (1, "where a stop may stand, whether one should have fired"),
     "ping": (1, "an open connection for what is about to be sent"),
 }
@@ -43,6 +46,11 @@ def weight_of(asked: Counter[str]) -> int:
     return sum(WEIGHT_AND_REASON[what][0] * count for what, count in asked.items())
 
 
+def saved(pairs: int, throttle_s: float) -> float:
+    """Return what Freqtrade's own questions after stops would weigh a minute."""
+    return pairs * 60.0 / throttle_s
+
+
 @pytest.fixture
 def minutes(tmp_path: Path, clock: HandClock) -> Iterator[Minutes]:
     """A bot that hears everything."""
@@ -50,14 +58,27 @@ def minutes(tmp_path: Path, clock: HandClock) -> Iterator[Minutes]:
         yield Minutes(tmp_path, clock)
 
 
-@pytest.mark.parametrize(("throttle_s", "most"), [(5.0, 60), (2.0, 60), (1.0, 60)])
-def test_while_all_is_heard(minutes: Minutes, throttle_s: float, most: int) -> None:
-    """Five positions, however often the bot's loop comes round."""
+@pytest.mark.parametrize("throttle_s", [5.0, 2.0, 1.0])
+def test_while_all_is_heard(minutes: Minutes, throttle_s: float) -> None:
+    """Five positions: little more than Freqtrade's own questions, which the guard answers."""
     minutes.hold(5)
-    asked = minutes.live(600.0, throttle_s)
-    assert weight_of(asked) / 10 <= most, asked
-    assert asked.keys() <= {"open_stops", "open_stops of a pair", "positions", "quotes", "ping"}
-    assert asked.total() <= 600.0 / 5.0 * 4
+    asked = minutes.live(300.0, throttle_s)
+    assert weight_of(asked) / 5 <= saved(5, throttle_s) + 60, asked
+    assert asked.keys() <= {"open_stops", "open_stops of a pair", "positions", "ping"}
+    assert asked.total() / 5 <= saved(5, throttle_s) + 10
+
+
+def test_one_position_while_all_is_heard(minutes: Minutes) -> None:
+    """It is looked at each second, and that weighs as much as five positions do."""
+    minutes.hold(1)
+    asked = minutes.live(300.0, 5.0)
+    assert weight_of(asked) / 5 <= 100, asked
+
+
+def test_prices_that_freqtrade_does_not_ask_for(minutes: Minutes) -> None:
+    """It asks for those of positions in each loop, and for none while an entry waits."""
+    minutes.hold(1, at_market=False, settle_s=60.0)
+    assert minutes.live(120.0, 5.0)["quotes"] == 4
 
 
 def test_while_nothing_is_held(minutes: Minutes) -> None:
@@ -73,17 +94,17 @@ def test_while_the_stream_is_down(minutes: Minutes, throttle_s: float) -> None:
     """What is held is polled; the rest is not asked for."""
     minutes.hold(5)
     minutes.bot.sentinel.connect(False)
-    asked = minutes.live(600.0, throttle_s)
-    assert 60 <= weight_of(asked) / 10 <= 250, asked
+    asked = minutes.live(300.0, throttle_s)
+    assert 60 <= weight_of(asked) / 5 <= saved(5, throttle_s) + 250, asked
 
 
-@pytest.mark.parametrize(("is_heard", "most"), [(True, 100), (False, 250)])
-def test_many_positions_share_what_is_asked(minutes: Minutes, is_heard: bool, most: int) -> None:
-    """Fifty pairs cost hardly more than five."""
-    minutes.hold(50)
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_many_positions_share_what_is_asked(minutes: Minutes, is_heard: bool) -> None:
+    """Fifty pairs cost less than Freqtrade's own questions: the whole account is asked for."""
+    minutes.hold(50, settle_s=60.0)
     minutes.bot.sentinel.connect(is_heard)
-    asked = minutes.live(300.0, 5.0)
-    assert weight_of(asked) / 5 <= most, asked
+    asked = minutes.live(60.0, 5.0)
+    assert weight_of(asked) <= saved(50, 5.0), asked
 
 
 def test_an_entry_that_rests_is_asked_for_now_and_then(tmp_path: Path, clock: HandClock) -> None:
@@ -93,8 +114,8 @@ def test_an_entry_that_rests_is_asked_for_now_and_then(tmp_path: Path, clock: Ha
         minutes.hold(1, at_market=False, settle_s=60.0)
         asked = minutes.live(60.0, 5.0)
     assert 30 <= asked["ping"] <= 60
-    assert asked["find_order"] <= 12 + 8  # Freqtrade's, in each loop, and the guard's
-    assert weight_of(asked) <= 130, asked
+    assert asked["find_order"] <= 12 + 30  # Freqtrade's, in each loop, and the guard's
+    assert weight_of(asked) <= 180, asked
 
 
 def test_each_request_has_a_reason(minutes: Minutes) -> None:

@@ -13,7 +13,7 @@ from math import inf
 import pytest
 from freqtrade.exchange import Exchange
 
-from qt_protections.rules.looking import HEARD_S
+from qt_protections.rules.looking import FRESH_S, LONGEST_S
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.book import Held
 from qt_protections.stops.hearing import Hearing, Stream
@@ -88,6 +88,7 @@ def a_second_passes(sentinel: Sentinel) -> None:
         sentinel._tried[pair] -= TICK_S
     for held in sentinel._watch.book:
         held.looked -= TICK_S
+        held.changed -= TICK_S
     sentinel._watch.looked -= TICK_S
     sentinel._looked -= TICK_S
 
@@ -95,9 +96,24 @@ def a_second_passes(sentinel: Sentinel) -> None:
 def looked_long_ago(sentinel: Sentinel, *helds: Held) -> None:
     """Let nobody have compared a pair for a while."""
     for held in helds:
-        held.looked = time.monotonic() - HEARD_S - 1
+        held.looked = time.monotonic() - LONGEST_S - 1
     sentinel._tried.clear()
     sentinel._looked = -inf
+
+
+def looks(sentinel: Sentinel, patch: pytest.MonkeyPatch, failing: str = "") -> list[str]:
+    """Return the pairs that are looked at from now on; the look at one of them may fail."""
+    looked: list[str] = []
+    look_at = sentinel._watch.look_at
+
+    def look(held: Held) -> None:
+        looked.append(held.pair)
+        if held.pair == failing:
+            raise LOST
+        look_at(held)
+
+    patch.setattr(sentinel._watch, "look_at", look)
+    return looked
 
 
 def alerts(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -230,7 +246,7 @@ def test_while_the_stream_is_down_every_tick_asks(sentinel: Sentinel, made: Guar
 
 
 def test_pairs_share_what_may_be_polled(sentinel: Sentinel, made: Guards) -> None:
-    """Thirty pairs would cost as much as a whole bot if each were asked for each second."""
+    """Thirty are asked for as often as plain Freqtrade would ask, and not each second."""
     pairs = [f"C{number}/USDT:USDT" for number in range(30)]
     for pair in pairs:
         made.enter(pair=pair)
@@ -241,7 +257,7 @@ def test_pairs_share_what_may_be_polled(sentinel: Sentinel, made: Guards) -> Non
         a_second_passes(sentinel)
         sentinel._tick()
         run_dry(sentinel, *pairs)
-    assert 90 <= made.paper.sent("open_stops") <= 120
+    assert 30 * 12 <= made.paper.sent("open_stops") <= 30 * 15
 
 
 def test_near_the_limit_nothing_is_looked_at(sentinel: Sentinel, made: Guards) -> None:
@@ -256,18 +272,41 @@ def test_near_the_limit_nothing_is_looked_at(sentinel: Sentinel, made: Guards) -
     assert made.paper.asked == ["place_stop"]
 
 
-def test_while_the_stream_is_up_nothing_is_asked(hearing: Sentinel, made: Guards) -> None:
-    """As long as somebody compares now and then."""
-    held = made.enter()
-    ticked(hearing)
-    made.paper.asked.clear()
-    ticked(hearing, 3)
-    assert made.paper.asked == []
+def test_while_the_stream_is_up_pairs_take_turns(
+    hearing: Sentinel, made: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a look at all of them too: none waits for its turn longer than the others."""
+    pairs = [f"C{number}/USDT:USDT" for number in range(5)]
+    for pair in pairs:
+        made.enter(pair=pair).changed -= FRESH_S
+    looked = looks(hearing, monkeypatch)
+    hearing._tick()
+    run_dry(hearing, *pairs)
     made.watch.look()
-    assert held.looked > 0
-    made.paper.asked.clear()
+    looked.clear()
+    for _ in range(10):
+        a_second_passes(hearing)
+        hearing._tick()
+        run_dry(hearing, *pairs)
+    assert sorted(looked[:5]) == pairs
+    assert looked == looked[:5] * 2
+
+
+def test_a_pair_that_just_changed_is_looked_at_each_second(
+    hearing: Sentinel, made: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exchange that takes a stop back does so soon after the stop was placed."""
+    for number in range(5):
+        made.enter(pair=f"C{number}/USDT:USDT").changed -= FRESH_S
+    made.enter()
+    ticked(hearing)
+    looked = looks(hearing, monkeypatch)
     ticked(hearing, 3)
-    assert made.paper.asked == []
+    assert looked.count(BTC) == 3
+    ticked(hearing, 2)
+    looked.clear()
+    ticked(hearing, 5)
+    assert looked.count(BTC) <= 2
 
 
 def test_a_connection_that_opens_is_no_knowledge_yet(sentinel: Sentinel, made: Guards) -> None:
@@ -283,9 +322,7 @@ def test_a_connection_that_opens_is_no_knowledge_yet(sentinel: Sentinel, made: G
     ticked(sentinel)
     (new,) = made.live()
     assert new != old
-    made.paper.asked.clear()
-    ticked(sentinel, 3)
-    assert made.paper.asked == []
+    assert sentinel._asked[BTC] >= sentinel._hearing.whole_since
 
 
 def test_an_event_whose_act_failed_is_asked_for(
@@ -339,31 +376,31 @@ def test_an_exchange_that_does_not_answer_fills_no_log(
 
 
 def test_where_nobody_compares_the_watch_looks_itself(hearing: Sentinel, made: Guards) -> None:
-    """The bot is stopped, or its loop hangs, and an event got lost: at a low rate."""
-    held, other = made.enter(), made.enter(pair=ETH)
+    """The bot is stopped, or its loop hangs, and an event got lost."""
+    held = made.enter()
     made.held("ZEN/USDT:USDT")
     ticked(hearing)
     made.paper.end(*made.live(), "canceled")
     looked_long_ago(hearing, held)
     made.paper.asked.clear()
-    ticked(hearing, 3)
+    ticked(hearing)
     assert len(made.live()) == 1
     assert made.paper.sent("open_stops") == 1
-    looked_long_ago(hearing, held, other)
-    made.paper.asked.clear()
-    ticked(hearing, 7)  # one after the other
-    assert made.paper.sent("open_stops") == 2
 
 
-def test_an_own_look_in_vain_is_not_repeated_at_once(hearing: Sentinel, made: Guards) -> None:
-    """An exchange that does not answer is not asked each second."""
+def test_an_own_look_in_vain_waits_for_its_turn(
+    hearing: Sentinel, made: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exchange that does not answer for a pair is not asked for that pair each second."""
+    for number in range(5):
+        made.enter(pair=f"C{number}/USDT:USDT").changed -= FRESH_S
     held = made.enter()
+    held.changed -= FRESH_S
     ticked(hearing)
-    made.paper.before["open_stops"].append(LOST)
     looked_long_ago(hearing, held)
-    made.paper.asked.clear()
+    looked = looks(hearing, monkeypatch, failing=BTC)
     ticked(hearing, 3)
-    assert made.paper.sent("open_stops") == 1
+    assert looked.count(BTC) == 1
 
 
 # Silence and lag
@@ -455,8 +492,7 @@ def test_what_could_not_be_taken_is_asked_for(
     hearing._lanes._most = 1000
     ticked(hearing)
     assert made.paper.asked == ["open_stops"]
-    ticked(hearing)
-    assert made.paper.asked == ["open_stops"]
+    assert hearing._asked[BTC] >= hearing._hearing.whole_since
 
 
 class Clock:
