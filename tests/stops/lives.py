@@ -22,6 +22,7 @@ from typing import Any
 
 from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Order, Trade, init_db
+from sqlalchemy import select
 
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.bookkeeping import STOPS_S
@@ -33,6 +34,7 @@ from tests.stops.paper import BTC, ETH, LOST, refusal
 from tests.stops.paper_bot import PaperBot, config_of
 
 Event = tuple[Any, ...]
+_TRADE_IDS = select(Trade.id)
 PAIRS = (BTC, ETH)
 #: Seconds between two acts of the guard's threads.
 TICK_S = 1.0
@@ -547,6 +549,8 @@ class Life:
             raise Fault(f"{pair} {self._state(pair)} has more stops than it needs: {amounts}")
 
     def _judge_record(self, pair: str) -> None:
+        for row in Order.session.scalars(select(Order).where(~Order.ft_trade_id.in_(_TRADE_IDS))):
+            raise Fault(f"{row.ft_pair}: order {row.order_id} is on record of no trade")
         for order in self._resting(pair):
             row = Order.order_by_id(order["id"], pair)
             if order.get("reduceOnly") and row is not None and not row.trade.is_open:

@@ -788,6 +788,15 @@ MENDED: dict[str, list[Event]] = {
         ("limit_size", BTC, 2.0),
         ("enter", BTC, 3.0, True, True, 0.0),
     ],
+    "remote control deletes a trade whose stop Freqtrade has not written down yet": [
+        ("begin", "auto"),
+        ("enter", BTC, 1.0, False, False, 1.0),
+        ("outage", "account", False, 60),
+        ("fill", BTC, 3.0),
+        ("wait", 6),
+        ("forget", BTC),
+        ("calm",),
+    ],
 }
 
 
