@@ -28,7 +28,7 @@ from qt_protections.stops.book import EntryOrder, Held, Intent
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
-from qt_protections.stops.on_record import stops_since
+from qt_protections.stops.on_record import filled_since, stops_since
 from qt_protections.stops.stop import filled_ms
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -55,11 +55,13 @@ class Strays:
         entries: Since they were last closed in whole.
         closes: What closed of them.
         known: The position by the orders of the last day, whoever sent them; base currency.
+        lags: Whether an order is missing that has filled by the records of trades.
     """
 
     entries: list[CcxtOrder]
     closes: list[CcxtOrder]
     known: float
+    lags: bool
 
 
 class Entries:
@@ -197,7 +199,8 @@ class Entries:
         entries: list[CcxtOrder] = []
         closes: list[CcxtOrder] = []
         left = known = 0.0
-        for order in sorted(self._keeper.line.orders_since(pair, dt_ts(since)), key=filled_ms):
+        found = {str(o["id"]): o for o in self._keeper.line.orders_since(pair, dt_ts(since))}
+        for order in sorted(found.values(), key=filled_ms):
             filled = 0.0 if order.get("status") == "open" else float(order.get("filled") or 0.0)
             known = (total if order["side"] == entry_side else rest)(known, filled)
             if order["side"] == entry_side and filled and self._is_stray(order):
@@ -208,7 +211,8 @@ class Entries:
                 left = rest(left, filled)
             if not left:
                 entries, closes = [], []
-        return Strays(entries, closes, known)
+        lags = not filled_since(pair, since) <= found.keys()
+        return Strays(entries, closes, known, lags)
 
     @staticmethod
     def _is_on_record(order: CcxtOrder, booked: Collection[str]) -> bool:
@@ -246,8 +250,8 @@ class Entries:
         if intent.final and not intent.filled:
             held.intents.remove(intent)
             return
-        if trade is not None and any(not fill.is_of_entries for fill in held.fills):
-            return  # Freqtrade would close the trade with the entry in it: the close comes first
+        if trade is not None and held.ends_first:
+            return
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
 
     def _is_with_a_trade(self, held: Held, intent: Intent, trade: Trade | None) -> bool:

@@ -82,7 +82,15 @@ class OrderHistory:
         known, since, others = self._seen(held, since_ms)
         if shown is not None:
             others = rest(total(shown, -_entered(held, since)))
-        self._book_closes(held, since, known, others, at_most, with_exits=with_exits)
+        self._book_closes(
+            held,
+            since,
+            known,
+            others,
+            at_most,
+            is_certain=shown is not None,
+            with_exits=with_exits,
+        )
         return held.own < own
 
     def book_heard(self, held: Held, show: Callable[[], float | None]) -> bool:
@@ -138,14 +146,20 @@ class OrderHistory:
         others: float,
         at_most: float = inf,
         *,
+        is_certain: bool = True,
         with_exits: bool = False,
     ) -> None:
-        """Book what orders closed of a trade beside what others held when it began."""
+        """Book what orders closed of a trade beside what others held when it began.
+
+        If that is certain, others who sold more than there was hold the other side from then on.
+        """
         of_stops = self.children(held.pair, held.written_off)
+        least = -inf if is_certain else 0.0
         for order in _over(orders):
             filled, role = float(order["filled"]), self._role(order)
             if order["id"] in known:
-                others = rest(others, filled, -min(filled, held.parts.get(order["id"], filled)))
+                part = min(filled, held.parts.get(order["id"], filled))
+                others = max(least, total(others, -filled, part))
             elif order["side"] != _closing_side(held.is_short):
                 others = total(others, filled if role is None else 0.0)
             elif role is not None or order["id"] in of_stops:
@@ -155,8 +169,8 @@ class OrderHistory:
                 if order["id"] in of_stops:
                     held.written_off[of_stops[order["id"]]] = 0.0  # that is settled
             else:
-                amount = min(rest(filled, others), at_most, held.own)
-                others = rest(others, filled)
+                amount = min(rest(filled, max(others, 0.0)), at_most, held.own)
+                others = max(least, total(others, -filled, amount))
                 self._book(held, order, amount)
                 at_most = rest(at_most, amount)
 

@@ -174,9 +174,11 @@ class Life:
     def forget(self, pair: str) -> None:
         if self.bot.trade(pair) is None:
             return
-        self.bot.forget(pair)
-        if self.bot.trade(pair) is None:
-            self.paper.forget(pair)
+        try:
+            self.bot.forget(pair)
+        finally:  # a kill may come right after
+            if self.bot.trade(pair) is None:
+                self.paper.forget(pair)
 
     # Time and prices
 
