@@ -69,7 +69,8 @@ class OrderHistory:
                 between: only who keeps Freqtrade from sending one now may ask for them.
 
         Returns:
-            Whether there was any; False as well where it is not due to ask.
+            Whether there was any; False as well where it is not due to ask, and while nobody tells
+            what a stop became beside somebody's own part.
 
         Raises:
             LineError: If the exchange does not answer; nothing was changed then.
@@ -82,6 +83,8 @@ class OrderHistory:
         known, since, others = self._seen(held, since_ms)
         if shown is not None:
             others = rest(total(shown, -_entered(held, since)))
+        if self._may_be_of_a_stop(held, since, others, _asked_after(held)):
+            return False
         self._book_closes(
             held,
             since,
@@ -108,7 +111,8 @@ class OrderHistory:
                 tells.
 
         Returns:
-            Whether it was certain; False as well while the orders lack what was heard.
+            Whether it was certain; False as well while the orders lack what was heard, or nobody
+            tells whether it is what a stop became.
 
         Raises:
             LineError: If the exchange does not answer; nothing was changed then.
@@ -122,6 +126,9 @@ class OrderHistory:
             return False
         shown = show()
         if shown is not None and abs(total(shown, -_entered(held, since)) - others) > _SAME:
+            return False
+        stops = [stop.order_id for stop in (*held.stops, *held.trails)]
+        if self._may_be_of_a_stop(held, since, others, [*stops, *_asked_after(held)]):
             return False
         self._book_closes(held, since, known, others)
         return True
@@ -137,6 +144,18 @@ class OrderHistory:
         # Its first entry may have filled in the millisecond in which that was sent.
         since = [o for o in orders if filled_ms(o) > since_ms or o["id"] in known]
         return known, since, _others_at(held, orders, known, since_ms)
+
+    def _may_be_of_a_stop(
+        self, held: Held, orders: Sequence[CcxtOrder], others: float, stops: Collection[str]
+    ) -> bool:
+        """Whether it matters that orders may be what a stop became of which nobody tells.
+
+        A stop closes the trade first, another hand what is its own.
+        """
+        entries = [o for o in orders if o["side"] != _closing_side(held.is_short)]
+        is_shared = others > 0 or any(self._role(order) is None for order in entries)
+        line, pair = self._line, held.pair
+        return is_shared and any(line.find_stop(pair, order_id=name) is None for name in stops)
 
     def _book_closes(
         self,
@@ -274,6 +293,11 @@ class OrderHistory:
         """Return what an order of this bot is for; None for anybody else's."""
         name = self._namer.mine(order.get("clientOrderId"))
         return None if name is None else name.role
+
+
+def _asked_after(held: Held) -> list[str]:
+    """Return the stops that were dropped without what became of them, as long as that is asked."""
+    return [name for name, until in held.written_off.items() if until > monotonic()]
 
 
 def _over(orders: Sequence[CcxtOrder]) -> list[CcxtOrder]:

@@ -869,6 +869,14 @@ MENDED: dict[str, list[Event]] = {
         ("deleverage", BTC, 9.0),
         ("calm",),
     ],
+    "a stop that nobody can tell of has fired beside what somebody else holds": [
+        ("begin", "auto"),
+        ("enter", ETH, 3.0, True, True, 1.0),
+        ("untold", ETH, 2, 2),
+        ("by_hand", ETH, -1.0),
+        ("stop_fires", ETH, 2, 0.5),
+        ("calm",),
+    ],
 }
 
 
