@@ -18,6 +18,7 @@ from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.line import CcxtOrder, Line
 from qt_protections.stops.names import Namer, Role
+from qt_protections.stops.on_record import is_on_record
 from qt_protections.stops.stop import child_id, filled_ms, part_of
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -80,9 +81,11 @@ class OrderHistory:
             return False
         self.refresh_entries(held)
         own = held.own
-        known, since, others = self._seen(held, since_ms)
+        known, before, since = self._seen(held, since_ms)
+        others = rest(_entered(held, before))
         if shown is not None:
-            others = rest(total(shown, -_entered(held, since)))
+            at_begin = total(shown, -_entered(held, since))
+            others, since = rest(at_begin), [*self._turned(held, before, -at_begin), *since]
         if self._may_be_of_a_stop(held, since, others, _asked_after(held)):
             return False
         self._book_closes(
@@ -121,7 +124,8 @@ class OrderHistory:
         if not held.own or not since_ms:
             return True
         self.refresh_entries(held)
-        known, since, others = self._seen(held, since_ms)
+        known, before, since = self._seen(held, since_ms)
+        others = rest(_entered(held, before))
         if not held.heard.keys() <= {str(order["id"]) for order in since}:
             return False
         shown = show()
@@ -133,17 +137,39 @@ class OrderHistory:
         self._book_closes(held, since, known, others)
         return True
 
-    def _seen(self, held: Held, since_ms: int) -> tuple[set[str], list[CcxtOrder], float]:
-        """Return what the book accounts for, what filled since a trade began, and others' part.
+    def _seen(self, held: Held, since_ms: int) -> tuple[set[str], list[CcxtOrder], list[CcxtOrder]]:
+        """Return what the book accounts for, and what filled before and since a trade began.
 
-        That part is what others held when the trade began, by their orders of the day before.
+        What is left of the orders of the day before was others': earlier trades of the pair have
+        left nothing, whoever closed them.
         """
         since_ms = max(since_ms, self._stops_unknown_until_ms(held))
         known = self._known(held)
         orders = self._filled_orders(held, since_ms - _SENT_BEFORE_MS, since_ms)
         # Its first entry may have filled in the millisecond in which that was sent.
         since = [o for o in orders if filled_ms(o) > since_ms or o["id"] in known]
-        return known, since, _others_at(held, orders, known, since_ms)
+        before = [o for o in orders if filled_ms(o) <= since_ms and o["id"] not in known]
+        return known, before, since
+
+    def _turned(self, held: Held, before: Sequence[CcxtOrder], amount: float) -> list[CcxtOrder]:
+        """Return entries of this bot's on the other side that the first entry of a trade closed.
+
+        A kill kept them off the record, and a list that did not show them let the other side in.
+
+        Args:
+            held: The pair.
+            before: What filled before the trade began.
+            amount: What stood on the other side then, base currency.
+        """
+        found: list[CcxtOrder] = []
+        for order in reversed(before):
+            is_entry = self._role(order) is Role.ENTRY and order["side"] == _closing_side(
+                held.is_short
+            )
+            if amount > 0 and is_entry and not is_on_record(str(order["id"]), held.pair):
+                found.insert(0, part_of(order, amount))
+                amount = rest(amount, float(order["filled"]))
+        return found
 
     def _may_be_of_a_stop(
         self, held: Held, orders: Sequence[CcxtOrder], others: float, stops: Collection[str]
@@ -303,17 +329,6 @@ def _asked_after(held: Held) -> list[str]:
 def _over(orders: Sequence[CcxtOrder]) -> list[CcxtOrder]:
     """Return those that are over: one that rests fills on, and may be its owner's to cancel."""
     return [order for order in orders if order.get("status") != "open"]
-
-
-def _others_at(
-    held: Held, orders: Sequence[CcxtOrder], known: Collection[str], since_ms: int
-) -> float:
-    """Return what others held when a trade began, by their orders of the day before.
-
-    Earlier trades of the pair have left nothing, whoever closed them.
-    """
-    before = [o for o in orders if filled_ms(o) <= since_ms and o["id"] not in known]
-    return rest(_entered(held, before))
 
 
 def _entered(held: Held, orders: Sequence[CcxtOrder]) -> float:

@@ -34,6 +34,11 @@ def stops_since(pair: str, since: datetime) -> list[str]:
     return list(Order.session.scalars(rows))
 
 
+def is_on_record(order_id: str, pair: str) -> bool:
+    """Whether some trade books an order by its own id; an empty one is no order's."""
+    return bool(order_id) and Order.order_by_id(order_id, pair) is not None
+
+
 def filled_since(pair: str, since: datetime) -> set[str]:
     """Return the exchange's ids of orders of a pair, stops apart, that were sent since and filled.
 

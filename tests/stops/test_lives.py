@@ -877,6 +877,15 @@ MENDED: dict[str, list[Event]] = {
         ("stop_fires", ETH, 2, 0.5),
         ("calm",),
     ],
+    "a kill and an old list hide an entry that the next one, of the other side, closes": [
+        ("begin", "on_fill"),
+        ("shows_the_past", "positions", 25),
+        ("kill_at", "place_stop", False),
+        ("enter", BTC, 1.0, False, True, 1.0),
+        ("enter", BTC, 3.0, True, False, 0.5),
+        ("fill", BTC, 3.0),
+        ("calm",),
+    ],
 }
 
 
