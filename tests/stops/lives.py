@@ -110,6 +110,7 @@ class Life:
         self._stream = "live"
         self.paper.is_heard = lambda: self._stream == "live"
         self.paper.is_followed = self._is_followed
+        self.paper.is_on_record = _is_on_record
         self._events: list[OrderEvent] = []
         self._ends: list[tuple[float, Callable[[], None]]] = []
         self.bot: PaperBot | None = None
@@ -365,8 +366,8 @@ class Life:
         self.bot.loop()
         self._looped = self._clock.now
         if not self.paper.is_faulty and self._stream == "live":
-            self.paper.unbooked.clear()
-            self.paper.bought.clear()
+            for each in (self.paper.unbooked, self.paper.bought, self.paper.unclear):
+                each.clear()
 
     def _born(self) -> PaperBot:
         self._clock.sleep(2.0)  # a process takes its time
@@ -390,6 +391,7 @@ class Life:
         """Note that a process that ends forgets what it heard."""
         self.paper.unheard_of |= self.paper.unbooked
         self.paper.put_back |= self.paper.bought
+        self.paper.conceded |= {pair: some for pair, some in self.paper.unclear.items() if some}
 
     def _act(self, act: Callable[[], None]) -> None:
         """Act; who is killed is born again, over the same database and exchange."""
@@ -528,9 +530,11 @@ class Life:
         if again * most > 0 and abs(again) <= abs(most) + NEAR:
             paper.own[pair] = booked
             paper.orphaned[pair] = _less(paper.orphaned[pair], again)
+        elif again * paper.own[pair] < 0 and abs(again) <= paper.conceded[pair] + NEAR:
+            paper.own[pair] = booked  # the rest counts as somebody else's, and is covered
         elif abs(again) > NEAR:
             raise Fault(f"{pair} {self._state(pair)}: its trade books {booked:g}")
-        paper.put_back[pair] = paper.unheard_of[pair] = 0.0
+        paper.put_back[pair] = paper.unheard_of[pair] = paper.conceded[pair] = 0.0
 
     def _judge_cover(self, pair: str) -> None:
         paper, size = self.paper, abs(self.paper.size[pair])
@@ -604,6 +608,10 @@ def _without(missing: str, answer: Any) -> Any:
 def _less(held: float, taken: float) -> float:
     """Return what is left of something signed; nothing if more is taken of it."""
     return 0.0 if abs(taken) >= abs(held) else round(held - taken, 9)
+
+
+def _is_on_record(order: CcxtOrder) -> bool:
+    return Order.order_by_id(order["id"], order["symbol"]) is not None
 
 
 def _signed_rest(order: CcxtOrder) -> float:

@@ -886,6 +886,21 @@ MENDED: dict[str, list[Event]] = {
         ("fill", BTC, 3.0),
         ("calm",),
     ],
+    "a kill leaves nobody who knows an entry, and others have closed a part of theirs since": [
+        ("begin", "auto"),
+        ("enter", BTC, 3.0, True, False, 1.0),
+        ("delay", "create_order", 7),
+        ("delay", "create_order", 5),
+        ("fill", BTC, 0.5),
+        ("by_hand", BTC, -3.0),
+        ("kill_at", "orders_since", False),
+        ("enter", BTC, 2.0, False, True, 1.0),
+        ("loop",),
+        ("exit", BTC, 0.0, False),
+        ("wait", 3),
+        ("by_hand", BTC, 1.0),
+        ("calm",),
+    ],
 }
 
 
