@@ -19,7 +19,7 @@ from qt_protections.stops.book import Held
 from qt_protections.stops.line import CcxtOrder, Line
 from qt_protections.stops.names import Namer, Role
 from qt_protections.stops.on_record import is_on_record
-from qt_protections.stops.stop import child_id, filled_ms, part_of
+from qt_protections.stops.stop import Fate, child_id, fate, filled_ms, part_of
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -134,7 +134,7 @@ class OrderHistory:
         stops = [stop.order_id for stop in (*held.stops, *held.trails)]
         if self._may_be_of_a_stop(held, since, others, [*stops, *_asked_after(held)]):
             return False
-        self._book_closes(held, since, known, others)
+        self._book_closes(held, since, known, others, is_certain=shown is not None)
         return True
 
     def _seen(self, held: Held, since_ms: int) -> tuple[set[str], list[CcxtOrder], list[CcxtOrder]]:
@@ -162,11 +162,10 @@ class OrderHistory:
             amount: What stood on the other side then, base currency.
         """
         found: list[CcxtOrder] = []
-        for order in reversed(before):
-            is_entry = self._role(order) is Role.ENTRY and order["side"] == _closing_side(
-                held.is_short
-            )
-            if amount > 0 and is_entry and not is_on_record(str(order["id"]), held.pair):
+        closing = _closing_side(held.is_short)
+        entries = [o for o in before if o["side"] == closing and self._role(o) is Role.ENTRY]
+        for order in reversed(entries):
+            if amount > 0 and not is_on_record(str(order["id"]), held.pair):
                 found.insert(0, part_of(order, amount))
                 amount = rest(amount, float(order["filled"]))
         return found
@@ -180,8 +179,9 @@ class OrderHistory:
         """
         entries = [o for o in orders if o["side"] != _closing_side(held.is_short)]
         is_shared = others > 0 or any(self._role(order) is None for order in entries)
-        line, pair = self._line, held.pair
-        return is_shared and any(line.find_stop(pair, order_id=name) is None for name in stops)
+        return is_shared and any(
+            _is_untold(self._line.find_stop(held.pair, order_id=name)) for name in stops
+        )
 
     def _book_closes(
         self,
@@ -191,7 +191,7 @@ class OrderHistory:
         others: float,
         at_most: float = inf,
         *,
-        is_certain: bool = True,
+        is_certain: bool,
         with_exits: bool = False,
     ) -> None:
         """Book what orders closed of a trade beside what others held when it began.
@@ -324,6 +324,11 @@ class OrderHistory:
 def _asked_after(held: Held) -> list[str]:
     """Return the stops that were dropped without what became of them, as long as that is asked."""
     return [name for name, until in held.written_off.items() if until > monotonic()]
+
+
+def _is_untold(stop: CcxtOrder | None) -> bool:
+    """Whether nobody tells what became of a stop."""
+    return stop is None or (fate(stop) is Fate.TRIGGERED and not child_id(stop))
 
 
 def _over(orders: Sequence[CcxtOrder]) -> list[CcxtOrder]:

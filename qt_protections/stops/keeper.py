@@ -642,11 +642,12 @@ class Keeper:
 
         A stop that fired unheard has closed what would be closed once more, of somebody else's.
         """
-        for stop in list(held.stops):
+        standing = held.stops
+        for stop in standing:
             self._ask_before_close(held, stop)
         need = held.own_need
-        if need is None:
-            return
+        if need is None or held.stops != standing:
+            return  # the rest was seen to as one of them turned out to be over
         is_news = monotonic() >= held.quiet_until
         if is_news:
             held.quiet_until = monotonic() + _SAY_EVERY_S
