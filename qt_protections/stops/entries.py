@@ -24,12 +24,12 @@ from qt_protections.stops.adoption import (
     take_over_entry,
 )
 from qt_protections.stops.apart import apart
-from qt_protections.stops.book import EntryOrder, Held, Intent
+from qt_protections.stops.book import OF_ENTRIES, EntryOrder, Held, Intent
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
-from qt_protections.stops.on_record import filled_since, stops_since
-from qt_protections.stops.stop import filled_ms
+from qt_protections.stops.on_record import filled_since, is_on_record, stops_since
+from qt_protections.stops.stop import filled_ms, part_of
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -206,18 +206,29 @@ class Entries:
             if order["side"] == entry_side and filled and self._is_stray(order):
                 entries.append(order)
                 left = total(left, filled)
-            elif order["side"] != entry_side and filled and not self._is_on_record(order, booked):
-                closes.append(order)
-                left = rest(left, filled)
+            elif order["side"] != entry_side and filled:
+                closes += (parts := self._unbooked(order, booked))
+                left = rest(left, *(float(part["filled"]) for part in parts))
             if not left:
                 entries, closes = [], []
         lags = not filled_since(pair, since) <= found.keys()
         return Strays(entries, closes, known, lags)
 
     @staticmethod
-    def _is_on_record(order: CcxtOrder, booked: Collection[str]) -> bool:
-        order_id = str(order["id"])
-        return order_id in booked or Order.order_by_id(order_id, order["symbol"]) is not None
+    def _unbooked(order: CcxtOrder, booked: Collection[str]) -> list[CcxtOrder]:
+        """Return what no trade has booked of a close: all, a part under another name, or nothing.
+
+        That part may have been somebody else's, or of entries whose trade a kill forgot.
+        """
+        name = str(order["id"])
+        of_entries = f"{name}{OF_ENTRIES}"
+        row = Order.order_by_id(name, order["symbol"])
+        if row is None:
+            return [] if name in booked else [order]
+        left = rest(float(order["filled"]), row.ft_amount)
+        if not left or of_entries in booked or is_on_record(of_entries, order["symbol"]):
+            return []
+        return [{**part_of(order, left), "id": of_entries}]
 
     def _settle_exit(self, held: Held, client_id: str) -> None:
         """Find out about an exit that may be on no record, and book what it closed."""
@@ -274,9 +285,11 @@ class Entries:
             self._keeper.call_off(held)
             return
         intent.learn(order)
-        if not intent.left:
+        if not intent.filled:
             row.update_from_ccxt_object(order)
             held.intents.remove(intent)
+            return
+        if trade is not None and held.ends_first:
             return
         trade = trade or self._new_trade(intent.entry, row.ft_order_tag)
         take_over_entry(trade, row)

@@ -199,6 +199,7 @@ class OrderHistory:
         If that is certain, others who sold more than there was hold the other side from then on.
         """
         of_stops = self.children(held.pair, held.written_off)
+        entries = [o for o in orders if o["id"] in known and self._role(o) is Role.ENTRY]
         least = -inf if is_certain else 0.0
         for order in _over(orders):
             filled, role = float(order["filled"]), self._role(order)
@@ -214,7 +215,8 @@ class OrderHistory:
                 if order["id"] in of_stops:
                     held.written_off[of_stops[order["id"]]] = 0.0  # that is settled
             else:
-                amount = min(rest(filled, max(others, 0.0)), at_most, held.own)
+                own = rest(held.own, *_entered_later(order, entries))
+                amount = min(rest(filled, max(others, 0.0)), at_most, own)
                 others = max(least, total(others, -filled, amount))
                 self._book(held, order, amount)
                 at_most = rest(at_most, amount)
@@ -342,6 +344,12 @@ def _entered(held: Held, orders: Sequence[CcxtOrder]) -> float:
     return total(
         *(-float(o["filled"]) if o["side"] == closing else float(o["filled"]) for o in orders)
     )
+
+
+def _entered_later(order: CcxtOrder, entries: Sequence[CcxtOrder]) -> list[float]:
+    """Return what entries filled that were sent after an order had filled, base currency."""
+    over_ms = filled_ms(order)
+    return [float(o["filled"]) for o in entries if int(o.get("timestamp") or 0) > over_ms]
 
 
 def _closing_side(is_short: bool) -> str:
