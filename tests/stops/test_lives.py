@@ -942,6 +942,15 @@ MENDED: dict[str, list[Event]] = {
         ("enter", BTC, 1.0, False, True, 1.0),
         ("deleverage", BTC, 1.0),
     ],
+    "a stop that fired unheard took somebody else's, and its entry fills unheard too": [
+        ("begin", "auto"),
+        ("stream", "late"),
+        ("enter", BTC, 2.0, False, False, 1.0),
+        ("by_hand", BTC, 1.0),
+        ("stop_fires", BTC, 1, 1.0),
+        ("fill", BTC, 3.0),
+        ("calm",),
+    ],
 }
 
 
