@@ -199,13 +199,12 @@ class OrderHistory:
         If that is certain, others who sold more than there was hold the other side from then on.
         """
         of_stops = self.children(held.pair, held.written_off)
-        entries = [o for o in orders if o["id"] in known and self._role(o) is Role.ENTRY]
+        counted = [o for o in orders if o["id"] in known]
         least = -inf if is_certain else 0.0
         for order in _over(orders):
             filled, role = float(order["filled"]), self._role(order)
             if order["id"] in known:
-                part = min(filled, held.parts.get(order["id"], filled))
-                others = max(least, total(others, -filled, part))
+                others = max(least, total(others, -filled, _own_part(held, order)))
             elif order["side"] != _closing_side(held.is_short):
                 others = total(others, filled if role is None else 0.0)
             elif role is not None or order["id"] in of_stops:
@@ -215,8 +214,8 @@ class OrderHistory:
                 if order["id"] in of_stops:
                     held.written_off[of_stops[order["id"]]] = 0.0  # that is settled
             else:
-                own = rest(held.own, *_entered_later(order, entries))
-                amount = min(rest(filled, max(others, 0.0)), at_most, own)
+                own = rest(held.own, _added_since(held, order, counted))
+                amount = min(rest(filled, max(others, 0.0)), at_most, own, held.own)
                 others = max(least, total(others, -filled, amount))
                 self._book(held, order, amount)
                 at_most = rest(at_most, amount)
@@ -346,10 +345,27 @@ def _entered(held: Held, orders: Sequence[CcxtOrder]) -> float:
     )
 
 
-def _entered_later(order: CcxtOrder, entries: Sequence[CcxtOrder]) -> list[float]:
-    """Return what entries filled that were sent after an order had filled, base currency."""
-    over_ms = filled_ms(order)
-    return [float(o["filled"]) for o in entries if int(o.get("timestamp") or 0) > over_ms]
+def _own_part(held: Held, order: CcxtOrder) -> float:
+    """Return how much of an order that is accounted for was the trade's, base currency."""
+    filled = float(order["filled"])
+    return min(filled, held.parts.get(str(order["id"]), filled))
+
+
+def _added_since(held: Held, order: CcxtOrder, counted: Sequence[CcxtOrder]) -> float:
+    """Return what a trade holds more than when an order filled, base currency.
+
+    Args:
+        held: The pair.
+        order: The order.
+        counted: Those that the trade accounts for. Entries count by when they were sent: an order
+            closed nothing of one that was sent later.
+    """
+    over_ms, closing = filled_ms(order), _closing_side(held.is_short)
+    entries = [o for o in counted if o["side"] != closing and int(o["timestamp"] or 0) > over_ms]
+    closes = [o for o in counted if o["side"] == closing and filled_ms(o) > over_ms]
+    return total(
+        *(float(each["filled"]) for each in entries), *(-_own_part(held, o) for o in closes)
+    )
 
 
 def _closing_side(is_short: bool) -> str:

@@ -951,6 +951,15 @@ MENDED: dict[str, list[Event]] = {
         ("fill", BTC, 3.0),
         ("calm",),
     ],
+    "an exit comes before a close that was heard is booked, and an entry before that": [
+        ("begin", "on_fill"),
+        ("enter", BTC, 3.0, False, True, 1.0),
+        ("restart",),
+        ("by_hand", BTC, -3.0),
+        ("enter", BTC, 1.0, False, True, 0.5),
+        ("exit", BTC, 0.0, True),
+        ("calm",),
+    ],
 }
 
 
