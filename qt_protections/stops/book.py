@@ -425,9 +425,13 @@ class Held:
     def own_part(self, order: CcxtOrder) -> CcxtOrder:
         """Return a stop's order as far as it closed this bot's trade.
 
-        A stop covers what is on the pair, a stranger's part with it.
+        A stop covers what is on the pair, a stranger's part with it, and closes nothing of what is
+        entered later.
         """
-        own = self.own
+        later = [intent.left for intent in self.intents if intent.at_ms > filled_ms(order)]
+        own = rest(self.own, *later)
+        if later and not self.orphan:
+            return part_of(order, own)
         return order if self.stranger is None or not own else part_of(order, own)
 
     @property
@@ -438,6 +442,7 @@ class Held:
     def begin_anew(self) -> None:
         """Forget what was known of an earlier position of the pair."""
         self.opened_ms, self.naked_since = 0, None
+        self.trade_id, self.on_record, self.claimed = None, frozenset(), frozenset()
         self.heard.clear()
         self._forget_orders()
 
@@ -490,6 +495,11 @@ class Held:
     def closed_entries(self) -> bool:
         """Whether something closed entries, in part or whole, that no trade has booked."""
         return any(intent.closed for intent in self.intents)
+
+    @property
+    def ends_first(self) -> bool:
+        """Whether a close of the trade waits: it would close what joins the trade as well."""
+        return any(not fill.is_of_entries for fill in self.fills)
 
     def forget_closes_of_trade(self) -> None:
         """Forget what closed a trade that is over: the next trade of the pair has no part in it."""

@@ -532,6 +532,10 @@ class Bookkeeping:
         if self._watch is not None:  # others do not tell when an order filled
             keep_order(trade)
         held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
+        if Trade.session.new:
+            # A row that waits for Freqtrade's next commit outlives a trade that remote control
+            # deletes meanwhile, and joins whichever trade gets the ID next.
+            write_down()
         self._record(held, trade)
 
     def _record(self, held: Held, trade: Trade) -> None:

@@ -23,7 +23,7 @@ from qt_protections.stops.book import OF_ENTRIES, Held
 from qt_protections.stops.hearing import Hearing
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError, Rank
-from qt_protections.stops.on_record import stops_since
+from qt_protections.stops.on_record import is_on_record, stops_since
 from qt_protections.stops.sequence import note_fill_on_record
 from qt_protections.stops.stop import Fate, as_booked, child_id, fate, part_of
 
@@ -115,7 +115,7 @@ class StopDesk:
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
             if order is not None and fate(order) is Fate.TRIGGERED:
-                if order_id in held.written_off or _is_on_record(child_id(order), pair):
+                if order_id in held.written_off or is_on_record(child_id(order), pair):
                     # What it became is booked as an order of its own.
                     return as_booked(order, None)
                 self._take_in(held, order)
@@ -203,7 +203,7 @@ class StopDesk:
                 stop = self._keeper.line.find_stop(pair, order_id=order_id)
                 if stop is None or not (child := child_id(stop)):
                     continue
-                if not (order_id in held.written_off or _is_on_record(child, pair)):
+                if not (order_id in held.written_off or is_on_record(child, pair)):
                     self._take_in(held, stop)
                     stops[child] = stop
         except LineError as error:
@@ -231,11 +231,6 @@ class StopDesk:
         order = self._keeper.line.find_order(held.pair, order_id=child) if child else None
         # A trigger alone is no fill.
         return {**stop, "status": "open"} if order is None else _booked(held, stop, order)
-
-
-def _is_on_record(order_id: str, pair: str) -> bool:
-    """Whether some trade books an order by its own id; an empty one is no order's."""
-    return bool(order_id) and Order.order_by_id(order_id, pair) is not None
 
 
 def _booked(held: Held, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:

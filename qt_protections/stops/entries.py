@@ -24,12 +24,12 @@ from qt_protections.stops.adoption import (
     take_over_entry,
 )
 from qt_protections.stops.apart import apart
-from qt_protections.stops.book import EntryOrder, Held, Intent
+from qt_protections.stops.book import OF_ENTRIES, EntryOrder, Held, Intent
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError
 from qt_protections.stops.names import Role
-from qt_protections.stops.on_record import stops_since
-from qt_protections.stops.stop import filled_ms
+from qt_protections.stops.on_record import filled_since, is_on_record, stops_since
+from qt_protections.stops.stop import filled_ms, part_of
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -55,11 +55,13 @@ class Strays:
         entries: Since they were last closed in whole.
         closes: What closed of them.
         known: The position by the orders of the last day, whoever sent them; base currency.
+        lags: Whether an order is missing that has filled by the records of trades.
     """
 
     entries: list[CcxtOrder]
     closes: list[CcxtOrder]
     known: float
+    lags: bool
 
 
 class Entries:
@@ -197,23 +199,36 @@ class Entries:
         entries: list[CcxtOrder] = []
         closes: list[CcxtOrder] = []
         left = known = 0.0
-        for order in sorted(self._keeper.line.orders_since(pair, dt_ts(since)), key=filled_ms):
+        found = {str(o["id"]): o for o in self._keeper.line.orders_since(pair, dt_ts(since))}
+        for order in sorted(found.values(), key=filled_ms):
             filled = 0.0 if order.get("status") == "open" else float(order.get("filled") or 0.0)
             known = (total if order["side"] == entry_side else rest)(known, filled)
             if order["side"] == entry_side and filled and self._is_stray(order):
                 entries.append(order)
                 left = total(left, filled)
-            elif order["side"] != entry_side and filled and not self._is_on_record(order, booked):
-                closes.append(order)
-                left = rest(left, filled)
+            elif order["side"] != entry_side and filled:
+                closes += (parts := self._unbooked(order, booked))
+                left = rest(left, *(float(part["filled"]) for part in parts))
             if not left:
                 entries, closes = [], []
-        return Strays(entries, closes, known)
+        lags = not filled_since(pair, since) <= found.keys()
+        return Strays(entries, closes, known, lags)
 
     @staticmethod
-    def _is_on_record(order: CcxtOrder, booked: Collection[str]) -> bool:
-        order_id = str(order["id"])
-        return order_id in booked or Order.order_by_id(order_id, order["symbol"]) is not None
+    def _unbooked(order: CcxtOrder, booked: Collection[str]) -> list[CcxtOrder]:
+        """Return what no trade has booked of a close: all, a part under another name, or nothing.
+
+        That part may have been somebody else's, or of entries whose trade a kill forgot.
+        """
+        name = str(order["id"])
+        of_entries = f"{name}{OF_ENTRIES}"
+        row = Order.order_by_id(name, order["symbol"])
+        if row is None:
+            return [] if name in booked else [order]
+        left = rest(float(order["filled"]), row.ft_amount)
+        if not left or of_entries in booked or is_on_record(of_entries, order["symbol"]):
+            return []
+        return [{**part_of(order, left), "id": of_entries}]
 
     def _settle_exit(self, held: Held, client_id: str) -> None:
         """Find out about an exit that may be on no record, and book what it closed."""
@@ -246,8 +261,8 @@ class Entries:
         if intent.final and not intent.filled:
             held.intents.remove(intent)
             return
-        if trade is not None and any(not fill.is_of_entries for fill in held.fills):
-            return  # Freqtrade would close the trade with the entry in it: the close comes first
+        if trade is not None and held.ends_first:
+            return
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
 
     def _is_with_a_trade(self, held: Held, intent: Intent, trade: Trade | None) -> bool:
@@ -270,9 +285,11 @@ class Entries:
             self._keeper.call_off(held)
             return
         intent.learn(order)
-        if not intent.left:
+        if not intent.filled:
             row.update_from_ccxt_object(order)
             held.intents.remove(intent)
+            return
+        if trade is not None and held.ends_first:
             return
         trade = trade or self._new_trade(intent.entry, row.ft_order_tag)
         take_over_entry(trade, row)

@@ -18,7 +18,8 @@ from qt_protections.snapshots import symbol_of
 from qt_protections.stops.book import Held
 from qt_protections.stops.line import CcxtOrder, Line
 from qt_protections.stops.names import Namer, Role
-from qt_protections.stops.stop import child_id, filled_ms, part_of
+from qt_protections.stops.on_record import is_on_record
+from qt_protections.stops.stop import Fate, child_id, fate, filled_ms, part_of
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -69,7 +70,8 @@ class OrderHistory:
                 between: only who keeps Freqtrade from sending one now may ask for them.
 
         Returns:
-            Whether there was any; False as well where it is not due to ask.
+            Whether there was any; False as well where it is not due to ask, and while nobody tells
+            what a stop became beside somebody's own part.
 
         Raises:
             LineError: If the exchange does not answer; nothing was changed then.
@@ -79,10 +81,22 @@ class OrderHistory:
             return False
         self.refresh_entries(held)
         own = held.own
-        known, since, others = self._seen(held, since_ms)
+        known, before, since = self._seen(held, since_ms)
+        others = rest(_entered(held, before))
         if shown is not None:
-            others = rest(total(shown, -_entered(held, since)))
-        self._book_closes(held, since, known, others, at_most, with_exits=with_exits)
+            at_begin = total(shown, -_entered(held, since))
+            others, since = rest(at_begin), [*self._turned(held, before, -at_begin), *since]
+        if self._may_be_of_a_stop(held, since, others, _asked_after(held)):
+            return False
+        self._book_closes(
+            held,
+            since,
+            known,
+            others,
+            at_most,
+            is_certain=shown is not None,
+            with_exits=with_exits,
+        )
         return held.own < own
 
     def book_heard(self, held: Held, show: Callable[[], float | None]) -> bool:
@@ -100,7 +114,8 @@ class OrderHistory:
                 tells.
 
         Returns:
-            Whether it was certain; False as well while the orders lack what was heard.
+            Whether it was certain; False as well while the orders lack what was heard, or nobody
+            tells whether it is what a stop became.
 
         Raises:
             LineError: If the exchange does not answer; nothing was changed then.
@@ -109,26 +124,64 @@ class OrderHistory:
         if not held.own or not since_ms:
             return True
         self.refresh_entries(held)
-        known, since, others = self._seen(held, since_ms)
+        known, before, since = self._seen(held, since_ms)
+        others = rest(_entered(held, before))
         if not held.heard.keys() <= {str(order["id"]) for order in since}:
             return False
         shown = show()
         if shown is not None and abs(total(shown, -_entered(held, since)) - others) > _SAME:
             return False
-        self._book_closes(held, since, known, others)
+        stops = [stop.order_id for stop in (*held.stops, *held.trails)]
+        if self._may_be_of_a_stop(held, since, others, [*stops, *_asked_after(held)]):
+            return False
+        self._book_closes(held, since, known, others, is_certain=shown is not None)
         return True
 
-    def _seen(self, held: Held, since_ms: int) -> tuple[set[str], list[CcxtOrder], float]:
-        """Return what the book accounts for, what filled since a trade began, and others' part.
+    def _seen(self, held: Held, since_ms: int) -> tuple[set[str], list[CcxtOrder], list[CcxtOrder]]:
+        """Return what the book accounts for, and what filled before and since a trade began.
 
-        That part is what others held when the trade began, by their orders of the day before.
+        What is left of the orders of the day before was others': earlier trades of the pair have
+        left nothing, whoever closed them.
         """
         since_ms = max(since_ms, self._stops_unknown_until_ms(held))
         known = self._known(held)
         orders = self._filled_orders(held, since_ms - _SENT_BEFORE_MS, since_ms)
         # Its first entry may have filled in the millisecond in which that was sent.
         since = [o for o in orders if filled_ms(o) > since_ms or o["id"] in known]
-        return known, since, _others_at(held, orders, known, since_ms)
+        before = [o for o in orders if filled_ms(o) <= since_ms and o["id"] not in known]
+        return known, before, since
+
+    def _turned(self, held: Held, before: Sequence[CcxtOrder], amount: float) -> list[CcxtOrder]:
+        """Return entries of this bot's on the other side that the first entry of a trade closed.
+
+        A kill kept them off the record, and a list that did not show them let the other side in.
+
+        Args:
+            held: The pair.
+            before: What filled before the trade began.
+            amount: What stood on the other side then, base currency.
+        """
+        found: list[CcxtOrder] = []
+        closing = _closing_side(held.is_short)
+        entries = [o for o in before if o["side"] == closing and self._role(o) is Role.ENTRY]
+        for order in reversed(entries):
+            if amount > 0 and not is_on_record(str(order["id"]), held.pair):
+                found.insert(0, part_of(order, amount))
+                amount = rest(amount, float(order["filled"]))
+        return found
+
+    def _may_be_of_a_stop(
+        self, held: Held, orders: Sequence[CcxtOrder], others: float, stops: Collection[str]
+    ) -> bool:
+        """Whether it matters that orders may be what a stop became of which nobody tells.
+
+        A stop closes the trade first, another hand what is its own.
+        """
+        entries = [o for o in orders if o["side"] != _closing_side(held.is_short)]
+        is_shared = others > 0 or any(self._role(order) is None for order in entries)
+        return is_shared and any(
+            _is_untold(self._line.find_stop(held.pair, order_id=name)) for name in stops
+        )
 
     def _book_closes(
         self,
@@ -138,14 +191,20 @@ class OrderHistory:
         others: float,
         at_most: float = inf,
         *,
+        is_certain: bool,
         with_exits: bool = False,
     ) -> None:
-        """Book what orders closed of a trade beside what others held when it began."""
+        """Book what orders closed of a trade beside what others held when it began.
+
+        If that is certain, others who sold more than there was hold the other side from then on.
+        """
         of_stops = self.children(held.pair, held.written_off)
+        counted = [o for o in orders if o["id"] in known]
+        least = -inf if is_certain else 0.0
         for order in _over(orders):
             filled, role = float(order["filled"]), self._role(order)
             if order["id"] in known:
-                others = rest(others, filled, -min(filled, held.parts.get(order["id"], filled)))
+                others = max(least, total(others, -filled, _own_part(held, order)))
             elif order["side"] != _closing_side(held.is_short):
                 others = total(others, filled if role is None else 0.0)
             elif role is not None or order["id"] in of_stops:
@@ -155,8 +214,9 @@ class OrderHistory:
                 if order["id"] in of_stops:
                     held.written_off[of_stops[order["id"]]] = 0.0  # that is settled
             else:
-                amount = min(rest(filled, others), at_most, held.own)
-                others = rest(others, filled)
+                own = rest(held.own, _added_since(held, order, counted))
+                amount = min(rest(filled, max(others, 0.0)), at_most, own, held.own)
+                others = max(least, total(others, -filled, amount))
                 self._book(held, order, amount)
                 at_most = rest(at_most, amount)
 
@@ -262,20 +322,19 @@ class OrderHistory:
         return None if name is None else name.role
 
 
+def _asked_after(held: Held) -> list[str]:
+    """Return the stops that were dropped without what became of them, as long as that is asked."""
+    return [name for name, until in held.written_off.items() if until > monotonic()]
+
+
+def _is_untold(stop: CcxtOrder | None) -> bool:
+    """Whether nobody tells what became of a stop."""
+    return stop is None or (fate(stop) is Fate.TRIGGERED and not child_id(stop))
+
+
 def _over(orders: Sequence[CcxtOrder]) -> list[CcxtOrder]:
     """Return those that are over: one that rests fills on, and may be its owner's to cancel."""
     return [order for order in orders if order.get("status") != "open"]
-
-
-def _others_at(
-    held: Held, orders: Sequence[CcxtOrder], known: Collection[str], since_ms: int
-) -> float:
-    """Return what others held when a trade began, by their orders of the day before.
-
-    Earlier trades of the pair have left nothing, whoever closed them.
-    """
-    before = [o for o in orders if filled_ms(o) <= since_ms and o["id"] not in known]
-    return rest(_entered(held, before))
 
 
 def _entered(held: Held, orders: Sequence[CcxtOrder]) -> float:
@@ -283,6 +342,29 @@ def _entered(held: Held, orders: Sequence[CcxtOrder]) -> float:
     closing = _closing_side(held.is_short)
     return total(
         *(-float(o["filled"]) if o["side"] == closing else float(o["filled"]) for o in orders)
+    )
+
+
+def _own_part(held: Held, order: CcxtOrder) -> float:
+    """Return how much of an order that is accounted for was the trade's, base currency."""
+    filled = float(order["filled"])
+    return min(filled, held.parts.get(str(order["id"]), filled))
+
+
+def _added_since(held: Held, order: CcxtOrder, counted: Sequence[CcxtOrder]) -> float:
+    """Return what a trade holds more than when an order filled, base currency.
+
+    Args:
+        held: The pair.
+        order: The order.
+        counted: Those that the trade accounts for. Entries count by when they were sent: an order
+            closed nothing of one that was sent later.
+    """
+    over_ms, closing = filled_ms(order), _closing_side(held.is_short)
+    entries = [o for o in counted if o["side"] != closing and int(o["timestamp"] or 0) > over_ms]
+    closes = [o for o in counted if o["side"] == closing and filled_ms(o) > over_ms]
+    return total(
+        *(float(each["filled"]) for each in entries), *(-_own_part(held, o) for o in closes)
     )
 
 

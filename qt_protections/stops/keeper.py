@@ -157,8 +157,9 @@ class Keeper:
             order = self.line.find_order(held.pair, order_id=intent.order_id)
         else:
             order = self.line.find_order(held.pair, client_id=intent.client_id)
-        # What was heard to have filled did, though the exchange does not find it now.
-        if order is None and not intent.filled and intent.age_s > self.line.arrives_within_s:
+        # What was heard of arrived, though the exchange does not find it now.
+        is_unheard = not (intent.order_id or intent.filled)
+        if order is None and is_unheard and intent.age_s > self.line.arrives_within_s:
             logger.info("The entry of %s was never executed.", symbol_of(held.pair))
             held.intents.remove(intent)
         return order
@@ -265,13 +266,15 @@ class Keeper:
                     self.book_closes(held)
                     self.mend(held)
                 return
-            if str(order["id"]) in held.booked:
-                held.write_off(order_id)  # the order history told of it first
-                self.mend(held)
-                return
-            if float(order.get("filled") or 0.0) > held.own:
+            amount = float(order.get("filled") or 0.0)
+            if amount > held.own:
                 self._learn_of_entries(held)
             order = held.own_part(order)
+            is_anothers = amount and not order["filled"]
+            if is_anothers or str(order["id"]) in held.booked:
+                held.write_off(order_id)  # there is nothing to book, or the history told of it
+                self.mend(held)
+                return
             held.drop(order_id, order)
             filled = held.book_fill(stop, order)
             if filled and (held.own_need is None or not isnan(stop.trigger)):
@@ -635,10 +638,16 @@ class Keeper:
         self.mend(held)
 
     def _emergency_close(self, held: Held, why: str) -> None:
-        """Close at market at once; but nobody else's position."""
+        """Close at market at once; but nobody else's position.
+
+        A stop that fired unheard has closed what would be closed once more, of somebody else's.
+        """
+        standing = held.stops
+        for stop in standing:
+            self._ask_before_close(held, stop)
         need = held.own_need
-        if need is None:
-            return
+        if need is None or held.stops != standing:
+            return  # the rest was seen to as one of them turned out to be over
         is_news = monotonic() >= held.quiet_until
         if is_news:
             held.quiet_until = monotonic() + _SAY_EVERY_S
@@ -659,6 +668,13 @@ class Keeper:
         else:
             held.quiet_until, held.naked_since = 0.0, None
             logger.warning("[OK] %s is closed at market.", symbol_of(held.pair))
+
+    def _ask_before_close(self, held: Held, stop: Stop) -> None:
+        """Ask what became of a stop; the close goes out all the same if nobody answers."""
+        try:
+            self.ask_after(held, stop)
+        except LineError as error:
+            logger.warning("Could not ask after the stop of %s: %s", held.pair, error)
 
     def _close(self, held: Held, need: Need) -> None:
         """Close the need at market, in several orders if one may not be so large.

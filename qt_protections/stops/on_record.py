@@ -5,7 +5,7 @@ from datetime import datetime
 from freqtrade.persistence import Order, Trade
 from sqlalchemy import or_, select
 
-from qt_protections.stops.book import Held
+from qt_protections.stops.book import OF_ENTRIES, Held
 from qt_protections.stops.stop import Stop
 
 
@@ -32,6 +32,25 @@ def stops_since(pair: str, since: datetime) -> list[str]:
         or_(Order.ft_is_open, Order.order_filled_date >= since),
     )
     return list(Order.session.scalars(rows))
+
+
+def is_on_record(order_id: str, pair: str) -> bool:
+    """Whether some trade books an order by its own id; an empty one is no order's."""
+    return bool(order_id) and Order.order_by_id(order_id, pair) is not None
+
+
+def filled_since(pair: str, since: datetime) -> set[str]:
+    """Return the exchange's ids of orders of a pair, stops apart, that were sent since and filled.
+
+    Those of whichever trade.
+    """
+    rows = select(Order.order_id).where(
+        Order.ft_pair == pair,
+        Order.ft_order_side != "stoploss",
+        Order.order_date >= since,
+        Order.filled > 0,
+    )
+    return {order_id.removesuffix(OF_ENTRIES) for order_id in Order.session.scalars(rows)}
 
 
 def _has_ended(stop: Stop) -> bool:

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from freqtrade.enums import ExitType
 from freqtrade.persistence import Trade
-from freqtrade.util import dt_now
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import rest, total
@@ -18,7 +17,7 @@ from qt_protections.stops.absence import Absence
 from qt_protections.stops.adoption import write_off
 from qt_protections.stops.apart import apart
 from qt_protections.stops.book import Held
-from qt_protections.stops.entries import HISTORY_SPAN, SURPLUS_LAG_S, Entries, Strays
+from qt_protections.stops.entries import SURPLUS_LAG_S, Entries, Strays
 from qt_protections.stops.keeper import Keeper
 from qt_protections.stops.line import CcxtOrder, LineError, Position
 
@@ -305,18 +304,18 @@ class Positions:
             self._asking[held.pair] = monotonic()
         if held.pair not in self._asking:
             return False
-        if trade is not None and trade.is_short != position.is_short:
-            return False  # asked once that trade is over
+        if trade is not None and (held.ends_first or trade.is_short != position.is_short):
+            return False  # asked once that is over
         strays = self._strays(held, is_short=position.is_short)
         if strays is None:
             return False
-        is_told = strays.known >= position.amount * (1 - _SAME)
+        is_told = not strays.lags and strays.known >= position.amount * (1 - _SAME)
         left = rest(_filled(strays.entries), _filled(strays.closes))
         # A trade that was deleted takes its entries along: they are nobody's.
         is_both = left and trade is not None
         lacking = rest(total(held.base, left), position.amount) if is_both else 0.0
         if lacking and self._keeper.book_closes(held, lacking, with_exits=True):
-            lacking = 0.0  # that closed what the trade has on record, before those entries
+            return False  # that closed what the trade has on record, and is booked before them
         is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
         if is_over or (is_told and not lacking):
             del self._asking[held.pair]  # else the history may lag as any list does
@@ -336,13 +335,11 @@ class Positions:
         The list may be old, or something has closed a part that is not booked either. The orders
         are proof, and without the entries a stop that covers the whole would be booked on a part.
         """
-        if trade is None or held.pair not in self._asking:
+        if trade is None or held.pair not in self._asking or held.ends_first:
             return
         strays = self._strays(held, is_short=trade.is_short)
         is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
-        # A history that lacks a trade of the last day lags, as any list does.
-        lacks_trade = held.own and dt_now() - trade.open_date_utc < HISTORY_SPAN
-        if is_over or (strays is not None and (strays.known or not lacks_trade)):
+        if is_over or (strays is not None and not strays.lags):
             del self._asking[held.pair]
         if strays is not None:
             self._take_up(held, trade, strays, trade.leverage or 1.0, trade.open_rate)

@@ -33,6 +33,12 @@ class Account(Paper):
         unheard_of: By pair, how much of the bot's part others took without its hearing of that.
         bought: By pair, how much of what is unbooked others put back since, signed.
         put_back: The same of what was unheard of.
+        unclear: By pair, how much others closed of theirs beside entries that are on no record yet;
+            base currency. A process that ends then leaves nobody who could tell it from what a stop
+            became, whose order has no name: the next one takes it off the entries.
+        conceded: The same, once the process has ended; and how much of somebody else's an unheard
+            stop took while an entry waited.
+        is_on_record: Whether a trade has an order on record.
         is_heard: Whether a running bot hears of what happens.
         is_followed: Whether an entry's stop follows its fill.
         share: How much of the next orders at market fills at once; the rest expires.
@@ -49,6 +55,9 @@ class Account(Paper):
         self.unheard_of: defaultdict[str, float] = defaultdict(float)
         self.bought: defaultdict[str, float] = defaultdict(float)
         self.put_back: defaultdict[str, float] = defaultdict(float)
+        self.unclear: defaultdict[str, float] = defaultdict(float)
+        self.conceded: defaultdict[str, float] = defaultdict(float)
+        self.is_on_record: Callable[[CcxtOrder], bool] = lambda _order: True
         self.is_heard: Callable[[], bool] = lambda: True
         self.is_followed: Callable[[CcxtOrder], bool] = lambda _entry: False
         self.unbooked: defaultdict[str, float] = defaultdict(float)
@@ -237,13 +246,30 @@ class Account(Paper):
             left = abs(_settle((self.own, self.orphaned), pair, change))
             if role and left > self._excuses(order) + NEAR:
                 self.wrongs.append(f"sold {left:g} of somebody else's {pair}")
+            if not (role or self.is_heard()):
+                # Of an entry that fills next the exchange tells when it last filled, and not that
+                # nothing of it was there for the stop to close.
+                self.conceded[pair] += min(left, self._waiting(pair))
         else:
             theirs = _toward_zero(self.foreign(pair) - change, change)
             _settle((self.orphaned, self.own), pair, change - theirs)
+            self.unclear[pair] = min(self.unclear[pair] + abs(theirs), self._unrecorded(pair))
         if role != Role.EXIT or self._arrives:  # nobody booked an exit whose answer was lost
             self.unbooked[pair] += abs(own - self.own[pair])
         if not (role or order.get("of a stop") or self.is_heard()):
             self.unheard_of[pair] += abs(own - self.own[pair])
+
+    def _unrecorded(self, pair: str) -> float:
+        """Return what entries filled that no trade has on record, base currency."""
+        mine = [o for o in self.orders.values() if o["symbol"] == pair and not o.get("forgotten")]
+        entries = [o for o in mine if _role(o["clientOrderId"]) == Role.ENTRY]
+        return sum(o["filled"] for o in entries if o["filled"] and not self.is_on_record(o))
+
+    def _waiting(self, pair: str) -> float:
+        """Return what entries that rest may still fill, base currency."""
+        mine = [o for o in self.orders.values() if o["symbol"] == pair and o["status"] == "open"]
+        entries = [o for o in mine if _role(o["clientOrderId"]) == Role.ENTRY]
+        return sum(o["amount"] - o["filled"] for o in entries)
 
     def _put_back(self, pair: str, change: float) -> None:
         """Note that others put back what they took while nobody could know: who could tell?

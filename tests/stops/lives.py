@@ -22,6 +22,7 @@ from typing import Any
 
 from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Order, Trade, init_db
+from sqlalchemy import select
 
 from qt_protections.rules.refusals import Outcome
 from qt_protections.stops.bookkeeping import STOPS_S
@@ -33,6 +34,7 @@ from tests.stops.paper import BTC, ETH, LOST, refusal
 from tests.stops.paper_bot import PaperBot, config_of
 
 Event = tuple[Any, ...]
+_TRADE_IDS = select(Trade.id)
 PAIRS = (BTC, ETH)
 #: Seconds between two acts of the guard's threads.
 TICK_S = 1.0
@@ -108,6 +110,7 @@ class Life:
         self._stream = "live"
         self.paper.is_heard = lambda: self._stream == "live"
         self.paper.is_followed = self._is_followed
+        self.paper.is_on_record = _is_on_record
         self._events: list[OrderEvent] = []
         self._ends: list[tuple[float, Callable[[], None]]] = []
         self.bot: PaperBot | None = None
@@ -172,9 +175,11 @@ class Life:
     def forget(self, pair: str) -> None:
         if self.bot.trade(pair) is None:
             return
-        self.bot.forget(pair)
-        if self.bot.trade(pair) is None:
-            self.paper.forget(pair)
+        try:
+            self.bot.forget(pair)
+        finally:  # a kill may come right after
+            if self.bot.trade(pair) is None:
+                self.paper.forget(pair)
 
     # Time and prices
 
@@ -361,8 +366,8 @@ class Life:
         self.bot.loop()
         self._looped = self._clock.now
         if not self.paper.is_faulty and self._stream == "live":
-            self.paper.unbooked.clear()
-            self.paper.bought.clear()
+            for each in (self.paper.unbooked, self.paper.bought, self.paper.unclear):
+                each.clear()
 
     def _born(self) -> PaperBot:
         self._clock.sleep(2.0)  # a process takes its time
@@ -386,6 +391,7 @@ class Life:
         """Note that a process that ends forgets what it heard."""
         self.paper.unheard_of |= self.paper.unbooked
         self.paper.put_back |= self.paper.bought
+        self.paper.conceded |= {pair: some for pair, some in self.paper.unclear.items() if some}
 
     def _act(self, act: Callable[[], None]) -> None:
         """Act; who is killed is born again, over the same database and exchange."""
@@ -524,9 +530,11 @@ class Life:
         if again * most > 0 and abs(again) <= abs(most) + NEAR:
             paper.own[pair] = booked
             paper.orphaned[pair] = _less(paper.orphaned[pair], again)
+        elif again * paper.own[pair] < 0 and abs(again) <= paper.conceded[pair] + NEAR:
+            paper.own[pair] = booked  # the rest counts as somebody else's, and is covered
         elif abs(again) > NEAR:
             raise Fault(f"{pair} {self._state(pair)}: its trade books {booked:g}")
-        paper.put_back[pair] = paper.unheard_of[pair] = 0.0
+        paper.put_back[pair] = paper.unheard_of[pair] = paper.conceded[pair] = 0.0
 
     def _judge_cover(self, pair: str) -> None:
         paper, size = self.paper, abs(self.paper.size[pair])
@@ -547,6 +555,8 @@ class Life:
             raise Fault(f"{pair} {self._state(pair)} has more stops than it needs: {amounts}")
 
     def _judge_record(self, pair: str) -> None:
+        for row in Order.session.scalars(select(Order).where(~Order.ft_trade_id.in_(_TRADE_IDS))):
+            raise Fault(f"{row.ft_pair}: order {row.order_id} is on record of no trade")
         for order in self._resting(pair):
             row = Order.order_by_id(order["id"], pair)
             if order.get("reduceOnly") and row is not None and not row.trade.is_open:
@@ -598,6 +608,10 @@ def _without(missing: str, answer: Any) -> Any:
 def _less(held: float, taken: float) -> float:
     """Return what is left of something signed; nothing if more is taken of it."""
     return 0.0 if abs(taken) >= abs(held) else round(held - taken, 9)
+
+
+def _is_on_record(order: CcxtOrder) -> bool:
+    return Order.order_by_id(order["id"], order["symbol"]) is not None
 
 
 def _signed_rest(order: CcxtOrder) -> float:

@@ -17,6 +17,7 @@ from freqtrade.exceptions import DependencyException, TemporaryError
 from freqtrade.exchange import Exchange
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade
+from freqtrade.persistence.models import _request_id_ctx_var
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ExchangeResolver
 from freqtrade.rpc.rpc import RPC
@@ -364,10 +365,17 @@ class PaperBot:
         self.bot.strategy.wanted[pair] = distance  # type: ignore[attr-defined]
 
     def forget(self, pair: str) -> None:
-        """Delete the pair's trade by remote control."""
+        """Delete the pair's trade by remote control, whose view of the database is its own."""
         trade = self.trade(pair)
-        if trade is not None:
-            self._safely(partial(RPC(self.bot)._rpc_delete, trade.id))
+        if trade is None:
+            return
+        trade_id = trade.id
+        request = _request_id_ctx_var.set("remote control")
+        try:
+            self._safely(partial(RPC(self.bot)._rpc_delete, trade_id))
+        finally:
+            Trade.session.remove()
+            _request_id_ctx_var.reset(request)
 
     def end(self) -> None:
         """End as Freqtrade does when it is stopped."""
