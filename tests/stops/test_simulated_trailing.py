@@ -87,6 +87,7 @@ def started(kind: type[IStrategy], folder: Path, **qt: object) -> IStrategy:
     """Return a strategy at its post."""
     config: Any = {
         "datadir": folder,
+        "exportdirectory": folder,
         "dataformat_ohlcv": "feather",
         "candle_type_def": CandleType.FUTURES,
         "trading_mode": "futures",
@@ -94,7 +95,13 @@ def started(kind: type[IStrategy], folder: Path, **qt: object) -> IStrategy:
         "stake_currency": "USDT",
         "timeframe": "1m",
         "runmode": RunMode.BACKTEST,
-        "qt": {"trail_callback": 1.5, "trail_activation": 1.0, **qt},
+        # No exchange is there to tell of liquidation.
+        "qt": {
+            "liquidation_buffer": None,
+            "trail_callback": 1.5,
+            "trail_activation": 1.0,
+            **qt,
+        },  # fmt: skip
     }
     strategy = kind(config)
     strategy.order_types = {**strategy.order_types, "stoploss_on_exchange": False}
