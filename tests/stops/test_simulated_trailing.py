@@ -101,7 +101,7 @@ def started(kind: type[IStrategy], folder: Path, **qt: object) -> IStrategy:
             "trail_callback": 1.5,
             "trail_activation": 1.0,
             **qt,
-        },  # fmt: skip
+        },
     }
     strategy = kind(config)
     strategy.order_types = {**strategy.order_types, "stoploss_on_exchange": False}
