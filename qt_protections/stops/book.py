@@ -425,9 +425,11 @@ class Held:
     def own_part(self, order: CcxtOrder) -> CcxtOrder:
         """Return a stop's order as far as it closed this bot's trade.
 
-        A stop covers what is on the pair, a stranger's part with it, and closes nothing of what is
-        entered later.
+        A stop covers what is on the pair, a stranger's part with it. It closes nothing of what is
+        entered later, nor of what is held on the other side.
         """
+        if order["side"] != ("buy" if self.is_short else "sell"):
+            return part_of(order, 0.0)
         later = [intent.left for intent in self.intents if intent.at_ms > filled_ms(order)]
         own = rest(self.own, *later)
         if later and not self.orphan:

@@ -960,6 +960,17 @@ MENDED: dict[str, list[Event]] = {
         ("exit", BTC, 0.0, True),
         ("calm",),
     ],
+    "a deleted trade's stop closed nothing of the other side": [
+        ("begin", "auto"),
+        ("wait", 15),
+        ("enter", BTC, 2.0, False, True, 1.0),
+        ("fires_unknown", ETH, True, 40),
+        ("forget", BTC),
+        ("stop_fires", BTC, 0, 1.0),
+        ("loop",),
+        ("enter", BTC, 2.0, True, True, 0.5),
+        ("calm",),
+    ],
 }
 
 
