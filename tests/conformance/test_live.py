@@ -5,8 +5,8 @@ Here the style that moves its stop by what it adds. `python -m tests.conformance
 
 import pytest
 
-from qt_protections.conformance.guarding import strategies
-from tests.conformance.live import FOLDER, difference, lived
+from tests.conformance.live import all_strategies
+from tests.conformance.lived import difference, lived
 
 #: Minutes of the market: enough for a position that is added to twice.
 STYLES, MINUTES = ["Pyramid"], 12
@@ -15,7 +15,7 @@ STYLES, MINUTES = ["Pyramid"], 12
 @pytest.mark.parametrize("name", STYLES)
 def test_a_live_run_trades_like_the_plain_one(name: str) -> None:
     """Each trade with its orders, its stop and its reason."""
-    (found,) = [each for each in strategies(FOLDER) if each.name == name]
+    (found,) = [each for each in all_strategies() if each.name == name]
     plain = lived(found, guarded=False, minutes=MINUTES)
     assert len(plain) >= 3
     assert difference(plain, lived(found, guarded=True, minutes=MINUTES)) is None
