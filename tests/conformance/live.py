@@ -36,7 +36,7 @@ _FOLDER = Path(__file__).parent / "strategies"
 #: Those of spot that Freqtrade takes on futures as well; version 2 it takes on spot alone.
 _OF_SPOT = ("MixedNames", "SpotStop")
 #: Strategies that trade at certain hours only: how many minutes later their bot begins.
-_LATER = {"ConfirmOld": 40}
+_LATER = {"ConfirmOld": 40, "SmallStakes": 40}
 
 
 class Verdict(StrEnum):

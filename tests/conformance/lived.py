@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
-from math import isclose
+from math import inf, isclose
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import time_machine
 from freqtrade.persistence import PairLocks, Trade
 
 from qt_protections.conformance.guarding import Found, write_guarded
+from qt_protections.rules.stop_price import FARTHEST
 from qt_protections.settings import all_off
 from qt_protections.stops import user_socket
 from tests.integration.rig import Rig
@@ -48,7 +49,7 @@ class Lived:
         side: "long" or "short".
         tag: Of the entry.
         leverage: Notional over margin.
-        stop: The last stop, quote currency.
+        stop: The last stop, quote currency; infinity for one that is as far as none.
         closed: When; None while open.
         reason: Of the exit; None while open.
         orders: Side, amount (base currency), price and tag of each that filled.
@@ -144,7 +145,7 @@ def _told(trade: Any) -> Lived:
         side="short" if trade.is_short else "long",
         tag=trade.enter_tag,
         leverage=trade.leverage,
-        stop=trade.stop_loss,
+        stop=_stop_of(trade),
         closed=f"{trade.close_date_utc:%H:%M}" if trade.close_date else None,
         reason=trade.exit_reason,
         orders=tuple(
@@ -153,6 +154,12 @@ def _told(trade: Any) -> Lived:
             if order.safe_filled
         ),
     )
+
+
+def _stop_of(trade: Any) -> float:
+    """Return a trade's stop; infinity where the strategy has none, and the guard the farthest."""
+    distance = abs(trade.open_rate - trade.stop_loss) / trade.open_rate
+    return inf if distance > FARTHEST * (1 - _TICKS) else trade.stop_loss
 
 
 @contextmanager
