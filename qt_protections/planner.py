@@ -216,7 +216,7 @@ class EntryPlanner:
         planned = None
         if trade is None:
             planned = self._planned(wish)
-            stop = stop_at(wish.rate, planned.ratio, is_short=wish.is_short)
+            stop = self._first_stop(wish, planned)
         else:
             # A backtest of a strategy that asks for no stop has one of 0 on its trades.
             stop = trade.stop_loss or stop_at(trade.open_rate, FARTHEST, is_short=trade.is_short)
@@ -346,6 +346,15 @@ class EntryPlanner:
         if isinstance(distance, Denial):
             raise EntryRefused(wish.pair, distance)
         return distance
+
+    def _first_stop(self, wish: Wish, planned: Distance) -> float:
+        """Return the stop of an entry that opens a position, quote currency."""
+        stop = stop_at(wish.rate, planned.ratio, is_short=wish.is_short)
+        waiting = open_trade(wish.pair)
+        is_strategys = planned.ratio == abs(self._strategy.stoploss) / wish.leverage
+        if waiting is None or not is_strategys:  # then the trade has another one on record
+            return stop
+        return self.stops.replaced(wish.rate, stop, waiting.stop_loss, is_short=wish.is_short)
 
     def _check_stop(self, wish: Wish, stop: float) -> None:
         # Whether a stop within the fees is worth its entry is a question of the risk alone.

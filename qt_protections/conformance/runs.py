@@ -53,7 +53,7 @@ def compare_all(
         jobs: How many backtests run at once.
         models: Where FreqAI keeps the models of these runs, within its own folder; empty without.
     """
-    with _processes(jobs) as pool:
+    with processes(jobs) as pool:
         futures = {}
         for each in found:
             if not each.name:
@@ -111,7 +111,7 @@ def _requests(
 
 
 @contextmanager
-def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Give each backtest a fresh process, forked from one that has imported Freqtrade already."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)

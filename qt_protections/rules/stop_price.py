@@ -84,6 +84,22 @@ class StopRule:
             return Distance(ratio, wanted)
         return Distance(ratio, wanted, bound if ratio < wanted else StopBound.MIN_STOP)
 
+    def replaced(self, entry: float, stop: float, first: float, *, is_short: bool) -> float:
+        """Return the stop of an entry that takes the place of one that never filled.
+
+        Freqtrade works the stop of a trade out from the first price its entry asks for, and from
+        then on only tightens that stop. One that leaves the new entry no room does not count.
+
+        Args:
+            entry: Price of the new entry, quote currency.
+            stop: Its stop by this rule, quote currency.
+            first: The stop of the first entry, quote currency; 0 if there was none.
+            is_short: Whether the position gains when the price falls.
+        """
+        nearest = min(stop, first) if is_short else max(stop, first)
+        distance = stop_distance(entry, nearest, is_short=is_short)
+        return nearest if distance > 0 and distance >= self.min_ratio else stop
+
 
 def stop_at(entry: float, distance: float, *, is_short: bool) -> float:
     """Return the trigger price at a distance, a ratio of the entry, on the entry's losing side."""

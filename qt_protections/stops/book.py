@@ -88,6 +88,11 @@ class Intent:
         return rest(self.entry.amount, self.closed)
 
     @property
+    def is_void(self) -> bool:
+        """Whether it ended without a fill, by the exchange's own word."""
+        return self.final and not self.filled
+
+    @property
     def left(self) -> float:
         """What it filled and nothing has closed yet."""
         return rest(self.filled, self.closed)

@@ -147,7 +147,8 @@ class Bookkeeping:
         return [
             intent
             for intent in held.intents
-            if intent.lost or Order.order_by_id(intent.order_id, held.pair) is None
+            if not intent.is_void
+            and (intent.lost or Order.order_by_id(intent.order_id, held.pair) is None)
         ]
 
     def quote(self, pair: str) -> Quote:

@@ -39,7 +39,8 @@ _EARLIER = timedelta(minutes=1)
 class StopDesk:
     """Stands in for `create_stoploss`, `fetch_stoploss_order` and `cancel_stoploss_order`.
 
-    And for `fetch_orders`, among whose answers is what stops became.
+    And for `fetch_orders`, among whose answers is what stops became, and for `fetch_order` and
+    `cancel_order`, which tell of entries.
     """
 
     def __init__(
@@ -62,6 +63,8 @@ class StopDesk:
         self._has_looked = has_looked
         self._fetch_orders = exchange.fetch_orders
         self._fetch_order = exchange.fetch_order
+        self._cancel_order = exchange.cancel_order
+        exchange.cancel_order = self.cancel_order  # type: ignore[method-assign]
         exchange.fetch_order = self.order  # type: ignore[method-assign]
         exchange.fetch_orders = self.orders  # type: ignore[method-assign]
         exchange.create_stoploss = self.create  # type: ignore[method-assign, assignment]
@@ -180,10 +183,23 @@ class StopDesk:
             ExchangeError: As Freqtrade's own function.
         """
         order = self._fetch_order(order_id.removesuffix(OF_ENTRIES), pair, params)
+        self._keeper.told(pair, order)
         row = Order.order_by_id(order_id, pair)
         if row is None or row.ft_order_side != row.trade.exit_side:
             return order
         return {**part_of(order, row.ft_amount), "id": order_id}
+
+    def cancel_order(
+        self, order_id: str, pair: str, params: dict[str, Any] | None = None
+    ) -> CcxtOrder:
+        """Cancel an order, and have the book know what became of an entry.
+
+        Raises:
+            ExchangeError: As Freqtrade's own function.
+        """
+        order: CcxtOrder = self._cancel_order(order_id, pair, params)
+        self._keeper.told(pair, order)
+        return order
 
     def orders(
         self, pair: str, since: datetime, params: dict[str, Any] | None = None

@@ -139,6 +139,18 @@ class Keeper:
                 # The stop was accepted; the watch and the next loop look again.
                 logger.warning("Could not ask after the stop of %s: %s", held.pair, error)
 
+    def told(self, pair: str, order: CcxtOrder) -> None:
+        """Take in an order that Freqtrade was told of: it acts on that before any event is heard.
+
+        It replaces an entry as soon as that is cancelled, and the stop of the cancelled one, of
+        another price, must not count for the next.
+        """
+        held = self.book.of(pair)
+        with held.lock:
+            intent = held.intent_of(str(order.get("id") or ""))
+            if intent is not None and intent.learn(order):
+                self.answered(intent, order)
+
     def refused(self, intent: Intent) -> None:
         """Forget an entry that was certainly not executed, and withdraw what stood for it alone."""
         held = self.book.of(intent.entry.pair)

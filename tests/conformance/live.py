@@ -1,147 +1,180 @@
 """Strategies lived on the rehearsal exchange, plain and guarded with every rule off, and compared.
 
-    python -m tests.conformance.live              every strategy of futures
-    python -m tests.conformance.live Pyramid ...  these
+    python -m tests.conformance.live                    every strategy
+    python -m tests.conformance.live Pyramid Grinder    these
+    python -m tests.conformance.live --json > out.json  as JSON, with every trade
 
-The market takes turns, so that what fills does not hang on milliseconds: see
-`tests/integration/turns`. The clock stands still unless it is moved, and each strategy trades on
-candles of a minute. The plain strategy has its stop on the exchange as well, as Freqtrade places
-it: the guard has no other. Strategies of spot are left out, for the exchange trades futures alone.
+Exit code: 0 all equal, 1 one or more differ, 2 one or more could not be compared: no trade in the
+minutes that were lived, or an error. The exchange trades futures alone: of the strategies of spot
+only those are lived that Freqtrade takes there as well.
 """
 
+import argparse
+import json
+import os
 import sys
 import tempfile
+import time
+import traceback
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import timedelta
-from math import isclose
+from concurrent.futures import as_completed
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import pytest
-import time_machine
-from freqtrade.persistence import PairLocks, Trade
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
-from qt_protections.conformance.guarding import Found, strategies, write_guarded
-from qt_protections.settings import all_off
-from tests.integration.rig import Rig
-from tests.integration.turns import START, turns_market
+from qt_protections.conformance.guarding import Found, strategies
+from qt_protections.conformance.runs import processes
+from tests.conformance.lived import MINUTES, Lived, difference, lived
 
-FOLDER = Path(__file__).parent / "strategies" / "futures"
-#: Minutes of the market that are lived.
-MINUTES = 60
-#: Seconds within a minute of which the bot's loops begin: one acts, the next one sees to what the
-#: plain bot puts off, its stop among that. A price that moves has arrived by the 35th.
-_MOVING, _STANDING = (46, 52), (1, 3)
-#: A stop of Freqtrade's moves once in this many seconds; the guard's as soon as it is to.
-_STOPS = {"stoploss": "market", "stoploss_on_exchange": True, "stoploss_on_exchange_interval": 0}
-_PACE = ("POSITIONS_S", "UNSETTLED_S", "UNHEARD_S", "STOPS_S", "PRICES_S", "SPREADS_S")
-
-#: Prices closer than this ratio are the same: the coarsest tick of the market is 0.003 %.
-_TICKS = 1e-4
-#: A trade: what opened it, what closed it, and each order that filled in between.
-Lived = tuple[object, ...]
+_FOLDER = Path(__file__).parent / "strategies"
+#: Those of spot that Freqtrade takes on futures as well; version 2 it takes on spot alone.
+_OF_SPOT = ("MixedNames", "SpotStop")
+#: Strategies that trade at certain hours only: how many minutes later their bot begins.
+_LATER = {"ConfirmOld": 40, "SmallStakes": 40}
 
 
-def lived(found: Found, *, guarded: bool, minutes: int = MINUTES) -> list[Lived]:
-    """Return the trades of a strategy over the same market, in order."""
-    with (
-        tempfile.TemporaryDirectory() as name,
-        _each_loop_compares(),
-        time_machine.travel(START + timedelta(seconds=1), tick=False) as clock,
-    ):
-        folder = Path(name)
-        tape, feed = turns_market()
-        with Rig(folder, (tape, feed), unlimited=True) as rig:
-            feed.triggers = lambda symbol: [
-                float(stop.request.trigger_price or 0) for stop in rig.live_stops(symbol)
-            ]
-            strategy = _placed(rig, found, guarded=guarded)
-            bot = rig.bot(strategy, qt=all_off(), timeframe="1m", stake_amount=500)
-            bot.strategy.order_types = {**bot.strategy.order_types, **_STOPS}
-            for minute in range(minutes):
-                for second in _MOVING if minute % 2 == 0 else _STANDING:
-                    clock.move_to(START + timedelta(minutes=minute, seconds=second))
-                    rig.report()
-                    bot.process()
-            trades = sorted((_told(trade) for trade in Trade.get_trades_proxy()), key=str)
-            PairLocks.reset_locks()
-            return trades
+class Verdict(StrEnum):
+    """What came out for one strategy."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    NOTHING = "nothing to compare"
+    FAILED = "could not run"
 
 
-def difference(plain: Sequence[Lived], guarded: Sequence[Lived]) -> str | None:
-    """Return the first trade that differs, in words; None if all are the same."""
-    for one, other in zip(plain, guarded, strict=False):
-        if not _is_same(one, other):
-            return f"plain {one}, guarded {other}"
-    if len(plain) != len(guarded):
-        return f"{len(plain)} trades plain, {len(guarded)} guarded"
-    return None
+@dataclass(slots=True)
+class Result:
+    """One strategy: the trades of both, and how long both took, seconds."""
+
+    strategy: str
+    verdict: Verdict = Verdict.FAILED
+    words: str = ""
+    seconds: float = 0.0
+    plain: list[Lived] = field(default_factory=list)
+    guarded: list[Lived] = field(default_factory=list)
+
+    @property
+    def exits(self) -> str:
+        """The exit reasons of the plain strategy, with how often each came."""
+        counts = Counter(each.reason for each in self.plain if each.reason)
+        return ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
 
 
-def _is_same(one: object, other: object) -> bool:
-    """Compare; prices may be a tick or two apart.
-
-    Freqtrade takes the first stop from what an entry asked for or filled at, whichever is tighter.
-    The guard's stands before the fill.
-    """
-    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
-        return len(one) == len(other) and all(map(_is_same, one, other))
-    if isinstance(one, float) and isinstance(other, float):
-        return isclose(one, other, rel_tol=_TICKS)
-    return one == other
+def all_strategies() -> list[Found]:
+    """Return every strategy that can be lived."""
+    of_spot = [each for each in strategies(_FOLDER / "spot") if each.name in _OF_SPOT]
+    return [*strategies(_FOLDER / "futures"), *of_spot]
 
 
-def _placed(rig: Rig, found: Found, *, guarded: bool) -> str:
-    if not guarded:
-        rig.strategies = found.file.parent
-        return found.name
-    rig.strategies = rig.folder / "guarded"
-    rig.strategies.mkdir()
-    return write_guarded(found, rig.strategies)
+def compared(found: Found, minutes: int) -> Result:
+    """Live a strategy both ways."""
+    result = Result(found.name)
+    began = time.perf_counter()
+    live = partial(lived, found, minutes=minutes, later=_LATER.get(found.name, 0))
+    result.plain = live(guarded=False)
+    try:
+        result.guarded = live(guarded=True)
+    except Exception:
+        result.verdict = Verdict.DIFFERENT
+        result.words = f"the guarded one alone fails: {traceback.format_exc()}"
+        return result
+    result.seconds = round(time.perf_counter() - began, 1)
+    result.words = difference(result.plain, result.guarded) or ""
+    result.verdict = Verdict.DIFFERENT if result.words else Verdict.EQUAL
+    if not (result.plain or result.guarded):
+        result.verdict = Verdict.NOTHING
+    return result
 
 
-def _told(trade: Any) -> Lived:
-    closed = f"{trade.close_date_utc:%H:%M}" if trade.close_date else None
-    orders = [
-        (order.ft_order_side, order.safe_filled, order.safe_price, order.ft_order_tag)
-        for order in trade.orders
-        if order.safe_filled
-    ]
-    return (
-        f"{trade.open_date_utc:%H:%M}",
-        trade.pair,
-        "short" if trade.is_short else "long",
-        trade.enter_tag,
-        trade.leverage,
-        trade.stop_loss,
-        f"closed {closed}",
-        trade.exit_reason,
-        orders,
+def main(arguments: Sequence[str]) -> int:
+    """Live what is named, or all; return the exit code."""
+    asked = _parser().parse_args(arguments)
+    found = {each.name: each for each in all_strategies()}
+    if unknown := set(asked.names) - found.keys():
+        sys.exit(f"no such strategy: {', '.join(sorted(unknown))}")
+    chosen = [found[name] for name in asked.names or found]
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        for result in _live_all(chosen, asked.minutes, asked.keep or Path(temporary), asked.jobs):
+            results.append(result)
+            print(
+                f"[{len(results)}/{len(chosen)}] {result.strategy}: {result.verdict}, "
+                f"{len(result.plain)} trades, {result.seconds:.0f} s {result.words}",
+                file=sys.stderr,
+                flush=True,
+            )
+    results.sort(key=lambda each: each.strategy)
+    if asked.json:
+        print(json.dumps([asdict(each) for each in results], indent=2))
+    else:
+        show(Console(), results)
+    verdicts = {each.verdict for each in results}
+    if Verdict.DIFFERENT in verdicts:
+        return 1
+    return 2 if verdicts - {Verdict.EQUAL} else 0
+
+
+def show(console: Console, results: Sequence[Result]) -> None:
+    """Print the table, what differs, and how many came out how."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("strategy", "plain", "guarded", "trades are", "exits"):
+        table.add_column(name, overflow="fold")
+    for each in results:
+        counts = (str(len(each.plain)), str(len(each.guarded)))
+        table.add_row(each.strategy, *counts, each.verdict, each.exits)
+    console.print(table)
+    for each in results:
+        if each.words:
+            console.print(f"{each.strategy}: {each.words}", markup=False, highlight=False)
+    sums = Counter(each.verdict for each in results)
+    console.print(", ".join(f"{count} {verdict}" for verdict, count in sums.items()))
+
+
+def _live_all(chosen: Sequence[Found], minutes: int, logs: Path, jobs: int) -> Iterator[Result]:
+    """Live each strategy in a process of its own, several at once; yield them as they are ready."""
+    logs.mkdir(parents=True, exist_ok=True)
+    with processes(jobs) as pool:
+        futures = {pool.submit(_quietly, each, minutes, logs): each.name for each in chosen}
+        for done in as_completed(futures):
+            try:
+                yield done.result()
+            except Exception as error:  # one strategy's error is told, the others go on
+                yield Result(futures[done], words=f"{type(error).__name__}: {error}")
+
+
+def _quietly(found: Found, minutes: int, logs: Path) -> Result:
+    """Live a strategy in a process of its own, whose words go to a file."""
+    with (logs / f"{found.name}.log").open("w") as log:
+        for stream in (1, 2):
+            os.dup2(log.fileno(), stream)
+    result = compared(found, minutes)
+    (logs / f"{found.name}.json").write_text(json.dumps(asdict(result), indent=2))
+    return result
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.conformance.live",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-
-
-@contextmanager
-def _each_loop_compares() -> Iterator[None]:
-    """Have the guard ask for all lists in each loop, as the loops are a minute apart."""
-    with pytest.MonkeyPatch.context() as patch:
-        for pace in _PACE:
-            patch.setattr(f"qt_protections.stops.bookkeeping.{pace}", 0.0)
-        yield
-
-
-def main(names: Sequence[str]) -> int:
-    """Live what is named, or all; print one line each, and return how many differ."""
-    different = 0
-    for found in strategies(FOLDER):
-        if names and found.name not in names:
-            continue
-        plain, guarded = lived(found, guarded=False), lived(found, guarded=True)
-        told = difference(plain, guarded)
-        different += told is not None
-        print(f"{found.name}: {len(plain)} trades, {told or 'equal'}", flush=True)
-    return different
+    parser.add_argument("names", nargs="*", metavar="NAME", help="strategies (default: all)")
+    parser.add_argument(
+        "--minutes", type=int, default=MINUTES, metavar="N", help=f"of the market ({MINUTES})"
+    )
+    parser.add_argument("-j", "--jobs", type=int, default=1, metavar="N", help="at once (1)")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="folder that keeps logs and results"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
 
 
 if __name__ == "__main__":
-    sys.exit(min(1, main(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

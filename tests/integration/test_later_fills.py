@@ -149,6 +149,40 @@ def test_an_entry_that_is_replaced(heard: Rig, placement: str, filled: float) ->
     assert_never_naked(heard, placement)
 
 
+@pytest.mark.parametrize("ratio", [0.975, 0.985], ids=["farther", "nearer"])
+def test_an_entry_that_is_replaced_again_and_again(heard: Rig, ratio: float) -> None:
+    """Its stop is where plain Freqtrade has it: by the first price or the last, never between."""
+    bot, trade = waiting_entry(heard, "before_entry", 0.02)
+    market = float(heard.venue.tape.last("BTCUSDT"))
+    for each in (0.995, ratio):
+        rate = market * each
+        bot.strategy.adjust_entry_price = lambda rate=rate, **_: rate  # type: ignore[method-assign]
+        heard.venue.desk.open_orders()[0].created_ms -= 120_000  # a candle has closed since
+        bot.process()
+    assert len(heard.events("order_canceled")) == 2
+    (stop,) = heard.live_stops("BTCUSDT")
+    distance = -bot.strategy.stoploss / trade.leverage
+    expected = market * max(0.98, ratio) * (1 - distance)
+    assert float(stop.request.trigger_price or 0) == pytest.approx(expected, rel=1e-4)
+    heard.move("BTCUSDT", ratio * 0.999)
+    for _ in range(3):
+        bot.process()
+    assert trade.amount == pytest.approx(heard.position("BTCUSDT"))
+    assert covered(heard)
+    assert trade.stop_loss == float(stop.request.trigger_price or 0)
+    assert naked_max(heard) == 0
+
+
+def test_an_entry_that_times_out_leaves_its_pair_free_at_once(heard: Rig) -> None:
+    """Plain Freqtrade enters again in the same loop."""
+    bot, _ = waiting_entry(heard, "before_entry")
+    bot.strategy.check_entry_timeout = lambda **_: True  # type: ignore[method-assign]
+    bot.process()
+    assert Trade.get_open_trades() == []
+    assert heard.live_stops("BTCUSDT") == []
+    assert not bot.strategy._qt.stops.unsettled(BTC)  # type: ignore[attr-defined]
+
+
 def test_an_entry_that_outlives_its_trade(rig: Rig) -> None:
     """A trailing stop closes the trade, and its second entry cannot be cancelled in time.
 

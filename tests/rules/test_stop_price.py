@@ -156,3 +156,24 @@ def test_what_is_not_known_keeps_no_stop_away() -> None:
     ):
         assert denial is not None
         assert denial.code is DenyCode.STOP_TOO_CLOSE
+
+
+@given(
+    price=st.floats(1.0, 1e5),
+    ratio=st.floats(0.002, 0.5),
+    moved=st.floats(0.5, 2.0),
+    is_short=st.booleans(),
+)
+def test_an_entry_that_is_replaced_keeps_a_nearer_stop(
+    price: float, ratio: float, moved: float, is_short: bool
+) -> None:
+    """As Freqtrade does, but never one within `min_stop`, nor beyond the entry."""
+    rule = StopRule(min_ratio=0.002, max_ratio=math.inf)
+    first = stop_at(price, ratio, is_short=is_short)
+    entry = price * moved
+    own = stop_at(entry, ratio, is_short=is_short)
+    found = rule.replaced(entry, own, first, is_short=is_short)
+    room = stop_distance(entry, first, is_short=is_short)
+    assert found == (first if 0.002 <= room < ratio else own) or math.isclose(room, ratio)
+    assert stop_distance(entry, found, is_short=is_short) >= 0.002 * (1 - 1e-9)
+    assert rule.replaced(entry, own, 0.0, is_short=is_short) == own
