@@ -25,8 +25,8 @@ from freqtrade.enums import CandleType
 
 from benchmarks.live_bot import STRATEGIES, Venue, opened
 from benchmarks.never_naked.rig import tell
+from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.overlay import config_overlay
-from qt_protections.shipped import base_config
 
 PAIRS = [f"{base}/USDT:USDT" for base in ("BTC", "ETH", "SOL")]
 CANDLES = 20_000

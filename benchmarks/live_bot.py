@@ -16,10 +16,10 @@ from typing import Any
 import httpx
 
 from benchmarks.records import trades
-from qt_protections.processes import free_port, running
+from qt_protections.cli.package_data import base_config
+from qt_protections.cli.subprocesses import free_port, running
 from qt_protections.rehearsal.market.instruments import INSTRUMENTS, offered
 from qt_protections.rehearsal.overlay import config_overlay
-from qt_protections.shipped import base_config
 
 STRATEGIES = Path(__file__).parent / "strategies"
 DATABASE = "trades.sqlite"

@@ -47,11 +47,11 @@ from benchmarks.decision_latency import told
 from benchmarks.live_bot import Venue, opened
 from benchmarks.never_naked import tables
 from benchmarks.never_naked.rig import tell
+from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rehearsal.overlay import ccxt_config, config_overlay
-from qt_protections.shipped import base_config
-from qt_protections.stops.binance_line import BinanceLine
-from qt_protections.stops.line import StopOrder
+from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.protocol import StopOrder
 
 PAIR, SYMBOL = "BTC/USDT:USDT", "BTCUSDT"
 ROUNDS, WARM_UP = 200, 10

@@ -31,7 +31,7 @@ from benchmarks.never_naked.rig import tell
 from benchmarks.never_naked.tables import Rows, side_by_side
 from benchmarks.never_naked.walk import positions
 from benchmarks.signed import signed_query
-from qt_protections.processes import free_port
+from qt_protections.cli.subprocesses import free_port
 from qt_protections.rehearsal.auth import API_KEY
 from qt_protections.settings import Settings
 

@@ -16,7 +16,7 @@ import traceback
 from freqtrade.exceptions import DependencyException, OperationalException
 from freqtrade.rpc.rpc import RPCException
 
-from qt_protections.rules.verdict import Denial, DenyCode, deny
+from qt_protections.rules.denial import Denial, DenyCode, deny
 
 
 class GuardNotInstalled(OperationalException, ImportError):  # noqa: N818  states the fact

@@ -20,18 +20,19 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
-from qt_protections import locks, parameters, run_id
-from qt_protections.backtest_end import await_end
+from qt_protections.entry import locks
+from qt_protections.entry.sizer import Wish
 from qt_protections.errors import withhold_secrets
-from qt_protections.hooks import verify_hooks
-from qt_protections.market import LOCAL_DISTANCE, REGIME
-from qt_protections.planner import Wish
-from qt_protections.post import Post
+from qt_protections.host import backtest_cache, parameters
+from qt_protections.host.contract import verify_hooks
+from qt_protections.host.mixin_order import require_in_front
+from qt_protections.market.trends import LOCAL_DISTANCE, REGIME
+from qt_protections.reporting.backtest_summary import await_end
 from qt_protections.rules.regime import Regime
+from qt_protections.runtime import Post
 from qt_protections.settings import SettingsError, block_of, load_settings
-from qt_protections.standing import require_in_front
-from qt_protections.stops.adoption import StopSet
-from qt_protections.stops.simulated_trailing import Glance
+from qt_protections.stops.reconciliation.trade_writer import StopSet
+from qt_protections.stops.simulated.trailing import Glance
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -52,7 +53,7 @@ class QTGuard(IStrategy):
         for warning in loaded.warnings:
             logger.warning(warning)
         self._qt_settings = loaded.settings
-        run_id.mark(config, type(self), loaded.settings)
+        backtest_cache.mark(config, type(self), loaded.settings)
         self._qt_post: Post | None = None
         super().__init__(config)
         await_end(self)

@@ -7,62 +7,64 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "qt_protections"
 
-#: Where each module of the package may reach within it; the order is the architecture's.
+#: Where each room of the package may reach within it; the order is the architecture's. A room is
+#: a folder, or a module that stands in none; `stops/` has rooms of its own.
 ALLOWED = {
     "settings": set(),
     "rules": set(),
-    "confidence": set(),
-    "market": {"rules", "settings"},
-    "snapshots": {"confidence", "market", "rules"},
     "errors": {"rules"},
-    "hooks": {"errors"},
-    "standing": {"errors"},
-    "parameters": {"errors"},
-    "run_id": {"parameters", "settings"},
-    "warm_up": {"errors", "rules", "settings"},
+    "host": {"errors", "rules", "settings"},
+    "market": {"rules", "settings"},
+    "portfolio": {"errors", "market", "rules", "settings"},
+    "protections": {"market", "rules", "settings"},
+    "reporting": {"errors", "market", "rules"},
+    "stops.threads": {"errors"},
+    "stops.venue": {"errors", "rules"},
+    "stops.venue.binance": {"errors", "rules", "stops.threads", "stops.venue"},
+    "stops.state": {"rules", "stops.venue"},
+    "stops.placer": {"errors", "rules", "stops.state", "stops.venue"},
+    "stops.order_history": {"errors", "rules", "stops.state", "stops.venue"},
+    "stops.manager": {
+        *("errors", "rules", "settings"),
+        *("stops.order_history", "stops.placer", "stops.state", "stops.venue"),
+    },
+    "stops.monitor": {
+        *("errors", "rules", "stops.manager", "stops.state"),
+        *("stops.threads", "stops.venue", "stops.venue.binance"),
+    },
+    "stops.reconciliation": {
+        *("errors", "portfolio", "rules"),
+        *("stops.manager", "stops.monitor", "stops.state", "stops.venue"),
+    },
+    "stops.intercept": {
+        *("errors", "portfolio", "rules", "stops.manager", "stops.monitor"),
+        *("stops.reconciliation", "stops.state", "stops.venue"),
+    },
+    "stops.simulated": {"rules", "stops.reconciliation"},
+    "stops.detachment": {"errors", "stops.reconciliation", "stops.state", "stops.venue"},
+    "stops.service": {
+        *("errors", "rules", "settings", "stops.intercept", "stops.manager", "stops.monitor"),
+        *("stops.placer", "stops.reconciliation", "stops.state", "stops.venue"),
+    },
+    "entry": {
+        *("errors", "market", "portfolio", "protections", "reporting", "rules", "settings"),
+        *("stops.intercept", "stops.simulated", "stops.state"),
+    },
+    "runtime": {
+        *("entry", "errors", "host", "market", "portfolio", "protections", "reporting"),
+        *("rules", "settings", "stops.monitor", "stops.service", "stops.simulated"),
+        *("stops.state", "stops.venue"),
+    },
+    "guard": {
+        *("entry", "errors", "host", "market", "reporting", "rules", "runtime", "settings"),
+        *("stops.reconciliation", "stops.simulated"),
+    },
     "conformance": {"guard", "settings"},
-    "standing_refusals": {"errors", "rules"},
-    "tally": set(),
-    "announcer": {"rules", "snapshots", "tally"},
-    "gates": {
-        "announcer",
-        "confidence",
-        "errors",
-        "locks",
-        "market",
-        "rules",
-        "settings",
-        "snapshots",
+    "cli": {
+        *("conformance", "entry", "errors", "guard", "protections", "rehearsal", "reporting"),
+        *("settings", "stops.detachment", "stops.state", "stops.venue", "stops.venue.binance"),
     },
-    "fit": {"confidence", "errors", "market", "rules", "settings"},
-    "account": {"errors", "market", "rules", "settings", "snapshots"},
-    "planner": {"account", "errors", "market", "rules", "settings", "snapshots"},
-    "stops": {"errors", "rules", "settings", "snapshots"},
-    "decisions": {"rules"},
-    "entry_policy": {
-        "announcer",
-        "decisions",
-        "errors",
-        "gates",
-        "locks",
-        "planner",
-        "rules",
-        "settings",
-        "snapshots",
-        "standing_refusals",
-        "stops",
-    },
-    "configured": {"settings"},
-    "status_file": set(),
-    "status": {"announcer", "rules", "status_file", "tally"},
-    "protections": {"market", "rules", "settings", "snapshots"},
-    "locks": {"errors", "protections", "rules"},
-    "detaching": {"errors", "stops"},
     "rehearsal": set(),
-    "reports": {"status_file"},
-    "backtest_end": {"announcer", "errors", "market", "reports", "status", "status_file"},
-    "processes": set(),
-    "shipped": set(),
 }
 
 _STATE = {"auth", "errors", "journal", "limits", "market", "engine", "verdict", "venue"}
@@ -90,19 +92,52 @@ def imports(path: Path) -> set[str]:
 
 
 def files(module: str) -> list[Path]:
-    """Return a module's file, or a package's."""
-    found = [PACKAGE / f"{module}.py", *(PACKAGE / module).rglob("*.py")]
+    """Return a module's file, or all of a folder's."""
+    place = PACKAGE.joinpath(*module.split("."))
+    found = [place.with_suffix(".py"), *place.rglob("*.py")]
     return [path for path in found if path.is_file()]
 
 
-@pytest.mark.parametrize("module", ALLOWED)
-def test_arrows_run_one_way(module: str) -> None:
-    """A module reaches only for those it may."""
-    paths = files(module)
-    assert paths
-    for path in paths:
-        own = {name.split(".")[1] for name in imports(path) if name.startswith("qt_protections.")}
-        assert own - {module} <= ALLOWED[module], path
+def room_of(module: str) -> str:
+    """Return the room of a dotted name within the package: the longest that is one."""
+    parts = module.split(".")
+    names = [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
+    return next((name for name in names if name in ALLOWED), parts[0])
+
+
+def modules() -> dict[str, Path]:
+    """Return every module of the package by its dotted name within the package."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+        found[name.removesuffix(".__init__")] = path
+    return found
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_arrows_run_one_way(room: str) -> None:
+    """A room reaches only for those it may."""
+    own = {name: path for name, path in modules().items() if room_of(name) == room}
+    assert own
+    everything = modules()
+    for path in own.values():
+        reached = {name.removeprefix("qt_protections.") for name in imports(path)}
+        rooms = {room_of(name) for name in reached & everything.keys()}
+        assert rooms - {room, "stops"} <= ALLOWED[room], path
+
+
+def test_no_room_reaches_for_itself_through_others() -> None:
+    """What a room may reach, stands before the room."""
+    order = list(ALLOWED)
+    for room, reached in ALLOWED.items():
+        assert not [
+            name for name in reached - {"rehearsal"} if order.index(name) > order.index(room)
+        ]
+
+
+def test_every_module_has_a_room() -> None:
+    """A new module at the root has to say what it may reach."""
+    assert {room_of(name) for name in modules()} - ALLOWED.keys() <= {"__init__", "stops"}
 
 
 @pytest.mark.parametrize("room", ALLOWED_IN_REHEARSAL)
@@ -116,7 +151,7 @@ def test_arrows_run_one_way_in_the_exchange(room: str) -> None:
         assert {name.split(".")[0] for name in names} - {room} <= ALLOWED_IN_REHEARSAL[room], path
 
 
-@pytest.mark.parametrize("module", ["rules", "rehearsal", "settings", "confidence"])
+@pytest.mark.parametrize("module", ["rules", "rehearsal", "settings"])
 def test_what_knows_no_host(module: str) -> None:
     """Rules and exchange run without Freqtrade."""
     for path in files(module):

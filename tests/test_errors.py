@@ -17,7 +17,7 @@ from qt_protections.errors import (
     withhold_secrets,
     without_secrets,
 )
-from qt_protections.rules.verdict import DenyCode, deny
+from qt_protections.rules.denial import DenyCode, deny
 
 
 def test_an_error_can_be_printed() -> None:

@@ -29,6 +29,7 @@ from benchmarks.live_bot import DATABASE, STRATEGIES, held, log_text
 from benchmarks.never_naked.walk import Event
 from benchmarks.records import TradeBooks, differences, order_ids, trade_books, trades
 from benchmarks.signed import signed_query
+from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.api.gate import ENDPOINTS
 from qt_protections.rehearsal.auth import API_KEY
 from qt_protections.rehearsal.faults.script import parse_script
@@ -38,7 +39,6 @@ from qt_protections.rehearsal.market.tape import build_market
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.venue import Venue
-from qt_protections.shipped import base_config
 
 #: Few, so that everybody meets at the same trades.
 PAIRS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "SOL/USDT:USDT", "ZEN/USDT:USDT")

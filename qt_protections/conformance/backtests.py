@@ -16,7 +16,7 @@ PRELOADED = [
     "freqtrade.main",
     "freqtrade.optimize.backtesting",
     "qt_protections.guard",
-    "qt_protections.demo",
+    "qt_protections.cli.demo",
     "qt_protections.rehearsal.command",
 ]
 _LOG = "backtest.log"

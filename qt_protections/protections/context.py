@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from freqtrade.exceptions import ConfigurationError
 
-from qt_protections.market import Market
+from qt_protections.market.trends import Market
 from qt_protections.settings import Settings
 
 KEY = "context"

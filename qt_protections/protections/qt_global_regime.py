@@ -6,7 +6,7 @@ from typing import Any
 from freqtrade.constants import Config, LongShort
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
-from qt_protections.market import length_of
+from qt_protections.market.trends import length_of
 from qt_protections.protections.context import context_of
 from qt_protections.rules.regime import Regime
 from qt_protections.rules.short_gate import ShortGate

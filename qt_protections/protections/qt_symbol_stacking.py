@@ -7,7 +7,7 @@ from freqtrade.constants import Config, LongShort
 from freqtrade.plugins.protections import IProtection, ProtectionReturn
 
 from qt_protections.protections.context import context_of
-from qt_protections.rules.exposure import base_of
+from qt_protections.rules.pairs import base_of
 from qt_protections.rules.stacking import StackingLimit
 
 

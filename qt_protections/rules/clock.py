@@ -1,6 +1,6 @@
 """Whether this machine's clock is near enough to the exchange's to trade by."""
 
-from qt_protections.rules.verdict import Denial, DenyCode, deny
+from qt_protections.rules.denial import Denial, DenyCode, deny
 
 #: Seconds from which entries are refused. Binance takes a request for 5 s after its stamp unless
 #: asked for more, and none from more than 1 s ahead (-1021): a stop must not be refused for that.

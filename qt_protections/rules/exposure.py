@@ -3,10 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-
-def base_of(pair: str) -> str:
-    """Return the base currency of a pair, which is what this project calls a symbol."""
-    return pair.split("/", maxsplit=1)[0]
+from qt_protections.rules.pairs import base_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.exposure import Exposure
-from qt_protections.rules.verdict import Denial, DenyCode, deny
 
 
 @dataclass(frozen=True, slots=True)

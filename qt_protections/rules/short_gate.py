@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.regime import Regime
-from qt_protections.rules.verdict import Denial, DenyCode, deny
 
 
 @dataclass(frozen=True, slots=True)

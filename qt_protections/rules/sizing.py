@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
-from qt_protections.rules.verdict import Denial, DenyCode, deny
+from qt_protections.rules.denial import Denial, DenyCode, deny
 
 
 @dataclass(frozen=True, slots=True)

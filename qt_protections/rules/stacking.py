@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from qt_protections.rules.verdict import Denial, DenyCode, deny
+from qt_protections.rules.denial import Denial, DenyCode, deny
 
 
 @dataclass(frozen=True, slots=True)

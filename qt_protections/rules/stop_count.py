@@ -2,7 +2,7 @@
 
 import math
 
-from qt_protections.rules.verdict import Denial, DenyCode, deny
+from qt_protections.rules.denial import Denial, DenyCode, deny
 
 #: Open conditional orders of one account over all symbols (Binance, USD-M futures).
 MOST_STOPS = 200

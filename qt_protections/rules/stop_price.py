@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from qt_protections.rules.verdict import Denial, DenyCode, deny
+from qt_protections.rules.denial import Denial, DenyCode, deny
 
 #: No stop stands farther from its entry than this ratio of price. Exchanges take none much farther
 #: (Binance spot: no seller's price below a fifth of the market's, PERCENT_PRICE_BY_SIDE), and a

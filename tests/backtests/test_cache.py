@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from qt_protections import run_id
+from qt_protections.host import backtest_cache
 from qt_protections.settings import load_settings
 from tests.backtests.runs import Backtests, is_reused
 
@@ -43,11 +43,11 @@ def test_what_the_fingerprint_is_made_of(tmp_path: Path, monkeypatch: pytest.Mon
     code = package / "rule.py"
     for path in (code, strategy):
         path.write_text("one")
-    monkeypatch.setattr(run_id, "_PACKAGE", package)
+    monkeypatch.setattr(backtest_cache, "_PACKAGE", package)
     monkeypatch.setattr(Guarded, "__file__", str(strategy), raising=False)
 
     def made() -> str:
-        return run_id.fingerprint(Guarded, loaded.settings)
+        return backtest_cache.fingerprint(Guarded, loaded.settings)
 
     seen = [made()]
     assert made() == seen[0]
@@ -63,5 +63,5 @@ def test_what_the_fingerprint_is_made_of(tmp_path: Path, monkeypatch: pytest.Mon
 def test_only_backtests_are_marked(runmode: str | None) -> None:
     """Nothing else reads the key, and a running bot's configuration stays as it was."""
     config: Any = {"runmode": runmode}
-    run_id.mark(config, Guarded, load_settings().settings)
+    backtest_cache.mark(config, Guarded, load_settings().settings)
     assert config == {"runmode": runmode}

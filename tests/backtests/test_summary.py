@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from qt_protections.backtest_end import KEY
+from qt_protections.reporting.backtest_summary import KEY
 from qt_protections.rules.regime import Regime, TrendRule, as_of
 from tests.backtests.runs import Backtests, is_reused
 from tests.conformance.candles import TIMERANGE

@@ -22,7 +22,7 @@ from freqtrade.persistence import PairLocks, Trade
 from qt_protections.conformance.guarding import Found, write_guarded
 from qt_protections.rules.stop_price import FARTHEST
 from qt_protections.settings import all_off
-from qt_protections.stops import user_socket
+from qt_protections.stops.venue.binance import user_socket
 from tests.integration.rig import Rig
 from tests.integration.turns import START, turns_market
 
@@ -174,6 +174,6 @@ def _for_a_clock_that_jumps() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         for pace in _PACE:
-            patch.setattr(f"qt_protections.stops.bookkeeping.{pace}", 0.0)
-        patch.setattr("qt_protections.stops.user_stream.client_settings", patient)
+            patch.setattr(f"qt_protections.stops.reconciliation.trades.{pace}", 0.0)
+        patch.setattr("qt_protections.stops.venue.binance.user_stream.client_settings", patient)
         yield

@@ -51,7 +51,15 @@ def freqtrade(*arguments: str | Path, **environment: str) -> Ended:
 @contextmanager
 def exchange(*arguments: str) -> Iterator[int]:
     """Serve the rehearsal exchange on a free port, as a process; yield the port."""
-    command = [sys.executable, "-u", "-m", "qt_protections.cli", "exchange", "--port=0", *arguments]
+    command = [
+        sys.executable,
+        "-u",
+        "-m",
+        "qt_protections.cli.main",
+        "exchange",
+        "--port=0",
+        *arguments,
+    ]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield _port(process)

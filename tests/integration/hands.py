@@ -11,8 +11,8 @@ from freqtrade.persistence import PairLocks
 from freqtrade.persistence.pairlock import PairLock
 
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
-from qt_protections.rules.verdict import DenyCode
-from qt_protections.stops.absence import Absence
+from qt_protections.rules.denial import DenyCode
+from qt_protections.stops.reconciliation.absence import Absence
 from tests.integration.rig import Rig
 
 
@@ -54,7 +54,7 @@ def unlock(pair: str) -> None:
 def let_evidence_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let two lists that agree for two looks be evidence, which takes a minute in life."""
     monkeypatch.setattr(Absence, "needed_s", 0.0)
-    monkeypatch.setattr("qt_protections.stops.absence._AGREE_TIMES", 2)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.absence._AGREE_TIMES", 2)
 
 
 def guarding(bot: FreqtradeBot) -> Any:

@@ -20,6 +20,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.api.gate import ENDPOINTS
 from qt_protections.rehearsal.command import wall_clock_ms
 from qt_protections.rehearsal.engine.conditional import FlatStops
@@ -40,8 +41,7 @@ from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.venue import Venue
 from qt_protections.rehearsal.verdict.traffic import Traffic
-from qt_protections.shipped import base_config
-from qt_protections.stops.stream_proof import ProvenLine
+from qt_protections.stops.monitor.stream_proof import ProvenLine
 from tests.patience import PATIENCE_S, until
 
 HERE = Path(__file__).parent
@@ -187,10 +187,10 @@ class Rig:
             # Exchange, bot and guard share one interpreter here: on a busy machine an answer may
             # well take longer than the second and a half that the guard has for it.
             patient = partial(ProvenLine, timeout_ms=round(PATIENCE_S * 1000))
-            self._patch.setattr("qt_protections.stops.guarding.ProvenLine", patient)
+            self._patch.setattr("qt_protections.stops.service.ProvenLine", patient)
         if self._is_unlimited:
             for limit in ("WEIGHT_PER_MINUTE", "ORDERS_PER_10_S", "ORDERS_PER_MINUTE"):
-                self._patch.setattr(f"qt_protections.stops.budget.{limit}", 10**9)
+                self._patch.setattr(f"qt_protections.stops.venue.budget.{limit}", 10**9)
         self._server.__enter__()
         url = self._server.url
         self.http = httpx.Client(base_url=url, verify=False, timeout=PATIENCE_S)  # noqa: S501  self-signed

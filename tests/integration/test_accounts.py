@@ -9,7 +9,7 @@ from freqtrade.persistence import Trade
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.api import wire
 from qt_protections.rehearsal.overlay import config_overlay
-from qt_protections.rules.verdict import DenyCode
+from qt_protections.rules.denial import DenyCode
 from tests.integration.hands import guarding
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, record
 from tests.integration.test_risk import account, settings

@@ -7,8 +7,8 @@ import pytest
 from freqtrade.exceptions import FreqtradeException
 from freqtrade.persistence import Trade
 
+from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.stop_price import FARTHEST, StopBound
-from qt_protections.rules.verdict import DenyCode
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max
 from tests.integration.test_stop_distance import loss_at_stop
 

@@ -9,7 +9,7 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.errors import EntryRefused
-from qt_protections.rules.verdict import DenyCode
+from qt_protections.rules.denial import DenyCode
 from tests.integration.hands import cancel_by_hand, keeper
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, until
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.never_naked.naked import gaps, hit_before_fill
-from qt_protections.gates import RARE_SHORT_TAG
+from qt_protections.entry.gates import RARE_SHORT_TAG
 from qt_protections.rehearsal.overlay import config_overlay
 from tests.integration.commands import REAL_CANDLES, ROOT, exchange, freqtrade, run
 from tests.patience import COMMAND_S

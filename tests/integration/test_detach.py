@@ -11,11 +11,11 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
-from qt_protections.cli import main
+from qt_protections.cli.main import main
+from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.engine.orders import AlgoType
-from qt_protections.shipped import base_config
-from qt_protections.status_file import StatusFile, read, status_path
-from qt_protections.stops.names import identity
+from qt_protections.reporting.status_file import StatusFile, read, status_path
+from qt_protections.stops.state.client_ids import identity
 from tests.integration.hands import Killed, keeper, kill
 from tests.integration.rig import BTC, ETH, Rig, enter_by_limit, force_entry, naked_max
 from tests.integration.test_kills import die_at_entry

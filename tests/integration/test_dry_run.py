@@ -13,8 +13,8 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
-from qt_protections.processes import running
-from qt_protections.snapshots import symbol_of
+from qt_protections.cli.subprocesses import running
+from qt_protections.rules.pairs import symbol_of
 from tests.integration.commands import INHERITED, ROOT
 from tests.integration.hands import unlock
 from tests.integration.rig import BTC, ZEN, Rig, force_entry

@@ -10,10 +10,10 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.errors import EntryRefused
-from qt_protections.rules.refusals import Outcome
-from qt_protections.rules.verdict import DenyCode
-from qt_protections.stops.binance_line import BinanceLine
-from qt_protections.stops.line import LineError
+from qt_protections.rules.denial import DenyCode
+from qt_protections.rules.retry_policy import Outcome
+from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.protocol import LineError
 from tests.integration.hands import (
     Killed,
     guarding,
@@ -242,7 +242,7 @@ def test_nothing_is_withdrawn_before_the_first_look(
 def test_entries_wait_for_the_first_look(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A first loop the exchange did not answer is none: nothing goes out before one it did."""
     monkeypatch.setattr(
-        "qt_protections.stops.binance_line.BinanceLine.positions",
+        "qt_protections.stops.venue.binance.orders.BinanceLine.positions",
         lambda self: self.find_order(BTC, order_id="no number"),
     )
     bot = rig.bot()

@@ -11,8 +11,8 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC, RPCException
 
 from qt_protections.errors import EntryRefused
-from qt_protections.stops.binance_line import BinanceLine
-from qt_protections.stops.line import Road
+from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.protocol import Road
 from tests.integration.hands import keeper
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 

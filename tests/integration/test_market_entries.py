@@ -7,7 +7,7 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.errors import EntryRefused
-from qt_protections.rules.verdict import DenyCode
+from qt_protections.rules.denial import DenyCode
 from tests.integration.rig import BTC, ZEN, Rig, force_entry, naked_max
 from tests.integration.test_placement import ENTRY, STOP
 from tests.integration.test_risk import account, settings

@@ -8,8 +8,8 @@ from freqtrade.enums import SignalDirection
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
-from qt_protections.stops import positions
-from qt_protections.stops.names import Role
+from qt_protections.stops.reconciliation import positions
+from qt_protections.stops.state.client_ids import Role
 from tests.integration.hands import by_hand, keeper, kill
 from tests.integration.rig import BTC, Rig, record, until
 

@@ -12,7 +12,7 @@ from freqtrade.persistence import Trade
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.engine.orders import AlgoStatus
-from qt_protections.rules.verdict import DenyCode
+from qt_protections.rules.denial import DenyCode
 from tests.integration.hands import by_hand, keeper, let_evidence_suffice
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 from tests.integration.test_unshown import fault
@@ -161,7 +161,7 @@ def test_an_entry_that_arrives_after_its_answer_was_lost(
         executed_after_ms=4_000,
         times=1,
     )
-    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
     with Rig(tmp_path, held_market("uptrend"), faults=script, unlimited=True) as rig:
         same = {"db_url": f"sqlite:///{tmp_path}/trades.sqlite"}
         bot = rig.bot(**same)

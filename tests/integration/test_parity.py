@@ -18,11 +18,11 @@ from freqtrade.optimize.backtesting import Backtesting
 from freqtrade.persistence import LocalTrade, Trade
 from freqtrade.strategy.interface import IStrategy
 
-from qt_protections.decisions import Decision
-from qt_protections.gates import RARE_SHORT_TAG
-from qt_protections.market import REGIME
-from qt_protections.rules.verdict import DenyCode
-from qt_protections.shipped import base_config
+from qt_protections.cli.package_data import base_config
+from qt_protections.entry.decision import Decision
+from qt_protections.entry.gates import RARE_SHORT_TAG
+from qt_protections.market.trends import REGIME
+from qt_protections.rules.denial import DenyCode
 from tests.integration.rig import HERE, Rig
 from tests.integration.turns import BASES, MINUTES, START, turns_market
 

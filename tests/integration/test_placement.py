@@ -13,8 +13,8 @@ from qt_protections.rehearsal.engine.conditional import FlatStops
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.journal import Event as JournalEvent
 from qt_protections.rehearsal.journal import EventKind
-from qt_protections.rules.verdict import DenyCode
-from qt_protections.stops.hearing import Stream
+from qt_protections.rules.denial import DenyCode
+from qt_protections.stops.monitor.hearing import Stream
 from tests.integration.hands import guarding, keeper
 from tests.integration.rig import (
     BTC,

@@ -14,8 +14,8 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.engine.orders import AlgoStatus
-from qt_protections.rules.verdict import DenyCode
-from qt_protections.stops.book import Held
+from qt_protections.rules.denial import DenyCode
+from qt_protections.stops.state.pair import Held
 from tests.integration.hands import guarding, keeper, refusals
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
 from tests.patience import PATIENCE_S

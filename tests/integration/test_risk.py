@@ -10,12 +10,12 @@ from freqtrade.exceptions import DependencyException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade
 
-from qt_protections.entry_policy import STACKED_TAG
+from qt_protections.entry.policy import STACKED_TAG
+from qt_protections.entry.sizer import Wish
 from qt_protections.errors import EntryFailed, EntryRefused
-from qt_protections.planner import Wish
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rules.verdict import DenyCode
-from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.rules.denial import DenyCode
+from qt_protections.stops.venue.binance.orders import BinanceLine
 from tests.integration.hands import by_hand, guarding, trade_by_hand
 from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
 

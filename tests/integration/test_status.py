@@ -9,11 +9,11 @@ import pytest
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade
 
-from qt_protections.cli import main
+from qt_protections.cli.main import main
+from qt_protections.cli.package_data import base_config
 from qt_protections.errors import EntryRefused
-from qt_protections.shipped import base_config
-from qt_protections.status_file import Snapshot, read, status_path
-from qt_protections.stops.names import identity
+from qt_protections.reporting.status_file import Snapshot, read, status_path
+from qt_protections.stops.state.client_ids import identity
 from tests.integration.hands import guarding, trade_by_hand
 from tests.integration.rig import BTC, ETH, SOL, ZEN, Rig, force_entry, until
 

@@ -8,11 +8,11 @@ import pytest
 from freqtrade.persistence import Trade
 
 from qt_protections.errors import EntryRefused
+from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.quote import Quote
-from qt_protections.rules.refusals import Outcome
-from qt_protections.rules.verdict import DenyCode
-from qt_protections.stops.binance_line import BinanceLine
-from qt_protections.stops.line import LineError
+from qt_protections.rules.retry_policy import Outcome
+from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.protocol import LineError
 from tests.integration.hands import guarding
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, record
 from tests.integration.test_simulated_trailing import A_TICK, backtest, gain
@@ -100,7 +100,7 @@ def test_a_second_entry_next_to_the_stop_is_refused(rig: Rig) -> None:
 
 def test_a_stop_within_the_spread_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The spread is read when an entry asks, of all pairs, and not again for the next ones."""
-    monkeypatch.setattr("qt_protections.stops.bookkeeping.SPREADS_S", 3600.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.trades.SPREADS_S", 3600.0)
     bot = rig.bot(**settings(stop_source="fixed", stop_fixed=0.5))
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     quote = post.stops.quote(BTC)

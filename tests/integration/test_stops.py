@@ -8,8 +8,8 @@ from freqtrade.persistence import Trade
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rules.verdict import DenyCode
-from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.rules.denial import DenyCode
+from qt_protections.stops.venue.binance.orders import BinanceLine
 from tests.integration.hands import refusals
 from tests.integration.rig import BTC, ZEN, Rig, enter_by_limit, force_entry, naked_max
 
@@ -142,7 +142,7 @@ def test_an_entry_whose_answer_is_lost_is_a_normal_trade(rig: Rig, filled: bool)
 
 def test_an_entry_found_late_becomes_a_trade(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The exchange tells of it only loops later: the trade is made then, with its stop."""
-    monkeypatch.setattr("qt_protections.stops.entry_door._ASK_AFTER_S", ())
+    monkeypatch.setattr("qt_protections.stops.intercept.entries._ASK_AFTER_S", ())
     bot = rig.bot()
     rig.venue.lose_answers = 1
     with pytest.raises(DependencyException):

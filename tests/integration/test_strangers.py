@@ -40,7 +40,7 @@ def test_a_stranger_that_turns_is_covered_on_its_new_side(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its old stop could only have hit what comes next."""
-    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
     trade_by_hand(rig, "BTCUSDT", 0.02)
     bot = rig.bot()
     trade_by_hand(rig, "BTCUSDT", -0.05)
@@ -114,7 +114,7 @@ def test_a_stranger_without_a_stop_is_left_open(
     rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not this bot's to close."""
-    monkeypatch.setattr("qt_protections.stops.placing.pause_s", lambda purpose, tries: None)
+    monkeypatch.setattr("qt_protections.stops.placer.pause_s", lambda purpose, tries: None)
     trade_by_hand(rig, "BTCUSDT", 0.02)
     rig.venue.refuse_stops.append(VenueError(-1102))
     rig.bot()
@@ -135,7 +135,7 @@ def test_a_stranger_beside_a_waiting_entry_is_covered_with_it(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stop covers what may still fill as well."""
-    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
     bot = waiting_entry(rig)
     trade_by_hand(rig, "BTCUSDT", 0.05)
     for _ in range(3):
@@ -149,7 +149,7 @@ def test_an_entry_that_waits_on_the_other_side_of_a_stranger_is_called_off(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One stop cannot stand for both sides; it stays where the position is."""
-    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
     bot = waiting_entry(rig)
     trade_by_hand(rig, "BTCUSDT", -0.05)
     for _ in range(3):
@@ -167,8 +167,8 @@ def test_a_stop_for_a_stranger_as_well_that_is_refused_closes_nothing(
     rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The trade's own part is covered by the stop it has."""
-    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
-    monkeypatch.setattr("qt_protections.stops.placing.pause_s", lambda purpose, tries: None)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.placer.pause_s", lambda purpose, tries: None)
     bot = rig.bot()
     trade = force_entry(bot, BTC)
     assert trade is not None
@@ -186,7 +186,7 @@ def test_a_stop_that_closes_a_stranger_too_is_booked_as_far_as_it_is_the_trades(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest is somebody else's loss."""
-    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
     bot = rig.bot()
     trade = force_entry(bot, BTC)
     assert trade is not None
@@ -248,7 +248,7 @@ def test_a_deleted_trade_leaves_its_position_covered(
     rig: Rig, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`/delete` forgets the trade and no more: nothing enters, and the position is told of."""
-    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
     bot = rig.bot()
     trade = force_entry(bot, BTC)
     assert trade is not None

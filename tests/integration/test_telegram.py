@@ -13,7 +13,7 @@ from freqtrade.rpc.telegram import Telegram
 from telegram.ext import Application
 
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.stops.binance_line import BinanceLine
+from qt_protections.stops.venue.binance.orders import BinanceLine
 from tests.integration.bot_api import CHAT_ID, BadRequestError, BotApi, shown
 from tests.integration.rig import BTC, ETH, Rig, held_market, naked_max
 

@@ -42,9 +42,9 @@ LISTS = {
 @pytest.fixture(autouse=True)
 def _no_lag(monkeypatch: pytest.MonkeyPatch) -> None:
     """A difference counts in the second loop that sees it, and two lists are evidence at once."""
-    monkeypatch.setattr("qt_protections.stops.positions.MISSING_LAG_S", 0.0)
-    monkeypatch.setattr("qt_protections.stops.positions.SURPLUS_LAG_S", 0.0)
-    monkeypatch.setattr("qt_protections.stops.history._ASK_EVERY_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.MISSING_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.order_history._ASK_EVERY_S", 0.0)
     let_evidence_suffice(monkeypatch)
 
 

@@ -13,10 +13,10 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
 from qt_protections.rehearsal.streams.hub import Listener
-from qt_protections.stops.book import Held
-from qt_protections.stops.entries import Entries
-from qt_protections.stops.line import Position
-from qt_protections.stops.sentinel import _OPEN_LINES, Sentinel
+from qt_protections.stops.monitor.sentinel import _OPEN_LINES, Sentinel
+from qt_protections.stops.reconciliation.entries import Entries
+from qt_protections.stops.state.pair import Held
+from qt_protections.stops.venue.protocol import Position
 from tests.integration.hands import by_hand, cancel_by_hand, guarding, keeper, trade_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
 
@@ -343,7 +343,7 @@ def test_a_position_closed_by_hand_is_closed_in_the_books(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its stop goes, Freqtrade finds the order, and no new position is opened by anything."""
-    monkeypatch.setattr("qt_protections.stops.positions.MISSING_LAG_S", 0.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.MISSING_LAG_S", 0.0)
     bot = rig.bot()
     trade, _ = entered(rig, bot)
     trade_by_hand(rig, "BTCUSDT", -rig.position("BTCUSDT"))

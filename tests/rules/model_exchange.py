@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from qt_protections.rules.cover import Standing, tightest
-from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.line import LineError
+from qt_protections.rules.retry_policy import Outcome
+from qt_protections.rules.stop_plan import Standing, tightest
+from qt_protections.stops.venue.protocol import LineError
 
 T = TypeVar("T")
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from qt_protections.rules.cover import Mend, Need, Standing, covered, tightest
-from qt_protections.rules.refusals import Purpose, Step, next_step, pause_s, reprice
-from qt_protections.stops.line import LineError
+from qt_protections.rules.retry_policy import Purpose, Step, next_step, pause_s, reprice
+from qt_protections.rules.stop_plan import Mend, Need, Standing, covered, tightest
+from qt_protections.stops.venue.protocol import LineError
 from tests.rules.model_exchange import TICK, Exchange
 
 Decide = Callable[[Need | None, Sequence[Standing]], Mend]

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from qt_protections.rules.clock import check_clock
-from qt_protections.rules.verdict import DenyCode
+from qt_protections.rules.denial import DenyCode
 
 
 @pytest.mark.parametrize("skew_s", [0.0, 4.99, -4.99])

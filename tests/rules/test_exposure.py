@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.rules.exposure import Costs, Exposure, base_of, risk_of
+from qt_protections.rules.exposure import Costs, Exposure, risk_of
+from qt_protections.rules.pairs import base_of
 
 BTC = "BTC/USDT:USDT"
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qt_protections.rules.denial import Denial, DenyCode
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.liquidation import (
     Bracket,
@@ -15,7 +16,6 @@ from qt_protections.rules.liquidation import (
     maintenance,
 )
 from qt_protections.rules.stop_price import stop_at
-from qt_protections.rules.verdict import Denial, DenyCode
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 

@@ -19,9 +19,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from qt_protections.rules.cover import Mend, Need, Standing, covered, mend
-from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.line import LineError
+from qt_protections.rules.retry_policy import Outcome
+from qt_protections.rules.stop_plan import Mend, Need, Standing, covered, mend
+from qt_protections.stops.venue.protocol import LineError
 from tests.rules.model_exchange import (
     Exchange,
     Fault,
@@ -32,7 +32,7 @@ from tests.rules.model_exchange import (
     Vanish,
 )
 from tests.rules.model_keeper import Decide, Keeper
-from tests.rules.test_refusals import TABLE
+from tests.rules.test_retry_policy import TABLE
 
 #: How many looks it takes to come to rest once nothing fails any more.
 MOST_LOOKS = 12

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.regime import Regime
 from qt_protections.rules.short_gate import ShortGate
-from qt_protections.rules.verdict import DenyCode
 
 NAN = math.nan
 GATE = ShortGate(exception_conf=0.65)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.exposure import Costs, Exposure
 from qt_protections.rules.sizing import RiskBudget, Risks, amount_for, whole_steps
 from qt_protections.rules.stop_price import stop_at
-from qt_protections.rules.verdict import DenyCode
 
 BUDGET = RiskBudget(0.0075, 0.03)
 STEPS = st.sampled_from([None, 1e-8, 0.001, 0.1, 1.0, 10.0])

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.stacking import StackingLimit, StackingRule
-from qt_protections.rules.verdict import DenyCode
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.stop_count import (
     MOST_STOPS,
     RESERVE,
@@ -13,7 +14,6 @@ from qt_protections.rules.stop_count import (
     free_stops,
     stops_needed,
 )
-from qt_protections.rules.verdict import DenyCode
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qt_protections.rules.denial import Denial, DenyCode
 from qt_protections.rules.stop_price import (
     FARTHEST,
     Distance,
@@ -16,7 +17,6 @@ from qt_protections.rules.stop_price import (
     stop_at,
     stop_distance,
 )
-from qt_protections.rules.verdict import Denial, DenyCode
 
 BOUNDS = {"min_ratio": 0.002, "max_ratio": 0.1}
 

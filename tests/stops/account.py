@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from math import inf
 from typing import Any
 
-from qt_protections.stops.line import CcxtOrder, CloseOrder
-from qt_protections.stops.names import Role
-from qt_protections.stops.order_events import OrderEvent
+from qt_protections.stops.state.client_ids import Role
+from qt_protections.stops.venue.binance.order_events import OrderEvent
+from qt_protections.stops.venue.protocol import CcxtOrder, CloseOrder
 from tests.stops.paper import LOST, Paper, in_lots, refusal
 
 _FEE = 0.0004

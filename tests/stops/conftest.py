@@ -13,7 +13,7 @@ from tests.stops.stream_house import House, Pulse, open_house
 @pytest.fixture(autouse=True)
 def _threads_may_be_slow_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """No warning that one has not ended yet, as long as it does."""
-    monkeypatch.setattr("qt_protections.stops.user_stream.STOP_S", PATIENCE_S)
+    monkeypatch.setattr("qt_protections.stops.venue.binance.user_stream.STOP_S", PATIENCE_S)
 
 
 @pytest.fixture

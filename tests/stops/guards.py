@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qt_protections.settings import StopPlacement
-from qt_protections.stops.book import Book, EntryOrder, Held, Intent
-from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.names import Namer
-from qt_protections.stops.order_events import OrderEvent
-from qt_protections.stops.placing import Placer
-from qt_protections.stops.watch import Watch
+from qt_protections.stops.manager import Keeper
+from qt_protections.stops.monitor.watch import Watch
+from qt_protections.stops.placer import Placer
+from qt_protections.stops.state.client_ids import Namer
+from qt_protections.stops.state.pair import Book, EntryOrder, Held, Intent
+from qt_protections.stops.venue.binance.order_events import OrderEvent
 from tests.stops.paper import BTC, Paper
 
 

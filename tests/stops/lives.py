@@ -24,10 +24,10 @@ from freqtrade.exceptions import TemporaryError
 from freqtrade.persistence import Order, Trade, init_db
 from sqlalchemy import select
 
-from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.bookkeeping import STOPS_S
-from qt_protections.stops.line import CcxtOrder, LineError
-from qt_protections.stops.order_events import OrderEvent
+from qt_protections.rules.retry_policy import Outcome
+from qt_protections.stops.reconciliation.trades import STOPS_S
+from qt_protections.stops.venue.binance.order_events import OrderEvent
+from qt_protections.stops.venue.protocol import CcxtOrder, LineError
 from tests.stops.account import NEAR, Account
 from tests.stops.hand_clock import HandClock
 from tests.stops.paper import BTC, ETH, LOST, refusal

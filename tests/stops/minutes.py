@@ -7,9 +7,9 @@ from typing import Any
 
 from freqtrade.persistence import Trade, init_db
 
-from qt_protections.stops.line import CcxtOrder
-from qt_protections.stops.order_events import OrderEvent
-from qt_protections.stops.sentinel import TICK_S
+from qt_protections.stops.monitor.sentinel import TICK_S
+from qt_protections.stops.venue.binance.order_events import OrderEvent
+from qt_protections.stops.venue.protocol import CcxtOrder
 from tests.stops.account import Account
 from tests.stops.hand_clock import HandClock
 from tests.stops.paper import BTC

@@ -8,7 +8,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
 from freqtrade.resolvers import ExchangeResolver
 
-from qt_protections.shipped import base_config
+from qt_protections.cli.package_data import base_config
 
 
 def offline_config(folder: Path, name: str, mode: str) -> dict[str, Any]:

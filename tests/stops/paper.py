@@ -12,8 +12,9 @@ from math import floor, inf
 from typing import Any, ClassVar
 
 from qt_protections.rules.quote import Quote
-from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.line import (
+from qt_protections.rules.retry_policy import Outcome
+from qt_protections.stops.venue.binance.order_events import OrderEvent
+from qt_protections.stops.venue.protocol import (
     CcxtOrder,
     CloseOrder,
     LineError,
@@ -23,7 +24,6 @@ from qt_protections.stops.line import (
     StopOrder,
     TrailingOrder,
 )
-from qt_protections.stops.order_events import OrderEvent
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 PRICE = 100.0

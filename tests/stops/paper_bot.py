@@ -26,18 +26,18 @@ from freqtrade.wallets import Wallets
 from pandas import DataFrame
 
 from qt_protections.errors import EntryRefused
-from qt_protections.rules.refusals import Outcome
+from qt_protections.rules.denial import DenyCode, deny
+from qt_protections.rules.retry_policy import Outcome
 from qt_protections.rules.stop_price import stop_at
-from qt_protections.rules.verdict import DenyCode, deny
 from qt_protections.settings import Settings
-from qt_protections.stops import guarding
-from qt_protections.stops.book import Book, EntryOrder
-from qt_protections.stops.capabilities import capabilities
-from qt_protections.stops.entry_door import Admission
-from qt_protections.stops.line import CcxtOrder, LineError
-from qt_protections.stops.order_events import OrderEvent
-from qt_protections.stops.sentinel import Sentinel
-from qt_protections.stops.watch import Watch
+from qt_protections.stops import service
+from qt_protections.stops.intercept.entries import Admission
+from qt_protections.stops.monitor.sentinel import Sentinel
+from qt_protections.stops.monitor.watch import Watch
+from qt_protections.stops.state.pair import Book, EntryOrder
+from qt_protections.stops.venue.binance.order_events import OrderEvent
+from qt_protections.stops.venue.capabilities import capabilities
+from qt_protections.stops.venue.protocol import CcxtOrder, LineError
 from tests.integration.offline_bot import offline_market
 from tests.stops.account import Account
 from tests.stops.offline import offline_config
@@ -143,7 +143,7 @@ class Plain(IStrategy):
         "stoploss_on_exchange": True,
     }
     order_time_in_force = {"entry": "GTC", "exit": "GTC"}
-    stops: guarding.Guarding
+    stops: service.Guarding
 
     def bot_start(self, **_: Any) -> None:
         """Begin with nothing asked for."""
@@ -324,12 +324,12 @@ class PaperBot:
         self.bot._exit_reason_cache = {}  # type: ignore[assignment]
         strategy.ft_bot_start()
         with (
-            patch.object(guarding, "_line", lambda *_: paper),
-            patch.object(guarding, "Sentinel", HandSentinel),
-            patch.object(guarding, "Placer", partial(guarding.Placer, pause=pause)),
-            patch.object(guarding, "EntryDoor", partial(guarding.EntryDoor, pause=pause)),
+            patch.object(service, "_line", lambda *_: paper),
+            patch.object(service, "Sentinel", HandSentinel),
+            patch.object(service, "Placer", partial(service.Placer, pause=pause)),
+            patch.object(service, "EntryDoor", partial(service.EntryDoor, pause=pause)),
         ):
-            self.stops = strategy.stops = guarding.Guarding(
+            self.stops = strategy.stops = service.Guarding(
                 strategy,
                 self.exchange,
                 capabilities(self.exchange, config),

@@ -23,9 +23,9 @@ from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rehearsal.market.feed import Tick
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import RehearsalServer
-from qt_protections.stops.order_events import OrderEvent
-from qt_protections.stops.user_socket import Line, _Wire
-from qt_protections.stops.user_stream import Pace, UserStream
+from qt_protections.stops.venue.binance.order_events import OrderEvent
+from qt_protections.stops.venue.binance.user_socket import Line, _Wire
+from qt_protections.stops.venue.binance.user_stream import Pace, UserStream
 from tests.patience import PATIENCE_S, until
 from tests.rehearsal.stage import BTC, Stage
 from tests.rehearsal.struck import script

@@ -11,8 +11,8 @@ from functools import partial
 
 import pytest
 
-from qt_protections.stops.lanes import Lanes
-from qt_protections.stops.order_events import OrderEvent
+from qt_protections.stops.threads.lanes import Lanes
+from qt_protections.stops.venue.binance.order_events import OrderEvent
 from tests.patience import PATIENCE_S
 from tests.stops.guards import Guards, guards
 from tests.stops.paper import BTC, ETH

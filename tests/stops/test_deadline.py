@@ -5,9 +5,9 @@ import logging
 import pytest
 
 from qt_protections.rules.quote import Quote
-from qt_protections.rules.refusals import Outcome
-from qt_protections.stops.book import EMERGENCY, Held
-from qt_protections.stops.line import LineError
+from qt_protections.rules.retry_policy import Outcome
+from qt_protections.stops.state.pair import EMERGENCY, Held
+from qt_protections.stops.venue.protocol import LineError
 from tests.stops.clocks import HandClock, hand_clock
 from tests.stops.guards import Guards, guards
 from tests.stops.paper import BTC, LOST, refusal

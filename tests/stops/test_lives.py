@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from freqtrade.persistence import Order
 
-from qt_protections.stops import book, names
-from qt_protections.stops.book import EntryOrder, Held, Intent
-from qt_protections.stops.entries import Entries
-from qt_protections.stops.entry_door import EntryDoor
-from qt_protections.stops.keeper import Keeper
-from qt_protections.stops.line import CcxtOrder
+from qt_protections.stops.intercept.entries import EntryDoor
+from qt_protections.stops.manager import Keeper
+from qt_protections.stops.reconciliation.entries import Entries
+from qt_protections.stops.state import client_ids
+from qt_protections.stops.state import pair as book
+from qt_protections.stops.state.pair import EntryOrder, Held, Intent
+from qt_protections.stops.venue.protocol import CcxtOrder
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import GROUPS, Event, campaign, draw, failure, quiet, shorten
 from tests.stops.paper import BTC, ETH
@@ -996,5 +997,5 @@ def test_every_clock_is_moved_by_hand() -> None:
         clock.sleep(7.0)
         assert intent.age_s == 7.0
         assert book.monotonic() == clock.now
-        assert names.time.monotonic() == clock.now
+        assert client_ids.time.monotonic() == clock.now
     assert intent.age_s != 7.0

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from qt_protections.stops.hearing import Stream
-from qt_protections.stops.line import Rank
-from qt_protections.stops.sentinel import TICK_S
+from qt_protections.stops.monitor.hearing import Stream
+from qt_protections.stops.monitor.sentinel import TICK_S
+from qt_protections.stops.venue.protocol import Rank
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import quiet
 from tests.stops.minutes import Minutes

@@ -12,6 +12,7 @@ from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange
 from freqtrade.resolvers import ExchangeResolver
 
+from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.command import wall_clock_ms
 from qt_protections.rehearsal.engine.orders import (
     AlgoOrder,
@@ -23,7 +24,6 @@ from qt_protections.rehearsal.engine.orders import (
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.venue import Venue
-from qt_protections.shipped import base_config
 from tests.integration.rig import held_market
 from tests.patience import PATIENCE_S
 

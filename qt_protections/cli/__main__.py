@@ -1,0 +1,7 @@
+"""`python -m qt_protections.cli` is `qt-guard`."""
+
+import sys
+
+from qt_protections.cli.main import main
+
+sys.exit(main())

@@ -1,1 +1,0 @@
-"""Where the confidence of a signal comes from."""

@@ -1,0 +1,1 @@
+"""Whether an entry may go out, and how large: pre-trade risk."""

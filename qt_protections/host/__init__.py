@@ -1,0 +1,1 @@
+"""What of Freqtrade the guard stands on."""

@@ -1,0 +1,1 @@
+"""What the account has, holds and may lose."""

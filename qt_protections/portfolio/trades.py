@@ -1,0 +1,46 @@
+"""What the rules need to know of Freqtrade's trades, as plain numbers."""
+
+from collections.abc import Callable
+
+from freqtrade.persistence import LocalTrade, Trade
+
+from qt_protections.rules.amounts import total
+from qt_protections.rules.exposure import Exposure
+
+
+def open_trade(pair: str) -> LocalTrade | None:
+    """Return the pair's open trade; Freqtrade keeps one at most."""
+    return next(iter(Trade.get_trades_proxy(pair=pair, is_open=True)), None)
+
+
+def exposures(stop_of: Callable[[LocalTrade], float]) -> list[Exposure]:
+    """Return what all open trades hold, with what their waiting entries may add.
+
+    Args:
+        stop_of: Says where the stop of a trade stands, quote currency.
+    """
+    return [_exposure(trade, stop_of(trade)) for trade in Trade.get_trades_proxy(is_open=True)]
+
+
+def fees_paid() -> float:
+    """Return the fees of the entries of all open trades, quote currency."""
+    trades = Trade.get_trades_proxy(is_open=True)
+    return sum(t.amount * t.open_rate * (t.fee_open or 0.0) for t in trades if t.has_open_position)
+
+
+def _exposure(trade: LocalTrade, stop: float) -> Exposure:
+    filled = trade.amount if trade.has_open_position else 0.0
+    entry_side, entries, waiting = trade.entry_side, 0, []
+    for order in trade.orders:
+        if order.ft_order_side != entry_side:
+            continue
+        if order.ft_is_open:
+            # With what they have filled: Freqtrade adds an order to its trade once it is over.
+            waiting.append((order.safe_amount, order.safe_price))
+        entries += order.ft_is_open or order.safe_filled > 0
+    amount, entry = filled, trade.open_rate
+    if waiting:
+        amount = total(filled, *(part for part, _ in waiting))
+        value = filled * trade.open_rate + sum(part * price for part, price in waiting)
+        entry = value / amount if amount else trade.open_rate
+    return Exposure(trade.pair, trade.is_short, amount, entry, stop, entries)

@@ -1,1 +1,0 @@
-"""What happened, as tables a person reads."""

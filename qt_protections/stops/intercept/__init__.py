@@ -1,0 +1,1 @@
+"""Where Freqtrade sends orders and asks after stops."""

@@ -1,0 +1,256 @@
+"""The one door every order leaves by: an entry passes it only with its stop seen to.
+
+It stands in for `create_order` of the exchange object the bot trades with, so signals, forced
+entries, position adjustments and replaced orders all meet it. An exit passes untouched; both get a
+client id, by which a lost answer is settled, where orders can be found by it.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
+
+from freqtrade.exceptions import DependencyException
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import LocalTrade, Trade
+
+from qt_protections.errors import EntryFailed, EntryRefused, gate_failed, withhold_secrets
+from qt_protections.portfolio.trades import open_trade
+from qt_protections.rules.denial import Denial, DenyCode, deny
+from qt_protections.rules.pairs import symbol_of
+from qt_protections.rules.retry_policy import Outcome
+from qt_protections.stops.intercept.client_ids import ClientIds
+from qt_protections.stops.manager import REDUCE_ONLY_REJECT, Keeper
+from qt_protections.stops.state.client_ids import Role
+from qt_protections.stops.state.pair import EntryOrder, Intent
+from qt_protections.stops.venue.failures import classify
+from qt_protections.stops.venue.protocol import CcxtOrder, LineError
+
+logger = withhold_secrets(logging.getLogger(__name__))
+
+#: Seconds before each question about an order whose answer was lost.
+_ASK_AFTER_S = (0.0, 0.2, 0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What an entry may be.
+
+    Attributes:
+        trigger: Where its stop has to stand, quote currency.
+        amount: The most it may be, base currency.
+    """
+
+    trigger: float
+    amount: float
+
+
+class EntryDoor:
+    """Callable with the signature of `Exchange.create_order`."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        keeper: Keeper,
+        admit: Callable[[EntryOrder], Admission],
+        announce: Callable[[str, Denial], None],
+        warm_up: Callable[[], None],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take the place of `create_order`.
+
+        Args:
+            exchange: The bot's exchange.
+            keeper: Who covers what passes.
+            admit: Judges an entry, or raises.
+            announce: Says of a pair why its entry was refused.
+            warm_up: Opens a connection for the stop while margin type and leverage are set.
+            pause: Waits for some seconds.
+        """
+        self._keeper = keeper
+        self._admit = admit
+        self._announce = announce
+        self._warm_up = warm_up
+        self._pause = pause
+        self._exchange = exchange
+        self._futures = exchange.trading_mode == "futures"
+        self._names = ClientIds(exchange, are_found=keeper.line.WATCHES)
+        self._create_order = exchange.create_order
+        exchange.create_order = self  # type: ignore[method-assign]
+
+    def __call__(self, **order: Any) -> Any:
+        """Send an order.
+
+        Raises:
+            EntryRefused: If a rule objects or the stop was not accepted; no entry was sent then.
+            EntryFailed: If the exchange did not take the entry, or does not say what became of it.
+        """
+        if order.get("reduceOnly") or (not self._futures and order["side"] == "sell"):
+            return self._exit(order)
+        try:
+            return self._enter(order)
+        except EntryRefused as refusal:
+            self._announce(order["pair"], refusal.denial)
+            raise
+
+    def _enter(self, order: dict[str, Any]) -> Any:
+        entry = EntryOrder(
+            pair=order["pair"],
+            is_short=order["side"] == "sell",
+            amount=self._as_executed(order["pair"], order["amount"]),
+            rate=self._rate(order),
+            leverage=order["leverage"],
+        )
+        # Another thread may have changed a trade since this one read it, and waited for its turn.
+        Trade.commit()
+        trade = open_trade(entry.pair)
+        _check_trade(entry.pair, trade, is_initial=order.get("initial_order", True))
+        admission = self._admit(entry)
+        if admission.amount < entry.amount:
+            entry = replace(entry, amount=admission.amount)
+            order["amount"] = admission.amount
+        self._warm_up()
+        # Before the stop: Binance changes no margin type with an order open, and the price has less
+        # time to run from the stop to the entry.
+        self._prepare(order)
+        intent = self._keeper.expect(entry, admission.trigger, trade.amount if trade else 0.0)
+        try:
+            with self._names.given(intent.client_id, is_prepared=True):
+                answer = self._create_order(**order)
+        except Exception as error:
+            answer = self._settle_entry(intent, error)
+        self._keeper.answered(intent, answer)
+        return answer
+
+    def _rate(self, order: dict[str, Any]) -> float:
+        """Return the price an entry is judged by; one at market takes no notice of its own.
+
+        That is whatever a person or the strategy says. Freqtrade has as a rule just asked for the
+        current price and taken it over, and it is not asked for again.
+
+        Raises:
+            EntryRefused: If the price is not to be had.
+        """
+        rate, pair = float(order["rate"]), order["pair"]
+        if order["ordertype"] != "market":
+            return rate
+        try:
+            for refresh in (False, True):
+                price = self._exchange.get_rate(
+                    pair, refresh=refresh, side="entry", is_short=order["side"] == "sell"
+                )
+                if price == rate:
+                    break
+        except Exception as error:
+            raise EntryRefused(pair, gate_failed("the price", error)) from error
+        return price
+
+    def _as_executed(self, pair: str, amount: float) -> float:
+        """Return an amount as the exchange takes it, in whole steps."""
+        exchange = self._exchange
+        contracts = exchange.amount_to_precision(pair, exchange._amount_to_contracts(pair, amount))
+        return exchange._contracts_to_amount(pair, contracts)
+
+    def _prepare(self, order: dict[str, Any]) -> None:
+        """Set margin type and leverage; without them there is no entry."""
+        try:
+            self._names.prepare(order)
+        except Exception as error:
+            _drop(order["pair"], error)
+
+    def _settle_entry(self, intent: Intent, error: Exception) -> CcxtOrder:
+        """Return the entry if the exchange has it after all; it is never sent twice."""
+        failure = classify(error)
+        if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
+            self._keeper.refused(intent)
+            _drop(intent.entry.pair, error)
+        found = self._ask_for(intent.entry.pair, intent.client_id)
+        if found is not None:
+            logger.warning(
+                "The answer to the entry of %s was lost (%s); the exchange has it: order ID %s.",
+                symbol_of(intent.entry.pair),
+                failure,
+                found["id"],
+            )
+            return found
+        intent.lost, intent.sent = True, time.monotonic()  # the stop before it took its time
+        logger.error(
+            "[ALERT] The entry of %s ended unknown (%s): its stop stays, and no other entry goes "
+            "out, until the exchange tells what became of it.",
+            symbol_of(intent.entry.pair),
+            failure,
+        )
+        raise _told(
+            error,
+            f"Entry of {intent.entry.pair} ended unknown ({failure}): it may have happened. Its "
+            "stop stays, and no other entry goes out, until the exchange tells what became of it.",
+        )
+
+    def _exit(self, order: dict[str, Any]) -> Any:
+        name = self._keeper.namer.new(Role.EXIT, order["pair"])
+        try:
+            with self._names.given(name):
+                return self._create_order(**order)
+        except Exception as error:
+            failure = classify(error)
+            if failure.code == REDUCE_ONLY_REJECT:
+                self._keeper.found_no_position(self._keeper.book.of(order["pair"]))
+            if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
+                raise
+            found = self._ask_for(order["pair"], name)
+            if found is None:
+                self._keeper.lost_exit(order["pair"], name)
+                raise
+            logger.warning(
+                "The answer to the exit of %s was lost (%s); the exchange has it: order ID %s.",
+                symbol_of(order["pair"]),
+                error,
+                found["id"],
+            )
+            return found
+
+    def _ask_for(self, pair: str, client_id: str) -> CcxtOrder | None:
+        if not self._keeper.line.WATCHES:
+            return None
+        for pause in _ASK_AFTER_S:
+            self._pause(pause)
+            try:
+                found = self._keeper.line.find_order(pair, client_id=client_id)
+            except LineError as error:
+                logger.warning("Could not ask for %s of %s: %s", client_id, pair, error)
+                continue
+            if found is not None:
+                return found
+        return None
+
+
+def _check_trade(pair: str, trade: LocalTrade | None, *, is_initial: bool) -> None:
+    """Refuse an entry whose trade is no more what Freqtrade took it for when it began with it.
+
+    A stop may have closed it while a further entry waited, which is about to be replaced; and one
+    forced from another thread may have opened it on a pair that the loop found free.
+
+    Raises:
+        EntryRefused: If the entry would go to a closed trade, or make a second one of the pair's.
+    """
+    if is_initial is (trade is None):
+        return
+    raise EntryRefused(pair, deny(DenyCode.PAIR_TAKEN if is_initial else DenyCode.TRADE_CLOSED))
+
+
+def _drop(pair: str, error: Exception) -> NoReturn:
+    """Raise what an entry ends with that was certainly not executed."""
+    raise _told(error, f"Entry of {pair} did not happen: {classify(error)}")
+
+
+def _told(error: Exception, text: str) -> Exception:
+    """Return an error that whoever forced the entry hears of, where Freqtrade's drops it unheard.
+
+    What does more than to drop the entry stays what it is: one that stops the bot does.
+    """
+    if not isinstance(error, DependencyException):
+        return error
+    told = EntryFailed(text)
+    told.__cause__ = error
+    return told

@@ -1,0 +1,270 @@
+"""Where Freqtrade's own handling of stops meets the guard's.
+
+Freqtrade places, asks after and cancels stops by itself, in its loop. On an exchange the guard
+watches, the functions it does so with are answered here: a stop is never doubled because an answer
+was missing, and never cancelled while it is all that covers a position.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from freqtrade.exceptions import InsufficientFundsError, TemporaryError
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import Order
+
+from qt_protections.errors import withhold_secrets
+from qt_protections.portfolio.trades import open_trade
+from qt_protections.rules.amounts import rest
+from qt_protections.rules.pairs import symbol_of
+from qt_protections.rules.stop_plan import covered
+from qt_protections.stops.manager import Keeper
+from qt_protections.stops.monitor.hearing import Hearing
+from qt_protections.stops.reconciliation.order_sequence import note_fill_on_record
+from qt_protections.stops.state.pair import OF_ENTRIES, Held
+from qt_protections.stops.state.records import is_on_record, stops_since
+from qt_protections.stops.state.stop import Fate, as_booked, child_id, fate, part_of
+from qt_protections.stops.venue.protocol import CcxtOrder, LineError, Rank
+
+logger = withhold_secrets(logging.getLogger(__name__))
+
+#: Seconds for which a comparison answers for a stop: while its end would be heard, and while the
+#: watch polls. It looks more often than that, and where its looks fail, a question would as well.
+_HEARD_S, _POLLED_S = 60.0, 30.0
+#: Freqtrade asks for orders from somewhat before what it names.
+_EARLIER = timedelta(minutes=1)
+
+
+class StopDesk:
+    """Stands in for `create_stoploss`, `fetch_stoploss_order` and `cancel_stoploss_order`.
+
+    And for `fetch_orders`, among whose answers is what stops became, and for `fetch_order` and
+    `cancel_order`, which tell of entries.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        keeper: Keeper,
+        has_looked: Callable[[], bool],
+        hearing: Hearing,
+    ) -> None:
+        """Take their places.
+
+        Args:
+            exchange: The bot's exchange.
+            keeper: Who places and cancels.
+            has_looked: Whether book and exchange have been compared since the start.
+            hearing: Whether the end of a stop would have been heard.
+        """
+        self._hearing = hearing
+        self._keeper = keeper
+        self._has_looked = has_looked
+        self._fetch_orders = exchange.fetch_orders
+        self._fetch_order = exchange.fetch_order
+        self._cancel_order = exchange.cancel_order
+        exchange.cancel_order = self.cancel_order  # type: ignore[method-assign]
+        exchange.fetch_order = self.order  # type: ignore[method-assign]
+        exchange.fetch_orders = self.orders  # type: ignore[method-assign]
+        exchange.create_stoploss = self.create  # type: ignore[method-assign, assignment]
+        exchange.fetch_stoploss_order = self.fetch  # type: ignore[method-assign]
+        exchange.cancel_stoploss_order = self.cancel  # type: ignore[method-assign]
+
+    def create(
+        self, pair: str, amount: float, stop_price: float, side: str, leverage: float, **_: Any
+    ) -> CcxtOrder:
+        """Return the stop that stands already, or place one.
+
+        Raises:
+            InsufficientFundsError: If nothing is left to protect; Freqtrade then asks for the fill.
+            TemporaryError: If none could be placed; the watch goes on trying, or has closed.
+        """
+        held = self._keeper.book.of(pair)
+        with held.lock:
+            held.is_short, held.leverage = side == "buy", leverage
+            held.base = max(held.base, rest(amount, *(fill.amount for fill in held.fills)))
+            held.tighten(stop_price)
+            self._keeper.mend(held)
+            if held.need is None:
+                raise InsufficientFundsError(f"the position of {pair} is closed already")
+            if held.cover is None or not covered(held.need, held.standing):
+                raise TemporaryError(f"no stop could be placed for {pair}: see the log above")
+            mine = [stop for stop in reversed(held.stops) if stop.is_short == held.is_short]
+            new = next((stop for stop in mine if stop.order_id not in held.claimed), None)
+            if new is None:
+                raise TemporaryError(
+                    f"stop {held.cover.order_id} of {pair} is live, though it was not found"
+                )
+            held.claimed |= {new.order_id}  # the next loop puts any others beside it on record
+            return new.order
+
+    def fetch(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
+        """Return a stop; what the exchange cannot tell of is answered as it was last known.
+
+        Freqtrade books next what filled: its place among the trade's fills is made before that.
+
+        Raises:
+            TemporaryError: If the exchange does not answer, and the guard does not know it.
+        """
+        told = self._fetch(order_id, pair)
+        note_fill_on_record(pair, told)
+        return told
+
+    def _fetch(self, order_id: str, pair: str) -> CcxtOrder:
+        held = self._keeper.book.of(pair)
+        if (known := self._heard_of(held, order_id)) is not None:
+            return known
+        try:
+            order = self._keeper.line.find_stop(pair, order_id=order_id)
+            if order is not None and fate(order) is Fate.TRIGGERED:
+                if order_id in held.written_off or is_on_record(child_id(order), pair):
+                    # What it became is booked as an order of its own.
+                    return as_booked(order, None)
+                self._take_in(held, order)
+                return self._executed(held, order)
+        except LineError as error:
+            logger.warning("Could not ask after stop %s of %s: %s", order_id, pair, error)
+            return _last_known(held, order_id, error)
+        if order is None:
+            return _last_known(held, order_id, None)
+        if fate(order) is Fate.GONE:
+            self._keeper.lost(held, order_id, str(order["status"]))
+        return order
+
+    def _heard_of(self, held: Held, order_id: str) -> CcxtOrder | None:
+        """Return a stop that is known to be live; None if that has to be asked.
+
+        Freqtrade asks after each stop in each loop. The stream would have told of an end, and the
+        watch looks for events that got lost as often as Freqtrade asks. Near the limit of what the
+        exchange allows nobody looks: then Freqtrade's own question goes out, up to nearer still.
+        """
+        line = self._keeper.line
+        if not line.has_room(Rank.COMPARE) and line.has_room(Rank.ASK):
+            return None
+        stop, hearing = held.stop_of(order_id), self._hearing
+        fresh_s = _HEARD_S if hearing.is_whole_since(held.looked) else _POLLED_S
+        is_sure = hearing.is_attended and order_id not in held.doubtful
+        is_fresh = monotonic() - held.looked < fresh_s
+        return stop.order if stop is not None and is_sure and is_fresh else None
+
+    def cancel(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
+        """Cancel a stop, unless it is all that covers an open position.
+
+        Returns:
+            Nothing Freqtrade takes for an answer: it asks for the order next.
+        """
+        held = self._keeper.book.of(pair)
+        with held.lock:
+            held.touch()
+            if not self._has_looked():
+                # Freqtrade books what happened while no bot ran. An entry that filled after its
+                # trade was closed is a position all the same, which no trade tells of yet.
+                logger.info("Stop %s of %s stays until the first look.", order_id, symbol_of(pair))
+                return {}
+            if open_trade(pair) is None:
+                held.base = 0.0
+            if not self._keeper.may_cancel(held, order_id):
+                logger.info(
+                    "Stop %s of %s stays: nothing else covers the position.",
+                    order_id,
+                    symbol_of(pair),
+                )
+                return {}
+            self._keeper.cancel(held, order_id)  # one that stays is cancelled in the next loop
+            if held.need is None:
+                self._keeper.mend(held)  # what stood beside it must not hit the next position
+        return {}
+
+    def order(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
+        """Return an order; one that closed more than the trade, as far as it closed the trade.
+
+        Raises:
+            ExchangeError: As Freqtrade's own function.
+        """
+        order = self._fetch_order(order_id.removesuffix(OF_ENTRIES), pair, params)
+        self._keeper.told(pair, order)
+        row = Order.order_by_id(order_id, pair)
+        if row is None or row.ft_order_side != row.trade.exit_side:
+            return order
+        return {**part_of(order, row.ft_amount), "id": order_id}
+
+    def cancel_order(
+        self, order_id: str, pair: str, params: dict[str, Any] | None = None
+    ) -> CcxtOrder:
+        """Cancel an order, and have the book know what became of an entry.
+
+        Raises:
+            ExchangeError: As Freqtrade's own function.
+        """
+        order: CcxtOrder = self._cancel_order(order_id, pair, params)
+        self._keeper.told(pair, order)
+        return order
+
+    def orders(
+        self, pair: str, since: datetime, params: dict[str, Any] | None = None
+    ) -> list[CcxtOrder]:
+        """Return a pair's orders; what a stop on record became is told under the stop's id.
+
+        Freqtrade looks here for the order that closed a position. It knows its stops by their own
+        ids only, and would take such an order for one no trade has.
+
+        Raises:
+            TemporaryError: If the exchange does not answer.
+        """
+        stops = {}
+        held = self._keeper.book.of(pair)
+        try:
+            for order_id in stops_since(pair, since - _EARLIER):
+                stop = self._keeper.line.find_stop(pair, order_id=order_id)
+                if stop is None or not (child := child_id(stop)):
+                    continue
+                if not (order_id in held.written_off or is_on_record(child, pair)):
+                    self._take_in(held, stop)
+                    stops[child] = stop
+        except LineError as error:
+            raise TemporaryError(f"orders of {pair}: {error}") from error
+        found = self._fetch_orders(pair, since, params)
+        told = [
+            _booked(held, stops[order["id"]], order) if order["id"] in stops else order
+            for order in found
+        ]
+        for order in told:
+            note_fill_on_record(pair, order)
+        return told
+
+    def _take_in(self, held: Held, stop: CcxtOrder) -> None:
+        """Have the book know of a fill before the trade does: else it is taken off twice.
+
+        The position would look smaller than it is, and what covers the rest of it would go.
+        """
+        if held.stop_of(str(stop["id"])) is not None:
+            self._keeper.fired(held, str(stop["id"]), child_id(stop))
+
+    def _executed(self, held: Held, stop: CcxtOrder) -> CcxtOrder:
+        """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""
+        child = child_id(stop)
+        order = self._keeper.line.find_order(held.pair, order_id=child) if child else None
+        # A trigger alone is no fill.
+        return {**stop, "status": "open"} if order is None else _booked(held, stop, order)
+
+
+def _booked(held: Held, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:
+    """Return what a stop became, as the book took it in: a part may have been a stranger's."""
+    known = held.past.get(str(stop["id"]))
+    if known is not None and known.get("status_stop") == "triggered":
+        return known
+    return as_booked(stop, held.own_part(child))
+
+
+def _last_known(held: Held, order_id: str, failure: LineError | None) -> CcxtOrder:
+    if (known := held.stop_of(order_id)) is not None:
+        return known.order
+    if order_id in held.past:
+        return held.past[order_id]
+    if failure is not None:
+        raise TemporaryError(f"stop {order_id} of {held.pair}: {failure}") from failure
+    # One the exchange has forgotten: were it live after all, the next look finds it by its name.
+    gone = {"id": order_id, "symbol": held.pair, "type": "stoploss", "amount": held.base}
+    return as_booked({**gone, "fee": {}, "info": {}}, None)

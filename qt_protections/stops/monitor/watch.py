@@ -1,0 +1,335 @@
+"""Watches what is live on the exchange, between the bot's loops and in each of them.
+
+Events of the user data stream are acted on as they come. A look compares everything that is live
+with everything that should be; there is one after every (re)connection, and others as often as
+`rules/looking.py` says.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from math import inf
+from time import monotonic
+
+from qt_protections.errors import withhold_secrets
+from qt_protections.rules.quote import Quote
+from qt_protections.stops.manager import Keeper
+from qt_protections.stops.state.client_ids import Role
+from qt_protections.stops.state.pair import Held
+from qt_protections.stops.state.stop import Fate, Stop, fate, guard_of
+from qt_protections.stops.venue.binance.order_events import OrderEvent
+from qt_protections.stops.venue.protocol import CcxtOrder, LineError, Rank, Road
+
+logger = withhold_secrets(logging.getLogger(__name__))
+
+_GONE = frozenset({"CANCELED", "EXPIRED", "REJECTED"})
+_AT_TRIGGER = frozenset({"TRIGGERING", "TRIGGERED"})
+_FINAL = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
+#: How far beyond a trigger the order book must be, as a ratio of the trigger, for the stop to count
+#: as one that does not trigger. The price that triggers it is another one than the best prices.
+_BEYOND_RATIO = 0.001
+#: Seconds for which lists must not have shown a stop that nobody tells of, for another to take its
+#: place. Lists lag, and two stops are better than none.
+_UNLISTED_S = 4.0
+
+
+class Watch:
+    """Compares what is live with what should be, and has the keeper mend the difference.
+
+    Attributes:
+        book: What is known of each pair.
+        looked: When all live stops of the account were last asked for, monotonic seconds.
+        filled: When the stream last told that an order filled, whoever sent it; likewise.
+    """
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self.book = keeper.book
+        self.looked = self.filled = -inf
+
+    @property
+    def shut(self) -> bool:
+        """Whether the exchange takes nothing at present: asking would make it longer."""
+        return self._keeper.line.shut_s(Road.STOPS) > 0
+
+    @property
+    def may_compare(self) -> bool:
+        """Whether what the exchange allows leaves room for looking."""
+        return self._keeper.line.has_room(Rank.COMPARE)
+
+    def ping(self, idle_s: float) -> None:
+        """Keep a connection open, if the exchange answers at all; see `Line.ping`."""
+        try:
+            self._keeper.line.ping(idle_s)
+        except LineError as error:
+            logger.debug("No answer to a ping: %s", error)  # who needs one will say so
+
+    def look(self) -> None:
+        """Compare all live stops of the account with the book, in one request.
+
+        Raises:
+            LineError: If the exchange does not answer; nothing was changed then.
+        """
+        as_of = monotonic()
+        by_pair: defaultdict[str, list[CcxtOrder]] = defaultdict(list)
+        listed = self._keeper.line.open_stops()
+        self.looked = as_of
+        self.book.conditional_orders = len(listed)
+        for order in listed:
+            by_pair[order["symbol"]].append(order)
+        for pair in by_pair:
+            self.book.of(pair)
+        for held in self.book:
+            self._by_itself(held, lambda held: self._compare(held, by_pair[held.pair], as_of))
+
+    def look_at(self, held: Held) -> None:
+        """Compare the live stops of one pair with the book.
+
+        Raises:
+            LineError: If the exchange does not answer; nothing was changed then.
+        """
+        as_of = monotonic()
+        self._compare(held, self._keeper.line.open_stops(held.pair), as_of)
+
+    def catch_up(self) -> None:
+        """Find out what happened unheard.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        for held in self.book:
+            self._by_itself(held, self.ask_for_entries)
+        self.look()
+
+    def _by_itself(self, held: Held, act: Callable[[Held], None]) -> None:
+        """Do something about a pair; what fails there keeps no other pair from it."""
+        try:
+            act(held)
+        except LineError as error:
+            logger.warning("Could not ask after %s: %s", held.pair, error)
+        except Exception:
+            logger.exception("[ALERT] %s could not be looked at; the next look does.", held.pair)
+
+    def ask_for_entries(self, held: Held) -> None:
+        """Ask what became of the entries of a pair whose stop has to follow their fill.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        with held.lock:
+            for intent in held.intents:
+                if intent.beforehand or intent.final or not intent.order_id:
+                    continue
+                order = self._keeper.line.find_order(held.pair, order_id=intent.order_id)
+                # Asking alone is no news: else one that rests would put off all comparisons.
+                if order is not None and intent.learn(order):
+                    held.touch()
+                    self._keeper.mend(held)
+
+    def heard(self, event: OrderEvent) -> None:
+        """Act on an event of the user data stream."""
+        held = self.book.of(event.pair)
+        if event.filled > 0:
+            self.filled = monotonic()
+        with held.lock:
+            if event.conditional:
+                self._heard_of_stop(held, event)
+            else:
+                self._heard_of_order(held, event)
+
+    def check_doubts(self, held: Held) -> None:
+        """Ask again after what the exchange could not tell of, and mend what is not covered.
+
+        What is not covered is mended even if the questions fail: they go to other services.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        with held.lock:
+            for stop in [*held.stops, *held.trails]:
+                if stop.order_id in held.doubtful:
+                    self._missing(held, stop)
+            self._keeper.book_heard(held)
+            self._keeper.book_written_off(held)
+            self._keeper.mend(held)
+            for intent in [intent for intent in held.intents if intent.lost]:
+                if intent.age_s > self._keeper.line.arrives_within_s:
+                    self._keeper.find_entry(held, intent)
+                    self._keeper.mend(held)
+
+    def _compare(self, held: Held, listed: Iterable[CcxtOrder], as_of: float) -> None:
+        with held.lock:
+            if held.changed >= as_of:
+                return  # the list was made before something was sent
+            held.looked = as_of
+            live = {str(order["id"]): order for order in listed}
+            for order in live.values():
+                self._take_up(held, order)
+            others = [order for name, order in live.items() if held.stop_of(name) is None]
+            guards = [guard_of(held.pair, order) for order in others]
+            held.others = [guard for guard in guards if guard is not None]
+            for stop in [*held.stops, *held.trails]:
+                if stop.order_id in live:
+                    held.unlisted.pop(stop.order_id, None)
+                else:
+                    held.unlisted.setdefault(stop.order_id, as_of)
+                    self._missing(held, stop)
+            self._keeper.mend(held)
+
+    def check_price(self, held: Held) -> None:
+        """Ask for the price of a pair with a stop, and see whether that should have triggered.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        if held.cover is not None:
+            price = self._keeper.line.price(held.pair)
+            self.check_trigger(held, Quote(price, price))
+
+    def check_trigger(self, held: Held, quote: Quote) -> None:
+        """Close a position whose stop is listed, and does not trigger though the price is beyond.
+
+        Args:
+            held: The pair.
+            quote: The best prices of its order book, or its price twice.
+
+        Raises:
+            LineError: If the exchange does not answer.
+        """
+        with held.lock:
+            stop, held.priced = held.cover, monotonic()
+            if stop is None or held.own_need is None or not _is_beyond(stop, quote):
+                held.passed_since = None
+                return
+            now = monotonic()
+            held.passed_since = now if held.passed_since is None else held.passed_since
+            if now - held.passed_since < self._keeper.naked_deadline_s:
+                return
+            price = self._keeper.line.price(held.pair)  # of the kind that triggers stops
+            told = self._keeper.ask_after(held, stop)
+            if told and held.cover is stop and _is_beyond(stop, Quote(price, price)):
+                self._keeper.does_not_fire(held)
+
+    def _take_up(self, held: Held, order: CcxtOrder) -> None:
+        """Add a live stop to the book that an earlier run placed, or whose answer was lost."""
+        order_id = str(order["id"])
+        if held.stop_of(order_id) is not None or self._is_over(held, order_id):
+            return
+        name = self._keeper.namer.mine(order.get("clientOrderId"))
+        if name is None and order_id not in held.claimed:
+            return
+        if not (
+            order_id in held.claimed or self._keeper.namer.is_of_this_run(order["clientOrderId"])
+        ):
+            held.inherited.add(order_id)
+        if name is not None and name.role is Role.TRAILING:
+            held.trails = [*held.trails, Stop.of(held.pair, order, trigger=float("nan"))]
+            return
+        stop = Stop.of(held.pair, order)
+        stops = [*held.stops, stop]
+        held.stops = sorted(stops, key=lambda stop: stop.order.get("timestamp") or 0)
+        if held.guessed and stop.is_short == held.is_short:
+            held.trigger, held.guessed = stop.trigger, False
+
+    def _is_over(self, held: Held, order_id: str) -> bool:
+        """Whether a listed stop has ended: a list may be older than what this process heard."""
+        if order_id not in held.past:
+            return False
+        try:
+            order = self._keeper.line.find_stop(held.pair, order_id=order_id)
+        except LineError as error:
+            logger.warning("Could not ask after stop %s of %s: %s", order_id, held.pair, error)
+            return True  # the next list tells
+        return order is not None and fate(order) is not Fate.LIVE
+
+    def _missing(self, held: Held, stop: Stop) -> None:
+        """Find out about a stop that is not listed.
+
+        One the exchange cannot tell of is neither taken for live nor replaced blindly: only when it
+        is unknown twice does another take its place. Were both live, the next look cancels one.
+        Where nobody answers, the lists decide once they have not shown the stop for a while.
+        """
+        is_told = self._ask_after(held, stop)
+        if is_told or (is_told is None and not _is_long_unlisted(held, stop)):
+            return
+        if stop.order_id in held.doubtful or is_told is None:
+            self._keeper.give_up(held, stop.order_id)
+        else:
+            held.doubtful.add(stop.order_id)
+
+    def _ask_after(self, held: Held, stop: Stop) -> bool | None:
+        """Ask what became of a stop; return whether the exchange can tell, None without an answer.
+
+        What is asked or done next goes on without the answer: that may take another road.
+        """
+        try:
+            return self._keeper.ask_after(held, stop)
+        except LineError as error:
+            logger.warning("Could not ask after stop %s of %s: %s", stop.order_id, held.pair, error)
+            return None
+
+    def _heard_of_stop(self, held: Held, event: OrderEvent) -> None:
+        if held.stop_of(event.order_id) is None:
+            self._heard_of_guard(held, event)
+        elif event.status in _GONE:
+            held.touch()
+            self._keeper.lost(held, event.order_id, f"{event.status} {event.reason}".strip())
+        elif event.status == "FINISHED":
+            held.touch()
+            self._keeper.fired(held, event.order_id, event.child_id)
+        elif event.status in _AT_TRIGGER:
+            # Asked after with the next tick, if nothing follows.
+            held.doubtful.add(event.order_id)
+            held.fired.setdefault(event.order_id, monotonic())
+
+    def _heard_of_guard(self, held: Held, event: OrderEvent) -> None:
+        """Cover a position without a trade once somebody's own stop does so no more."""
+        others = [guard for guard in held.others if guard.order_id != event.order_id]
+        if len(others) < len(held.others) and event.status in (_GONE | {"FINISHED"}):
+            held.others = others
+            held.touch()
+            self._keeper.mend(held)
+
+    def _heard_of_order(self, held: Held, event: OrderEvent) -> None:
+        """Cover what an entry just filled; let go of what a dead entry needed."""
+        intent = held.intent_of(event.order_id, event.client_id)
+        if intent is None:
+            self._keeper.heard_of_exit(held, event.client_id)
+            self._heard_of_close(held, event)
+            return
+        held.touch()
+        intent.order_id = intent.order_id or event.order_id
+        intent.filled = max(intent.filled, event.filled)
+        intent.final = intent.final or event.status in _FINAL
+        self._keeper.mend(held)
+
+    def _heard_of_close(self, held: Held, event: OrderEvent) -> None:
+        """Find out what an order took of a position that nobody here sent.
+
+        It may be what a stop became, another hand's, or the exchange's own: a liquidation, or
+        deleveraging. Exits of this bot are booked by Freqtrade.
+        """
+        closes = event.side == ("BUY" if held.is_short else "SELL")
+        is_over = event.status in _FINAL and event.filled > 0
+        is_mine = self._keeper.namer.mine(event.client_id) is not None
+        if not (closes and is_over and held.own) or is_mine:
+            return
+        held.touch()
+        for stop in [*held.stops, *held.trails]:
+            self._ask_after(held, stop)
+        if event.order_id not in held.booked:
+            self._keeper.heard_of_close(held, event.order_id, event.filled)
+        self._keeper.mend(held)
+
+
+def _is_long_unlisted(held: Held, stop: Stop) -> bool:
+    """Whether lists have not shown a stop for a while; an earlier run's goes on proof alone."""
+    since = held.unlisted.get(stop.order_id, inf)
+    return monotonic() - since >= _UNLISTED_S and stop.order_id not in held.inherited
+
+
+def _is_beyond(stop: Stop, quote: Quote) -> bool:
+    """Whether the whole order book is so far beyond a stop that the stop should have triggered."""
+    if stop.is_short:
+        return quote.bid > stop.trigger * (1 + _BEYOND_RATIO)
+    return quote.ask < stop.trigger * (1 - _BEYOND_RATIO)

@@ -1,0 +1,1 @@
+"""Trades, positions and entries compared with the exchange."""

@@ -1,0 +1,1 @@
+"""Stops where there is no exchange."""

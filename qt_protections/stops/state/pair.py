@@ -1,0 +1,570 @@
+"""What the guard knows of each pair: what has to be covered, and what stands to cover it.
+
+Several threads read and write it: the bot's loop, remote control, and the watch. Whoever looks at a
+pair or sends something for it holds that pair's lock.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf, isnan
+from time import monotonic
+
+from freqtrade.enums import ExitType
+
+from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.exposure import Exposure
+from qt_protections.rules.stop_plan import Need, Standing, covered, tightest
+from qt_protections.stops.state.stop import Stop, as_booked, filled_ms, part_of
+from qt_protections.stops.venue.protocol import CcxtOrder, Position
+
+#: Exit reasons of what the guard closed, or had the exchange close.
+EMERGENCY = "emergency_exit"
+TRAILED = "trailing_stop_on_exchange"
+EXCHANGE_STOP = ExitType.STOPLOSS_ON_EXCHANGE.value
+#: Ends the name of the part of an order that closed entries which no trade had booked.
+OF_ENTRIES = "-entries"
+#: Sums of lots may differ in their last binary digits.
+_SAME = 1e-9
+#: How many stops that are over a pair remembers, should the exchange not answer when asked.
+_PAST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class EntryOrder:
+    """An entry on its way out; amount in base currency, rate in quote currency."""
+
+    pair: str
+    is_short: bool
+    amount: float
+    rate: float
+    leverage: float
+
+
+@dataclass(slots=True)
+class Intent:
+    """An entry the guard let out, until a trade of Freqtrade's has booked its end.
+
+    Attributes:
+        entry: What was asked for.
+        client_id: Its name on the exchange.
+        beforehand: Whether its stop stands before it fills.
+        order_id: The exchange's id; empty until its answer is known.
+        filled: Base currency, as far as known.
+        closed: What a stop or a close took off that again, before a trade booked it.
+        final: Whether it can fill no further.
+        lost: Whether its answer was lost, and asking has not settled it yet.
+        at_ms: When the exchange took it, epoch milliseconds by its clock; 0 while unknown.
+        thread: Who sent it.
+        sent: When, on this process's monotonic clock.
+    """
+
+    entry: EntryOrder
+    client_id: str
+    beforehand: bool
+    order_id: str = ""
+    filled: float = 0.0
+    closed: float = 0.0
+    final: bool = False
+    lost: bool = False
+    at_ms: int = 0
+    thread: int = field(default_factory=threading.get_ident)
+    sent: float = field(default_factory=monotonic)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was sent."""
+        return monotonic() - self.sent
+
+    @property
+    def share(self) -> float:
+        """What the entry adds to the size its pair's stop has to cover.
+
+        From its first contract on that is all it may still become: stops that followed it fill by
+        fill would always be late, and a reduce-only stop takes no more than there is.
+        """
+        if self.final or not (self.beforehand or self.left > 0):
+            return self.left
+        return rest(self.entry.amount, self.closed)
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it ended without a fill, by the exchange's own word."""
+        return self.final and not self.filled
+
+    @property
+    def left(self) -> float:
+        """What it filled and nothing has closed yet."""
+        return rest(self.filled, self.closed)
+
+    def learn(self, order: CcxtOrder) -> bool:
+        """Take in what the exchange says of it, and return whether it filled more, or ended."""
+        before = self.filled, self.final
+        self.order_id = str(order["id"])
+        self.filled = max(self.filled, float(order.get("filled") or 0.0))
+        self.final = self.final or order.get("status") not in (None, "open")
+        self.lost = False
+        self.at_ms = self.at_ms or int(order.get("timestamp") or 0)
+        return (self.filled, self.final) != before
+
+    def close(self, amount: float) -> float:
+        """Take a close off what is left, and return how much of it there was.
+
+        What is told of the fill later must not bring back what was closed.
+        """
+        taken = min(amount, self.left)
+        if taken > 0:
+            self.closed = total(self.closed, taken)
+            self.beforehand = False
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """An order that reduced a position and that its trade has yet to book.
+
+    Attributes:
+        order: As the exchange executed it.
+        reason: Exit reason for the trade; empty for a stop, which Freqtrade names itself.
+        stop: The stop it was the child of; None for a close at market.
+        is_of_entries: Whether it closed nothing but what entries filled that no trade has booked.
+    """
+
+    order: CcxtOrder
+    reason: str
+    stop: Stop | None = None
+    is_of_entries: bool = False
+
+    @property
+    def amount(self) -> float:
+        """What it filled, base currency."""
+        return float(self.order.get("filled") or 0.0)
+
+
+@dataclass(slots=True)
+class Held:
+    """One pair.
+
+    Attributes:
+        base: The position as Freqtrade's trade books it, base currency.
+        trade_id: Freqtrade's ID of that trade, the last one.
+        trigger: Where its stop has to stand; 0 while nothing is known.
+        leverage: Of the position.
+        stops: Live stops, oldest first.
+        trails: Live trailing stops.
+        intents: Entries under way.
+        exits: Exits whose answer was lost: by client id, when they were sent, on this process's
+            monotonic clock.
+        fills: What the trade has yet to book.
+        claimed: Ids of the stops the trade believes are live.
+        past: The last stops that are over, by id, as Freqtrade books them.
+        children: Ids of the orders that stops of the position became.
+        written_off: Stops that were dropped without what became of them: by id, until when the
+            order history is asked for that, on this process's monotonic clock.
+        booked_stops: Stops whose fill is on record: when they filled, epoch milliseconds; 0 once it
+            is known what orders they became.
+        parts: By order id, how much of an order closed the position; the rest was another's.
+        heard: What others were heard to close, as long as it is not certain whose that was: by
+            order id, how much that order filled, base currency.
+        heard_until: When that is given up, on this process's monotonic clock.
+        dropped: Ids of stops that stand no more and may still be live on the trade's record.
+        guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
+            found standing knows better.
+        largest: The most one order at market may be, base currency.
+        opened_ms: Since when the exchange's orders may have closed the position without this
+            process having heard, epoch milliseconds by its clock; 0 while unknown.
+        on_record: Ids of the trade's orders.
+        inherited: Stops of an earlier run that nothing known explains. They may protect an entry
+            whose answer was lost; only evidence that there is none lets them go.
+        fired: When this process first knew that a stop had triggered, on its monotonic clock.
+        denied: How often the exchange's engine refused to reduce the position because it saw none,
+            since a list last showed one.
+        naked_since: When a stop of an uncovered position first failed, on the same clock.
+        quiet_until: Until when a close that fails is no news.
+        passed_since: Since when the price is beyond a trigger that does not fire.
+        priced: When a price was last compared with the trigger, on the same clock.
+        untrailed: Whether the exchange takes no trailing stop here, now or later.
+        stranger: A position no trade accounts for.
+        stranger_since_ms: When it was first seen, epoch milliseconds, early rather than late.
+        others: Live stops of others that could cover one.
+        orphan: Whether the trade of the position was deleted.
+        more_shown: Whether the last list showed more than is accounted for, and may only be old.
+        doubtful: Stops the exchange could not tell of when it was last asked.
+        unlisted: Since when lists have not shown a stop that stands by this book, monotonic.
+        steps: What was done for the stop that stands, one line each.
+        latency_ms: What it took to place it.
+        changed: When something was sent or heard, on this process's monotonic clock.
+        looked: When a list was asked for that what stands was last compared with, on that clock.
+    """
+
+    pair: str
+    lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    is_short: bool = False
+    base: float = 0.0
+    trade_id: int | None = None
+    trigger: float = 0.0
+    leverage: float = 1.0
+    stops: list[Stop] = field(default_factory=list)
+    trails: list[Stop] = field(default_factory=list)
+    intents: list[Intent] = field(default_factory=list)
+    exits: dict[str, float] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+    claimed: frozenset[str] = frozenset()
+    past: dict[str, CcxtOrder] = field(default_factory=dict)
+    children: set[str] = field(default_factory=set)
+    written_off: dict[str, float] = field(default_factory=dict)
+    booked_stops: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict)
+    heard: dict[str, float] = field(default_factory=dict)
+    heard_until: float = 0.0
+    dropped: set[str] = field(default_factory=set)
+    guessed: bool = False
+    largest: float = inf
+    opened_ms: int = 0
+    on_record: frozenset[str] = frozenset()
+    inherited: set[str] = field(default_factory=set)
+    fired: dict[str, float] = field(default_factory=dict)
+    denied: int = 0
+    naked_since: float | None = None
+    quiet_until: float = 0.0
+    passed_since: float | None = None
+    priced: float = -inf
+    untrailed: bool = False
+    stranger: Position | None = None
+    stranger_since_ms: int = 0
+    others: list[Stop] = field(default_factory=list)
+    orphan: bool = False
+    more_shown: bool = False
+    doubtful: set[str] = field(default_factory=set)
+    unlisted: dict[str, float] = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    latency_ms: float = 0.0
+    changed: float = 0.0
+    looked: float = 0.0
+
+    # Threads that only want to know whether there is work read these without the lock: each field
+    # is read once, since the thread that holds the lock may change it in between.
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is held, waits or stands."""
+        some = (self.base, self.stops, self.trails, self.intents, self.stranger)
+        return not any(some)
+
+    @property
+    def is_let_go(self) -> bool:
+        """Whether nothing is left of a trade either: there is nothing to let go of."""
+        left = (self.fills, self.claimed, self.dropped, self.orphan, self.trigger, self.opened_ms)
+        return self.is_empty and not any(left)
+
+    @property
+    def outline(self) -> tuple[object, ...]:
+        """What is shown of the pair, to tell whether that has changed."""
+        return (
+            self.pair,
+            self.is_short,
+            self.base,
+            self.trigger,
+            [stop.order_id for stop in (*self.stops, *self.trails)],
+            [(intent.order_id, intent.filled, intent.lost) for intent in list(self.intents)],
+            self.stranger,
+            bool(self.doubtful),
+        )
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether each of the bot's loops has something to go on with."""
+        some = (self.intents, self.exits, self.fills, self.dropped, self.orphan)
+        return any(some)
+
+    @property
+    def page(self) -> tuple[object, ...]:
+        """What the bot's loop goes by beside the trades, and writes, while nothing is under way."""
+        stops = (*self.stops, *self.trails)
+        return (
+            self.pair,
+            self.is_short,
+            self.base,
+            self.trade_id,
+            self.trigger,
+            self.leverage,
+            [(stop.order_id, stop.is_short, stop.amount, stop.trigger) for stop in stops],
+            self.claimed,
+            self.guessed,
+            self.opened_ms,
+            self.on_record,
+            self.inherited.copy(),
+            self.denied,
+            self.untrailed,
+            self.stranger,
+            self.doubtful.copy(),
+            self.steps.copy(),
+            self.latency_ms,
+            self.changed,
+        )
+
+    @property
+    def need(self) -> Need | None:
+        """What has to stand now: for the position, and for what entries under way may add."""
+        stranger, intents = self.stranger, list(self.intents)
+        amount = total(self.base, *(each.share for each in intents))
+        if stranger is not None and not self._guards_of(stranger):
+            waiting = [rest(intent.share, intent.left) for intent in intents]
+            amount = max(amount, total(stranger.amount, *waiting))
+        return self._need(amount)
+
+    @property
+    def own_need(self) -> Need | None:
+        """What has to stand for what has filled of this bot's trades alone."""
+        return self._need(self.own)
+
+    def _need(self, amount: float) -> Need | None:
+        trigger = self.trigger
+        if amount > 0 and trigger:
+            return Need(self.is_short, amount, trigger, self.largest)
+        return None
+
+    @property
+    def own(self) -> float:
+        """What this bot's trades hold, base currency."""
+        base = 0.0 if self.orphan else self.base
+        return total(base, *(intent.left for intent in list(self.intents)))
+
+    @property
+    def known_since_ms(self) -> int:
+        """Since when orders may have closed the position unheard; 0 while that is unknown."""
+        sent = [intent.at_ms for intent in self.intents if intent.at_ms]
+        return self.opened_ms or min(sent, default=0)
+
+    def _guards_of(self, stranger: Position) -> list[Stop]:
+        """Somebody else's live stops, if they cover the whole of a position without a trade."""
+        found = [stop for stop in self.others if stop.is_short == stranger.is_short]
+        covered = sum(stop.amount for stop in found) >= stranger.amount * (1 - _SAME)
+        return found if covered else []
+
+    @property
+    def standing(self) -> list[Standing]:
+        """The live stops of the pair's side, as the rules see them."""
+        return [stop.standing for stop in self.stops if stop.is_short == self.is_short]
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether what has filled of this bot's trades is covered."""
+        need = self.own_need
+        return need is None or covered(need, self.standing)
+
+    @property
+    def astray(self) -> list[Stop]:
+        """Live stops that could only hit a position of the other side."""
+        return [s for s in (*self.stops, *self.trails) if s.is_short != self.is_short]
+
+    @property
+    def cover(self) -> Stop | None:
+        """The stop that counts: the last one placed."""
+        mine = [stop for stop in self.stops if stop.is_short == self.is_short]
+        return mine[-1] if mine else None
+
+    def unaccounted(self, unbooked: Sequence[Intent]) -> list[Exposure]:
+        """Return what no trade accounts for: entries none has booked, and a stranger's part."""
+        found = [self._exposure(intent.entry.amount, intent.entry.rate) for intent in unbooked]
+        stranger = self.stranger
+        if stranger is not None:
+            own = self.base if stranger.is_short == self.is_short else 0.0
+            if amount := rest(stranger.amount, own):
+                found.append(self._strange_exposure(amount, stranger))
+        return found
+
+    def _exposure(self, amount: float, price: float) -> Exposure:
+        return Exposure(self.pair, self.is_short, amount, price, self.trigger or price)
+
+    def _strange_exposure(self, amount: float, stranger: Position) -> Exposure:
+        stop = self.trigger or stranger.entry_price
+        if guards := [guard.trigger for guard in self._guards_of(stranger)]:
+            stop = max(guards) if stranger.is_short else min(guards)
+        return Exposure(
+            self.pair, self.is_short, amount, stranger.entry_price, stop, is_foreign=True
+        )
+
+    def intent_of(self, order_id: str, client_id: str = "") -> Intent | None:
+        """Return the entry with one of these names."""
+        return next(
+            (
+                intent
+                for intent in self.intents
+                if (order_id and intent.order_id == order_id)
+                or (client_id and intent.client_id == client_id)
+            ),
+            None,
+        )
+
+    def stop_of(self, order_id: str) -> Stop | None:
+        """Return the live stop, or trailing stop, with this id."""
+        return next((s for s in (*self.stops, *self.trails) if s.order_id == order_id), None)
+
+    def drop(self, order_id: str, child: CcxtOrder | None = None) -> None:
+        """Forget a stop, or a trailing stop, that no longer stands; `child` is what it became."""
+        if child is not None:
+            self.became(order_id, str(child["id"]))
+        if (stop := self.stop_of(order_id)) is not None:
+            self.past[order_id] = as_booked(stop.order, child)
+            self.past = dict(list(self.past.items())[-_PAST:])
+        self.stops = [stop for stop in self.stops if stop.order_id != order_id]
+        self.trails = [stop for stop in self.trails if stop.order_id != order_id]
+        self.doubtful.discard(order_id)
+        self.unlisted.pop(order_id, None)
+        self.inherited.discard(order_id)
+        self.fired.pop(order_id, None)
+        self.dropped.add(order_id)
+        self.touch()
+
+    def became(self, order_id: str, child: str) -> None:
+        """Note what order a stop became."""
+        self.children.add(child)
+        self.booked_stops[order_id] = 0
+
+    def write_off(self, order_id: str, until: float = 0.0) -> None:
+        """Forget a stop without what it became: the order history tells that."""
+        self.written_off[order_id] = until
+        self.drop(order_id)
+
+    def own_part(self, order: CcxtOrder) -> CcxtOrder:
+        """Return a stop's order as far as it closed this bot's trade.
+
+        A stop covers what is on the pair, a stranger's part with it. It closes nothing of what is
+        entered later, nor of what is held on the other side.
+        """
+        if order["side"] != ("buy" if self.is_short else "sell"):
+            return part_of(order, 0.0)
+        later = [intent.left for intent in self.intents if intent.at_ms > filled_ms(order)]
+        own = rest(self.own, *later)
+        if later and not self.orphan:
+            return part_of(order, own)
+        return order if self.stranger is None or not own else part_of(order, own)
+
+    @property
+    def booked(self) -> set[str]:
+        """Ids of the orders that are known to have reduced the position."""
+        return {*self.on_record, *self.children, *(str(fill.order["id"]) for fill in self.fills)}
+
+    def begin_anew(self) -> None:
+        """Forget what was known of an earlier position of the pair."""
+        self.opened_ms, self.naked_since = 0, None
+        self.trade_id, self.on_record, self.claimed = None, frozenset(), frozenset()
+        self.heard.clear()
+        self._forget_orders()
+
+    def book_fill(self, stop: Stop, child: CcxtOrder) -> float:
+        """Take in what a triggered stop's order filled, and return how much; base currency."""
+        amount = float(child.get("filled") or 0.0)
+        reason = TRAILED if isnan(stop.trigger) else ""
+        of_entries = self._reduce(str(child["id"]), amount)
+        if of_entries < amount and stop.order_id in self.past:
+            self.past[stop.order_id] = as_booked(
+                stop.order, part_of(child, rest(amount, of_entries))
+            )
+        if amount or not reason:
+            self._add_fill(Fill(child, reason, stop), of_entries)
+        return amount
+
+    def book_close(self, order: CcxtOrder, reason: str = EMERGENCY) -> None:
+        """Take in what an exit at market filled that its trade does not know of."""
+        of_entries = self._reduce(str(order["id"]), float(order.get("filled") or 0.0))
+        self._add_fill(Fill(order, reason), of_entries)
+        self.touch()
+
+    def _add_fill(self, fill: Fill, of_entries: float) -> None:
+        """Have an order booked by the trades it closed: this one, and the one of its entries.
+
+        Freqtrade knows each order once, so the part of the entries has a name of its own.
+        """
+        own = rest(fill.amount, of_entries)
+        if not (own and of_entries):
+            self.fills.append(replace(fill, is_of_entries=of_entries > 0))
+            return
+        name = str(fill.order["id"])
+        self.parts[name] = own
+        order = {**part_of(fill.order, of_entries), "id": f"{name}{OF_ENTRIES}"}
+        self.fills += [
+            replace(fill, order=part_of(fill.order, own)),
+            Fill(order, fill.reason or EXCHANGE_STOP, is_of_entries=True),
+        ]
+
+    def _reduce(self, order_id: str, amount: float) -> float:
+        """Take what was closed off the size to cover; return how much of that entries filled."""
+        self.heard.pop(order_id, None)
+        self.base, further = rest(self.base, amount), rest(amount, self.base)
+        of_entries = 0.0
+        for intent in self.intents:
+            of_entries = total(of_entries, intent.close(rest(further, of_entries)))
+        return of_entries
+
+    @property
+    def closed_entries(self) -> bool:
+        """Whether something closed entries, in part or whole, that no trade has booked."""
+        return any(intent.closed for intent in self.intents)
+
+    @property
+    def ends_first(self) -> bool:
+        """Whether a close of the trade waits: it would close what joins the trade as well."""
+        return any(not fill.is_of_entries for fill in self.fills)
+
+    def forget_closes_of_trade(self) -> None:
+        """Forget what closed a trade that is over: the next trade of the pair has no part in it."""
+        self.fills = [fill for fill in self.fills if fill.is_of_entries and self.closed_entries]
+
+    def forget_earlier(self, began_ms: int) -> None:
+        """Forget what filled before a trade's first order was sent, epoch milliseconds."""
+        self.fills = [
+            fill for fill in self.fills if fill.is_of_entries or filled_ms(fill.order) >= began_ms
+        ]
+
+    def forget_trade(self) -> None:
+        """Forget what a trade that was deleted had on record: nothing is booked any more."""
+        self.forget_closes_of_trade()
+        self.trade_id, self.on_record = None, frozenset()
+        self._forget_orders()
+
+    def _forget_orders(self) -> None:
+        self.children.clear()
+        self.written_off.clear()
+        self.booked_stops.clear()
+        self.parts.clear()
+
+    def tighten(self, trigger: float) -> None:
+        """Move the wanted trigger toward the price; it never moves away while something stands."""
+        known = [self.trigger] if self.trigger and self.need else []
+        self.trigger = tightest(self.is_short, trigger, *known)
+
+    def touch(self) -> None:
+        """Note that something was sent or heard."""
+        self.changed = monotonic()
+
+
+class Book:
+    """Every pair the guard has something to do with.
+
+    Attributes:
+        conditional_orders: How many live ones the account had when last asked, whoever sent them.
+    """
+
+    def __init__(self, largest: Callable[[str], float] = lambda _pair: inf) -> None:
+        """Begin empty.
+
+        Args:
+            largest: Tells the most one order at market may be, base currency, by pair.
+        """
+        self.conditional_orders = 0
+        self._largest = largest
+        self._pairs: dict[str, Held] = {}
+        self._lock = threading.Lock()
+
+    def of(self, pair: str) -> Held:
+        """Return what is known of a pair; nothing at first."""
+        with self._lock:
+            held = self._pairs.setdefault(pair, Held(pair))
+            held.largest = self._largest(pair)  # the exchange changes it now and then
+            return held
+
+    def __iter__(self) -> Iterator[Held]:
+        with self._lock:
+            return iter(list(self._pairs.values()))

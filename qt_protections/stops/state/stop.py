@@ -1,0 +1,115 @@
+"""One order that protects a position, as the exchange last told of it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import inf
+from typing import Any
+
+from qt_protections.rules.stop_plan import Standing
+from qt_protections.stops.venue.protocol import CcxtOrder
+
+
+class Fate(StrEnum):
+    """What became of a conditional order."""
+
+    LIVE = "live"
+    TRIGGERED = "triggered"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A stop, or a trailing stop, that the exchange accepted.
+
+    Attributes:
+        pair: Freqtrade's pair.
+        is_short: Side of the position it protects.
+        amount: Base currency.
+        trigger: The trigger price the exchange accepted, rounded to its tick; NaN while it trails.
+        order: The exchange's answer as ccxt parsed it.
+    """
+
+    pair: str
+    is_short: bool
+    amount: float
+    trigger: float
+    order: CcxtOrder = field(repr=False)
+
+    @classmethod
+    def of(cls, pair: str, order: CcxtOrder, amount: float = 0.0, trigger: float = 0.0) -> "Stop":
+        """Read ccxt's order; what the exchange left out is what was asked for."""
+        return cls(
+            pair=pair,
+            is_short=order["side"] == "buy",
+            amount=float(order.get("amount") or amount),
+            trigger=float(order.get("stopPrice") or order.get("triggerPrice") or trigger),
+            order=order,
+        )
+
+    @property
+    def order_id(self) -> str:
+        """The exchange's id."""
+        return str(self.order["id"])
+
+    @property
+    def standing(self) -> Standing:
+        """The stop as the rules see it."""
+        return Standing(self.order_id, self.amount, self.trigger)
+
+
+def guard_of(pair: str, order: CcxtOrder) -> Stop | None:
+    """Return a live conditional order as a stop, whoever placed it; None if it guards nothing.
+
+    What takes profit, trails from a price that may never come, or could open a position does not.
+    With `closePosition` it covers all there is.
+    """
+    info: dict[str, Any] = order.get("info") or {}
+    closes_all = str(info.get("closePosition")).lower() == "true"
+    if info.get("orderType") not in ("STOP_MARKET", "STOP"):
+        return None
+    return Stop.of(pair, order, inf) if closes_all or order.get("reduceOnly") else None
+
+
+def fate(order: CcxtOrder) -> Fate:
+    """Return what a conditional order's state means for the position it protected."""
+    status = order.get("status")
+    if status == "open":
+        return Fate.LIVE
+    return Fate.TRIGGERED if status in ("closed", "triggered") else Fate.GONE
+
+
+def child_id(order: CcxtOrder) -> str:
+    """Return the id of the order a triggered stop became; empty before."""
+    info: dict[str, Any] = order.get("info") or {}
+    return str(info.get("actualOrderId") or "")
+
+
+def filled_ms(order: CcxtOrder) -> int:
+    """Return when an order last filled, epoch milliseconds; when it was sent if nobody tells."""
+    return int(order.get("lastTradeTimestamp") or order.get("timestamp") or 0)
+
+
+def part_of(order: CcxtOrder, amount: float) -> CcxtOrder:
+    """Return an order as if it had filled so much at most, base currency."""
+    if float(order.get("filled") or 0.0) <= amount:
+        return order
+    return {**order, "filled": amount, "amount": amount, "remaining": 0.0, "cost": None}
+
+
+def as_booked(stop: CcxtOrder, child: CcxtOrder | None) -> CcxtOrder:
+    """Return a stop that is over as Freqtrade books it: its child's fill under its own id.
+
+    Args:
+        stop: The stop as the exchange last told of it.
+        child: The order it became; None if it ended without.
+    """
+    if child is None:
+        return {**stop, "status": "canceled", "filled": 0.0, "remaining": stop.get("amount")}
+    return {
+        **child,
+        "id": stop["id"],
+        "id_stop": child["id"],
+        "type": "stoploss",
+        "stopPrice": stop.get("stopPrice"),
+        "status_stop": "triggered",
+    }

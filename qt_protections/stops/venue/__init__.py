@@ -1,0 +1,1 @@
+"""Exchanges: what can be asked, and how that fails."""

@@ -1,0 +1,300 @@
+"""Freqtrade's questions about stops are answered so that nothing is doubled and nothing bared."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from freqtrade.exceptions import (
+    InsufficientFundsError,
+    InvalidOrderException,
+    TemporaryError,
+)
+from freqtrade.exchange import Exchange
+from freqtrade.persistence import Trade, init_db
+
+from qt_protections.stops.intercept.stops import StopDesk
+from qt_protections.stops.monitor.hearing import Hearing
+from qt_protections.stops.monitor.stream_proof import StreamProof
+from qt_protections.stops.reconciliation.trade_writer import add_stop
+from qt_protections.stops.state.pair import Fill, Held
+from qt_protections.stops.state.stop import Stop
+from tests.stops.guards import Guards, guards
+from tests.stops.offline import offline_exchange
+from tests.stops.paper import BTC, LOST
+from tests.stops.reconciliation.test_trade_writer import trade as new_trade
+
+
+@pytest.fixture
+def on_paper() -> Guards:
+    """A keeper without the stream: Freqtrade's loop comes first."""
+    return guards()
+
+
+@pytest.fixture
+def database() -> Iterator[None]:
+    """An empty one, as the bot has opened it."""
+    init_db("sqlite://")
+    yield
+    Trade.session.remove()
+
+
+@pytest.fixture
+def exchange(on_paper: Guards, tmp_path: Path, database: None) -> Exchange:
+    """Freqtrade's exchange object with the desk in front."""
+    made = offline_exchange(tmp_path, "binance", "futures")
+    StopDesk(made, on_paper.keeper, lambda: True, Hearing(StreamProof()))
+    return made
+
+
+@pytest.fixture
+def trade(database: None) -> Trade:
+    """An open long of one, in a database."""
+    made = new_trade(100.0, 0.1, 10.0, is_short=False)
+    made.stop_loss = 98.0
+    Trade.session.add(made)
+    Trade.commit()
+    return made
+
+
+def create(exchange: Exchange, amount: float = 1.0, stop_price: float = 98.0) -> dict[str, object]:
+    """Ask for a stop as Freqtrade does."""
+    made = exchange.create_stoploss(
+        pair=BTC, amount=amount, stop_price=stop_price, order_types={}, side="sell", leverage=10.0
+    )
+    return dict(made)
+
+
+# create
+
+
+def test_the_stop_that_stands_is_the_answer(on_paper: Guards, exchange: Exchange) -> None:
+    """The trade has not learnt of it yet."""
+    on_paper.enter()
+    assert [create(exchange)["id"]] == on_paper.live()
+    assert on_paper.paper.sent("place_stop") == 1
+
+
+def test_a_missing_stop_is_placed(on_paper: Guards, exchange: Exchange) -> None:
+    """Where nobody else has yet."""
+    on_paper.paper.size[BTC] = 1.0
+    assert [create(exchange)["id"]] == on_paper.live()
+    assert on_paper.paper.is_covered(BTC)
+
+
+def test_a_stop_the_trade_has_is_not_given_twice(on_paper: Guards, exchange: Exchange) -> None:
+    """Freqtrade could not fetch it, and asks for another: that is no emergency either."""
+    on_paper.enter()
+    create(exchange)
+    with pytest.raises(TemporaryError, match="is live, though it was not found"):
+        create(exchange)
+    assert len(on_paper.live()) == 1
+
+
+def test_no_stop_is_placed_for_what_is_closed_already(on_paper: Guards, exchange: Exchange) -> None:
+    """The guard closed at market, and the trade does not know it yet."""
+    held = on_paper.enter()
+    on_paper.paper.exit(BTC)
+    held.base = 0.0
+    held.fills.append(Fill({"id": "9", "filled": 1.0}, "emergency_exit"))
+    with pytest.raises(InsufficientFundsError, match="closed already"):
+        create(exchange)
+    assert on_paper.live() == []
+
+
+def test_freqtrades_price_is_never_looser(on_paper: Guards, exchange: Exchange) -> None:
+    """It may come from before a move."""
+    held = on_paper.enter()
+    on_paper.keeper.move(held, 99.0)
+    assert create(exchange, stop_price=98.0)["stopPrice"] == 99.0
+
+
+def slices(on_paper: Guards) -> tuple[Held, list[str]]:
+    """Return a pair whose position is covered by two stops together, and their ids."""
+    on_paper.paper.most[BTC] = 0.5
+    held = on_paper.held()
+    held.base, held.trigger = 1.0, 98.0
+    on_paper.paper.size[BTC] = 1.0
+    names = [on_paper.paper.stray_stop(BTC, 0.5, 98.0) for _ in range(2)]
+    held.stops = [Stop.of(BTC, on_paper.paper.stops[name]) for name in names]
+    return held, names
+
+
+def test_of_several_stops_each_is_given_once(on_paper: Guards, exchange: Exchange) -> None:
+    """Nothing is placed, and nothing raised that makes Freqtrade close a covered position."""
+    _, names = slices(on_paper)
+    given = {create(exchange)["id"], create(exchange)["id"]}
+    assert given == set(names) == set(on_paper.live())
+    with pytest.raises(TemporaryError, match="is live, though it was not found") as told:
+        create(exchange)
+    assert not isinstance(told.value, InvalidOrderException)  # upon which Freqtrade closes
+    assert on_paper.paper.sent("place_stop") == on_paper.paper.sent("close") == 0
+
+
+def test_one_of_several_stops_is_not_cancelled(
+    on_paper: Guards, exchange: Exchange, trade: Trade
+) -> None:
+    """None of them covers the position without the others."""
+    _, names = slices(on_paper)
+    for name in names:
+        exchange.cancel_stoploss_order(name, BTC)
+    assert on_paper.live() == names
+    assert trade.is_open
+
+
+def test_what_freqtrade_asks_after_first_is_taken_off_once(
+    on_paper: Guards, exchange: Exchange
+) -> None:
+    """The event comes after the trade has booked the fill: what covers the rest must stay."""
+    held, (first, second) = slices(on_paper)
+    on_paper.paper.trigger(first)
+    told = exchange.fetch_stoploss_order(first, BTC)
+    assert (told["id"], told["status"], told["filled"]) == (first, "closed", 0.5)
+    assert held.base == 0.5
+    held.fills.clear()  # the trade has booked it
+    child = on_paper.paper.stops[first]["info"]["actualOrderId"]
+    on_paper.keeper.fired(held, first, child)
+    assert held.base == 0.5
+    assert on_paper.live() == [second]
+
+
+# fetch
+
+
+def known(on_paper: Guards) -> tuple[Held, str]:
+    """Return a pair and its stop."""
+    held = on_paper.enter()
+    (stop,) = on_paper.live()
+    return held, stop
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_what_the_exchange_cannot_tell_of_is_as_last_known(
+    on_paper: Guards, exchange: Exchange, silent: bool
+) -> None:
+    """Live, so that Freqtrade asks for no other."""
+    _, stop = known(on_paper)
+    if silent:
+        on_paper.paper.before["find_stop"].append(LOST)
+    on_paper.paper.untold.add(stop)
+    assert exchange.fetch_stoploss_order(stop, BTC)["status"] == "open"
+
+
+def test_a_stop_that_is_gone_is_replaced_before_freqtrade_hears_of_it(
+    on_paper: Guards, exchange: Exchange
+) -> None:
+    """Then it asks for another, and gets the one that stands."""
+    _, stop = known(on_paper)
+    on_paper.paper.stops[stop]["status"] = "canceled"
+    assert exchange.fetch_stoploss_order(stop, BTC)["status"] == "canceled"
+    assert on_paper.paper.is_covered(BTC)
+    assert [create(exchange)["id"]] == on_paper.live()
+    assert len(on_paper.live()) == 1
+
+
+def test_a_stop_that_fired_is_told_as_what_it_filled(on_paper: Guards, exchange: Exchange) -> None:
+    """Under its own id, as Freqtrade has it on record."""
+    _, stop = known(on_paper)
+    on_paper.paper.trigger(stop)
+    told = exchange.fetch_stoploss_order(stop, BTC)
+    assert (told["id"], told["status"], told["filled"]) == (stop, "closed", 1.0)
+    assert told["status_stop"] == "triggered"
+
+
+def test_a_trigger_alone_is_no_fill(on_paper: Guards, exchange: Exchange) -> None:
+    """What became of it is not known yet: Freqtrade must not book it."""
+    _, stop = known(on_paper)
+    on_paper.paper.trigger(stop)
+    on_paper.paper.stops[stop]["info"] = {"actualOrderId": ""}
+    assert exchange.fetch_stoploss_order(stop, BTC)["status"] == "open"
+
+
+def test_silence_about_a_stop_nobody_knows_is_no_end(on_paper: Guards, exchange: Exchange) -> None:
+    """At a start: were it taken for cancelled, its fill would be lost."""
+    on_paper.paper.before["find_stop"].append(LOST)
+    with pytest.raises(TemporaryError):
+        exchange.fetch_stoploss_order("1", BTC)
+
+
+# cancel
+
+
+def test_all_that_covers_a_position_is_not_cancelled(
+    on_paper: Guards, exchange: Exchange, trade: Trade
+) -> None:
+    """Freqtrade does so after each fill, and before each of its own moves."""
+    _, stop = known(on_paper)
+    exchange.cancel_stoploss_order(stop, BTC)
+    assert on_paper.live() == [stop]
+    assert trade.is_open
+
+
+def test_nothing_is_cancelled_before_the_first_look(on_paper: Guards, tmp_path: Path) -> None:
+    """At a start Freqtrade books what filled meanwhile before the guard's first loop."""
+    made = offline_exchange(tmp_path, "binance", "futures")
+    StopDesk(made, on_paper.keeper, lambda: False, Hearing(StreamProof()))
+    stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
+    on_paper.paper.size[BTC] = 1.0
+    assert made.cancel_stoploss_order(stop, BTC) == {}
+    assert on_paper.live() == [stop]
+
+
+def test_one_of_two_may_go(on_paper: Guards, exchange: Exchange, trade: Trade) -> None:
+    """The other covers all."""
+    held, stop = known(on_paper)
+    second = on_paper.paper.stray_stop(BTC, 1.0, 98.0, on_paper.keeper.namer.new("S", BTC))  # type: ignore[arg-type]
+    on_paper.paper.before["cancel"].append(LOST)
+    on_paper.watch.look()
+    exchange.cancel_stoploss_order(stop, BTC)
+    assert on_paper.live() == [second]
+    assert held.need is not None
+    assert trade.is_open
+
+
+def test_everything_goes_once_the_trade_is_closed(
+    on_paper: Guards, exchange: Exchange, trade: Trade
+) -> None:
+    """At once: it must not hit the next position."""
+    _, stop = known(on_paper)
+    on_paper.paper.exit(BTC)
+    trade.is_open = False
+    Trade.commit()
+    exchange.cancel_stoploss_order(stop, BTC)
+    assert on_paper.live() == []
+
+
+# orders
+
+
+def test_what_a_stop_became_is_told_under_the_stops_id(
+    on_paper: Guards, tmp_path: Path, trade: Trade
+) -> None:
+    """Whichever trade has the stop on record: another must not book it as an exit of its own."""
+    stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
+    on_paper.paper.size[BTC] = 1.0
+    add_stop(trade, Stop.of(BTC, on_paper.paper.stops[stop]))
+    Trade.commit()
+    on_paper.paper.trigger(stop)
+    row = trade.select_order_by_order_id(stop)
+    assert row is not None
+    row.ft_is_open, row.order_filled_date = False, trade.open_date_utc - timedelta(seconds=15)
+    Trade.commit()
+    other = on_paper.paper.orders[on_paper.paper.enter(BTC, 1.0)]
+    made = offline_exchange(tmp_path, "binance", "futures")
+    made.fetch_orders = lambda *_: list(on_paper.paper.orders.values())  # type: ignore[method-assign]
+    StopDesk(made, on_paper.keeper, lambda: True, Hearing(StreamProof()))
+    child, entry = made.fetch_orders(BTC, trade.open_date_utc)
+    assert (child["id"], child["status"], child["filled"]) == (stop, "closed", 1.0)
+    assert entry == other
+
+
+def test_silence_about_a_stop_leaves_the_search_for_the_next_loop(
+    on_paper: Guards, exchange: Exchange, trade: Trade
+) -> None:
+    """Freqtrade rolls back and asks again."""
+    stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
+    add_stop(trade, Stop.of(BTC, on_paper.paper.stops[stop]))
+    Trade.commit()
+    on_paper.paper.before["find_stop"].append(LOST)
+    with pytest.raises(TemporaryError):
+        exchange.fetch_orders(BTC, trade.open_date_utc)

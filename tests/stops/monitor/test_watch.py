@@ -1,0 +1,419 @@
+"""What is live against what should be: by the stream's events, by looks, and by questions."""
+
+import pytest
+
+from qt_protections.rules.retry_policy import Outcome
+from qt_protections.stops.state.client_ids import Namer, Role
+from qt_protections.stops.state.pair import Held
+from qt_protections.stops.venue.binance.order_events import OrderEvent
+from qt_protections.stops.venue.protocol import LineError
+from tests.stops.clocks import hand_clock
+from tests.stops.guards import Guards, guards, order_event
+from tests.stops.paper import BTC, ETH, LOST
+
+
+@pytest.fixture
+def on_paper() -> Guards:
+    """A keeper, its watch, and the stream between exchange and watch."""
+    made = guards()
+    made.paper.on_event = made.watch.heard
+    return made
+
+
+@pytest.fixture
+def deaf() -> Guards:
+    """The same without the stream."""
+    return guards()
+
+
+# Events
+
+
+@pytest.mark.parametrize("status", ["canceled", "rejected", "expired"])
+def test_a_stop_that_is_gone_is_replaced_as_the_event_comes(on_paper: Guards, status: str) -> None:
+    """Cancelled by another client, rejected after acceptance, or expired."""
+    on_paper.enter()
+    (old,) = on_paper.live()
+    on_paper.paper.end(old, status)
+    (new,) = on_paper.live()
+    assert new != old
+    on_paper.watch.look()
+    assert on_paper.live() == [new]
+
+
+def test_events_of_what_the_guard_did_itself_change_nothing(on_paper: Guards) -> None:
+    """A move cancels the old stop, and the exchange tells of it."""
+    held = on_paper.enter()
+    on_paper.keeper.move(held, 99.0)
+    assert len(on_paper.live()) == 1
+    assert on_paper.paper.sent("place_stop") == 2
+
+
+def test_a_fired_stop_is_booked_as_the_event_comes(on_paper: Guards) -> None:
+    """Its order's fill waits for the trade."""
+    held = on_paper.enter()
+    on_paper.paper.trigger(*on_paper.live())
+    assert [fill.amount for fill in held.fills] == [1.0]
+    assert held.need is None
+
+
+def test_a_stop_consumed_before_its_entry_filled_is_placed_again(on_paper: Guards) -> None:
+    """REJECTED at its trigger: nothing was there to reduce."""
+    on_paper.expect()
+    (stop,) = on_paper.live()
+    on_paper.paper.trigger(stop)
+    assert on_paper.live() not in ([], [stop])
+
+
+def test_a_resting_entry_that_dies_takes_its_stop_along(on_paper: Guards) -> None:
+    """Nothing of it had filled."""
+    entry = on_paper.rest()
+    assert on_paper.live()
+    on_paper.watch.heard(order_event(entry, "CANCELED"))
+    assert on_paper.live() == []
+
+
+def test_a_partial_fill_is_covered_where_stops_come_on_the_fill() -> None:
+    """From the first contract, and again with the next ones."""
+    made = guards("on_fill")
+    entry = made.rest(3.0)
+    for filled in (1.0, 3.0):
+        made.paper.fill(entry, filled - made.paper.orders[entry]["filled"])
+        made.watch.heard(order_event(entry, "PARTIALLY_FILLED", filled, 3.0))
+        assert made.paper.is_covered(BTC)
+        assert len(made.live()) == 1
+
+
+def test_an_event_out_of_turn_takes_nothing_back() -> None:
+    """A PARTIALLY_FILLED that comes after FILLED."""
+    made = guards("on_fill")
+    entry = made.rest(3.0)
+    made.paper.fill(entry, 3.0)
+    made.watch.heard(order_event(entry, "FILLED", 3.0, 3.0))
+    made.watch.heard(order_event(entry, "PARTIALLY_FILLED", 1.0, 3.0))
+    (stop,) = made.paper.live()
+    assert stop["amount"] == 3.0
+    assert made.held().intents[0].final
+
+
+def test_orders_of_others_are_none_of_its_business(on_paper: Guards) -> None:
+    """Neither their stops nor their entries."""
+    on_paper.enter()
+    before = on_paper.live()
+    on_paper.watch.heard(order_event("99", "FILLED", 1.0))
+    on_paper.watch.heard(OrderEvent(BTC, "98", "x", True, "CANCELED", 0, 1.0, "", "", 0.0))
+    assert on_paper.live() == before
+
+
+# Looks
+
+
+@pytest.mark.parametrize("status", ["canceled", "rejected", "expired"])
+def test_a_look_replaces_what_no_event_told_of(deaf: Guards, status: str) -> None:
+    """Of all pairs at once, or of one."""
+    held = deaf.enter()
+    for look in (deaf.watch.look, lambda: deaf.watch.look_at(held)):
+        (old,) = deaf.live()
+        deaf.paper.end(old, status)
+        look()
+        assert len(deaf.live()) == 1
+        assert deaf.live() != [old]
+
+
+def test_a_look_asks_once_for_all_pairs(deaf: Guards) -> None:
+    """When all is well."""
+    deaf.enter()
+    deaf.enter(pair=ETH)
+    deaf.paper.asked.clear()
+    deaf.watch.look()
+    assert deaf.paper.asked == ["open_stops"]
+
+
+def test_a_look_without_an_answer_changes_nothing(deaf: Guards) -> None:
+    """It is no proof that nothing stands."""
+    deaf.enter()
+    before = deaf.live()
+    deaf.paper.before["open_stops"].append(LOST)
+    with pytest.raises(LineError):
+        deaf.watch.look()
+    assert deaf.live() == before
+
+
+def test_a_look_notes_when_a_pair_was_compared(deaf: Guards) -> None:
+    """Only where it was: a list that is older than a change is none."""
+    held = deaf.enter()
+    deaf.watch.look()
+    first = held.looked
+    assert held.changed < first
+    listed = deaf.paper.open_stops
+
+    def change_meanwhile(pair: str | None = None) -> list[dict[str, object]]:
+        held.touch()
+        return listed(pair)
+
+    deaf.paper.open_stops = change_meanwhile  # type: ignore[method-assign]
+    deaf.watch.look_at(held)
+    assert held.looked == first
+    deaf.paper.open_stops = listed  # type: ignore[method-assign]
+    deaf.watch.look_at(held)
+    assert held.looked > first
+
+
+@pytest.mark.parametrize("error", [LOST, ValueError("forced by a test")])
+@pytest.mark.parametrize("failing", [BTC, ETH])
+def test_a_look_ends_for_no_pair_at_anothers_error(
+    deaf: Guards, error: Exception, failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever comes first."""
+    for pair in (BTC, ETH):
+        deaf.enter(pair=pair)
+        deaf.paper.end(*deaf.live(pair), "canceled")
+    mend = deaf.keeper.mend
+
+    def fail_over_one(held: Held) -> bool:
+        if held.pair == failing:
+            raise error
+        return mend(held)
+
+    monkeypatch.setattr(deaf.keeper, "mend", fail_over_one)
+    deaf.watch.look()
+    assert [pair for pair in (BTC, ETH) if deaf.live(pair)] == [
+        pair for pair in (BTC, ETH) if pair != failing
+    ]
+
+
+@pytest.mark.parametrize("error", [LOST, ValueError("forced by a test")])
+def test_catching_up_ends_for_no_pair_at_anothers_error(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry nobody tells of: the other's fill is covered, and the look comes all the same."""
+    made = guards("on_fill")
+    entries = {pair: made.rest(pair=pair) for pair in (BTC, ETH)}
+    for order_id in entries.values():
+        made.paper.fill(order_id, 1.0)
+    find = made.paper.find_order
+
+    def fail_over_btc(pair: str, **names: str | None) -> dict[str, object] | None:
+        if pair == BTC:
+            raise error
+        return find(pair, **names)
+
+    monkeypatch.setattr(made.paper, "find_order", fail_over_btc)
+    made.watch.catch_up()
+    assert made.paper.is_covered(ETH)
+    assert not made.live(BTC)
+    assert "open_stops" in made.paper.asked
+
+
+def test_leftovers_of_an_earlier_run_are_cancelled(deaf: Guards) -> None:
+    """Known by their names; another bot's and a person's stay."""
+    namer = deaf.keeper.namer
+    mine = [
+        deaf.paper.stray_stop(BTC, 1.0, 98.0, namer.new(Role.STOP, BTC)),
+        deaf.paper.stray_stop(ETH, -1.0, 102.0, namer.new(Role.TRAILING, ETH)),
+    ]
+    others = [
+        deaf.paper.stray_stop(BTC, 1.0, 97.0, Namer("other", "sqlite://").new(Role.STOP, BTC)),
+        deaf.paper.stray_stop(BTC, 1.0, 96.0, "by hand"),
+    ]
+    deaf.watch.look()
+    assert not set(mine) & set(deaf.live())
+    assert deaf.live() == others
+
+
+def test_what_a_trade_claims_is_taken_up_whatever_its_name(deaf: Guards) -> None:
+    """A stop of plain Freqtrade's, from before the guard: it is enough."""
+    held = deaf.held()
+    held.base, held.trigger, held.guessed = 1.0, 97.0, True
+    theirs = deaf.paper.stray_stop(BTC, 1.0, 98.0, "x-theirs")
+    held.claimed = frozenset({theirs})
+    deaf.watch.look()
+    assert deaf.live() == [theirs]
+    assert held.trigger == 98.0
+    assert deaf.paper.sent("place_stop") == 0
+
+
+def test_of_two_stops_of_a_move_half_done_the_new_one_stays(deaf: Guards) -> None:
+    """The bot died between the new stop and the cancel of the old one."""
+    namer = deaf.keeper.namer
+    old = deaf.paper.stray_stop(BTC, 1.0, 97.0, namer.new(Role.STOP, BTC))
+    new = deaf.paper.stray_stop(BTC, 1.0, 98.0, namer.new(Role.STOP, BTC))
+    deaf.paper.size[BTC] = 1.0
+    held = deaf.held()
+    held.base, held.trigger, held.claimed = 1.0, 97.0, frozenset({old})
+    deaf.watch.look()
+    assert deaf.live() == [new]
+    assert deaf.paper.laid_bare == []
+
+
+def test_a_list_older_than_a_change_is_not_acted_on(deaf: Guards) -> None:
+    """A stop moved meanwhile: the old one is no leftover, and the new one no loss."""
+    held = deaf.enter()
+    listed = deaf.paper.open_stops
+
+    def move_meanwhile(pair: str | None = None) -> list[dict[str, object]]:
+        found = listed(pair)
+        deaf.keeper.move(held, 99.0)
+        return found
+
+    deaf.paper.open_stops = move_meanwhile  # type: ignore[method-assign]
+    deaf.paper.asked.clear()
+    deaf.watch.look_at(held)
+    assert deaf.paper.asked == ["open_stops", "place_stop", "cancel"]
+    assert [stop.order_id for stop in held.stops] == deaf.live()
+
+
+# Doubts
+
+
+def test_a_stop_nobody_can_tell_of_is_neither_doubled_nor_dropped(deaf: Guards) -> None:
+    """The first time; -2013 although it is live (freqtrade#12681)."""
+    held = deaf.enter()
+    (stop,) = deaf.live()
+    deaf.paper.untold.add(stop)
+    deaf.paper.unlisted.add(stop)
+    deaf.watch.look()
+    assert deaf.live() == [stop]
+    assert held.doubtful == {stop}
+
+
+def test_a_stop_the_list_shows_is_no_reason_to_ask(deaf: Guards) -> None:
+    """It is live, whatever a question would say."""
+    held = deaf.enter()
+    deaf.paper.untold.update(deaf.live())
+    deaf.watch.look()
+    assert held.doubtful == set()
+    assert len(deaf.live()) == 1
+
+
+def test_a_doubt_ends_when_the_exchange_tells_again(deaf: Guards) -> None:
+    """It was live all the time."""
+    held = deaf.enter()
+    (stop,) = deaf.live()
+    deaf.paper.untold.add(stop)
+    deaf.paper.unlisted.add(stop)
+    deaf.watch.look()
+    deaf.paper.untold.clear()
+    deaf.watch.check_doubts(held)
+    assert held.doubtful == set()
+    assert deaf.live() == [stop]
+
+
+def test_silence_is_no_doubt(deaf: Guards) -> None:
+    """Only an exchange that answers and does not know counts toward another stop."""
+    held = deaf.enter()
+    (stop,) = deaf.live()
+    deaf.paper.unlisted.add(stop)
+    for _ in range(4):
+        deaf.paper.before["find_stop"].append(LineError("down", Outcome.NOT_EXECUTED))
+        deaf.watch.look()
+    assert held.doubtful == set()
+    assert deaf.live() == [stop]
+
+
+@pytest.mark.parametrize("amount", [1.0, -1.0], ids=["long", "short"])
+def test_unknown_twice_is_replaced_and_never_leaves_two_nor_none(
+    deaf: Guards, amount: float
+) -> None:
+    """If it re-appears, one of the two goes; whether it can be cancelled blindly or not."""
+    held = deaf.enter(amount, 98.0 if amount > 0 else 102.0)
+    (old,) = deaf.live()
+    deaf.paper.untold.add(old)
+    deaf.paper.unlisted.add(old)
+    cancel, deaf.paper.cancel = deaf.paper.cancel, lambda *_: False  # type: ignore[method-assign]
+    deaf.watch.look()
+    deaf.watch.check_doubts(held)
+    assert len(deaf.live()) == 2
+    deaf.paper.cancel = cancel  # type: ignore[method-assign]
+    deaf.paper.untold.clear()
+    deaf.paper.unlisted.clear()
+    deaf.watch.look()
+    assert len(deaf.live()) == 1
+    assert deaf.live() != [old]
+    assert deaf.paper.laid_bare == []
+
+
+def test_a_stop_that_was_given_up_is_cancelled_blindly(deaf: Guards) -> None:
+    """Live, but neither listed nor known: it could hit the next position unseen."""
+    held = deaf.enter()
+    (old,) = deaf.live()
+    deaf.paper.untold.add(old)
+    deaf.paper.unlisted.add(old)
+    deaf.watch.look()
+    deaf.watch.check_doubts(held)
+    assert deaf.paper.stops[old]["status"] == "canceled"
+    assert len(deaf.live()) == 1
+    assert deaf.paper.laid_bare == []
+
+
+def test_a_stop_that_lists_lack_and_nobody_tells_of_is_replaced(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service that tells of a single stop is down: after a while the lists decide."""
+    clock = hand_clock(monkeypatch)
+    held = deaf.enter()
+    (old,) = deaf.live()
+    deaf.paper.end(old, "canceled")
+    deaf.paper.failing["find_stop"] = LOST
+    for _ in range(2):
+        clock.pass_s(2.0)
+        deaf.watch.look_at(held)
+        assert deaf.live() == []
+    clock.pass_s(2.0)
+    deaf.watch.look_at(held)
+    (new,) = deaf.live()
+    assert new != old
+
+
+def test_a_stop_that_a_list_shows_again_is_not_replaced(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists lag: what one lacked another shows."""
+    clock = hand_clock(monkeypatch)
+    held = deaf.enter()
+    (stop,) = deaf.live()
+    deaf.paper.failing["find_stop"] = LOST
+    for is_listed in (False, True, False):
+        deaf.paper.unlisted = set() if is_listed else {stop}
+        clock.pass_s(3.0)
+        deaf.watch.look_at(held)
+    assert deaf.live() == [stop]
+
+
+def test_a_close_is_not_measured_while_an_entry_is_on_its_way(deaf: Guards) -> None:
+    """What the entry has filled is in the position, and would stand for what a hand closed."""
+    held = deaf.enter(2.0)
+    held.opened_ms = 1
+    intent = deaf.expect(1.0, base=2.0)
+    hand = deaf.paper.enter(BTC, -2.0, "web_1")
+    entry = deaf.paper.enter(BTC, 1.0, intent.client_id)
+    deaf.watch.heard(
+        OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, 2.0, "", "", 100.0, side="SELL")
+    )
+    assert held.own == 2.0
+    deaf.keeper.answered(intent, deaf.paper.orders[entry])
+    deaf.watch.check_doubts(held)
+    assert held.own == 1.0
+
+
+def test_a_close_that_nobody_tells_of_is_not_asked_for_without_end(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each question costs request weight; the comparison of positions finds the close later."""
+    clock = hand_clock(monkeypatch)
+    held = deaf.enter(2.0)
+    held.opened_ms = 1
+    hand = deaf.paper.enter(BTC, -2.0, "web_1")
+    deaf.paper.failing["orders_since"] = LOST
+    deaf.watch.heard(
+        OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, 2.0, "", "", 100.0, side="SELL")
+    )
+    for _ in range(15):
+        clock.pass_s(5.0)
+        deaf.watch.check_doubts(held)
+    asked = deaf.paper.sent("orders_since")
+    for _ in range(15):
+        clock.pass_s(5.0)
+        deaf.watch.check_doubts(held)
+    assert deaf.paper.sent("orders_since") == asked
+    assert held.own == 2.0

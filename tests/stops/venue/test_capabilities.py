@@ -1,0 +1,108 @@
+"""Each exchange gets what it can do, and is told so at the start."""
+
+from pathlib import Path
+
+import pytest
+
+from qt_protections.errors import GuardNotInstalled
+from qt_protections.stops.venue.capabilities import Capabilities, capabilities
+from tests.stops.offline import offline_config, offline_exchange
+
+BOTH, FILL = ("before_entry", "on_fill"), ("on_fill",)
+
+# Exchange, trading mode, dry run: placement, native trailing, watches, user data stream, whether a
+# stop blocks the asset; text.
+TABLE = [
+    (
+        ("binance", "futures", False),
+        (BOTH, True, True, True, False),
+        "binance futures: stop before the entry (falls back to on_fill per pair), native trailing "
+        "stop, watched by user data stream and by polling",
+    ),
+    (
+        ("binance", "futures", True),
+        (BOTH, False, False, False, False),
+        "binance futures, dry run: stop before the entry, trailing by custom_stoploss, both "
+        "simulated by Freqtrade, watched by its loop",
+    ),
+    (
+        ("binanceusdm", "futures", False),
+        (BOTH, True, True, True, False),
+        "binanceusdm futures: stop before the entry (falls back to on_fill per pair), native "
+        "trailing stop, watched by user data stream and by polling",
+    ),
+    (
+        ("binanceusdm", "futures", True),
+        (BOTH, False, False, False, False),
+        "binanceusdm futures, dry run: stop before the entry, trailing by custom_stoploss, both "
+        "simulated by Freqtrade, watched by its loop",
+    ),
+    (
+        ("binance", "spot", False),
+        (FILL, False, False, False, True),
+        "binance spot: stop on_fill, no native trailing stop (stop orders block the asset), "
+        "watched by Freqtrade's loop",
+    ),
+    (
+        ("bybit", "futures", False),
+        (FILL, False, False, False, False),
+        "bybit futures: stop on_fill, no native trailing stop, watched by Freqtrade's loop",
+    ),
+    (
+        ("bybit", "futures", True),
+        (FILL, False, False, False, False),
+        "bybit futures, dry run: stop on_fill, no native trailing stop, watched by Freqtrade's "
+        "loop",
+    ),
+]
+
+
+def found(folder: Path, name: str, mode: str, dry_run: bool) -> Capabilities:
+    """Return what the guard finds; the exchange object itself is dry, so that it asks nothing."""
+    config = offline_config(folder, name, mode) | {"dry_run": dry_run}
+    return capabilities(offline_exchange(folder, name, mode), config)
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "text"), TABLE, ids=["-".join(map(str, row[0])) for row in TABLE]
+)
+def test_what_an_exchange_gets(
+    tmp_path: Path,
+    where: tuple[str, str, bool],
+    what: tuple[tuple[str, ...], bool, bool, bool, bool],
+    text: str,
+) -> None:
+    """And the sentence that says it."""
+    assert found(tmp_path, *where) == Capabilities(*what, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("okx", "futures"),
+        ("okx", "spot"),
+        ("gate", "futures"),
+        ("bitget", "futures"),
+        ("hyperliquid", "futures"),
+        ("krakenfutures", "futures"),
+        ("kraken", "spot"),
+        ("kucoin", "spot"),
+    ],
+)
+def test_every_other_exchange_that_takes_stops_gets_them_on_fill(
+    tmp_path: Path, name: str, mode: str
+) -> None:
+    """Only Binance futures are known well enough for more."""
+    told = found(tmp_path, name, mode, dry_run=False)
+    assert (told.placement_supported, told.trailing, told.watches) == (FILL, False, False)
+    assert told.text.startswith(f"{name} {mode}: stop on_fill")
+
+
+@pytest.mark.parametrize(("name", "mode"), [("hyperliquid", "spot"), ("bitvavo", "spot")])
+@pytest.mark.parametrize("dry_run", [True, False], ids=["dry", "live"])
+def test_an_exchange_without_stops_is_none_for_the_guard(
+    tmp_path: Path, name: str, mode: str, dry_run: bool
+) -> None:
+    """The bot does not start."""
+    with pytest.raises(GuardNotInstalled, match=f"{name} {mode}.*can place no stop"):
+        found(tmp_path, name, mode, dry_run)
