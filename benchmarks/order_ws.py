@@ -4,7 +4,7 @@
 one rehearsal exchange, in changing order, so that load meets all alike. A time is from the call in
 the guard's thread to the answer, parsed, in that thread.
 
-  rest       as the guard does it: `BinanceLine.place_stop`, over its open connection
+  rest       as the guard does it: `BinanceVenue.place_stop`, over its open connection
   rest_bare  the same order through `http.client`, signed here
   ws         the websocket API over one open connection of `websockets`, signed here
   ws_ccxt    the same through ccxt.pro, in a thread of its own for asyncio
@@ -50,7 +50,7 @@ from benchmarks.never_naked.rig import tell
 from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rehearsal.overlay import ccxt_config, config_overlay
-from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import StopOrder
 
 PAIR, SYMBOL = "BTC/USDT:USDT", "BTCUSDT"
@@ -92,7 +92,7 @@ GAINS: tables.Rows = (
 class Order:
     """The stop that every road places: as ccxt puts it into a request, and reads its answer."""
 
-    def __init__(self, line: BinanceLine, exchange: Exchange) -> None:
+    def __init__(self, line: BinanceVenue, exchange: Exchange) -> None:
         """Put the stop a tenth below the price."""
         self.api = line._connection.api()
         self.stop = StopOrder(PAIR, False, 0.01, line.price(PAIR) * 0.9, 7.0)
@@ -191,7 +191,7 @@ def _run(folder: Path, latency_ms: int, rounds: int) -> Figures:
         port = venue.client.base_url.port or 0
         exchange = _freqtrade_exchange(port, folder)
         stack.callback(exchange.close)
-        line = BinanceLine(exchange, {"stoploss": "market"}, PATIENCE_S * 1000)
+        line = BinanceVenue(exchange, {"stoploss": "market"}, PATIENCE_S * 1000)
         order, bare = Order(line, exchange), Http(port)
         stack.callback(bare.close)
         roads: dict[str, Place] = {

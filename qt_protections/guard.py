@@ -21,7 +21,7 @@ from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from qt_protections.entry import locks
-from qt_protections.entry.sizer import Wish
+from qt_protections.entry.sizer import EntryRequest
 from qt_protections.errors import withhold_secrets
 from qt_protections.host import backtest_cache, parameters
 from qt_protections.host.contract import verify_hooks
@@ -29,10 +29,10 @@ from qt_protections.host.mixin_order import require_in_front
 from qt_protections.market.trends import LOCAL_DISTANCE, REGIME
 from qt_protections.reporting.backtest_summary import await_end
 from qt_protections.rules.regime import Regime
-from qt_protections.runtime import Post
+from qt_protections.runtime import Runtime
 from qt_protections.settings import SettingsError, block_of, load_settings
 from qt_protections.stops.reconciliation.trade_writer import StopSet
-from qt_protections.stops.simulated.trailing import Glance
+from qt_protections.stops.simulated.trailing import PriceBar
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -54,7 +54,7 @@ class QTGuard(IStrategy):
             logger.warning(warning)
         self._qt_settings = loaded.settings
         backtest_cache.mark(config, type(self), loaded.settings)
-        self._qt_post: Post | None = None
+        self._qt_post: Runtime | None = None
         super().__init__(config)
         await_end(self)
 
@@ -71,7 +71,7 @@ class QTGuard(IStrategy):
     def bot_start(self, **kwargs: Any) -> None:
         """Take post; an error here stops the start, as it should with a bot left unguarded."""
         super().bot_start(**kwargs)
-        self._qt_post = Post(self, self._qt_settings)
+        self._qt_post = Runtime(self, self._qt_settings)
         if self._qt_post.live and not self.use_custom_stoploss:
             # Freqtrade calls `ft_stoploss_adjust` after a fill, where the trade adopts its stop,
             # for custom stops only. Its default one would trail the price, so this one keeps still.
@@ -79,8 +79,8 @@ class QTGuard(IStrategy):
             self.custom_stoploss = _keep_stop  # type: ignore[method-assign, assignment]
 
     @property
-    def _qt(self) -> Post:
-        return self._qt_post or cast(Post, _NOT_AT_POST)
+    def _qt(self) -> Runtime:
+        return self._qt_post or cast(Runtime, _NOT_AT_POST)
 
     # Each loop
 
@@ -199,7 +199,9 @@ class QTGuard(IStrategy):
     def custom_stake_amount(self, *args: Any, **asked: Any) -> float:
         """Return what the wrapped strategy stakes, at most what the risk allows."""
         pair, tag = asked["pair"], asked.get("entry_tag")
-        wish = Wish(pair, asked["side"] == "short", asked["current_rate"], asked["leverage"])
+        wish = EntryRequest(
+            pair, asked["side"] == "short", asked["current_rate"], asked["leverage"]
+        )
         # As Freqtrade calls the strategy's: after an error there the stake is the proposed one.
         stake = strategy_safe_wrapper(
             super().custom_stake_amount, default_retval=asked["proposed_stake"]
@@ -219,7 +221,7 @@ class QTGuard(IStrategy):
             return answer
         if not self._qt.entries.passes(trade.pair, now, tag, is_short=trade.is_short):
             return None
-        wish = Wish(trade.pair, trade.is_short, asked["current_entry_rate"], trade.leverage)
+        wish = EntryRequest(trade.pair, trade.is_short, asked["current_entry_rate"], trade.leverage)
         stake = self._qt.entries.capped_stake(stake, wish, now, tag)
         return (stake, tag) if stake > 0 else None
 
@@ -249,7 +251,7 @@ class QTGuard(IStrategy):
         stood = StopSet.of(trade) if after_fill and not may_loosen else None
         glance = None
         if trailing is not None:
-            glance = Glance(current_time, current_rate, low, high)
+            glance = PriceBar(current_time, current_rate, low, high)
             glance = glance if trailing.may_follow(trade, glance) else None
         super().ft_stoploss_adjust(
             current_rate,

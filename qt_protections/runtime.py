@@ -19,7 +19,7 @@ from qt_protections.entry import locks
 from qt_protections.entry.config_checks import FirstFrames, entries_sharing, say_what_does_not_fit
 from qt_protections.entry.gates import Gates
 from qt_protections.entry.policy import EntryPolicy
-from qt_protections.entry.sizer import EntryPlanner
+from qt_protections.entry.sizer import PositionSizer
 from qt_protections.entry.standing_refusals import StandingRefusals
 from qt_protections.errors import GuardNotInstalled, withhold_secrets
 from qt_protections.host.contract import exit_lock, lock_reloads, say_untested, verify_attributes
@@ -29,7 +29,7 @@ from qt_protections.market.trends import LIVE_MODES, Market, whitelist
 from qt_protections.portfolio.account import Account
 from qt_protections.protections.context import ProtectionContext
 from qt_protections.reporting.backtest_summary import Backtest, begins
-from qt_protections.reporting.operator_log import Announcer
+from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.reporting.status import Known, snapshot
 from qt_protections.reporting.status_file import (
     Bot,
@@ -50,7 +50,7 @@ from qt_protections.stops.venue.capabilities import capabilities
 
 if TYPE_CHECKING:
     from qt_protections.stops.monitor.sentinel import Health
-    from qt_protections.stops.service import Guarding
+    from qt_protections.stops.service import StopService
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -62,7 +62,7 @@ _OF_STOPS = (
 _TELL_EVERY_S = 15.0
 
 
-class Post:
+class Runtime:
     """Rules, market and stops of one running strategy.
 
     Attributes:
@@ -92,7 +92,7 @@ class Post:
                 "position_stacking (--eps) is on: it gives a pair several trades, and a live bot "
                 "has one. Leave it out; the guard's stack_entries adds entries to that trade."
             )
-        self.announcer = Announcer(
+        self.announcer = OperatorLog(
             speaks=self.live, explains=strategy.dp.runmode is not RunMode.HYPEROPT
         )
         self.market = Market(strategy.dp, strategy.config, settings)
@@ -103,10 +103,10 @@ class Post:
             )
             begins(strategy, self.backtest)
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)
-        self.stops: Guarding | None = None
+        self.stops: StopService | None = None
         self._held: Counter[str] | None = None
         self.account = Account(strategy, settings, self._unaccounted, self._stop_of)
-        self.planner = EntryPlanner(
+        self.planner = PositionSizer(
             strategy,
             self.account,
             self.market,
@@ -151,7 +151,7 @@ class Post:
 
     def _attach(self, exchange: Exchange) -> None:
         """Put the entry door in front of the exchange object the bot trades with."""
-        from qt_protections.stops.service import Guarding  # noqa: PLC0415  backtests have no use
+        from qt_protections.stops.service import StopService  # noqa: PLC0415  backtests have no use
 
         strategy = self._strategy
         can = capabilities(exchange, strategy.config)  # before Freqtrade refuses with fewer words
@@ -164,7 +164,7 @@ class Post:
         ask_for_candles(exchange, strategy.config, self._settings)
         if (denial := self.account.check_equity()) is not None:
             logger.warning("[SAFETY] Nothing will be entered: %s", denial.text)
-        self.stops = Guarding(
+        self.stops = StopService(
             strategy,
             exchange,
             can,
@@ -224,14 +224,14 @@ class Post:
             self.stops.close()
             self._tell(self.stops, is_running=False)
 
-    def _tell(self, stops: "Guarding", *, is_running: bool) -> None:
+    def _tell(self, stops: "StopService", *, is_running: bool) -> None:
         """Write down what is known for `qt-guard status`."""
         now = datetime.now(UTC)
         self._status.write(
             lambda: snapshot(self._known(stops, now), self._bot, now, is_running=is_running)
         )
 
-    def _known(self, stops: "Guarding", now: datetime) -> Known:
+    def _known(self, stops: "StopService", now: datetime) -> Known:
         exposures, costs_of = self.account.exposures(), self.account.costs
         return Known(
             regime_of=(self.market.regime_pair, self._settings.regime_timeframe),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from freqtrade.exchange import Exchange
 
     from qt_protections.stops.detachment import Judged
-    from qt_protections.stops.venue.protocol import Line
+    from qt_protections.stops.venue.protocol import Venue
 
 _DESCRIPTION = """\
 Take a bot off the guard. Run this when the guarded bot has ended, and before the plain one starts.
@@ -113,13 +113,13 @@ def run(arguments: argparse.Namespace) -> int:
     from freqtrade.exceptions import FreqtradeException  # noqa: PLC0415  loads Freqtrade
 
     from qt_protections.errors import without_secrets  # noqa: PLC0415
-    from qt_protections.stops.venue.protocol import LineError  # noqa: PLC0415
+    from qt_protections.stops.venue.protocol import RequestError  # noqa: PLC0415
 
     bot = _bot(arguments)
     try:
         with _exchange(bot.config) as exchange:
             judged, locks = _detach(bot, exchange, only_look=arguments.dry_run)
-    except (FreqtradeException, LineError) as error:
+    except (FreqtradeException, RequestError) as error:
         raise CannotDetach(
             f"the exchange does not answer, and nothing was changed since: "
             f"{without_secrets(str(error))}"
@@ -178,9 +178,9 @@ def _detach(bot: _Bot, exchange: "Exchange", *, only_look: bool) -> "tuple[list[
 
     from qt_protections.entry import locks  # noqa: PLC0415
     from qt_protections.stops.detachment import Known, act, judge, look  # noqa: PLC0415
-    from qt_protections.stops.venue.binance.orders import BinanceLine  # noqa: PLC0415
+    from qt_protections.stops.venue.binance.orders import BinanceVenue  # noqa: PLC0415
 
-    line: Line = BinanceLine(exchange, {}, timeout_ms=_PATIENT_MS)
+    line: Venue = BinanceVenue(exchange, {}, timeout_ms=_PATIENT_MS)
     init_db(bot.config["db_url"])
 
     def looked() -> "list[Judged]":

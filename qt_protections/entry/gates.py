@@ -13,7 +13,7 @@ from qt_protections.market.confidence import confidences
 from qt_protections.market.signals import Signal, Signals
 from qt_protections.market.trends import LOCAL_DISTANCE, REGIME
 from qt_protections.portfolio.trades import open_trade
-from qt_protections.reporting.operator_log import Announcer
+from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.denial import Denial, DenyCode
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.pairs import base_of
@@ -35,7 +35,7 @@ class Gates:
         self,
         settings: Settings,
         signals: Signals,
-        announcer: Announcer,
+        announcer: OperatorLog,
         exposures: Callable[[], Sequence[Exposure]],
     ) -> None:
         """Take what the rules ask for.

@@ -13,12 +13,12 @@ from freqtrade.strategy.interface import IStrategy
 from qt_protections.entry import locks
 from qt_protections.entry.decision import Decision
 from qt_protections.entry.gates import Gates
-from qt_protections.entry.sizer import Allowance, EntryPlanner, Wish, one_r
+from qt_protections.entry.sizer import ApprovedEntry, EntryRequest, PositionSizer, one_r
 from qt_protections.entry.standing_refusals import Question, StandingRefusals
 from qt_protections.errors import EntryRefused, gate_failed, withhold_secrets
 from qt_protections.market.signals import Signals
 from qt_protections.portfolio.trades import open_trade
-from qt_protections.reporting.operator_log import Announcer
+from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.clock import check_clock
 from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.stop_count import check_stop_count
@@ -50,10 +50,10 @@ class EntryPolicy:
         self,
         strategy: IStrategy,
         settings: Settings,
-        planner: EntryPlanner,
+        planner: PositionSizer,
         gates: Gates,
         signals: Signals,
-        announcer: Announcer,
+        announcer: OperatorLog,
         refusals: StandingRefusals,
         unsettled: Callable[[str], bool],
         clock_skew_s: Callable[[], float],
@@ -150,7 +150,13 @@ class EntryPolicy:
         return self._goes_on(pair, tag, denial)
 
     def capped_stake(
-        self, wanted: Any, wish: Wish, now: datetime, tag: str | None, *, is_new: bool = False
+        self,
+        wanted: Any,
+        wish: EntryRequest,
+        now: datetime,
+        tag: str | None,
+        *,
+        is_new: bool = False,
     ) -> float:
         """Return the stake (stake currency) of an entry, at most what the risk allows; 0 refuses.
 
@@ -219,7 +225,7 @@ class EntryPolicy:
         as_plain = planned.bound is StopBound.FARTHEST and self._planner.sizes_nothing
         self.simulated_stops.plan(pair, None if as_plain else planned.ratio)
 
-    def _objection(self, allowance: Allowance, stake: float, least: float) -> Denial | None:
+    def _objection(self, allowance: ApprovedEntry, stake: float, least: float) -> Denial | None:
         if not allowance.amount or allowance.stake < least:
             return allowance.room.too_small(allowance.stake, least)
         risk_pct = self._settings.risk_per_trade
@@ -232,10 +238,10 @@ class EntryPolicy:
 
     def _decision(
         self,
-        wish: Wish,
+        wish: EntryRequest,
         now: datetime,
         stake: float,
-        allowance: Allowance | None,
+        allowance: ApprovedEntry | None,
         denial: Denial | None,
     ) -> Decision:
         distance = loss_ratio = nan
@@ -254,7 +260,7 @@ class EntryPolicy:
             loss_ratio,
         )
 
-    def _note_changes(self, allowance: Allowance, *, is_cut: bool) -> None:
+    def _note_changes(self, allowance: ApprovedEntry, *, is_cut: bool) -> None:
         """Remember what the guard changes of an entry, until the entry goes out."""
         bound = None if allowance.planned is None else allowance.planned.bound
         self._changed[allowance.wish.pair] = (allowance.room.limit if is_cut else None, bound)
@@ -309,7 +315,7 @@ class EntryPolicy:
         denial = self._not_now(entry.pair)
         if denial is not None:
             raise EntryRefused(entry.pair, denial)
-        wish = Wish(entry.pair, entry.is_short, entry.rate, entry.leverage)
+        wish = EntryRequest(entry.pair, entry.is_short, entry.rate, entry.leverage)
         allowance = self._planner.allowance(wish, now)
         amount = min(entry.amount, allowance.amount)
         least = self._planner.least_stake(wish)

@@ -18,12 +18,12 @@ from qt_protections.market.signals import Signals
 from qt_protections.market.trends import Market
 from qt_protections.portfolio.account import Account
 from qt_protections.portfolio.trades import open_trade
-from qt_protections.rules.amounts import total
+from qt_protections.rules.amounts import sum_exact
 from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.exposure import Exposure, risk_of
 from qt_protections.rules.liquidation import LiquidationRule
 from qt_protections.rules.quote import Quote
-from qt_protections.rules.sizing import Limits, RiskBudget, Risks, Room, amount_for, whole_steps
+from qt_protections.rules.sizing import Headroom, Limits, RiskBudget, Risks, amount_for, whole_steps
 from qt_protections.rules.stacking import StackingRule
 from qt_protections.rules.stop_price import (
     FARTHEST,
@@ -40,11 +40,11 @@ _Unset = TypeVar("_Unset", float, None)
 #: is for maintenance margin, at leverages up to some ten.
 _BEFORE_LIQUIDATION = 0.95
 #: What an entry may lose where no limit is set.
-_NO_LIMIT = Room(inf, DenyCode.STAKE_TOO_SMALL, ())
+_NO_LIMIT = Headroom(inf, DenyCode.STAKE_TOO_SMALL, ())
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class EntryRequest:
     """An entry somebody wants; rate in quote currency, leverage is notional over margin."""
 
     pair: str
@@ -54,7 +54,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class ApprovedEntry:
     """What may become of a wish.
 
     Attributes:
@@ -68,11 +68,11 @@ class Allowance:
             for an entry that adds to a position.
     """
 
-    wish: Wish
+    wish: EntryRequest
     limit: float
     stop: float
     amount: float
-    room: Room
+    room: Headroom
     beside: Sequence[Exposure]
     planned: Distance | None = None
 
@@ -112,7 +112,7 @@ class Allowance:
         return entry if own is None or not own.amount else _joined(own, entry)
 
 
-class EntryPlanner:
+class PositionSizer:
     """Applies the rules of risk to what Freqtrade knows."""
 
     def __init__(
@@ -200,7 +200,7 @@ class EntryPlanner:
             self._lowered(pair, wish, highest)
         return highest
 
-    def allowance(self, wish: Wish, now: datetime) -> Allowance:
+    def allowance(self, wish: EntryRequest, now: datetime) -> ApprovedEntry:
         """Return the stop and the largest size of an entry.
 
         Args:
@@ -234,9 +234,9 @@ class EntryPlanner:
             contract = self._account.contract(wish.pair)
             per_unit = contract.costs.loss_per_unit(wish.rate, stop, is_short=wish.is_short)
             amount = amount_for(room.loss, per_unit, contract.lot)
-        return Allowance(wish, limit, stop, amount, room, everything, planned)
+        return ApprovedEntry(wish, limit, stop, amount, room, everything, planned)
 
-    def check_spread(self, allowance: Allowance) -> Denial | None:
+    def check_spread(self, allowance: ApprovedEntry) -> Denial | None:
         """Refuse an entry whose stop stands within the spread, or may.
 
         To be asked last: where nobody watches the prices, the spread costs a request.
@@ -247,7 +247,7 @@ class EntryPlanner:
             return deny(DenyCode.SPREAD_UNKNOWN)
         return check_spread(wish.rate, allowance.stop, is_short=wish.is_short, spread_ratio=spread)
 
-    def check_liquidation(self, allowance: Allowance, amount: float) -> Denial | None:
+    def check_liquidation(self, allowance: ApprovedEntry, amount: float) -> Denial | None:
         """Refuse an amount (base currency) whose position would be liquidated before its stop."""
         wish, account = allowance.wish, self._account
         if self._liquidation is None or not account.has_futures:
@@ -262,7 +262,7 @@ class EntryPlanner:
             position, others, account.balance, account.brackets, wish.leverage
         )
 
-    def loss_ratio(self, allowance: Allowance, stake: float) -> float:
+    def loss_ratio(self, allowance: ApprovedEntry, stake: float) -> float:
         """Return what a stake of an allowed entry loses at its stop, as a ratio of equity."""
         wish = allowance.wish
         contract = self._account.contract(wish.pair)
@@ -270,11 +270,11 @@ class EntryPlanner:
         per_unit = contract.costs.loss_per_unit(wish.rate, allowance.stop, is_short=wish.is_short)
         return amount * per_unit / self._account.equity()
 
-    def least_stake(self, wish: Wish) -> float:
+    def least_stake(self, wish: EntryRequest) -> float:
         """Return the least stake the exchange takes, with Freqtrade's reserve; 0 without one."""
         return self._account.least_stake(wish.pair, wish.rate, 0.0, wish.leverage)
 
-    def least_proposed(self, wish: Wish) -> float:
+    def least_proposed(self, wish: EntryRequest) -> float:
         """Return the least stake Freqtrade lets through: it raises one that is smaller.
 
         It is not what Freqtrade says: for a new position that keeps a reserve for the strategy's
@@ -295,7 +295,7 @@ class EntryPlanner:
         """Return what may be lost at the stops, of which `open_risk` is taken; quote currency."""
         return self._budget.limits(self._account.equity(), open_risk)
 
-    def _as_it_fills(self, wish: Wish) -> Wish:
+    def _as_it_fills(self, wish: EntryRequest) -> EntryRequest:
         """Return a wish at the price at which its order can fill.
 
         A buy limit above the ask fills at the ask. By its own price its stop would stand above the
@@ -312,7 +312,7 @@ class EntryPlanner:
         return replace(wish, rate=rate)
 
     def _risks(
-        self, wish: Wish, trade: LocalTrade | None, held: Sequence[Exposure], now: datetime
+        self, wish: EntryRequest, trade: LocalTrade | None, held: Sequence[Exposure], now: datetime
     ) -> Risks:
         costs_of = self._account.costs
         own = [e for e in held if e.pair == wish.pair and not e.is_foreign]
@@ -328,27 +328,29 @@ class EntryPlanner:
             benchmark=self._market.regime_pair,
         )
 
-    def _group_risk(self, wish: Wish, held: Sequence[Exposure], now: datetime) -> float | None:
+    def _group_risk(
+        self, wish: EntryRequest, held: Sequence[Exposure], now: datetime
+    ) -> float | None:
         group = self._market.group(wish.pair, now, is_short=wish.is_short)
         if group is None:
             return None
         same = [e for e in held if self._market.group(e.pair, now, is_short=e.is_short) == group]
         return risk_of(same, self._account.costs)
 
-    def _averages_down(self, wish: Wish, trade: LocalTrade | None) -> bool:
+    def _averages_down(self, wish: EntryRequest, trade: LocalTrade | None) -> bool:
         if trade is None:
             return False
         return self.stacking.averages_down(
             wish.rate, trade.open_rate, one_r(trade), is_short=wish.is_short
         )
 
-    def _planned(self, wish: Wish) -> Distance:
+    def _planned(self, wish: EntryRequest) -> Distance:
         distance = self._distance(wish.leverage, self._atr_ratio(wish.pair))
         if isinstance(distance, Denial):
             raise EntryRefused(wish.pair, distance)
         return distance
 
-    def _first_stop(self, wish: Wish, planned: Distance) -> float:
+    def _first_stop(self, wish: EntryRequest, planned: Distance) -> float:
         """Return the stop of an entry that opens a position, quote currency."""
         stop = stop_at(wish.rate, planned.ratio, is_short=wish.is_short)
         waiting = open_trade(wish.pair)
@@ -357,7 +359,7 @@ class EntryPlanner:
             return stop
         return self.stops.replaced(wish.rate, stop, waiting.stop_loss, is_short=wish.is_short)
 
-    def _check_stop(self, wish: Wish, stop: float) -> None:
+    def _check_stop(self, wish: EntryRequest, stop: float) -> None:
         # Whether a stop within the fees is worth its entry is a question of the risk alone.
         fee = 0.0 if self._budget.is_off else self._account.costs(wish.pair).fee_ratio
         if isnan(fee):
@@ -405,6 +407,6 @@ def _position_of(pair: str) -> LocalTrade | None:
 
 
 def _joined(position: Exposure, entry: Exposure) -> Exposure:
-    amount = total(position.amount, entry.amount)
+    amount = sum_exact(position.amount, entry.amount)
     value = position.amount * position.entry + entry.amount * entry.entry
     return replace(position, amount=amount, entry=value / amount, stop=entry.stop)

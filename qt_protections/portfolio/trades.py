@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from freqtrade.persistence import LocalTrade, Trade
 
-from qt_protections.rules.amounts import total
+from qt_protections.rules.amounts import sum_exact
 from qt_protections.rules.exposure import Exposure
 
 
@@ -40,7 +40,7 @@ def _exposure(trade: LocalTrade, stop: float) -> Exposure:
         entries += order.ft_is_open or order.safe_filled > 0
     amount, entry = filled, trade.open_rate
     if waiting:
-        amount = total(filled, *(part for part, _ in waiting))
+        amount = sum_exact(filled, *(part for part, _ in waiting))
         value = filled * trade.open_rate + sum(part * price for part, price in waiting)
         entry = value / amount if amount else trade.open_rate
     return Exposure(trade.pair, trade.is_short, amount, entry, stop, entries)

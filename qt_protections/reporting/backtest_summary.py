@@ -29,7 +29,7 @@ from rich.console import Console
 from qt_protections.errors import withhold_secrets
 from qt_protections.market.trends import Market
 from qt_protections.reporting.entry_summary import as_line, as_table
-from qt_protections.reporting.operator_log import Announcer
+from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.reporting.status import summary
 from qt_protections.reporting.status_file import SUMMARY, Summary
 
@@ -48,7 +48,7 @@ class Backtest:
     """
 
     def __init__(
-        self, strategy: IStrategy, announcer: Announcer, market: Market, *, says_epochs: bool
+        self, strategy: IStrategy, announcer: OperatorLog, market: Market, *, says_epochs: bool
     ) -> None:
         """Begin.
 

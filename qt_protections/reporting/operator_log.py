@@ -40,7 +40,7 @@ class Refused:
     count: int = 0
 
 
-class Announcer:
+class OperatorLog:
     """Says each thing once per candle, and counts what it said.
 
     Attributes:

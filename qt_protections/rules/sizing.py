@@ -29,7 +29,7 @@ class Risks:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class Headroom:
     """What an entry may lose at its stop (quote currency, >= 0), and the limit that says so.
 
     A loss of infinity is no limit at all.
@@ -105,7 +105,7 @@ class RiskBudget:
             None if self.max_group_ratio is None else shared * self.max_group_ratio,
         )
 
-    def room(self, risks: Risks, rate: float, *, averages_down: bool) -> Room:
+    def room(self, risks: Risks, rate: float, *, averages_down: bool) -> Headroom:
         """Return what one more entry may lose.
 
         An entry into a gain has a share of its own. One that averages down may take no more than
@@ -127,8 +127,8 @@ class RiskBudget:
         of_entry = limits.trade / (self.entries or 1)
         ratio = None if self.risk_ratio is None else self.risk_ratio / (self.entries or 1)
         rooms = [
-            Room(of_entry, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", ratio),)),
-            Room(
+            Headroom(of_entry, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", ratio),)),
+            Headroom(
                 limits.open - risks.open_risk,
                 DenyCode.OPEN_RISK_FULL,
                 (("open_risk", risks.open_risk), ("limit", limits.open)),
@@ -142,20 +142,22 @@ class RiskBudget:
                 ("limit", limits.trade),
                 ("entries", self.entries),
             )
-            rooms.append(Room(limits.trade - risks.position_risk, DenyCode.AVERAGING_DOWN, facts))
+            rooms.append(
+                Headroom(limits.trade - risks.position_risk, DenyCode.AVERAGING_DOWN, facts)
+            )
         if limits.group is not None and risks.group_risk is not None:
             facts = (
                 ("benchmark", risks.benchmark),
                 ("group_risk", risks.group_risk),
                 ("limit", limits.group),
             )
-            rooms.append(Room(limits.group - risks.group_risk, DenyCode.GROUP_RISK_FULL, facts))
+            rooms.append(Headroom(limits.group - risks.group_risk, DenyCode.GROUP_RISK_FULL, facts))
         least = min(rooms, key=lambda room: room.loss)
         share = min(of_entry, limits.open)
         if share == math.inf:  # the group's limit is the only one
             share = 0.0 if limits.group is None else limits.group
         enough = least.loss >= self.least_share * share
-        return Room(least.loss if enough else 0.0, least.limit, least.facts)
+        return Headroom(least.loss if enough else 0.0, least.limit, least.facts)
 
 
 def amount_for(loss: float, loss_per_unit: float, step: float | None) -> float:

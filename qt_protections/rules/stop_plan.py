@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.stop_count import stops_needed
 
 #: Sums of lots may differ in their last binary digits.
@@ -16,7 +16,7 @@ _SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class RequiredStop:
     """What has to stand.
 
     Attributes:
@@ -37,7 +37,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LiveStop:
     """A stop that is live on the exchange; amount in base, trigger in quote currency."""
 
     order_id: str
@@ -46,14 +46,14 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Mend:
+class StopPlan:
     """What to do next; nothing when everything is as it should be."""
 
-    place: Need | None = None
+    place: RequiredStop | None = None
     cancel: tuple[str, ...] = ()
 
 
-def mend(need: Need | None, standing: Sequence[Standing]) -> Mend:
+def plan(need: RequiredStop | None, standing: Sequence[LiveStop]) -> StopPlan:
     """Return the next step toward one stop that covers the need, or the fewest where one may not.
 
     A stop larger than the position stays: reduce-only takes no more than there is. A trigger only
@@ -67,29 +67,29 @@ def mend(need: Need | None, standing: Sequence[Standing]) -> Mend:
             apart. One for the other side would count as the tightest.
     """
     if need is None:
-        return Mend(cancel=tuple(stop.order_id for stop in standing))
+        return StopPlan(cancel=tuple(stop.order_id for stop in standing))
     wanted = replace(
         need, trigger=tightest(need.is_short, need.trigger, *(s.trigger for s in standing))
     )
     fitting = sorted((s for s in standing if _is_at(s, wanted)), key=_age, reverse=True)
     keep = _enough(wanted, fitting)
     if keep is None:
-        return Mend(place=replace(wanted, amount=_missing(wanted, fitting)))
+        return StopPlan(place=replace(wanted, amount=_missing(wanted, fitting)))
     kept = {stop.order_id for stop in keep}
-    return Mend(cancel=tuple(s.order_id for s in standing if s.order_id not in kept))
+    return StopPlan(cancel=tuple(s.order_id for s in standing if s.order_id not in kept))
 
 
-def covered(need: Need, standing: Sequence[Standing]) -> bool:
+def covered(need: RequiredStop, standing: Sequence[LiveStop]) -> bool:
     """Whether the stops cover the whole size, whatever their triggers.
 
     One stop has to, unless the size is more than one stop may be.
     """
     if need.amount > need.largest:
-        return total(*(stop.amount for stop in standing)) >= need.amount * (1 - _SAME)
+        return sum_exact(*(stop.amount for stop in standing)) >= need.amount * (1 - _SAME)
     return any(stop.amount >= need.amount * (1 - _SAME) for stop in standing)
 
 
-def parts(need: Need) -> int:
+def parts(need: RequiredStop) -> int:
     """Return how many stops it takes to cover the need."""
     return stops_needed(need.amount, need.largest)
 
@@ -99,11 +99,11 @@ def tightest(is_short: bool, *triggers: float) -> float:
     return min(triggers) if is_short else max(triggers)
 
 
-def _is_at(stop: Standing, wanted: Need) -> bool:
+def _is_at(stop: LiveStop, wanted: RequiredStop) -> bool:
     return abs(stop.trigger - wanted.trigger) <= _SAME * wanted.trigger
 
 
-def _enough(wanted: Need, fitting: Sequence[Standing]) -> Sequence[Standing] | None:
+def _enough(wanted: RequiredStop, fitting: Sequence[LiveStop]) -> Sequence[LiveStop] | None:
     """Return the newest stops that cover the need, newest first; None if all of them do not."""
     if wanted.amount <= wanted.largest:
         return next(([stop] for stop in fitting if covered(wanted, (stop,))), None)
@@ -113,13 +113,13 @@ def _enough(wanted: Need, fitting: Sequence[Standing]) -> Sequence[Standing] | N
     return None
 
 
-def _missing(wanted: Need, fitting: Sequence[Standing]) -> float:
+def _missing(wanted: RequiredStop, fitting: Sequence[LiveStop]) -> float:
     """Return the size of the next stop to place, base currency."""
     if wanted.amount <= wanted.largest:
         return wanted.amount
-    return min(wanted.largest, rest(wanted.amount, *(stop.amount for stop in fitting)))
+    return min(wanted.largest, subtract_exact(wanted.amount, *(stop.amount for stop in fitting)))
 
 
-def _age(stop: Standing) -> tuple[int, str]:
+def _age(stop: LiveStop) -> tuple[int, str]:
     """Sort by number: ids of the exchange grow, and need not have the same length."""
     return len(stop.order_id), stop.order_id

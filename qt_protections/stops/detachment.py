@@ -16,7 +16,7 @@ from qt_protections.errors import without_secrets
 from qt_protections.stops.reconciliation.trade_writer import add_stop
 from qt_protections.stops.state.client_ids import Name, Role, parse
 from qt_protections.stops.state.stop import Stop
-from qt_protections.stops.venue.protocol import CcxtOrder, Line, LineError, Position
+from qt_protections.stops.venue.protocol import CcxtOrder, Position, RequestError, Venue
 
 #: Sizes closer than this ratio are one and the same.
 _SAME = 1e-6
@@ -105,7 +105,7 @@ class Found:
     trades: dict[str, Known]
 
 
-def look(line: Line, trades: Iterable[Known]) -> Found:
+def look(line: Venue, trades: Iterable[Known]) -> Found:
     """Ask the exchange; a weight of 90 on Binance.
 
     Raises:
@@ -133,7 +133,7 @@ def judge(found: Found, bot: str, *, may_arrive: bool = False) -> list[Judged]:
     return [_judged(found, own, name, order, may_arrive) for name, order in own]
 
 
-def act(line: Line, judged: Sequence[Judged]) -> list[Judged]:
+def act(line: Venue, judged: Sequence[Judged]) -> list[Judged]:
     """Do what was judged, and return what became of each order."""
     return [_done(line, each) for each in judged]
 
@@ -206,19 +206,19 @@ def _is_covered(found: Found, own: Sequence[tuple[Name, CcxtOrder]], known: Know
     return sum(recorded) >= position.amount * (1 - _SAME)
 
 
-def _done(line: Line, each: Judged) -> Judged:
+def _done(line: Venue, each: Judged) -> Judged:
     try:
         if each.verdict is Verdict.RECORDED:
             _record(each)
         elif each.verdict is Verdict.WITHDRAWN:
             return _withdraw(line, each)
-    except LineError as error:
+    except RequestError as error:
         why = f"the exchange did not take that: {without_secrets(str(error))}"
         return replace(each, verdict=Verdict.FAILED, why=why)
     return each
 
 
-def _withdraw(line: Line, each: Judged) -> Judged:
+def _withdraw(line: Venue, each: Judged) -> Judged:
     if not each.is_conditional:
         line.cancel_order(each.pair, each.order_id)
         return each

@@ -12,24 +12,30 @@ from math import inf, isnan
 from time import monotonic
 
 from qt_protections.errors import EntryRefused, withhold_secrets
-from qt_protections.rules.amounts import rest
+from qt_protections.rules.amounts import subtract_exact
 from qt_protections.rules.denial import DenyCode, deny
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Purpose, Step
-from qt_protections.rules.stop_plan import Need, covered, mend, parts
+from qt_protections.rules.stop_plan import RequiredStop, covered, parts, plan
 from qt_protections.settings import StopPlacement
 from qt_protections.stops.order_history import OrderHistory
 from qt_protections.stops.placer import Placer, Unplaced
 from qt_protections.stops.state.client_ids import Namer, Role
-from qt_protections.stops.state.pair import EMERGENCY, Book, EntryOrder, Held, Intent
-from qt_protections.stops.state.stop import Fate, Stop, child_id, fate
+from qt_protections.stops.state.pair import (
+    EMERGENCY,
+    EntryOrder,
+    PairState,
+    PairStates,
+    PendingEntry,
+)
+from qt_protections.stops.state.stop import Stop, StopStatus, child_id, stop_status
 from qt_protections.stops.venue.protocol import (
     CcxtOrder,
     CloseOrder,
-    Line,
-    LineError,
+    RequestError,
     StopOrder,
     TrailingOrder,
+    Venue,
 )
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -49,13 +55,13 @@ _HISTORY_LAGS_S = 60.0
 _NO_POSITION = re.compile(r"reduce.?only", re.IGNORECASE)
 
 
-class Keeper:
+class StopManager:
     """Covers entries, repairs what vanished, moves stops, closes what cannot be covered."""
 
     def __init__(
         self,
-        book: Book,
-        line: Line,
+        book: PairStates,
+        line: Venue,
         namer: Namer,
         placer: Placer,
         placement: StopPlacement,
@@ -88,7 +94,7 @@ class Keeper:
 
     # Entries
 
-    def expect(self, entry: EntryOrder, trigger: float, base: float) -> Intent:
+    def expect(self, entry: EntryOrder, trigger: float, base: float) -> PendingEntry:
         """Get a pair ready for an entry: with its stop live, if that is how the pair is covered.
 
         Args:
@@ -105,7 +111,7 @@ class Keeper:
             if not base:
                 held.forget_closes_of_trade()
             # What a stop closed is off the trade only when the trade has booked it.
-            left = rest(base, *(fill.amount for fill in held.fills))
+            left = subtract_exact(base, *(fill.amount for fill in held.fills))
             if base and not left:
                 raise EntryRefused(entry.pair, deny(DenyCode.TRADE_CLOSED))
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, left
@@ -113,7 +119,7 @@ class Keeper:
                 held.trigger, held.guessed = 0.0, False
                 held.begin_anew()
             held.tighten(trigger)
-            intent = Intent(
+            intent = PendingEntry(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
             )
             held.intents.append(intent)
@@ -122,7 +128,7 @@ class Keeper:
                 self._stop_beforehand(held, intent)
         return intent
 
-    def answered(self, intent: Intent, order: CcxtOrder) -> None:
+    def answered(self, intent: PendingEntry, order: CcxtOrder) -> None:
         """Take in an entry's answer, and make sure of the stop if anything filled."""
         held = self.book.of(intent.entry.pair)
         with held.lock:
@@ -135,7 +141,7 @@ class Keeper:
                     self._make_sure(held)
                 if not self._at_hand_over:
                     self.mend(held)
-            except LineError as error:
+            except RequestError as error:
                 # The stop was accepted; the watch and the next loop look again.
                 logger.warning("Could not ask after the stop of %s: %s", held.pair, error)
 
@@ -151,7 +157,7 @@ class Keeper:
             if intent is not None and intent.learn(order):
                 self.answered(intent, order)
 
-    def refused(self, intent: Intent) -> None:
+    def refused(self, intent: PendingEntry) -> None:
         """Forget an entry that was certainly not executed, and withdraw what stood for it alone."""
         held = self.book.of(intent.entry.pair)
         with held.lock:
@@ -159,7 +165,7 @@ class Keeper:
             held.touch()
             self.mend(held)
 
-    def find_entry(self, held: Held, intent: Intent) -> CcxtOrder | None:
+    def find_entry(self, held: PairState, intent: PendingEntry) -> CcxtOrder | None:
         """Ask for an entry; one nobody knows of is forgotten once it can arrive no more.
 
         Raises:
@@ -183,7 +189,7 @@ class Keeper:
             with held.lock:
                 held.exits[client_id] = monotonic()
 
-    def heard_of_exit(self, held: Held, client_id: str) -> None:
+    def heard_of_exit(self, held: PairState, client_id: str) -> None:
         """Take note of an exit that an earlier run sent: it may be on no record; lock is held."""
         name = self.namer.mine(client_id)
         is_exit = name is not None and name.role is Role.EXIT
@@ -192,16 +198,16 @@ class Keeper:
 
     # Cover
 
-    def mend(self, held: Held) -> bool:
+    def mend(self, held: PairState) -> bool:
         """Place what is missing, then cancel what is left over; return whether all is well."""
         with held.lock:
-            if mend(held.need, held.standing).place is not None and not self._cover(held):
+            if plan(held.need, held.standing).place is not None and not self._cover(held):
                 return False
             if held.is_covered:
                 held.naked_since = None
             return self._cancel_left_over(held)
 
-    def _cancel_left_over(self, held: Held) -> bool:
+    def _cancel_left_over(self, held: PairState) -> bool:
         """Cancel what protects nothing, one by one; return whether all of that is gone.
 
         A cancel may find that its stop has fired, upon which others are needed: what is left over
@@ -216,9 +222,9 @@ class Keeper:
         return is_gone
 
     @staticmethod
-    def _left_over(held: Held) -> set[str]:
+    def _left_over(held: PairState) -> set[str]:
         # A stop that has triggered may have closed a part only, and covers nothing any more.
-        todo = mend(held.need, [each for each in held.standing if each.order_id not in held.fired])
+        todo = plan(held.need, [each for each in held.standing if each.order_id not in held.fired])
         if todo.place is not None:
             return set()  # first what is missing
         if held.more_shown:
@@ -228,7 +234,7 @@ class Keeper:
             found |= {stop.order_id for stop in (*held.stops, *held.trails)}
         return found - held.inherited
 
-    def lost(self, held: Held, order_id: str, how: str) -> None:
+    def lost(self, held: PairState, order_id: str, how: str) -> None:
         """Replace a stop that is gone without having done its work."""
         with held.lock:
             if held.stop_of(order_id) is None:
@@ -249,12 +255,12 @@ class Keeper:
             self.mend(held)
 
     @staticmethod
-    def found_no_position(held: Held) -> None:
+    def found_no_position(held: PairState) -> None:
         """Note that the exchange's engine refused to reduce a position: it saw none."""
         with held.lock:
             held.denied += 1
 
-    def give_up(self, held: Held, order_id: str) -> None:
+    def give_up(self, held: PairState, order_id: str) -> None:
         """Replace a stop the exchange knows nothing of; should it stand all the same, it goes."""
         with held.lock:
             # What an earlier run's stop protects is not known: that one goes on proof alone.
@@ -264,7 +270,7 @@ class Keeper:
             if not is_inherited and self.may_cancel(held, order_id):
                 self.cancel(held, order_id)
 
-    def fired(self, held: Held, order_id: str, child: str) -> None:
+    def fired(self, held: PairState, order_id: str, child: str) -> None:
         """Take in that a stop triggered: what its child filled, and what is left to cover."""
         with held.lock:
             stop = held.stop_of(order_id)
@@ -293,25 +299,25 @@ class Keeper:
                 self.call_off(held)  # what waits would enter what is being left
             self.mend(held)
 
-    def _learn_of_entries(self, held: Held) -> None:
+    def _learn_of_entries(self, held: PairState) -> None:
         """Ask what entries filled: a stop that closed more than is known closed them as well.
 
         Heard of later, such a fill would count as a position that is not there.
         """
         try:
             self.history.refresh_entries(held)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask for entries of %s: %s", symbol_of(held.pair), error)
 
-    def _find_child(self, held: Held, child: str) -> CcxtOrder | None:
+    def _find_child(self, held: PairState, child: str) -> CcxtOrder | None:
         """Return the order a stop became; None while that is not known, or nobody answers."""
         try:
             return self.line.find_order(held.pair, order_id=child) if child else None
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask for order %s of %s: %s", child, held.pair, error)
             return None
 
-    def _is_overdue(self, held: Held, stop: Stop) -> bool:
+    def _is_overdue(self, held: PairState, stop: Stop) -> bool:
         """Whether a triggered stop protects no more, though nobody knows what its order did.
 
         That order is at market and fills within milliseconds. What closed the position after all is
@@ -331,7 +337,7 @@ class Keeper:
 
     def book_closes(
         self,
-        held: Held,
+        held: PairState,
         at_most: float = inf,
         *,
         shown: float | None = None,
@@ -343,14 +349,14 @@ class Keeper:
         """
         try:
             found = self.history.book_closes(held, at_most, shown=shown, with_exits=with_exits)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False
         if found and held.own_need is None:
             self.call_off(held)  # the trade ends with its position
         return found
 
-    def heard_of_close(self, held: Held, order_id: str, filled: float) -> None:
+    def heard_of_close(self, held: PairState, order_id: str, filled: float) -> None:
         """Book what another hand closed, as far as that was the trade's; the lock is held.
 
         Args:
@@ -365,7 +371,7 @@ class Keeper:
         self.history.heard(held)
         self.book_heard(held)
 
-    def book_heard(self, held: Held) -> None:
+    def book_heard(self, held: PairState) -> None:
         """Book what others were heard to take, once it is certain whose that was; lock is held.
 
         What stays uncertain is found by the bot's loop, which waits longer before it believes a
@@ -379,14 +385,14 @@ class Keeper:
         is_certain = False
         try:
             is_certain = self.history.book_heard(held, partial(self._shown, held))
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
         if is_certain or is_over:
             held.heard.clear()
         if held.own < own and held.own_need is None:
             self.call_off(held)  # the trade ends with its position
 
-    def book_written_off(self, held: Held) -> None:
+    def book_written_off(self, held: PairState) -> None:
         """Book what a stop became that was dropped without that; the lock is held.
 
         Beside somebody else's part of the position, nothing else may tell that something is gone.
@@ -394,7 +400,7 @@ class Keeper:
         if held.own and any(until > monotonic() for until in held.written_off.values()):
             self.book_closes(held, 0.0)
 
-    def _shown(self, held: Held) -> float | None:
+    def _shown(self, held: PairState) -> float | None:
         """Return the position as it is listed, negative on the other side; None if nobody tells.
 
         Raises:
@@ -402,7 +408,7 @@ class Keeper:
         """
         try:
             position = self.line.positions().get(held.pair)
-        except LineError as error:
+        except RequestError as error:
             if held.stranger is not None:
                 raise
             logger.warning("Could not ask for the position of %s: %s", held.pair, error)
@@ -411,7 +417,7 @@ class Keeper:
             return 0.0
         return position.amount if position.is_short == held.is_short else -position.amount
 
-    def move(self, held: Held, trigger: float) -> bool:
+    def move(self, held: PairState, trigger: float) -> bool:
         """Move the stop to a tighter trigger: the new one first, then the old one goes.
 
         Returns:
@@ -430,7 +436,7 @@ class Keeper:
                 return False
             return self.mend(held)
 
-    def loosen(self, held: Held, trigger: float) -> bool:
+    def loosen(self, held: PairState, trigger: float) -> bool:
         """Move the stop away from the price: the new one first, then the old one goes.
 
         Of several stops the tightest counts. So whatever ends this half-way leaves the old one.
@@ -449,7 +455,7 @@ class Keeper:
                     amount = min(left, need.largest)
                     part = replace(need, amount=amount, trigger=trigger)
                     self._place(held, part, Purpose.STOP_MOVE, inf)
-                    left = rest(left, amount)
+                    left = subtract_exact(left, amount)
             except Unplaced as refusal:
                 held.trigger = before
                 logger.warning("Stop of %s stays at %s: %s", held.pair, before, refusal)
@@ -463,7 +469,7 @@ class Keeper:
             return False
 
     def trail(
-        self, held: Held, amount: float, callback_pct: float, activation: float | None
+        self, held: PairState, amount: float, callback_pct: float, activation: float | None
     ) -> bool:
         """Place a trailing stop beside the stop; return False if asking again is no use.
 
@@ -492,7 +498,7 @@ class Keeper:
                 self.mend(held)
         return True
 
-    def place_once(self, held: Held) -> None:
+    def place_once(self, held: PairState) -> None:
         """Place a stop for the whole need; if it is refused, Freqtrade's own loop sees to it."""
         if held.need is None or covered(held.need, held.standing):
             return
@@ -501,28 +507,28 @@ class Keeper:
         except Unplaced as refusal:
             logger.warning("No stop for %s yet: %s", symbol_of(held.pair), refusal)
 
-    def cancel(self, held: Held, order_id: str) -> bool:
+    def cancel(self, held: PairState, order_id: str) -> bool:
         """Cancel a stop that protects nothing any more; return whether it is gone."""
         with held.lock:
             try:
                 if not self.line.cancel(held.pair, order_id) and self._is_told_of(held, order_id):
                     return held.stop_of(order_id) is None
-            except LineError as error:
+            except RequestError as error:
                 logger.warning("Could not cancel stop %s of %s: %s", order_id, held.pair, error)
                 return False
             held.drop(order_id)
             return True
 
-    def _is_told_of(self, held: Held, order_id: str) -> bool:
+    def _is_told_of(self, held: PairState, order_id: str) -> bool:
         """Whether the exchange tells what became of a stop it did not cancel: it may have fired."""
         if (stop := held.stop_of(order_id)) is not None:
             return self.ask_after(held, stop)
         # One of an earlier run that fired while no bot ran: its trade has it on record, and books
         # what it filled once the exchange names its order.
         order = self.line.find_stop(held.pair, order_id=order_id)
-        return order is not None and fate(order) is Fate.TRIGGERED
+        return order is not None and stop_status(order) is StopStatus.TRIGGERED
 
-    def may_cancel(self, held: Held, order_id: str) -> bool:
+    def may_cancel(self, held: PairState, order_id: str) -> bool:
         """Whether what has to be covered stays so without this stop."""
         with held.lock:
             gone = {order_id, *held.fired}
@@ -530,7 +536,7 @@ class Keeper:
             is_needed = held.need is not None and not covered(held.need, others)
             return not (is_needed or held.more_shown)
 
-    def call_off(self, held: Held) -> None:
+    def call_off(self, held: PairState) -> None:
         """Cancel entries that wait: for want of cover, or because their trade has ended."""
         for intent in held.intents:
             if not intent.order_id or intent.final:
@@ -538,7 +544,7 @@ class Keeper:
             logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
             try:
                 self.line.cancel_order(held.pair, intent.order_id)
-            except LineError as error:
+            except RequestError as error:
                 logger.warning("Could not cancel it: %s. Trying again.", error)
 
     # Steps
@@ -549,7 +555,7 @@ class Keeper:
             return monotonic() >= self._fallen_back.get(pair, 0.0)
         return self._placement == "before_entry"
 
-    def _stop_beforehand(self, held: Held, intent: Intent) -> None:
+    def _stop_beforehand(self, held: PairState, intent: PendingEntry) -> None:
         try:
             self._place_missing(held, Purpose.STOP_BEFORE_ENTRY)
         except Unplaced as refusal:
@@ -569,7 +575,7 @@ class Keeper:
             denial = deny(DenyCode.STOP_REFUSED, refusal=str(refusal))
             raise EntryRefused(held.pair, denial) from refusal
 
-    def _place_missing(self, held: Held, purpose: Purpose, until: float = inf) -> None:
+    def _place_missing(self, held: PairState, purpose: Purpose, until: float = inf) -> None:
         """Place stops until what is needed is covered; more than one if one may not be so large.
 
         Raises:
@@ -577,12 +583,12 @@ class Keeper:
         """
         most = parts(held.need) if held.need is not None else 0
         for _ in range(most):
-            todo = mend(held.need, held.standing)
+            todo = plan(held.need, held.standing)
             if todo.place is None:
                 return
             self._place(held, todo.place, purpose, until)
 
-    def _place(self, held: Held, need: Need, purpose: Purpose, until: float) -> None:
+    def _place(self, held: PairState, need: RequiredStop, purpose: Purpose, until: float) -> None:
         order = StopOrder(held.pair, need.is_short, need.amount, need.trigger, held.leverage)
         placed = self._placer.stop(order, purpose, until)
         held.stops = [*held.stops, placed.stop]
@@ -590,10 +596,10 @@ class Keeper:
         held.steps, held.latency_ms = list(placed.steps), placed.latency_ms
         held.passed_since = None
         held.touch()
-        if fate(placed.stop.order) is Fate.TRIGGERED:
+        if stop_status(placed.stop.order) is StopStatus.TRIGGERED:
             self.fired(held, placed.stop.order_id, child_id(placed.stop.order))
 
-    def _cover(self, held: Held) -> bool:
+    def _cover(self, held: PairState) -> bool:
         """Cover a position; close it if no stop stands in time.
 
         What keeps a stop from standing decides nothing: silence, a throttle and a ban leave the
@@ -626,7 +632,7 @@ class Keeper:
         return True
 
     @staticmethod
-    def _say_uncovered(held: Held, refusal: Unplaced) -> None:
+    def _say_uncovered(held: PairState, refusal: Unplaced) -> None:
         if held.stranger is None and not held.orphan:
             logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
             return
@@ -636,7 +642,7 @@ class Keeper:
             refusal,
         )
 
-    def _suffices(self, held: Held) -> bool:
+    def _suffices(self, held: PairState) -> bool:
         """Whether what filled of ours is covered; entries that could add to it are called off."""
         need = held.own_need
         if need is not None and not covered(need, held.standing):
@@ -644,12 +650,12 @@ class Keeper:
         self.call_off(held)
         return True
 
-    def does_not_fire(self, held: Held) -> None:
+    def does_not_fire(self, held: PairState) -> None:
         """Close a position whose stop does not trigger though the price is beyond."""
         self._emergency_close(held, "the price is beyond its stop, which does not trigger")
         self.mend(held)
 
-    def _emergency_close(self, held: Held, why: str) -> None:
+    def _emergency_close(self, held: PairState, why: str) -> None:
         """Close at market at once; but nobody else's position.
 
         A stop that fired unheard has closed what would be closed once more, of somebody else's.
@@ -681,14 +687,14 @@ class Keeper:
             held.quiet_until, held.naked_since = 0.0, None
             logger.warning("[OK] %s is closed at market.", symbol_of(held.pair))
 
-    def _ask_before_close(self, held: Held, stop: Stop) -> None:
+    def _ask_before_close(self, held: PairState, stop: Stop) -> None:
         """Ask what became of a stop; the close goes out all the same if nobody answers."""
         try:
             self.ask_after(held, stop)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask after the stop of %s: %s", held.pair, error)
 
-    def _close(self, held: Held, need: Need) -> None:
+    def _close(self, held: PairState, need: RequiredStop) -> None:
         """Close the need at market, in several orders if one may not be so large.
 
         Raises:
@@ -700,15 +706,15 @@ class Keeper:
             order = self._placer.close(CloseOrder(held.pair, need.is_short, amount, held.leverage))
             held.steps.append("closed at market")
             held.book_close(order, EMERGENCY)
-            left = rest(left, amount)
+            left = subtract_exact(left, amount)
 
-    def _make_sure(self, held: Held) -> None:
+    def _make_sure(self, held: PairState) -> None:
         """Ask whether the stop in front of a fill still stands: a trigger may have consumed it."""
         stop = held.cover
         if stop is not None and not self.ask_after(held, stop):
             held.doubtful.add(stop.order_id)
 
-    def ask_after(self, held: Held, stop: Stop) -> bool:
+    def ask_after(self, held: PairState, stop: Stop) -> bool:
         """Ask what became of a stop and act on it; return False if the exchange cannot tell.
 
         Raises:
@@ -717,11 +723,11 @@ class Keeper:
         order = self.line.find_stop(held.pair, order_id=stop.order_id)
         if order is None:
             return False
-        match fate(order):
-            case Fate.LIVE:
+        match stop_status(order):
+            case StopStatus.LIVE:
                 held.doubtful.discard(stop.order_id)
-            case Fate.TRIGGERED:
+            case StopStatus.TRIGGERED:
                 self.fired(held, stop.order_id, child_id(order))
-            case Fate.GONE:
+            case StopStatus.GONE:
                 self.lost(held, stop.order_id, str(order["status"]))
         return True

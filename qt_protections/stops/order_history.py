@@ -13,13 +13,13 @@ from time import monotonic
 from freqtrade.enums import ExitType
 
 from qt_protections.errors import withhold_secrets
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.stops.state.client_ids import Namer, Role
-from qt_protections.stops.state.pair import Held
+from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.records import is_on_record
-from qt_protections.stops.state.stop import Fate, child_id, fate, filled_ms, part_of
-from qt_protections.stops.venue.protocol import CcxtOrder, Line
+from qt_protections.stops.state.stop import StopStatus, child_id, filled_ms, part_of, stop_status
+from qt_protections.stops.venue.protocol import CcxtOrder, Venue
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -35,24 +35,24 @@ _SAME = 1e-6
 class OrderHistory:
     """Finds the orders that reduced a pair's position and that nobody has booked."""
 
-    def __init__(self, line: Line, namer: Namer) -> None:
+    def __init__(self, line: Venue, namer: Namer) -> None:
         """Take the exchange, and who knows this bot's orders."""
         self._line = line
         self._namer = namer
         self._ask_at: dict[str, float] = {}
 
-    def is_due(self, held: Held) -> bool:
+    def is_due(self, held: PairState) -> bool:
         """Whether a pair's orders may be asked for again: each time costs request weight."""
         return monotonic() >= self._ask_at.get(held.pair, 0.0)
 
-    def heard(self, held: Held) -> None:
+    def heard(self, held: PairState) -> None:
         """Let a pair's orders be asked for soon: one was heard to have filled."""
         soon = self._ask_at.get(held.pair, 0.0) - _ASK_EVERY_S + _ASK_AGAIN_S
         self._ask_at[held.pair] = max(soon, 0.0)
 
     def book_closes(
         self,
-        held: Held,
+        held: PairState,
         at_most: float = inf,
         *,
         shown: float | None = None,
@@ -82,10 +82,13 @@ class OrderHistory:
         self.refresh_entries(held)
         own = held.own
         known, before, since = self._seen(held, since_ms)
-        others = rest(_entered(held, before))
+        others = subtract_exact(_entered(held, before))
         if shown is not None:
-            at_begin = total(shown, -_entered(held, since))
-            others, since = rest(at_begin), [*self._turned(held, before, -at_begin), *since]
+            at_begin = sum_exact(shown, -_entered(held, since))
+            others, since = (
+                subtract_exact(at_begin),
+                [*self._turned(held, before, -at_begin), *since],
+            )
         if self._may_be_of_a_stop(held, since, others, _asked_after(held)):
             return False
         self._book_closes(
@@ -99,7 +102,7 @@ class OrderHistory:
         )
         return held.own < own
 
-    def book_heard(self, held: Held, show: Callable[[], float | None]) -> bool:
+    def book_heard(self, held: PairState, show: Callable[[], float | None]) -> bool:
         """Book what others were heard to close, if it is certain whose that was.
 
         Others leave first what is theirs. How much that was when the trade began follows from the
@@ -125,11 +128,11 @@ class OrderHistory:
             return True
         self.refresh_entries(held)
         known, before, since = self._seen(held, since_ms)
-        others = rest(_entered(held, before))
+        others = subtract_exact(_entered(held, before))
         if not held.heard.keys() <= {str(order["id"]) for order in since}:
             return False
         shown = show()
-        if shown is not None and abs(total(shown, -_entered(held, since)) - others) > _SAME:
+        if shown is not None and abs(sum_exact(shown, -_entered(held, since)) - others) > _SAME:
             return False
         stops = [stop.order_id for stop in (*held.stops, *held.trails)]
         if self._may_be_of_a_stop(held, since, others, [*stops, *_asked_after(held)]):
@@ -137,7 +140,9 @@ class OrderHistory:
         self._book_closes(held, since, known, others, is_certain=shown is not None)
         return True
 
-    def _seen(self, held: Held, since_ms: int) -> tuple[set[str], list[CcxtOrder], list[CcxtOrder]]:
+    def _seen(
+        self, held: PairState, since_ms: int
+    ) -> tuple[set[str], list[CcxtOrder], list[CcxtOrder]]:
         """Return what the book accounts for, and what filled before and since a trade began.
 
         What is left of the orders of the day before was others': earlier trades of the pair have
@@ -151,7 +156,9 @@ class OrderHistory:
         before = [o for o in orders if filled_ms(o) <= since_ms and o["id"] not in known]
         return known, before, since
 
-    def _turned(self, held: Held, before: Sequence[CcxtOrder], amount: float) -> list[CcxtOrder]:
+    def _turned(
+        self, held: PairState, before: Sequence[CcxtOrder], amount: float
+    ) -> list[CcxtOrder]:
         """Return entries of this bot's on the other side that the first entry of a trade closed.
 
         A kill kept them off the record, and a list that did not show them let the other side in.
@@ -167,11 +174,11 @@ class OrderHistory:
         for order in reversed(entries):
             if amount > 0 and not is_on_record(str(order["id"]), held.pair):
                 found.insert(0, part_of(order, amount))
-                amount = rest(amount, float(order["filled"]))
+                amount = subtract_exact(amount, float(order["filled"]))
         return found
 
     def _may_be_of_a_stop(
-        self, held: Held, orders: Sequence[CcxtOrder], others: float, stops: Collection[str]
+        self, held: PairState, orders: Sequence[CcxtOrder], others: float, stops: Collection[str]
     ) -> bool:
         """Whether it matters that orders may be what a stop became of which nobody tells.
 
@@ -185,7 +192,7 @@ class OrderHistory:
 
     def _book_closes(
         self,
-        held: Held,
+        held: PairState,
         orders: Sequence[CcxtOrder],
         known: Collection[str],
         others: float,
@@ -204,23 +211,23 @@ class OrderHistory:
         for order in _over(orders):
             filled, role = float(order["filled"]), self._role(order)
             if order["id"] in known:
-                others = max(least, total(others, -filled, _own_part(held, order)))
+                others = max(least, sum_exact(others, -filled, _own_part(held, order)))
             elif order["side"] != _closing_side(held.is_short):
-                others = total(others, filled if role is None else 0.0)
+                others = sum_exact(others, filled if role is None else 0.0)
             elif role is not None or order["id"] in of_stops:
                 if with_exits or role is not Role.EXIT:
                     self._book(held, order, held.own)
-                    at_most = rest(at_most, filled)
+                    at_most = subtract_exact(at_most, filled)
                 if order["id"] in of_stops:
                     held.written_off[of_stops[order["id"]]] = 0.0  # that is settled
             else:
-                own = rest(held.own, _added_since(held, order, counted))
-                amount = min(rest(filled, max(others, 0.0)), at_most, own, held.own)
-                others = max(least, total(others, -filled, amount))
+                own = subtract_exact(held.own, _added_since(held, order, counted))
+                amount = min(subtract_exact(filled, max(others, 0.0)), at_most, own, held.own)
+                others = max(least, sum_exact(others, -filled, amount))
                 self._book(held, order, amount)
-                at_most = rest(at_most, amount)
+                at_most = subtract_exact(at_most, amount)
 
-    def is_closed(self, held: Held, amount: float, since_ms: int) -> bool:
+    def is_closed(self, held: PairState, amount: float, since_ms: int) -> bool:
         """Whether the orders since a moment took the whole of a position.
 
         Args:
@@ -236,10 +243,10 @@ class OrderHistory:
         for order in _over(self._filled_orders(held, since_ms, since_ms)):
             filled = float(order["filled"])
             closes = order["side"] == _closing_side(held.is_short)
-            amount = rest(amount, filled) if closes else total(amount, filled)
+            amount = subtract_exact(amount, filled) if closes else sum_exact(amount, filled)
         return not amount
 
-    def _filled_orders(self, held: Held, from_ms: int, since_ms: int) -> list[CcxtOrder]:
+    def _filled_orders(self, held: PairState, from_ms: int, since_ms: int) -> list[CcxtOrder]:
         """Return the orders that filled something, as they filled; those that rest as well.
 
         Args:
@@ -251,13 +258,13 @@ class OrderHistory:
         orders = self._line.orders_since(held.pair, since_ms - _SENT_BEFORE_MS)
         return sorted((o for o in orders if _filled_since(o, from_ms)), key=filled_ms)
 
-    def book(self, held: Held, order: CcxtOrder) -> None:
+    def book(self, held: PairState, order: CcxtOrder) -> None:
         """Have the trade book a close of this bot's that it does not know of; the lock is held."""
         if float(order["filled"]) and str(order["id"]) not in held.booked:
             self._book(held, order, held.own)
 
     @staticmethod
-    def _book(held: Held, order: CcxtOrder, amount: float) -> None:
+    def _book(held: PairState, order: CcxtOrder, amount: float) -> None:
         """Have the trade book an order as far as it closed so much, base currency."""
         if amount <= 0:
             return
@@ -272,7 +279,7 @@ class OrderHistory:
             held.parts[str(order["id"])] = amount
         held.book_close(part_of(order, amount), ExitType.SOLD_ON_EXCHANGE.value)
 
-    def refresh_entries(self, held: Held) -> None:
+    def refresh_entries(self, held: PairState) -> None:
         """Bring what entries under way filled up to date.
 
         Raises:
@@ -284,7 +291,7 @@ class OrderHistory:
                 if order is not None:
                     intent.learn(order)
 
-    def _known(self, held: Held) -> set[str]:
+    def _known(self, held: PairState) -> set[str]:
         """Return the orders that the book accounts for."""
         entries = {intent.order_id for intent in held.intents}
         standing = {stop.order_id for stop in (*held.stops, *held.trails)}
@@ -306,7 +313,7 @@ class OrderHistory:
         told = [(name, stop) for name, stop in found.items() if stop is not None]
         return {child: name for name, stop in told if (child := child_id(stop))}
 
-    def _stops_unknown_until_ms(self, held: Held) -> int:
+    def _stops_unknown_until_ms(self, held: PairState) -> int:
         """Return until when an order may be what a booked stop became, epoch milliseconds.
 
         A stop is on record by its own id. One the exchange tells of no more hides what came before.
@@ -322,14 +329,14 @@ class OrderHistory:
         return None if name is None else name.role
 
 
-def _asked_after(held: Held) -> list[str]:
+def _asked_after(held: PairState) -> list[str]:
     """Return the stops that were dropped without what became of them, as long as that is asked."""
     return [name for name, until in held.written_off.items() if until > monotonic()]
 
 
 def _is_untold(stop: CcxtOrder | None) -> bool:
     """Whether nobody tells what became of a stop."""
-    return stop is None or (fate(stop) is Fate.TRIGGERED and not child_id(stop))
+    return stop is None or (stop_status(stop) is StopStatus.TRIGGERED and not child_id(stop))
 
 
 def _over(orders: Sequence[CcxtOrder]) -> list[CcxtOrder]:
@@ -337,21 +344,21 @@ def _over(orders: Sequence[CcxtOrder]) -> list[CcxtOrder]:
     return [order for order in orders if order.get("status") != "open"]
 
 
-def _entered(held: Held, orders: Sequence[CcxtOrder]) -> float:
+def _entered(held: PairState, orders: Sequence[CcxtOrder]) -> float:
     """Return what orders added to the side of a trade, base currency; negative if they closed."""
     closing = _closing_side(held.is_short)
-    return total(
+    return sum_exact(
         *(-float(o["filled"]) if o["side"] == closing else float(o["filled"]) for o in orders)
     )
 
 
-def _own_part(held: Held, order: CcxtOrder) -> float:
+def _own_part(held: PairState, order: CcxtOrder) -> float:
     """Return how much of an order that is accounted for was the trade's, base currency."""
     filled = float(order["filled"])
     return min(filled, held.parts.get(str(order["id"]), filled))
 
 
-def _added_since(held: Held, order: CcxtOrder, counted: Sequence[CcxtOrder]) -> float:
+def _added_since(held: PairState, order: CcxtOrder, counted: Sequence[CcxtOrder]) -> float:
     """Return what a trade holds more than when an order filled, base currency.
 
     Args:
@@ -363,7 +370,7 @@ def _added_since(held: Held, order: CcxtOrder, counted: Sequence[CcxtOrder]) -> 
     over_ms, closing = filled_ms(order), _closing_side(held.is_short)
     entries = [o for o in counted if o["side"] != closing and int(o["timestamp"] or 0) > over_ms]
     closes = [o for o in counted if o["side"] == closing and filled_ms(o) > over_ms]
-    return total(
+    return sum_exact(
         *(float(each["filled"]) for each in entries), *(-_own_part(held, o) for o in closes)
     )
 

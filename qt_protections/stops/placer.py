@@ -18,15 +18,15 @@ from qt_protections.rules.retry_policy import (
     reprice,
 )
 from qt_protections.stops.state.client_ids import Namer, Role
-from qt_protections.stops.state.stop import Fate, Stop, fate
+from qt_protections.stops.state.stop import Stop, StopStatus, stop_status
 from qt_protections.stops.venue.protocol import (
     CcxtOrder,
     CloseOrder,
-    Line,
-    LineError,
     Rank,
+    RequestError,
     StopOrder,
     TrailingOrder,
+    Venue,
 )
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -47,7 +47,7 @@ class Unplaced(Exception):  # noqa: N818  states the fact
         steps: What was tried, one line each.
     """
 
-    def __init__(self, step: Step, failure: LineError, steps: tuple[str, ...]) -> None:
+    def __init__(self, step: Step, failure: RequestError, steps: tuple[str, ...]) -> None:
         super().__init__(str(failure))
         self.passing = step is Step.AGAIN
         self.step = Step.GIVE_UP if self.passing else step
@@ -79,7 +79,7 @@ class _Attempt:
 class Placer:
     """Places stops, trailing stops and emergency closes, each by a name of its own."""
 
-    def __init__(self, line: Line, namer: Namer, pause: Callable[[float], None] = sleep) -> None:
+    def __init__(self, line: Venue, namer: Namer, pause: Callable[[float], None] = sleep) -> None:
         self._line = line
         self._namer = namer
         self._pause = pause
@@ -99,7 +99,7 @@ class Placer:
         began = monotonic()
         if purpose is Purpose.STOP_MOVE and not self._line.has_room(Rank.MOVE):
             text = "what the exchange allows in this minute is left to what protects"
-            raise Unplaced(Step.GIVE_UP, LineError(text, Outcome.NOT_EXECUTED), ())
+            raise Unplaced(Step.GIVE_UP, RequestError(text, Outcome.NOT_EXECUTED), ())
         logger.info("[SHIELD] Placing IMMEDIATE SL for %s", symbol_of(order.pair))
         attempt = self._stop_attempt(order, purpose, until)
         try:
@@ -167,7 +167,7 @@ class Placer:
     def _beyond_the_price(self, order: StopOrder, refusal: Unplaced) -> float:
         try:
             price, tick = self._line.price(order.pair), self._line.tick(order.pair)
-        except LineError as error:
+        except RequestError as error:
             raise Unplaced(Step.GIVE_UP, error, refusal.steps) from refusal
         if not may_reprice(order.is_short, order.trigger, price):
             refusal.step = Step.GIVE_UP
@@ -180,13 +180,13 @@ class Placer:
         """Send until it is accepted, settled by its name, or the rules say to stop."""
         name = self._namer.new(attempt.role, attempt.pair)
         tries = 0
-        failure: LineError
+        failure: RequestError
         while True:
             try:
                 return _alive(attempt, attempt.send(name))
             except _DeadOnArrivalError as error:
                 failure, name = error, self._namer.new(attempt.role, attempt.pair)
-            except LineError as error:
+            except RequestError as error:
                 failure = error
             tries += 1
             step = next_step(attempt.purpose, failure.code, failure.outcome)
@@ -212,10 +212,12 @@ class Placer:
         """Return whether the exchange told of the order, and the order if it stands."""
         try:
             found = attempt.find(name)
-        except LineError as error:
+        except RequestError as error:
             self._note(attempt, f"asking failed: {error.outcome.name}")
             return False, None
-        if found is None or (attempt.role is not Role.EMERGENCY_CLOSE and fate(found) is Fate.GONE):
+        if found is None or (
+            attempt.role is not Role.EMERGENCY_CLOSE and stop_status(found) is StopStatus.GONE
+        ):
             return True, None
         self._note(attempt, "found by its client id")
         return True, found
@@ -227,7 +229,7 @@ class Placer:
         )
 
 
-class _DeadOnArrivalError(LineError):
+class _DeadOnArrivalError(RequestError):
     """A conditional order the exchange answered with success, and had ended by then."""
 
 

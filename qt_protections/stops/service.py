@@ -15,27 +15,27 @@ from qt_protections.rules.denial import Denial
 from qt_protections.rules.stop_count import free_stops
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings, StopPlacement
-from qt_protections.stops.intercept.entries import Admission, EntryDoor
-from qt_protections.stops.intercept.stops import StopDesk
-from qt_protections.stops.manager import Keeper
+from qt_protections.stops.intercept.entries import Admission, EntryInterceptor
+from qt_protections.stops.intercept.stops import StopInterceptor
+from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.hearing import Hearing
-from qt_protections.stops.monitor.sentinel import LOOP_S, Health, Sentinel
+from qt_protections.stops.monitor.sentinel import LOOP_S, Health, Monitor
 from qt_protections.stops.monitor.stream_proof import ProvenLine, StreamProof
-from qt_protections.stops.monitor.watch import Watch
+from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.reconciliation.positions import StopOfStranger
-from qt_protections.stops.reconciliation.trades import Bookkeeping
+from qt_protections.stops.reconciliation.trades import TradeReconciliation
 from qt_protections.stops.state.client_ids import Namer
-from qt_protections.stops.state.pair import Book, EntryOrder
+from qt_protections.stops.state.pair import EntryOrder, PairStates
 from qt_protections.stops.venue.capabilities import Capabilities
-from qt_protections.stops.venue.freqtrade import FreqtradeLine
+from qt_protections.stops.venue.freqtrade import FreqtradeVenue
 from qt_protections.stops.venue.pacing import pace
-from qt_protections.stops.venue.protocol import Line
+from qt_protections.stops.venue.protocol import Venue
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
 
-class Guarding:
+class StopService:
     """Attached to the exchange object a bot trades with, from its start to its end.
 
     No error of its own keeps Freqtrade from an exit: what fails is logged and done again in the
@@ -75,8 +75,8 @@ class Guarding:
         namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
         placer = Placer(line, namer)
         placement = _placement(settings, can)
-        self._book = Book(line.largest)
-        keeper = Keeper(
+        self._book = PairStates(line.largest)
+        keeper = StopManager(
             self._book,
             line,
             namer,
@@ -85,9 +85,9 @@ class Guarding:
             settings.naked_deadline,
             at_hand_over=can.blocks,
         )
-        watch = Watch(keeper) if can.watches else None
+        watch = StopWatch(keeper) if can.watches else None
         trailing = TrailingRule.of(settings.trail_callback, settings.trail_activation)
-        self._books = Bookkeeping(
+        self._books = TradeReconciliation(
             strategy,
             exchange,
             keeper,
@@ -99,14 +99,14 @@ class Guarding:
         )
         self._line = line
         self.watches = can.watches
-        self._sentinel: Sentinel | None = None
+        self._sentinel: Monitor | None = None
         if watch is not None:
-            self._sentinel = Sentinel(exchange, watch, hearing, proof, _loop_s(strategy))
+            self._sentinel = Monitor(exchange, watch, hearing, proof, _loop_s(strategy))
         self._running = False
         self._exit_lock = exit_lock
-        EntryDoor(exchange, keeper, admit, announce, self._warm_up)
+        EntryInterceptor(exchange, keeper, admit, announce, self._warm_up)
         if watch is not None:
-            StopDesk(exchange, keeper, self._books.has_looked, hearing)
+            StopInterceptor(exchange, keeper, self._books.has_looked, hearing)
         self.tag = self._books.tag
         self.unsettled = self._books.unsettled
         self.unaccounted = self._books.unaccounted
@@ -168,7 +168,7 @@ class Guarding:
         if self._sentinel is not None and self._running:
             self._sentinel.warm_up()
 
-    def _supervise(self, sentinel: Sentinel) -> None:
+    def _supervise(self, sentinel: Monitor) -> None:
         try:
             sentinel.start()
             sentinel.loop_came()
@@ -192,12 +192,12 @@ class Guarding:
         return True
 
 
-def _line(exchange: Exchange, strategy: IStrategy, can: Capabilities, proof: StreamProof) -> Line:
+def _line(exchange: Exchange, strategy: IStrategy, can: Capabilities, proof: StreamProof) -> Venue:
     if can.watches:
         line = ProvenLine(exchange, strategy.order_types, proof)
         pace(exchange, line.budget)
         return line
-    return FreqtradeLine(exchange, strategy.order_types)
+    return FreqtradeVenue(exchange, strategy.order_types)
 
 
 def _loop_s(strategy: IStrategy) -> float:

@@ -169,7 +169,7 @@ def _for_a_clock_that_jumps() -> Iterator[None]:
     The loops are a minute apart. ccxt measures by the wall clock how long the stream is silent.
     """
 
-    def patient(api: Any, line: user_socket.Line) -> dict[str, Any]:
+    def patient(api: Any, line: user_socket.UserSocket) -> dict[str, Any]:
         return user_socket.client_settings(api, replace(line, ping_s=3600.0))
 
     with pytest.MonkeyPatch.context() as patch:

@@ -19,7 +19,7 @@ from qt_protections.market.signals import Signal, Signals
 from qt_protections.market.trends import LOCAL_DISTANCE, REGIME, Market, whitelist
 from qt_protections.protections.context import ProtectionContext
 from qt_protections.protections.qt_global_regime import QtGlobalRegime
-from qt_protections.reporting.operator_log import Announcer
+from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.regime import Regime
 from qt_protections.settings import load_settings
 
@@ -132,7 +132,7 @@ def gates() -> Gates:
     """Return the gates of a backtest."""
     dp = DataProvider({"runmode": RunMode.BACKTEST}, None)  # type: ignore[typeddict-item]
     return Gates(
-        load_settings().settings, Signals(dp, "confidence", "1h"), Announcer(), exposures=list
+        load_settings().settings, Signals(dp, "confidence", "1h"), OperatorLog(), exposures=list
     )
 
 

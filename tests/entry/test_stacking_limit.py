@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from qt_protections.entry.gates import Gates
 from qt_protections.market.signals import Signals
 from qt_protections.portfolio.trades import exposures
-from qt_protections.reporting.operator_log import Announcer
+from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.pairs import base_of
 from qt_protections.settings import Settings, load_settings
-from qt_protections.stops.state.pair import Book, EntryOrder, Intent
+from qt_protections.stops.state.pair import EntryOrder, PairStates, PendingEntry
 from qt_protections.stops.venue.protocol import Position
 
 #: Two quote currencies of one symbol, and another symbol.
@@ -58,16 +58,16 @@ class Account:
 
     limit: int
     entered: dict[str, dict[str, float]] = field(default_factory=lambda: {p: {} for p in PAIRS})
-    lost: dict[str, list[Intent]] = field(default_factory=lambda: {p: [] for p in PAIRS})
+    lost: dict[str, list[PendingEntry]] = field(default_factory=lambda: {p: [] for p in PAIRS})
     foreign: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         LocalTrade.reset_trades()
-        self.book, self._ids = Book(), count(1)
+        self.book, self._ids = PairStates(), count(1)
         guard = settings_of(self.limit)
         dp = DataProvider({"runmode": RunMode.BACKTEST}, None)  # type: ignore[typeddict-item]
         self.gates = Gates(
-            guard, Signals(dp, "confidence", "1h"), Announcer(speaks=False), self.exposures
+            guard, Signals(dp, "confidence", "1h"), OperatorLog(speaks=False), self.exposures
         )
 
     def exposures(self) -> list[Exposure]:
@@ -93,7 +93,9 @@ class Account:
         if denial is not None:
             return
         if kind == "lost":
-            intent = Intent(EntryOrder(pair, False, 1.0, 100.0, 1.0), f"{next(self._ids)}", True)
+            intent = PendingEntry(
+                EntryOrder(pair, False, 1.0, 100.0, 1.0), f"{next(self._ids)}", True
+            )
             intent.lost = True
             self.lost[pair].append(intent)
             self.book.of(pair).intents.append(intent)

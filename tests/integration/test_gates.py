@@ -15,7 +15,7 @@ from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ProtectionResolver
 from freqtrade.rpc.rpc import RPC, RPCException
 
-from qt_protections.entry.sizer import Wish
+from qt_protections.entry.sizer import EntryRequest
 from qt_protections.errors import EntryRefused, GuardNotInstalled
 from qt_protections.rules.denial import DenyCode
 from qt_protections.settings import all_off
@@ -177,7 +177,7 @@ def test_a_strategy_that_wants_no_stake_gets_none(rig: Rig, wanted: Any) -> None
     """To Freqtrade text and None are no stakes either; a plain no is no error and no refusal."""
     bot = rig.bot()
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    wish = Wish(BTC, is_short=False, rate=90_000.0, leverage=30.0)
+    wish = EntryRequest(BTC, is_short=False, rate=90_000.0, leverage=30.0)
     assert post.entries.capped_stake(wanted, wish, datetime.now(UTC), None) == 0.0
     errors = {DenyCode.GATE_FAILED} if isinstance(wanted, str | None) else set()
     assert {code for _, code in post.announcer.refused} == errors
@@ -187,7 +187,7 @@ def test_numpys_numbers_are_numbers(rig: Rig) -> None:
     """A leverage or a price taken from a frame is one."""
     bot = rig.bot(stake_amount=100)
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    wish = Wish(BTC, is_short=False, rate=np.float64(90_000.0), leverage=np.float64(30.0))
+    wish = EntryRequest(BTC, is_short=False, rate=np.float64(90_000.0), leverage=np.float64(30.0))
     assert post.entries.capped_stake(np.float64(50), wish, datetime.now(UTC), None) == 50.0
 
 
@@ -197,7 +197,7 @@ def test_no_room_is_no_failure(rig: Rig) -> None:
     force_entry(bot, BTC)
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     post.planner._budget = replace(post.planner._budget, max_open_ratio=0.001)
-    wish = Wish(ETH, is_short=False, rate=3_000.0, leverage=30.0)
+    wish = EntryRequest(ETH, is_short=False, rate=3_000.0, leverage=30.0)
     assert post.entries.capped_stake(50.0, wish, datetime.now(UTC), None) == 0.0
     assert {code for _, code in post.announcer.refused} == {DenyCode.OPEN_RISK_FULL}
 

@@ -12,8 +12,8 @@ from freqtrade.rpc.rpc import RPC
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.retry_policy import Outcome
-from qt_protections.stops.venue.binance.orders import BinanceLine
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.venue.binance.orders import BinanceVenue
+from qt_protections.stops.venue.protocol import RequestError
 from tests.integration.hands import (
     Killed,
     guarding,
@@ -120,14 +120,14 @@ def test_an_entry_that_fills_while_it_is_cancelled_keeps_its_stop(
     first = rig.bot(**same)
     enter_by_limit(first, 0.99)
     die_at_entry(rig, first, sent=True)
-    cancel_order = BinanceLine.cancel_order
+    cancel_order = BinanceVenue.cancel_order
 
-    def fill_and_cancel(line: BinanceLine, pair: str, order_id: str) -> None:
+    def fill_and_cancel(line: BinanceVenue, pair: str, order_id: str) -> None:
         rig.move("BTCUSDT", 0.989)
         until(lambda: rig.report() and rig.venue.desk.open_orders() == [])
         cancel_order(line, pair, order_id)
 
-    monkeypatch.setattr(BinanceLine, "cancel_order", fill_and_cancel)
+    monkeypatch.setattr(BinanceVenue, "cancel_order", fill_and_cancel)
     rig.bot(**same)
     (trade,) = Trade.get_open_trades()
     assert_whole(rig, trade)
@@ -227,8 +227,8 @@ def test_nothing_is_withdrawn_before_the_first_look(
     die_at_entry(rig, rig.bot(**same), sent=True)
     (stop,) = rig.live_stops("BTCUSDT")
     with monkeypatch.context() as patch:
-        failure = LineError("no answer in time", Outcome.UNKNOWN)
-        patch.setattr(BinanceLine, request_, Mock(side_effect=failure))
+        failure = RequestError("no answer in time", Outcome.UNKNOWN)
+        patch.setattr(BinanceVenue, request_, Mock(side_effect=failure))
         bot = rig.bot(**same)
     assert not guarding(bot)._sentinel._thread.is_alive()
     assert rig.live_stops("BTCUSDT") == [stop]
@@ -242,7 +242,7 @@ def test_nothing_is_withdrawn_before_the_first_look(
 def test_entries_wait_for_the_first_look(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A first loop the exchange did not answer is none: nothing goes out before one it did."""
     monkeypatch.setattr(
-        "qt_protections.stops.venue.binance.orders.BinanceLine.positions",
+        "qt_protections.stops.venue.binance.orders.BinanceVenue.positions",
         lambda self: self.find_order(BTC, order_id="no number"),
     )
     bot = rig.bot()

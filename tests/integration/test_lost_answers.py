@@ -11,7 +11,7 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC, RPCException
 
 from qt_protections.errors import EntryRefused
-from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import Road
 from tests.integration.hands import keeper
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
@@ -85,7 +85,7 @@ def test_the_answer_to_an_entry(
     open_rig: Callable[[str], Rig], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is never sent twice; one that happened is a trade, one that did not leaves nothing."""
-    monkeypatch.setattr(BinanceLine, "arrives_within_s", 0.0)
+    monkeypatch.setattr(BinanceVenue, "arrives_within_s", 0.0)
     with open_rig(script(way, f"POST {ORDER}", reduce_only=False)) as rig:
         config: dict[str, Any] = {"max_open_trades": 1}
         bot = rig.bot(**config)

@@ -11,7 +11,7 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.settings import all_off
-from qt_protections.stops.monitor.sentinel import Sentinel
+from qt_protections.stops.monitor.sentinel import Monitor
 from tests.integration.rig import BTC, ETH, Rig, enter_by_limit, force_entry, naked_max, until
 
 LOST = VenueError(-1007, "Timeout waiting for response from backend server.")
@@ -277,7 +277,7 @@ def test_a_stop_above_a_waiting_entry(
 ) -> None:
     """It closes the trade, and the second entry that waits below is cancelled with it."""
     if not heard:
-        monkeypatch.setattr(Sentinel, "start", lambda self: None)
+        monkeypatch.setattr(Monitor, "start", lambda self: None)
     bot, trade = entered(rig, "GuardedFollowing")
     enter_by_limit(bot, 0.9985)
     force_entry(bot, BTC)

@@ -14,7 +14,7 @@ from freqtrade.persistence import PairLocks, Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.entry.decision import Decision
-from qt_protections.entry.sizer import Wish
+from qt_protections.entry.sizer import EntryRequest
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.denial import DenyCode
 from tests.integration.hands import trade_by_hand
@@ -88,7 +88,7 @@ def asked_anew(bot: FreqtradeBot, pair: str, *, is_short: bool) -> DenyCode | No
     entries, heard = post_of(bot).entries, []
     entries.observe = heard.append
     rate = bot.exchange.get_rate(pair, refresh=True, side="entry", is_short=is_short)
-    wish = Wish(pair, is_short, rate, 30.0)
+    wish = EntryRequest(pair, is_short, rate, 30.0)
     entries.capped_stake(100.0, wish, datetime.now(UTC), None)
     entries.observe = None
     (decision,) = heard

@@ -15,7 +15,7 @@ from freqtrade.rpc.rpc import RPC
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.engine.orders import AlgoStatus
 from qt_protections.rules.denial import DenyCode
-from qt_protections.stops.state.pair import Held
+from qt_protections.stops.state.pair import PairState
 from tests.integration.hands import guarding, keeper, refusals
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
 from tests.patience import PATIENCE_S
@@ -206,7 +206,7 @@ def test_what_another_thread_wrote_is_known_to_the_loop(rig: Rig) -> None:
     entries = guarding(bot)._books._entries
     settle = entries.settle
 
-    def notice(held: Held, trade: Trade | None) -> None:
+    def notice(held: PairState, trade: Trade | None) -> None:
         seen.extend([trade.amount] if trade is not None else [])
         settle(held, trade)
 
@@ -227,7 +227,7 @@ def test_a_pair_that_cannot_be_written_down_takes_no_other_along(
     bot.process()
     books, tell, told = guarding(bot)._books, guarding(bot)._books._tell, []
 
-    def write_twice(held: Held, trade: Trade) -> None:
+    def write_twice(held: PairState, trade: Trade) -> None:
         tell(held, trade)
         if held.pair == BTC:
             (row,) = trade.open_sl_orders

@@ -11,11 +11,11 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade
 
 from qt_protections.entry.policy import STACKED_TAG
-from qt_protections.entry.sizer import Wish
+from qt_protections.entry.sizer import EntryRequest
 from qt_protections.errors import EntryFailed, EntryRefused
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.denial import DenyCode
-from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.binance.orders import BinanceVenue
 from tests.integration.hands import by_hand, guarding, trade_by_hand
 from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
 
@@ -102,7 +102,7 @@ def test_an_entry_whose_answer_was_lost_counts(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, counted: bool
 ) -> None:
     """It is the bot's own, whatever the operator says of those that are not."""
-    monkeypatch.setattr(BinanceLine, "arrives_within_s", inf)
+    monkeypatch.setattr(BinanceVenue, "arrives_within_s", inf)
     bot = rig.bot(**settings(count_foreign_positions=counted))
     rig.venue.refuse_orders.append(VenueError(-1007, "Timeout waiting for response."))
     with pytest.raises(EntryFailed):
@@ -158,7 +158,7 @@ def test_a_position_that_does_not_count_still_draws_on_the_balance(rig: Rig) -> 
     (foreign,) = account(bot).everything()
     assert (foreign.pair, account(bot).exposures()) == (ETH, [])
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    wish = Wish(BTC, False, float(rig.venue.tape.last("BTCUSDT")), 10.0)
+    wish = EntryRequest(BTC, False, float(rig.venue.tape.last("BTCUSDT")), 10.0)
     assert list(post.planner.allowance(wish, datetime.now(UTC)).beside) == [foreign]
 
 
@@ -327,7 +327,7 @@ def test_no_entry_while_the_clocks_differ(
     """The exchange may refuse its stop for that; with the clock set, entries go on."""
     bot = rig.bot(**settings())
     with monkeypatch.context() as patch:
-        patch.setattr(BinanceLine, "clock_skew_s", skew_s)
+        patch.setattr(BinanceVenue, "clock_skew_s", skew_s)
         with pytest.raises(EntryRefused, match=said) as refusal:
             force_entry(bot, BTC)
     assert refusal.value.denial.code is DenyCode.CLOCK_SKEW

@@ -11,8 +11,8 @@ from qt_protections.errors import EntryRefused
 from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.retry_policy import Outcome
-from qt_protections.stops.venue.binance.orders import BinanceLine
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.venue.binance.orders import BinanceVenue
+from qt_protections.stops.venue.protocol import RequestError
 from tests.integration.hands import guarding
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, record
 from tests.integration.test_simulated_trailing import A_TICK, backtest, gain
@@ -116,7 +116,7 @@ def test_a_stop_within_the_spread_is_refused(rig: Rig, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    "error", [LineError("503", Outcome.UNKNOWN), KeyError("askPrice")], ids=["unasked", "unread"]
+    "error", [RequestError("503", Outcome.UNKNOWN), KeyError("askPrice")], ids=["unasked", "unread"]
 )
 def test_spreads_that_cannot_be_read_hold_nothing_up(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, error: Exception
@@ -124,13 +124,13 @@ def test_spreads_that_cannot_be_read_hold_nothing_up(
     """The last ones count, and stops are looked after; before the first ones nothing enters."""
     failing = Mock(side_effect=error)
     with monkeypatch.context() as patch:
-        patch.setattr(BinanceLine, "quotes", failing)
+        patch.setattr(BinanceVenue, "quotes", failing)
         bot = rig.bot(**settings())
         with pytest.raises(EntryRefused, match="spread_unknown"):
             force_entry(bot, BTC)
     bot.process()
     assert guarding(bot).quote(BTC).spread > 0
-    monkeypatch.setattr(BinanceLine, "quotes", failing)
+    monkeypatch.setattr(BinanceVenue, "quotes", failing)
     bot.process()
     trade = force_entry(bot, BTC)
     assert trade is not None

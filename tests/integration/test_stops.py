@@ -9,7 +9,7 @@ from freqtrade.persistence import Trade
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.denial import DenyCode
-from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.binance.orders import BinanceVenue
 from tests.integration.hands import refusals
 from tests.integration.rig import BTC, ZEN, Rig, enter_by_limit, force_entry, naked_max
 
@@ -106,7 +106,7 @@ def test_an_entry_that_may_have_happened_keeps_its_stop(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It did not: once it can arrive no more, the stop is withdrawn and the pair is free."""
-    monkeypatch.setattr(BinanceLine, "arrives_within_s", inf)
+    monkeypatch.setattr(BinanceVenue, "arrives_within_s", inf)
     bot = rig.bot()
     rig.venue.refuse_orders.append(LOST)
     with pytest.raises(DependencyException):
@@ -116,7 +116,7 @@ def test_an_entry_that_may_have_happened_keeps_its_stop(
     with pytest.raises(EntryRefused) as refused:
         force_entry(bot, BTC)
     assert refused.value.denial.code is DenyCode.ENTRY_UNSETTLED
-    monkeypatch.setattr(BinanceLine, "arrives_within_s", 0.0)
+    monkeypatch.setattr(BinanceVenue, "arrives_within_s", 0.0)
     bot.process()
     assert rig.live_stops("BTCUSDT") == []
     assert force_entry(bot, BTC) is not None

@@ -13,7 +13,7 @@ from freqtrade.rpc.telegram import Telegram
 from telegram.ext import Application
 
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.binance.orders import BinanceVenue
 from tests.integration.bot_api import CHAT_ID, BadRequestError, BotApi, shown
 from tests.integration.rig import BTC, ETH, Rig, held_market, naked_max
 
@@ -146,7 +146,7 @@ def test_an_entry_that_may_have_happened_is_told_as_such(
     phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever typed it must not take silence for a no."""
-    monkeypatch.setattr(BinanceLine, "arrives_within_s", inf)
+    monkeypatch.setattr(BinanceVenue, "arrives_within_s", inf)
     timeout = "Timeout waiting for response from backend server."
     phone.rig.venue.refuse_orders.append(VenueError(-1007, timeout))
     assert phone.asks(f"/forcelong {DOGE}", says="unknown") == (

@@ -13,9 +13,9 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
 from qt_protections.rehearsal.streams.hub import Listener
-from qt_protections.stops.monitor.sentinel import _OPEN_LINES, Sentinel
-from qt_protections.stops.reconciliation.entries import Entries
-from qt_protections.stops.state.pair import Held
+from qt_protections.stops.monitor.sentinel import _OPEN_LINES, Monitor
+from qt_protections.stops.reconciliation.entries import EntryReconciliation
+from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.protocol import Position
 from tests.integration.hands import by_hand, cancel_by_hand, guarding, keeper, trade_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
@@ -250,17 +250,17 @@ def test_a_thread_that_fails_is_heard_and_goes_on(
     until(lambda: sentinel._stream.up)
     _, old = entered(rig, bot)
     held, count = keeper(bot).book.of(ETH), iter(range(10**9))
-    slot: Any = Held.__dict__["stranger"]
+    slot: Any = PairState.__dict__["stranger"]
     stranger = Position(ETH, False, 1.0, 3300.0, 30.0)
 
-    def flicker(each: Held) -> Position | None:
+    def flicker(each: PairState) -> Position | None:
         if each is held and threading.current_thread().name.startswith("qt-"):
             return stranger if next(count) % 3 else None
         found: Position | None = slot.__get__(each)
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(Held, "stranger", property(flicker, slot.__set__))
+        patch.setattr(PairState, "stranger", property(flicker, slot.__set__))
         until(lambda: next(count) > 6)
         vanish(rig, old, "canceled")
         until(lambda: rig.live_stops("BTCUSDT"))
@@ -275,7 +275,7 @@ def test_a_check_of_the_threads_that_fails_ends_no_loop(
     """It is said, and the bot trades on."""
     bot = rig.bot()
     error = RuntimeError("forced by a test")
-    monkeypatch.setattr(Sentinel, "loop_came", Mock(side_effect=error))
+    monkeypatch.setattr(Monitor, "loop_came", Mock(side_effect=error))
     trade, old = entered(rig, bot)
     vanish(rig, old, "canceled")
     bot.process()
@@ -404,15 +404,15 @@ def test_a_pair_that_fails_keeps_no_other_from_being_looked_after(
     bot = rig.bot()
     for pair in (BTC, ETH):
         force_entry(bot, pair)
-    settle = Entries.settle
+    settle = EntryReconciliation.settle
 
-    def fail_over_btc(self: Entries, held: Held, trade: Trade | None) -> None:
+    def fail_over_btc(self: EntryReconciliation, held: PairState, trade: Trade | None) -> None:
         if held.pair == BTC:
             raise RuntimeError("forced by a test")
         settle(self, held, trade)
 
-    monkeypatch.setattr(Entries, "settle", fail_over_btc)
-    monkeypatch.setattr(Entries, "has_to_settle", staticmethod(lambda *_: True))
+    monkeypatch.setattr(EntryReconciliation, "settle", fail_over_btc)
+    monkeypatch.setattr(EntryReconciliation, "has_to_settle", staticmethod(lambda *_: True))
     (lost,) = rig.live_stops("ETHUSDT")
     vanish(rig, lost, "expired")
     until(lambda: [stop.algo_id for stop in rig.live_stops("ETHUSDT")] not in ([], [lost.algo_id]))

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from qt_protections.reporting.entry_counts import Tally
-from qt_protections.reporting.operator_log import Announcer
+from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.stop_price import StopBound
 
@@ -18,7 +18,7 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 def test_leverage_is_said_once_a_pair_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     """Of 1,327 lines for 108 trades one a pair is left."""
     caplog.set_level(logging.INFO)
-    announcer = Announcer(speaks=False)
+    announcer = OperatorLog(speaks=False)
     for number in range(1327):
         announcer.lowered((BTC, ETH)[number % 2], 30, 12.5)
     assert [r.getMessage().split(";")[0] for r in caplog.records] == [
@@ -31,7 +31,7 @@ def test_leverage_is_said_once_a_pair_and_counted(caplog: pytest.LogCaptureFixtu
 def test_hyperopt_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """Each epoch would say it again."""
     caplog.set_level(logging.INFO)
-    announcer = Announcer(speaks=False, explains=False)
+    announcer = OperatorLog(speaks=False, explains=False)
     announcer.lowered(BTC, 30, 12.5)
     assert caplog.records == []
     assert announcer.tally.lowered[BTC] == 1
@@ -39,7 +39,7 @@ def test_hyperopt_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_an_entry_is_counted_with_all_that_was_done_to_it() -> None:
     """By side, by kind, and by the setting."""
-    announcer = Announcer(speaks=False)
+    announcer = OperatorLog(speaks=False)
     announcer.allowed(is_short=False, is_new=True)
     announcer.allowed(
         is_short=True, is_new=True, cut_by=DenyCode.STAKE_TOO_SMALL, bound=StopBound.MAX_STOP

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qt_protections.reporting.operator_log import Announcer, Refused
+from qt_protections.reporting.operator_log import OperatorLog, Refused
 from qt_protections.reporting.status import Known, snapshot
 from qt_protections.reporting.status_file import (
     Snapshot,
@@ -78,7 +78,7 @@ def test_what_is_unknown_is_none() -> None:
 
 def test_refusals_as_they_were_said() -> None:
     """The newest first, in words and facts, and counted once a candle."""
-    said = Announcer()
+    said = OperatorLog()
     full = deny(DenyCode.SYMBOL_FULL, limit=2)
     locked = deny(DenyCode.PAIR_LOCKED, until=NOW, reason="by hand", lock_id=7)
     for candle in range(3):

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from qt_protections.rules.retry_policy import Outcome
-from qt_protections.rules.stop_plan import Standing, tightest
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.rules.stop_plan import LiveStop, tightest
+from qt_protections.stops.venue.protocol import RequestError
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class Exchange:
     price: float = PRICE
     position: int = 0
     resting: int = 0
-    stops: dict[str, Standing] = field(default_factory=dict)
+    stops: dict[str, LiveStop] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     faults: deque[Fault] = field(default_factory=deque)
     grudges: deque[Fault] = field(default_factory=deque)
@@ -119,7 +119,7 @@ class Exchange:
         """Cancel what has not filled."""
         self._send(lambda: setattr(self, "resting", 0))
 
-    def look(self) -> tuple[list[Standing], int, int]:
+    def look(self) -> tuple[list[LiveStop], int, int]:
         """Return the stops, the position and what may still fill: three requests."""
         self.unseen = False
         stops = self._request(lambda: list(self.stops.values()))
@@ -166,7 +166,7 @@ class Exchange:
         """Somebody else places a stop, or an earlier run of the bot did."""
         if not self.has_passed(trigger):
             order_id = self.new_number()
-            self.stops[order_id] = Standing(order_id, amount, trigger)
+            self.stops[order_id] = LiveStop(order_id, amount, trigger)
 
     def lose_stop(self, order_id: str) -> None:
         """Somebody else cancels a stop, or the exchange rejects it after all."""
@@ -214,13 +214,13 @@ class Exchange:
         match fault:
             case Refuse(code, outcome):
                 self.passed = self.passed or code in (-2021, -4142)
-                raise LineError("refused", outcome, code)
+                raise RequestError("refused", outcome, code)
             case Lose(after):
                 if after == 0:
                     self._act(action)
                 elif after is not None:
                     self.late.append((after, action))
-                raise LineError("lost", Outcome.UNKNOWN)
+                raise RequestError("lost", Outcome.UNKNOWN)
             case Jump(ticks):
                 self.move_price(ticks)
         before = set(self.stops)
@@ -242,20 +242,20 @@ class Exchange:
 
     @staticmethod
     def _act(action: Callable[[], object]) -> None:
-        with suppress(LineError):  # nobody hears the answer
+        with suppress(RequestError):  # nobody hears the answer
             action()
 
     def _take_stop(self, amount: float, trigger: float, name: str) -> None:
         if name in self.names:
-            raise LineError("client id taken", Outcome.REFUSED, -4116)
+            raise RequestError("client id taken", Outcome.REFUSED, -4116)
         if self.has_passed(trigger):
             self.passed = True
-            raise LineError("would trigger at once", Outcome.REFUSED, -2021)
+            raise RequestError("would trigger at once", Outcome.REFUSED, -2021)
         if self.position == 0 and not self.takes_before:
-            raise LineError("no position", Outcome.REFUSED, -2022)
+            raise RequestError("no position", Outcome.REFUSED, -2022)
         self._promise(trigger)
         order_id = self.names[name] = self.new_number()
-        self.stops[order_id] = Standing(order_id, amount, trigger)
+        self.stops[order_id] = LiveStop(order_id, amount, trigger)
 
     def _promise(self, trigger: float) -> None:
         """Raise if a trigger is looser than the last, unless the price had passed that one."""
@@ -269,7 +269,7 @@ class Exchange:
 
     def _drop_stop(self, order_id: str) -> None:
         if order_id not in self.stops:
-            raise LineError("unknown order", Outcome.REFUSED, -2011)
+            raise RequestError("unknown order", Outcome.REFUSED, -2011)
         was_covered = self.is_covered
         del self.stops[order_id]
         # What the keeper could not know when it looked is not its doing.
@@ -279,7 +279,7 @@ class Exchange:
 
     def _flatten(self) -> None:
         if self.position == 0:
-            raise LineError("nothing to close", Outcome.REFUSED, -2022)
+            raise RequestError("nothing to close", Outcome.REFUSED, -2022)
         self.position = 0
 
     def _take_entry(self, amount: int, at_once: int, covered: bool) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from qt_protections.rules.retry_policy import Purpose, Step, next_step, pause_s, reprice
-from qt_protections.rules.stop_plan import Mend, Need, Standing, covered, tightest
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.rules.stop_plan import LiveStop, RequiredStop, StopPlan, covered, tightest
+from qt_protections.stops.venue.protocol import RequestError
 from tests.rules.model_exchange import TICK, Exchange
 
-Decide = Callable[[Need | None, Sequence[Standing]], Mend]
+Decide = Callable[[RequiredStop | None, Sequence[LiveStop]], StopPlan]
 
 #: Where a stop goes that nobody remembers the place of, as a ratio of price.
 DISTANCE = 0.01
@@ -36,7 +36,7 @@ class Keeper:
             self._cover(todo.place, position, standing)
         for order_id in todo.cancel:
             self._cancel(order_id)
-        return todo == Mend()
+        return todo == StopPlan()
 
     def enter(self, amount: int, at_once: int, trigger: float) -> None:
         """Send an entry, its stop first where the exchange takes one; or drop it.
@@ -51,7 +51,7 @@ class Keeper:
             self.trigger = self._guess(standing)
         wanted = self._tightened(trigger)
         if self.before:
-            need = Need(self.exchange.is_short, position + resting + amount, wanted)
+            need = RequiredStop(self.exchange.is_short, position + resting + amount, wanted)
             todo = self.decide(need, standing)
             if todo.place is not None and not self._stop_before(todo.place):
                 return
@@ -70,13 +70,15 @@ class Keeper:
         if position == 0 or not any(stop.trigger == self.trigger for stop in standing):
             return  # first things first: a stop that is missing is replaced, not moved
         amount = position + (resting if self.before else 0)
-        todo = self.decide(Need(self.exchange.is_short, amount, trigger), standing)
+        todo = self.decide(RequiredStop(self.exchange.is_short, amount, trigger), standing)
         if todo.place is not None:
             self._place(todo.place, Purpose.STOP_MOVE)
         for order_id in todo.cancel:
             self._cancel(order_id)
 
-    def _need(self, position: int, resting: int, standing: Sequence[Standing]) -> Need | None:
+    def _need(
+        self, position: int, resting: int, standing: Sequence[LiveStop]
+    ) -> RequiredStop | None:
         if position + resting == 0:
             self.trigger = None
             return None
@@ -85,9 +87,9 @@ class Keeper:
             return None
         if self.trigger is None:
             self.trigger = self._guess(standing)
-        return Need(self.exchange.is_short, amount, self.trigger)
+        return RequiredStop(self.exchange.is_short, amount, self.trigger)
 
-    def _guess(self, standing: Sequence[Standing]) -> float:
+    def _guess(self, standing: Sequence[LiveStop]) -> float:
         if standing:
             return tightest(self.exchange.is_short, *(stop.trigger for stop in standing))
         side = 1 if self.exchange.is_short else -1
@@ -97,32 +99,32 @@ class Keeper:
         known = [] if self.trigger is None else [self.trigger]
         return tightest(self.exchange.is_short, trigger, *known)
 
-    def _stop_before(self, need: Need) -> bool:
+    def _stop_before(self, need: RequiredStop) -> bool:
         failed = self._place(need, Purpose.STOP_BEFORE_ENTRY)
         if failed is Step.ON_FILL:
             self.before = False
         return failed in (None, Step.ON_FILL)
 
-    def _cover(self, need: Need, position: int, standing: Sequence[Standing]) -> None:
+    def _cover(self, need: RequiredStop, position: int, standing: Sequence[LiveStop]) -> None:
         if position == 0:
             if not self._stop_before(need):
                 self.exchange.cancel_entries()
             return
         if self._place(need, Purpose.STOP_OF_POSITION) is None:
             return
-        if covered(Need(need.is_short, position, need.trigger), standing):
+        if covered(RequiredStop(need.is_short, position, need.trigger), standing):
             self.exchange.cancel_entries()
         else:
             self._close()
 
-    def _place(self, need: Need, purpose: Purpose) -> Step | None:
+    def _place(self, need: RequiredStop, purpose: Purpose) -> Step | None:
         """Send a stop until it stands or the rules say to stop; return what they said last."""
         name, trigger = self.exchange.new_number(), need.trigger
         tries, repriced = 0, False
         while True:
             try:
                 self.exchange.place(need.amount, trigger, name)
-            except LineError as error:
+            except RequestError as error:
                 step = next_step(purpose, error.code, error.outcome)
             else:
                 break
@@ -146,7 +148,7 @@ class Keeper:
     def _arrived(self, name: str) -> bool:
         try:
             return self.exchange.find(name)
-        except LineError:
+        except RequestError:
             return False
 
     def _cancel(self, order_id: str) -> None:
@@ -154,7 +156,7 @@ class Keeper:
         while True:
             try:
                 self.exchange.cancel(order_id)
-            except LineError as error:
+            except RequestError as error:
                 step = next_step(Purpose.CANCEL, error.code, error.outcome)
             else:
                 return
@@ -169,7 +171,7 @@ class Keeper:
         while True:
             try:
                 self.exchange.close()
-            except LineError as error:
+            except RequestError as error:
                 step = next_step(Purpose.EMERGENCY_CLOSE, error.code, error.outcome)
             else:
                 return

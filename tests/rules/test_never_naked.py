@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 )
 
 from qt_protections.rules.retry_policy import Outcome
-from qt_protections.rules.stop_plan import Mend, Need, Standing, covered, mend
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.rules.stop_plan import LiveStop, RequiredStop, StopPlan, covered, plan
+from qt_protections.stops.venue.protocol import RequestError
 from tests.rules.model_exchange import (
     Exchange,
     Fault,
@@ -52,7 +52,7 @@ FAULTS: st.SearchStrategy[Fault] = st.one_of(
 class Life(RuleBasedStateMachine):
     """What happens to one pair, in any order."""
 
-    decide: Decide = staticmethod(mend)
+    decide: Decide = staticmethod(plan)
 
     exchange: Exchange
     keeper: Keeper
@@ -137,7 +137,7 @@ class Life(RuleBasedStateMachine):
     def enter(self, amount: int, filled: int, ticks: int) -> None:
         """A first or a further entry, filled in part or whole; its stop anywhere."""
         self.quiet = False
-        with suppress(LineError):  # what became of it shows at the next look
+        with suppress(RequestError):  # what became of it shows at the next look
             self.keeper.enter(amount, filled, self._beyond(ticks))
 
     @rule(amount=LOTS)
@@ -175,7 +175,7 @@ class Life(RuleBasedStateMachine):
     def move_stop(self, ticks: int) -> None:
         """The strategy wants the stop elsewhere: tighter, looser, or where the price has been."""
         self.quiet = False
-        with suppress(LineError):  # the old one stands; the strategy asks again
+        with suppress(RequestError):  # the old one stands; the strategy asks again
             self.keeper.move(self._beyond(ticks))
 
     # What is promised
@@ -188,7 +188,7 @@ class Life(RuleBasedStateMachine):
             self.exchange.passed = False
             try:
                 rests = self.keeper.step()
-            except LineError:
+            except RequestError:
                 rests = False
             if rests and self.exchange.is_calm and not self.exchange.unseen:
                 self.quiet, self.exchange.shaken = True, False
@@ -226,32 +226,32 @@ TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
 
 
-def breaks_before_it_makes(need: Need | None, standing: Sequence[Standing]) -> Mend:
+def breaks_before_it_makes(need: RequiredStop | None, standing: Sequence[LiveStop]) -> StopPlan:
     """Cancel first, as Freqtrade does."""
-    todo = mend(need, standing)
+    todo = plan(need, standing)
     if todo.place is not None and standing:
-        return Mend(cancel=tuple(stop.order_id for stop in standing))
+        return StopPlan(cancel=tuple(stop.order_id for stop in standing))
     return todo
 
 
-def loosens(need: Need | None, standing: Sequence[Standing]) -> Mend:
+def loosens(need: RequiredStop | None, standing: Sequence[LiveStop]) -> StopPlan:
     """Follow the strategy wherever it wants the stop."""
     if need is None:
-        return mend(need, standing)
+        return plan(need, standing)
     there = [stop for stop in standing if stop.trigger == need.trigger and covered(need, (stop,))]
     if not there:
-        return Mend(place=need)
-    return Mend(cancel=tuple(stop.order_id for stop in standing if stop is not there[-1]))
+        return StopPlan(place=need)
+    return StopPlan(cancel=tuple(stop.order_id for stop in standing if stop is not there[-1]))
 
 
-def leaves_leftovers(need: Need | None, standing: Sequence[Standing]) -> Mend:
+def leaves_leftovers(need: RequiredStop | None, standing: Sequence[LiveStop]) -> StopPlan:
     """Clear nothing up."""
-    return Mend(place=mend(need, standing).place)
+    return StopPlan(place=plan(need, standing).place)
 
 
-def takes_two_halves(need: Need | None, standing: Sequence[Standing]) -> Mend:
+def takes_two_halves(need: RequiredStop | None, standing: Sequence[LiveStop]) -> StopPlan:
     """Believe that any stop will do."""
-    return Mend() if need is not None and standing else mend(need, standing)
+    return StopPlan() if need is not None and standing else plan(need, standing)
 
 
 @pytest.mark.parametrize(

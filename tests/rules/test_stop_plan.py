@@ -7,33 +7,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.rules.stop_plan import Mend, Need, Standing, covered, mend, parts, tightest
+from qt_protections.rules.stop_plan import (
+    LiveStop,
+    RequiredStop,
+    StopPlan,
+    covered,
+    parts,
+    plan,
+    tightest,
+)
 
-LONG = Need(is_short=False, amount=2.0, trigger=99.0)
-SHORT = Need(is_short=True, amount=2.0, trigger=101.0)
+LONG = RequiredStop(is_short=False, amount=2.0, trigger=99.0)
+SHORT = RequiredStop(is_short=True, amount=2.0, trigger=101.0)
 
 #: Grids of lots and ticks, as the exchange has them, so that equal numbers come up.
 AMOUNTS = st.integers(1, 6).map(lambda lots: lots * 0.1)
 TRIGGERS = st.integers(1, 6).map(lambda ticks: 90 + ticks * 0.1)
-NEEDS = st.builds(Need, is_short=st.booleans(), amount=AMOUNTS, trigger=TRIGGERS)
+NEEDS = st.builds(RequiredStop, is_short=st.booleans(), amount=AMOUNTS, trigger=TRIGGERS)
 #: The same with a limit of what one stop may be.
-LIMITED = st.builds(Need, is_short=st.booleans(), amount=AMOUNTS, trigger=TRIGGERS, largest=AMOUNTS)
+LIMITED = st.builds(
+    RequiredStop, is_short=st.booleans(), amount=AMOUNTS, trigger=TRIGGERS, largest=AMOUNTS
+)
 STANDING = st.lists(
-    st.builds(Standing, order_id=st.integers(1, 2000).map(str), amount=AMOUNTS, trigger=TRIGGERS),
+    st.builds(LiveStop, order_id=st.integers(1, 2000).map(str), amount=AMOUNTS, trigger=TRIGGERS),
     max_size=5,
     unique_by=lambda stop: stop.order_id,
 )
 
 
-def carried_out(todo: Mend, standing: list[Standing], next_id: int) -> list[Standing]:
+def carried_out(todo: StopPlan, standing: list[LiveStop], next_id: int) -> list[LiveStop]:
     """Return what stands once the exchange has accepted all of it."""
     rest = [stop for stop in standing if stop.order_id not in todo.cancel]
     if todo.place is None:
         return rest
-    return [*rest, Standing(str(next_id), todo.place.amount, todo.place.trigger)]
+    return [*rest, LiveStop(str(next_id), todo.place.amount, todo.place.trigger)]
 
 
-def is_looser(need: Need, trigger: float, than: float) -> bool:
+def is_looser(need: RequiredStop, trigger: float, than: float) -> bool:
     """Whether a trigger lies further from the price."""
     return trigger > than if need.is_short else trigger < than
 
@@ -41,22 +51,22 @@ def is_looser(need: Need, trigger: float, than: float) -> bool:
 @pytest.mark.parametrize(
     ("need", "standing", "expected"),
     [
-        (None, [], Mend()),
-        (None, [Standing("1", 2, 99), Standing("2", 1, 98)], Mend(cancel=("1", "2"))),
-        (LONG, [], Mend(place=LONG)),
-        (LONG, [Standing("1", 2, 99)], Mend()),
-        (LONG, [Standing("1", 5, 99)], Mend()),
-        (LONG, [Standing("1", 1.9, 99)], Mend(place=LONG)),
-        (LONG, [Standing("1", 1, 99), Standing("2", 1, 99)], Mend(place=LONG)),
-        (LONG, [Standing("1", 2, 98)], Mend(place=LONG)),
-        (SHORT, [Standing("1", 2, 102)], Mend(place=SHORT)),
-        (LONG, [Standing("1", 2, 98), Standing("2", 2, 99)], Mend(cancel=("1",))),
-        (LONG, [Standing("1", 2, 99.5)], Mend()),
-        (SHORT, [Standing("1", 2, 100.5)], Mend()),
-        (LONG, [Standing("1", 1, 99.5)], Mend(place=replace(LONG, trigger=99.5))),
-        (SHORT, [Standing("1", 1, 100.5)], Mend(place=replace(SHORT, trigger=100.5))),
-        (LONG, [Standing("9", 2, 99), Standing("10", 2, 99)], Mend(cancel=("9",))),
-        (replace(LONG, amount=0.1 + 0.2), [Standing("1", 0.3, 99)], Mend()),
+        (None, [], StopPlan()),
+        (None, [LiveStop("1", 2, 99), LiveStop("2", 1, 98)], StopPlan(cancel=("1", "2"))),
+        (LONG, [], StopPlan(place=LONG)),
+        (LONG, [LiveStop("1", 2, 99)], StopPlan()),
+        (LONG, [LiveStop("1", 5, 99)], StopPlan()),
+        (LONG, [LiveStop("1", 1.9, 99)], StopPlan(place=LONG)),
+        (LONG, [LiveStop("1", 1, 99), LiveStop("2", 1, 99)], StopPlan(place=LONG)),
+        (LONG, [LiveStop("1", 2, 98)], StopPlan(place=LONG)),
+        (SHORT, [LiveStop("1", 2, 102)], StopPlan(place=SHORT)),
+        (LONG, [LiveStop("1", 2, 98), LiveStop("2", 2, 99)], StopPlan(cancel=("1",))),
+        (LONG, [LiveStop("1", 2, 99.5)], StopPlan()),
+        (SHORT, [LiveStop("1", 2, 100.5)], StopPlan()),
+        (LONG, [LiveStop("1", 1, 99.5)], StopPlan(place=replace(LONG, trigger=99.5))),
+        (SHORT, [LiveStop("1", 1, 100.5)], StopPlan(place=replace(SHORT, trigger=100.5))),
+        (LONG, [LiveStop("9", 2, 99), LiveStop("10", 2, 99)], StopPlan(cancel=("9",))),
+        (replace(LONG, amount=0.1 + 0.2), [LiveStop("1", 0.3, 99)], StopPlan()),
     ],
     ids=[
         "nothing at all",
@@ -77,22 +87,22 @@ def is_looser(need: Need, trigger: float, than: float) -> bool:
         "sums of lots",
     ],
 )
-def test_table(need: Need | None, standing: list[Standing], expected: Mend) -> None:
+def test_table(need: RequiredStop | None, standing: list[LiveStop], expected: StopPlan) -> None:
     """One step at a time."""
-    assert mend(need, standing) == expected
+    assert plan(need, standing) == expected
 
 
 @given(need=NEEDS, standing=STANDING)
-def test_who_places_cancels_nothing(need: Need, standing: list[Standing]) -> None:
+def test_who_places_cancels_nothing(need: RequiredStop, standing: list[LiveStop]) -> None:
     """Make before break: no answer holds both."""
-    todo = mend(need, standing)
+    todo = plan(need, standing)
     assert todo.place is None or not todo.cancel
 
 
 @given(need=NEEDS, standing=STANDING)
-def test_cancels_leave_the_size_covered(need: Need, standing: list[Standing]) -> None:
+def test_cancels_leave_the_size_covered(need: RequiredStop, standing: list[LiveStop]) -> None:
     """The last stop that covers the full size stays, and so does the tightest trigger."""
-    todo = mend(need, standing)
+    todo = plan(need, standing)
     rest = carried_out(replace(todo, place=None), standing, 0)
     assert covered(need, rest) or not covered(need, standing)
     if todo.cancel:
@@ -101,9 +111,11 @@ def test_cancels_leave_the_size_covered(need: Need, standing: list[Standing]) ->
 
 
 @given(need=NEEDS, standing=STANDING)
-def test_nothing_is_placed_looser_than_what_stands(need: Need, standing: list[Standing]) -> None:
+def test_nothing_is_placed_looser_than_what_stands(
+    need: RequiredStop, standing: list[LiveStop]
+) -> None:
     """Neither than any stop that stands nor than what is needed; for the size that is needed."""
-    todo = mend(need, standing)
+    todo = plan(need, standing)
     if todo.place is not None:
         assert todo.place.amount == need.amount
         assert todo.place.is_short is need.is_short
@@ -112,28 +124,30 @@ def test_nothing_is_placed_looser_than_what_stands(need: Need, standing: list[St
 
 
 @given(need=NEEDS, standing=STANDING)
-def test_two_steps_lead_to_one_covering_stop(need: Need, standing: list[Standing]) -> None:
+def test_two_steps_lead_to_one_covering_stop(need: RequiredStop, standing: list[LiveStop]) -> None:
     """An exchange that accepts everything holds exactly the one stop that is needed."""
     for new in (3000, 3001):
-        standing = carried_out(mend(need, standing), standing, new)
-    assert mend(need, standing) == Mend()
+        standing = carried_out(plan(need, standing), standing, new)
+    assert plan(need, standing) == StopPlan()
     assert len(standing) == 1
     assert covered(need, standing)
     assert not is_looser(need, standing[0].trigger, need.trigger)
 
 
 @given(standing=STANDING)
-def test_nothing_to_protect_leaves_nothing(standing: list[Standing]) -> None:
+def test_nothing_to_protect_leaves_nothing(standing: list[LiveStop]) -> None:
     """Every stop goes, and none is placed."""
-    assert mend(None, standing) == Mend(cancel=tuple(stop.order_id for stop in standing))
+    assert plan(None, standing) == StopPlan(cancel=tuple(stop.order_id for stop in standing))
 
 
 @given(need=NEEDS, standing=STANDING.filter(lambda stops: len(stops) < 5))
-def test_the_order_of_the_list_decides_nothing(need: Need, standing: list[Standing]) -> None:
+def test_the_order_of_the_list_decides_nothing(
+    need: RequiredStop, standing: list[LiveStop]
+) -> None:
     """Two looks never choose different stops: two cancels under way would leave none."""
     answers = {
         (todo.place, frozenset(todo.cancel))
-        for todo in (mend(need, order) for order in permutations(standing))
+        for todo in (plan(need, order) for order in permutations(standing))
     }
     assert len(answers) == 1
 
@@ -150,44 +164,44 @@ LARGE = replace(LONG, amount=2.5, largest=1.0)
 @pytest.mark.parametrize(
     ("standing", "expected"),
     [
-        ([], Mend(place=replace(LARGE, amount=1.0))),
-        ([Standing("1", 1, 99)], Mend(place=replace(LARGE, amount=1.0))),
-        ([Standing("1", 1, 99), Standing("2", 1, 99)], Mend(place=replace(LARGE, amount=0.5))),
-        ([Standing("1", 1, 99), Standing("2", 1, 99), Standing("3", 0.5, 99)], Mend()),
+        ([], StopPlan(place=replace(LARGE, amount=1.0))),
+        ([LiveStop("1", 1, 99)], StopPlan(place=replace(LARGE, amount=1.0))),
+        ([LiveStop("1", 1, 99), LiveStop("2", 1, 99)], StopPlan(place=replace(LARGE, amount=0.5))),
+        ([LiveStop("1", 1, 99), LiveStop("2", 1, 99), LiveStop("3", 0.5, 99)], StopPlan()),
         (
-            [Standing("1", 1, 98), Standing("2", 1, 98), Standing("3", 0.5, 99)],
-            Mend(place=replace(LARGE, amount=1.0)),
+            [LiveStop("1", 1, 98), LiveStop("2", 1, 98), LiveStop("3", 0.5, 99)],
+            StopPlan(place=replace(LARGE, amount=1.0)),
         ),
         (
-            [Standing(str(n), 1, 99) for n in range(1, 5)],
-            Mend(cancel=("1",)),
+            [LiveStop(str(n), 1, 99) for n in range(1, 5)],
+            StopPlan(cancel=("1",)),
         ),
     ],
     ids=["naked", "first", "the rest", "enough", "moves up", "one too many"],
 )
-def test_a_position_larger_than_one_stop(standing: list[Standing], expected: Mend) -> None:
+def test_a_position_larger_than_one_stop(standing: list[LiveStop], expected: StopPlan) -> None:
     """As many stops as it takes, each as large as one may be."""
-    assert mend(LARGE, standing) == expected
+    assert plan(LARGE, standing) == expected
 
 
 @given(need=LIMITED, standing=STANDING)
-def test_steps_lead_to_stops_that_cover(need: Need, standing: list[Standing]) -> None:
+def test_steps_lead_to_stops_that_cover(need: RequiredStop, standing: list[LiveStop]) -> None:
     """None is larger than allowed, none looser, and what covered before is cancelled last."""
     for new in range(3000, 3000 + parts(need) + 1):
         before = standing
-        todo = mend(need, standing)
+        todo = plan(need, standing)
         assert todo.place is None or todo.place.amount <= need.largest
         standing = carried_out(todo, standing, new)
         assert covered(need, standing) or not covered(need, before)
-    assert mend(need, standing) == Mend()
+    assert plan(need, standing) == StopPlan()
     assert covered(need, standing)
     assert all(not is_looser(need, stop.trigger, need.trigger) for stop in standing)
 
 
 @given(need=LIMITED)
-def test_no_more_stops_than_it_takes(need: Need) -> None:
+def test_no_more_stops_than_it_takes(need: RequiredStop) -> None:
     """From nothing on, the number of stops is the one that was foretold."""
-    standing: list[Standing] = []
-    while (todo := mend(need, standing)) != Mend():
+    standing: list[LiveStop] = []
+    while (todo := plan(need, standing)) != StopPlan():
         standing = carried_out(todo, standing, 3000 + len(standing))
     assert len(standing) == parts(need)

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qt_protections.settings import StopPlacement
-from qt_protections.stops.manager import Keeper
-from qt_protections.stops.monitor.watch import Watch
+from qt_protections.stops.manager import StopManager
+from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.state.client_ids import Namer
-from qt_protections.stops.state.pair import Book, EntryOrder, Held, Intent
+from qt_protections.stops.state.pair import EntryOrder, PairState, PairStates, PendingEntry
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from tests.stops.paper import BTC, Paper
 
@@ -18,21 +18,21 @@ class Guards:
     """An exchange, who keeps its positions covered, and who watches."""
 
     paper: Paper
-    keeper: Keeper
-    watch: Watch
+    keeper: StopManager
+    watch: StopWatch
 
-    def held(self, pair: str = BTC) -> Held:
+    def held(self, pair: str = BTC) -> PairState:
         """Return what is known of a pair."""
         return self.keeper.book.of(pair)
 
     def expect(
         self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC, base: float = 0.0
-    ) -> Intent:
+    ) -> PendingEntry:
         """Get a pair ready for an entry, negative for a short."""
         entry = EntryOrder(pair, amount < 0, abs(amount), 100.0, 10.0)
         return self.keeper.expect(entry, trigger, base)
 
-    def enter(self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC) -> Held:
+    def enter(self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC) -> PairState:
         """Enter at market, and have a trade book it as Freqtrade's thread does."""
         intent = self.expect(amount, trigger, pair)
         order_id = self.paper.enter(pair, amount, intent.client_id)
@@ -62,8 +62,8 @@ def guards(
     paper = Paper()
     namer = Namer("test", "sqlite://")
     placer = Placer(paper, namer, pause)
-    keeper = Keeper(Book(paper.largest), paper, namer, placer, placement)
-    return Guards(paper, keeper, Watch(keeper))
+    keeper = StopManager(PairStates(paper.largest), paper, namer, placer, placement)
+    return Guards(paper, keeper, StopWatch(keeper))
 
 
 def order_event(order_id: str, status: str, filled: float = 0.0, amount: float = 1.0) -> OrderEvent:

@@ -27,7 +27,7 @@ from sqlalchemy import select
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.reconciliation.trades import STOPS_S
 from qt_protections.stops.venue.binance.order_events import OrderEvent
-from qt_protections.stops.venue.protocol import CcxtOrder, LineError
+from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
 from tests.stops.account import NEAR, Account
 from tests.stops.hand_clock import HandClock
 from tests.stops.paper import BTC, ETH, LOST, refusal
@@ -74,7 +74,7 @@ class _Swallowed(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info is not None else None
-        if error is not None and not isinstance(error, LineError):  # those were ordered
+        if error is not None and not isinstance(error, RequestError):  # those were ordered
             self.texts.append(f"{record.getMessage()}: {error!r}")
 
 

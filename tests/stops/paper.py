@@ -1,4 +1,4 @@
-"""An exchange on paper: a `Line` with stops, orders and positions in memory, for any thread.
+"""An exchange on paper: a `Venue` with stops, orders and positions in memory, for any thread.
 
 It does what it is asked, fails as it was told to, and notes each moment at which a request left a
 position without the cover it had.
@@ -17,9 +17,9 @@ from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.protocol import (
     CcxtOrder,
     CloseOrder,
-    LineError,
     Position,
     Rank,
+    RequestError,
     Road,
     StopOrder,
     TrailingOrder,
@@ -31,12 +31,12 @@ PRICE = 100.0
 LOT = 0.001
 _SAME = 1e-9
 
-LOST = LineError("lost", Outcome.UNKNOWN)
+LOST = RequestError("lost", Outcome.UNKNOWN)
 
 
-def refusal(code: int, outcome: Outcome = Outcome.REFUSED) -> LineError:
+def refusal(code: int, outcome: Outcome = Outcome.REFUSED) -> RequestError:
     """Return a no."""
-    return LineError(f"{code}", outcome, code)
+    return RequestError(f"{code}", outcome, code)
 
 
 class Paper:
@@ -73,9 +73,9 @@ class Paper:
         self.most: defaultdict[str, float] = defaultdict(lambda: inf)
         self.stops: dict[str, CcxtOrder] = {}
         self.orders: dict[str, CcxtOrder] = {}
-        self.before: defaultdict[str, deque[LineError]] = defaultdict(deque)
-        self.after: defaultdict[str, deque[LineError]] = defaultdict(deque)
-        self.failing: dict[str, LineError] = {}
+        self.before: defaultdict[str, deque[RequestError]] = defaultdict(deque)
+        self.after: defaultdict[str, deque[RequestError]] = defaultdict(deque)
+        self.failing: dict[str, RequestError] = {}
         self.views: dict[str, Callable[[Any], Any]] = {}
         self.late: defaultdict[str, deque[float]] = defaultdict(deque)
         self.now_ms: Callable[[], int] | None = None
@@ -278,7 +278,7 @@ class Paper:
         # What arrives is not late once more: the exchange would not take it then.
         before, self._arrives = self._arrives, bool(due) or self._arrives
         for send in due:
-            with suppress(LineError):
+            with suppress(RequestError):
                 send()
         self._arrives = before
 

@@ -32,12 +32,12 @@ from qt_protections.rules.stop_price import stop_at
 from qt_protections.settings import Settings
 from qt_protections.stops import service
 from qt_protections.stops.intercept.entries import Admission
-from qt_protections.stops.monitor.sentinel import Sentinel
-from qt_protections.stops.monitor.watch import Watch
-from qt_protections.stops.state.pair import Book, EntryOrder
+from qt_protections.stops.monitor.sentinel import Monitor
+from qt_protections.stops.monitor.watch import StopWatch
+from qt_protections.stops.state.pair import EntryOrder, PairStates
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.capabilities import capabilities
-from qt_protections.stops.venue.protocol import CcxtOrder, LineError
+from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
 from tests.integration.offline_bot import offline_market
 from tests.stops.account import Account
 from tests.stops.offline import offline_config
@@ -117,7 +117,7 @@ class PaperApi:
 def _as_ccxt(answer: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return answer(*args, **kwargs)
-    except LineError as error:
+    except RequestError as error:
         if error.outcome is Outcome.UNKNOWN:
             raise ccxt.RequestTimeout("binance no answer in time") from None
         code = error.code or -9999
@@ -143,7 +143,7 @@ class Plain(IStrategy):
         "stoploss_on_exchange": True,
     }
     order_time_in_force = {"entry": "GTC", "exit": "GTC"}
-    stops: service.Guarding
+    stops: service.StopService
 
     def bot_start(self, **_: Any) -> None:
         """Begin with nothing asked for."""
@@ -222,7 +222,7 @@ class _AtOnce:
         """Nothing."""
 
 
-class HandSentinel(Sentinel):
+class HandSentinel(Monitor):
     """The sentinel without its threads: whoever runs it says when.
 
     Attributes:
@@ -231,7 +231,7 @@ class HandSentinel(Sentinel):
 
     made: "HandSentinel"
 
-    def __init__(self, exchange: Exchange, watch: Watch, *args: Any) -> None:
+    def __init__(self, exchange: Exchange, watch: StopWatch, *args: Any) -> None:
         super().__init__(exchange, watch, *args)
         self._lanes = _AtOnce(self.is_busy)  # type: ignore[assignment]
         self._stream = _HandStream()  # type: ignore[assignment]
@@ -239,7 +239,7 @@ class HandSentinel(Sentinel):
         type(self).made = self
 
     @property
-    def book(self) -> Book:
+    def book(self) -> PairStates:
         """What the guard knows."""
         return self._watch.book
 
@@ -327,9 +327,9 @@ class PaperBot:
             patch.object(service, "_line", lambda *_: paper),
             patch.object(service, "Sentinel", HandSentinel),
             patch.object(service, "Placer", partial(service.Placer, pause=pause)),
-            patch.object(service, "EntryDoor", partial(service.EntryDoor, pause=pause)),
+            patch.object(service, "EntryDoor", partial(service.EntryInterceptor, pause=pause)),
         ):
-            self.stops = strategy.stops = service.Guarding(
+            self.stops = strategy.stops = service.StopService(
                 strategy,
                 self.exchange,
                 capabilities(self.exchange, config),

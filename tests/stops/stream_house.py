@@ -24,7 +24,7 @@ from qt_protections.rehearsal.market.feed import Tick
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.stops.venue.binance.order_events import OrderEvent
-from qt_protections.stops.venue.binance.user_socket import Line, _Wire
+from qt_protections.stops.venue.binance.user_socket import UserSocket, _Wire
 from qt_protections.stops.venue.binance.user_stream import Pace, UserStream
 from tests.patience import PATIENCE_S, until
 from tests.rehearsal.stage import BTC, Stage
@@ -212,4 +212,4 @@ class Pulse:
 
 def lively(**line: float) -> Pace:
     """Return a pace with a line watched over faster than usual."""
-    return Pace(first_s=PACE.first_s, longest_s=PACE.longest_s, line=Line(**line))
+    return Pace(first_s=PACE.first_s, longest_s=PACE.longest_s, line=UserSocket(**line))

@@ -6,8 +6,8 @@ import pytest
 
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.retry_policy import Outcome
-from qt_protections.stops.state.pair import EMERGENCY, Held
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.state.pair import EMERGENCY, PairState
+from qt_protections.stops.venue.protocol import RequestError
 from tests.stops.clocks import HandClock, hand_clock
 from tests.stops.guards import Guards, guards
 from tests.stops.paper import BTC, LOST, refusal
@@ -19,7 +19,7 @@ FAILURES = {
     "too many orders": refusal(-1015, Outcome.NOT_EXECUTED),
     "clock": refusal(-1021, Outcome.NOT_EXECUTED),
     "no answer": LOST,
-    "no connection": LineError("no connection", Outcome.NOT_EXECUTED),
+    "no connection": RequestError("no connection", Outcome.NOT_EXECUTED),
 }
 
 
@@ -35,13 +35,13 @@ def on_paper(clock: HandClock) -> Guards:
     return guards("on_fill", pause=clock.pass_s)
 
 
-def fail(made: Guards, failure: LineError, times: int = 500) -> None:
+def fail(made: Guards, failure: RequestError, times: int = 500) -> None:
     """Let the service of conditional orders fail; orders at market are taken."""
     for method in ("place_stop", "find_stop"):
         made.paper.before[method].extend([failure] * times)
 
 
-def tick(made: Guards, held: Held, clock: HandClock) -> None:
+def tick(made: Guards, held: PairState, clock: HandClock) -> None:
     """Let the watch look, a second later."""
     clock.pass_s(1.0)
     made.watch.check_doubts(held)
@@ -49,7 +49,7 @@ def tick(made: Guards, held: Held, clock: HandClock) -> None:
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_a_position_is_closed_when_its_stop_fails_for_long(
-    on_paper: Guards, clock: HandClock, failure: LineError
+    on_paper: Guards, clock: HandClock, failure: RequestError
 ) -> None:
     """By the road that works; the deadline counts from the first failed stop."""
     fail(on_paper, failure)
@@ -64,7 +64,7 @@ def test_a_position_is_closed_when_its_stop_fails_for_long(
 
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-def test_the_same_when_a_stop_is_taken_away(clock: HandClock, failure: LineError) -> None:
+def test_the_same_when_a_stop_is_taken_away(clock: HandClock, failure: RequestError) -> None:
     """It stood before its entry, and another hand cancels it while none is accepted."""
     made = guards(pause=clock.pass_s)
     held = made.enter()

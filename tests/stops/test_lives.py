@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from freqtrade.persistence import Order
 
-from qt_protections.stops.intercept.entries import EntryDoor
-from qt_protections.stops.manager import Keeper
-from qt_protections.stops.reconciliation.entries import Entries
+from qt_protections.stops.intercept.entries import EntryInterceptor
+from qt_protections.stops.manager import StopManager
+from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.state import client_ids
 from qt_protections.stops.state import pair as book
-from qt_protections.stops.state.pair import EntryOrder, Held, Intent
+from qt_protections.stops.state.pair import EntryOrder, PairState, PendingEntry
 from qt_protections.stops.venue.protocol import CcxtOrder
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import GROUPS, Event, campaign, draw, failure, quiet, shorten
@@ -48,56 +48,56 @@ def test_lives_hold_what_is_promised(block: int, tmp_path: Path) -> None:
 
 def breaks_before_it_makes(patch: pytest.MonkeyPatch) -> None:
     """Cancel the old stop first, then place the new one."""
-    move = Keeper.move
+    move = StopManager.move
 
-    def broken(self: Keeper, held: Held, trigger: float) -> bool:
+    def broken(self: StopManager, held: PairState, trigger: float) -> bool:
         for each in list(held.stops):
             self.cancel(held, each.order_id)
         return move(self, held, trigger)
 
-    patch.setattr(Keeper, "move", broken)
+    patch.setattr(StopManager, "move", broken)
 
 
 def leaves_over(patch: pytest.MonkeyPatch) -> None:
     """Believe a stop is gone without having cancelled it."""
 
-    def broken(self: Keeper, held: Held, order_id: str) -> bool:
+    def broken(self: StopManager, held: PairState, order_id: str) -> bool:
         held.drop(order_id)
         return True
 
-    patch.setattr(Keeper, "cancel", broken)
+    patch.setattr(StopManager, "cancel", broken)
 
 
 def withdraws_what_is_not_shown(patch: pytest.MonkeyPatch) -> None:
     """Take a position that one list does not show for closed."""
 
-    def broken(self: Keeper, held: Held, at_most: float = inf, **_: object) -> bool:
+    def broken(self: StopManager, held: PairState, at_most: float = inf, **_: object) -> bool:
         held.base = 0.0
         self.mend(held)
         return True
 
-    patch.setattr(Keeper, "book_closes", broken)
+    patch.setattr(StopManager, "book_closes", broken)
 
 
 def takes_a_strangers(patch: pytest.MonkeyPatch) -> None:
     """Make a trade of whatever somebody else entered."""
 
-    def broken(self: Entries, order: CcxtOrder) -> bool:
+    def broken(self: EntryReconciliation, order: CcxtOrder) -> bool:
         return Order.order_by_id(str(order["id"]), order["symbol"]) is None
 
-    patch.setattr(Entries, "_is_stray", broken)
+    patch.setattr(EntryReconciliation, "_is_stray", broken)
 
 
 def sells_a_strangers(patch: pytest.MonkeyPatch) -> None:
     """Close whatever is on the pair when no stop can be placed."""
-    patch.setattr(Held, "own_need", property(lambda held: held.need))
+    patch.setattr(PairState, "own_need", property(lambda held: held.need))
 
 
 def sends_twice(patch: pytest.MonkeyPatch) -> None:
     """Send an entry again when nobody knows what became of it."""
-    settle = EntryDoor._settle_entry
+    settle = EntryInterceptor._settle_entry
 
-    def broken(self: EntryDoor, intent: Intent, error: Exception) -> CcxtOrder:
+    def broken(self: EntryInterceptor, intent: PendingEntry, error: Exception) -> CcxtOrder:
         try:
             return settle(self, intent, error)
         except Exception:
@@ -112,12 +112,12 @@ def sends_twice(patch: pytest.MonkeyPatch) -> None:
                     leverage=entry.leverage,
                 )
 
-    patch.setattr(EntryDoor, "_settle_entry", broken)
+    patch.setattr(EntryInterceptor, "_settle_entry", broken)
 
 
 def books_no_close(patch: pytest.MonkeyPatch) -> None:
     """Close a position at market, and tell no trade of it."""
-    patch.setattr(Held, "book_close", lambda *_: None)
+    patch.setattr(PairState, "book_close", lambda *_: None)
 
 
 #: What is planted, what it needs to show beside trading, and what the lives say of it.
@@ -993,7 +993,7 @@ def test_every_clock_is_moved_by_hand() -> None:
     """Whether a module holds the clock by name, by its module, as a default or for a dataclass."""
     clock = HandClock()
     with clock.in_place():
-        intent = Intent(EntryOrder(BTC, False, 1.0, 100.0, 1.0), "name", True)
+        intent = PendingEntry(EntryOrder(BTC, False, 1.0, 100.0, 1.0), "name", True)
         clock.sleep(7.0)
         assert intent.age_s == 7.0
         assert book.monotonic() == clock.now

@@ -4,8 +4,8 @@ import pytest
 from freqtrade.enums import ExitType
 
 from qt_protections.stops.state.client_ids import Role
-from qt_protections.stops.state.pair import Held
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.venue.protocol import RequestError
 from tests.stops.guards import Guards, guards
 from tests.stops.paper import BTC, LOST
 
@@ -91,7 +91,7 @@ def test_silence_changes_nothing(made: Guards) -> None:
     """The error goes to whoever asks."""
     made.paper.enter(BTC, -2.0)
     made.paper.before["orders_since"].append(LOST)
-    with pytest.raises(LineError):
+    with pytest.raises(RequestError):
         asked(made)
     assert made.held().base == 2.0
 
@@ -99,7 +99,7 @@ def test_silence_changes_nothing(made: Guards) -> None:
 def test_nobody_knows_since_when() -> None:
     """Without that nothing is booked: it may be of an earlier position."""
     made = guards()
-    held: Held = made.enter(1.0)
+    held: PairState = made.enter(1.0)
     made.paper.enter(BTC, -1.0)
     assert held.known_since_ms == 0
     assert asked(made) == []

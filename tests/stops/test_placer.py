@@ -5,13 +5,13 @@ from math import inf
 import pytest
 
 from qt_protections.rules.retry_policy import Outcome, Purpose, Step, pause_s
-from qt_protections.rules.stop_plan import Need
+from qt_protections.rules.stop_plan import RequiredStop
 from qt_protections.stops.placer import Placer, Unplaced
 from qt_protections.stops.state.client_ids import Namer
 from qt_protections.stops.venue.protocol import CcxtOrder, CloseOrder, StopOrder, TrailingOrder
 from tests.stops.paper import BTC, LOST, Paper, refusal
 
-LONG, SHORT = Need(False, 1.0, 98.0), Need(True, 1.0, 102.0)
+LONG, SHORT = RequiredStop(False, 1.0, 98.0), RequiredStop(True, 1.0, 102.0)
 
 
 class Desk:
@@ -24,7 +24,7 @@ class Desk:
 
     def stop(
         self,
-        need: Need = LONG,
+        need: RequiredStop = LONG,
         purpose: Purpose = Purpose.STOP_OF_POSITION,
         until: float = inf,
     ) -> tuple[float, tuple[str, ...]]:
@@ -55,7 +55,7 @@ def test_a_stop_that_is_taken_takes_one_request(desk: Desk) -> None:
     ("need", "price", "trigger"), [(LONG, 97.6, 97.55), (SHORT, 102.4, 102.46)]
 )
 def test_a_passed_stop_is_put_beyond_the_price_once(
-    desk: Desk, need: Need, price: float, trigger: float
+    desk: Desk, need: RequiredStop, price: float, trigger: float
 ) -> None:
     """0.05 %, in whole steps away from the price."""
     desk.paper.prices[BTC] = price
@@ -66,7 +66,9 @@ def test_a_passed_stop_is_put_beyond_the_price_once(
 
 
 @pytest.mark.parametrize(("need", "price"), [(LONG, 97.0), (SHORT, 103.0)])
-def test_a_stop_that_is_passed_by_far_is_given_up(desk: Desk, need: Need, price: float) -> None:
+def test_a_stop_that_is_passed_by_far_is_given_up(
+    desk: Desk, need: RequiredStop, price: float
+) -> None:
     """More is lost than was planned: the position is to be closed, not to be stopped later."""
     desk.paper.prices[BTC] = price
     with pytest.raises(Unplaced) as unplaced:

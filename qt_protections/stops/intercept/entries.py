@@ -21,11 +21,11 @@ from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.intercept.client_ids import ClientIds
-from qt_protections.stops.manager import REDUCE_ONLY_REJECT, Keeper
+from qt_protections.stops.manager import REDUCE_ONLY_REJECT, StopManager
 from qt_protections.stops.state.client_ids import Role
-from qt_protections.stops.state.pair import EntryOrder, Intent
+from qt_protections.stops.state.pair import EntryOrder, PendingEntry
 from qt_protections.stops.venue.failures import classify
-from qt_protections.stops.venue.protocol import CcxtOrder, LineError
+from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -46,13 +46,13 @@ class Admission:
     amount: float
 
 
-class EntryDoor:
+class EntryInterceptor:
     """Callable with the signature of `Exchange.create_order`."""
 
     def __init__(
         self,
         exchange: Exchange,
-        keeper: Keeper,
+        keeper: StopManager,
         admit: Callable[[EntryOrder], Admission],
         announce: Callable[[str, Denial], None],
         warm_up: Callable[[], None],
@@ -159,7 +159,7 @@ class EntryDoor:
         except Exception as error:
             _drop(order["pair"], error)
 
-    def _settle_entry(self, intent: Intent, error: Exception) -> CcxtOrder:
+    def _settle_entry(self, intent: PendingEntry, error: Exception) -> CcxtOrder:
         """Return the entry if the exchange has it after all; it is never sent twice."""
         failure = classify(error)
         if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
@@ -217,7 +217,7 @@ class EntryDoor:
             self._pause(pause)
             try:
                 found = self._keeper.line.find_order(pair, client_id=client_id)
-            except LineError as error:
+            except RequestError as error:
                 logger.warning("Could not ask for %s of %s: %s", client_id, pair, error)
                 continue
             if found is not None:

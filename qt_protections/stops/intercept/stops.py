@@ -17,16 +17,16 @@ from freqtrade.persistence import Order
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.portfolio.trades import open_trade
-from qt_protections.rules.amounts import rest
+from qt_protections.rules.amounts import subtract_exact
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.stop_plan import covered
-from qt_protections.stops.manager import Keeper
+from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.reconciliation.order_sequence import note_fill_on_record
-from qt_protections.stops.state.pair import OF_ENTRIES, Held
+from qt_protections.stops.state.pair import OF_ENTRIES, PairState
 from qt_protections.stops.state.records import is_on_record, stops_since
-from qt_protections.stops.state.stop import Fate, as_booked, child_id, fate, part_of
-from qt_protections.stops.venue.protocol import CcxtOrder, LineError, Rank
+from qt_protections.stops.state.stop import StopStatus, as_booked, child_id, part_of, stop_status
+from qt_protections.stops.venue.protocol import CcxtOrder, Rank, RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -37,7 +37,7 @@ _HEARD_S, _POLLED_S = 60.0, 30.0
 _EARLIER = timedelta(minutes=1)
 
 
-class StopDesk:
+class StopInterceptor:
     """Stands in for `create_stoploss`, `fetch_stoploss_order` and `cancel_stoploss_order`.
 
     And for `fetch_orders`, among whose answers is what stops became, and for `fetch_order` and
@@ -47,7 +47,7 @@ class StopDesk:
     def __init__(
         self,
         exchange: Exchange,
-        keeper: Keeper,
+        keeper: StopManager,
         has_looked: Callable[[], bool],
         hearing: Hearing,
     ) -> None:
@@ -84,7 +84,9 @@ class StopDesk:
         held = self._keeper.book.of(pair)
         with held.lock:
             held.is_short, held.leverage = side == "buy", leverage
-            held.base = max(held.base, rest(amount, *(fill.amount for fill in held.fills)))
+            held.base = max(
+                held.base, subtract_exact(amount, *(fill.amount for fill in held.fills))
+            )
             held.tighten(stop_price)
             self._keeper.mend(held)
             if held.need is None:
@@ -118,22 +120,22 @@ class StopDesk:
             return known
         try:
             order = self._keeper.line.find_stop(pair, order_id=order_id)
-            if order is not None and fate(order) is Fate.TRIGGERED:
+            if order is not None and stop_status(order) is StopStatus.TRIGGERED:
                 if order_id in held.written_off or is_on_record(child_id(order), pair):
                     # What it became is booked as an order of its own.
                     return as_booked(order, None)
                 self._take_in(held, order)
                 return self._executed(held, order)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask after stop %s of %s: %s", order_id, pair, error)
             return _last_known(held, order_id, error)
         if order is None:
             return _last_known(held, order_id, None)
-        if fate(order) is Fate.GONE:
+        if stop_status(order) is StopStatus.GONE:
             self._keeper.lost(held, order_id, str(order["status"]))
         return order
 
-    def _heard_of(self, held: Held, order_id: str) -> CcxtOrder | None:
+    def _heard_of(self, held: PairState, order_id: str) -> CcxtOrder | None:
         """Return a stop that is known to be live; None if that has to be asked.
 
         Freqtrade asks after each stop in each loop. The stream would have told of an end, and the
@@ -223,7 +225,7 @@ class StopDesk:
                 if not (order_id in held.written_off or is_on_record(child, pair)):
                     self._take_in(held, stop)
                     stops[child] = stop
-        except LineError as error:
+        except RequestError as error:
             raise TemporaryError(f"orders of {pair}: {error}") from error
         found = self._fetch_orders(pair, since, params)
         told = [
@@ -234,7 +236,7 @@ class StopDesk:
             note_fill_on_record(pair, order)
         return told
 
-    def _take_in(self, held: Held, stop: CcxtOrder) -> None:
+    def _take_in(self, held: PairState, stop: CcxtOrder) -> None:
         """Have the book know of a fill before the trade does: else it is taken off twice.
 
         The position would look smaller than it is, and what covers the rest of it would go.
@@ -242,7 +244,7 @@ class StopDesk:
         if held.stop_of(str(stop["id"])) is not None:
             self._keeper.fired(held, str(stop["id"]), child_id(stop))
 
-    def _executed(self, held: Held, stop: CcxtOrder) -> CcxtOrder:
+    def _executed(self, held: PairState, stop: CcxtOrder) -> CcxtOrder:
         """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""
         child = child_id(stop)
         order = self._keeper.line.find_order(held.pair, order_id=child) if child else None
@@ -250,7 +252,7 @@ class StopDesk:
         return {**stop, "status": "open"} if order is None else _booked(held, stop, order)
 
 
-def _booked(held: Held, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:
+def _booked(held: PairState, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:
     """Return what a stop became, as the book took it in: a part may have been a stranger's."""
     known = held.past.get(str(stop["id"]))
     if known is not None and known.get("status_stop") == "triggered":
@@ -258,7 +260,7 @@ def _booked(held: Held, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:
     return as_booked(stop, held.own_part(child))
 
 
-def _last_known(held: Held, order_id: str, failure: LineError | None) -> CcxtOrder:
+def _last_known(held: PairState, order_id: str, failure: RequestError | None) -> CcxtOrder:
     if (known := held.stop_of(order_id)) is not None:
         return known.order
     if order_id in held.past:

@@ -14,13 +14,13 @@ from qt_protections.rules.look_interval import FRESH_S, LONGEST_S, look_every_s,
 from qt_protections.rules.stop_plan import covered
 from qt_protections.stops.monitor.hearing import Hearing, Stream
 from qt_protections.stops.monitor.stream_proof import StreamProof
-from qt_protections.stops.monitor.watch import Watch
-from qt_protections.stops.state.pair import Held
+from qt_protections.stops.monitor.watch import StopWatch
+from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.threads.lanes import Act, Lanes
 from qt_protections.stops.threads.supervised import Supervised, ThreadState, Trouble
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.binance.user_stream import UserStream
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.venue.protocol import RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -72,7 +72,7 @@ class Health:
     looked_s: float | None
 
 
-class Sentinel:
+class Monitor:
     """Hands each event of the user data stream to the watch, and ticks in between.
 
     A tick reaches every pair that has something to protect. What the stream may not tell is asked
@@ -83,7 +83,7 @@ class Sentinel:
     def __init__(
         self,
         exchange: Exchange,
-        watch: Watch,
+        watch: StopWatch,
         hearing: Hearing | None = None,
         proof: StreamProof | None = None,
         loop_s: float = LOOP_S,
@@ -278,7 +278,7 @@ class Sentinel:
             if not is_done:
                 self._asked.pop(event.pair, None)  # the next tick asks what this event told
 
-    def _look_after(self, held: Held, *, is_turn: bool) -> None:
+    def _look_after(self, held: PairState, *, is_turn: bool) -> None:
         if not held.lock.acquire(blocking=False):
             return  # somebody is at it
         try:
@@ -292,7 +292,7 @@ class Sentinel:
         finally:
             held.lock.release()
 
-    def _protects(self, held: Held) -> bool:
+    def _protects(self, held: PairState) -> bool:
         """Whether there is something to look after; whoever asks holds the pair's lock."""
         # A position without a trade may be covered by somebody's own stop, and that can end.
         some = (held.stops, held.trails, held.intents, held.stranger)
@@ -302,7 +302,7 @@ class Sentinel:
         self._protecting.discard(held.pair)
         return False
 
-    def _is_to_ask(self, held: Held, *, is_turn: bool) -> bool:
+    def _is_to_ask(self, held: PairState, *, is_turn: bool) -> bool:
         """Whether something of a pair may have happened unheard, or nobody has compared lately."""
         if not self._watch.may_compare:
             return False
@@ -324,7 +324,7 @@ class Sentinel:
             is_fresh=is_fresh,
         )
 
-    def _last_look(self, held: Held) -> float:
+    def _last_look(self, held: PairState) -> float:
         """Return when a pair was last looked at, in vain perhaps; monotonic seconds."""
         return max(held.looked, self._tried.get(held.pair, -inf))
 
@@ -332,7 +332,7 @@ class Sentinel:
     def _since(moment: float) -> float:
         return monotonic() - moment
 
-    def _ask(self, held: Held) -> None:
+    def _ask(self, held: PairState) -> None:
         """Ask for what a pair's events would have told; one road's failure stops not the other."""
         began = self._looked = self._tried[held.pair] = monotonic()
         roads = [self._watch.ask_for_entries, self._watch.look_at]
@@ -345,7 +345,7 @@ class Sentinel:
         """Do something with the exchange; if that does not answer, the next tick asks again."""
         try:
             act()
-        except LineError as error:
+        except RequestError as error:
             if monotonic() >= self._complain_at:
                 self._complain_at = monotonic() + _COMPLAIN_EVERY_S
                 logger.warning("The watch could not reach the exchange: %s", error)
@@ -353,7 +353,7 @@ class Sentinel:
         return True
 
 
-def _is_bare(held: Held) -> bool:
+def _is_bare(held: PairState) -> bool:
     """Whether a pair lacks cover, or that is not certain; whoever asks holds the pair's lock."""
     if held.doubtful:
         return True

@@ -12,7 +12,7 @@ from typing import Any
 from freqtrade.exchange import Exchange
 
 from qt_protections.stops.venue.binance.connection import TIMEOUT_MS
-from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import CcxtOrder, StopOrder, TrailingOrder
 
 #: Seconds between the answer to a request and the event of what it did. Binance sends both at once;
@@ -99,7 +99,7 @@ class StreamProof:
             self._due.clear()
 
 
-class ProvenLine(BinanceLine):
+class ProvenLine(BinanceVenue):
     """A line that tells a `StreamProof` of each conditional order the exchange took or ended."""
 
     def __init__(

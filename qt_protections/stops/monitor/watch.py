@@ -13,12 +13,12 @@ from time import monotonic
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.quote import Quote
-from qt_protections.stops.manager import Keeper
+from qt_protections.stops.manager import StopManager
 from qt_protections.stops.state.client_ids import Role
-from qt_protections.stops.state.pair import Held
-from qt_protections.stops.state.stop import Fate, Stop, fate, guard_of
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.stop import Stop, StopStatus, guard_of, stop_status
 from qt_protections.stops.venue.binance.order_events import OrderEvent
-from qt_protections.stops.venue.protocol import CcxtOrder, LineError, Rank, Road
+from qt_protections.stops.venue.protocol import CcxtOrder, Rank, RequestError, Road
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -33,7 +33,7 @@ _BEYOND_RATIO = 0.001
 _UNLISTED_S = 4.0
 
 
-class Watch:
+class StopWatch:
     """Compares what is live with what should be, and has the keeper mend the difference.
 
     Attributes:
@@ -42,7 +42,7 @@ class Watch:
         filled: When the stream last told that an order filled, whoever sent it; likewise.
     """
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: StopManager) -> None:
         self._keeper = keeper
         self.book = keeper.book
         self.looked = self.filled = -inf
@@ -58,10 +58,10 @@ class Watch:
         return self._keeper.line.has_room(Rank.COMPARE)
 
     def ping(self, idle_s: float) -> None:
-        """Keep a connection open, if the exchange answers at all; see `Line.ping`."""
+        """Keep a connection open, if the exchange answers at all; see `Venue.ping`."""
         try:
             self._keeper.line.ping(idle_s)
-        except LineError as error:
+        except RequestError as error:
             logger.debug("No answer to a ping: %s", error)  # who needs one will say so
 
     def look(self) -> None:
@@ -82,7 +82,7 @@ class Watch:
         for held in self.book:
             self._by_itself(held, lambda held: self._compare(held, by_pair[held.pair], as_of))
 
-    def look_at(self, held: Held) -> None:
+    def look_at(self, held: PairState) -> None:
         """Compare the live stops of one pair with the book.
 
         Raises:
@@ -101,16 +101,16 @@ class Watch:
             self._by_itself(held, self.ask_for_entries)
         self.look()
 
-    def _by_itself(self, held: Held, act: Callable[[Held], None]) -> None:
+    def _by_itself(self, held: PairState, act: Callable[[PairState], None]) -> None:
         """Do something about a pair; what fails there keeps no other pair from it."""
         try:
             act(held)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask after %s: %s", held.pair, error)
         except Exception:
             logger.exception("[ALERT] %s could not be looked at; the next look does.", held.pair)
 
-    def ask_for_entries(self, held: Held) -> None:
+    def ask_for_entries(self, held: PairState) -> None:
         """Ask what became of the entries of a pair whose stop has to follow their fill.
 
         Raises:
@@ -137,7 +137,7 @@ class Watch:
             else:
                 self._heard_of_order(held, event)
 
-    def check_doubts(self, held: Held) -> None:
+    def check_doubts(self, held: PairState) -> None:
         """Ask again after what the exchange could not tell of, and mend what is not covered.
 
         What is not covered is mended even if the questions fail: they go to other services.
@@ -157,7 +157,7 @@ class Watch:
                     self._keeper.find_entry(held, intent)
                     self._keeper.mend(held)
 
-    def _compare(self, held: Held, listed: Iterable[CcxtOrder], as_of: float) -> None:
+    def _compare(self, held: PairState, listed: Iterable[CcxtOrder], as_of: float) -> None:
         with held.lock:
             if held.changed >= as_of:
                 return  # the list was made before something was sent
@@ -176,7 +176,7 @@ class Watch:
                     self._missing(held, stop)
             self._keeper.mend(held)
 
-    def check_price(self, held: Held) -> None:
+    def check_price(self, held: PairState) -> None:
         """Ask for the price of a pair with a stop, and see whether that should have triggered.
 
         Raises:
@@ -186,7 +186,7 @@ class Watch:
             price = self._keeper.line.price(held.pair)
             self.check_trigger(held, Quote(price, price))
 
-    def check_trigger(self, held: Held, quote: Quote) -> None:
+    def check_trigger(self, held: PairState, quote: Quote) -> None:
         """Close a position whose stop is listed, and does not trigger though the price is beyond.
 
         Args:
@@ -210,7 +210,7 @@ class Watch:
             if told and held.cover is stop and _is_beyond(stop, Quote(price, price)):
                 self._keeper.does_not_fire(held)
 
-    def _take_up(self, held: Held, order: CcxtOrder) -> None:
+    def _take_up(self, held: PairState, order: CcxtOrder) -> None:
         """Add a live stop to the book that an earlier run placed, or whose answer was lost."""
         order_id = str(order["id"])
         if held.stop_of(order_id) is not None or self._is_over(held, order_id):
@@ -231,18 +231,18 @@ class Watch:
         if held.guessed and stop.is_short == held.is_short:
             held.trigger, held.guessed = stop.trigger, False
 
-    def _is_over(self, held: Held, order_id: str) -> bool:
+    def _is_over(self, held: PairState, order_id: str) -> bool:
         """Whether a listed stop has ended: a list may be older than what this process heard."""
         if order_id not in held.past:
             return False
         try:
             order = self._keeper.line.find_stop(held.pair, order_id=order_id)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask after stop %s of %s: %s", order_id, held.pair, error)
             return True  # the next list tells
-        return order is not None and fate(order) is not Fate.LIVE
+        return order is not None and stop_status(order) is not StopStatus.LIVE
 
-    def _missing(self, held: Held, stop: Stop) -> None:
+    def _missing(self, held: PairState, stop: Stop) -> None:
         """Find out about a stop that is not listed.
 
         One the exchange cannot tell of is neither taken for live nor replaced blindly: only when it
@@ -257,18 +257,18 @@ class Watch:
         else:
             held.doubtful.add(stop.order_id)
 
-    def _ask_after(self, held: Held, stop: Stop) -> bool | None:
+    def _ask_after(self, held: PairState, stop: Stop) -> bool | None:
         """Ask what became of a stop; return whether the exchange can tell, None without an answer.
 
         What is asked or done next goes on without the answer: that may take another road.
         """
         try:
             return self._keeper.ask_after(held, stop)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask after stop %s of %s: %s", stop.order_id, held.pair, error)
             return None
 
-    def _heard_of_stop(self, held: Held, event: OrderEvent) -> None:
+    def _heard_of_stop(self, held: PairState, event: OrderEvent) -> None:
         if held.stop_of(event.order_id) is None:
             self._heard_of_guard(held, event)
         elif event.status in _GONE:
@@ -282,7 +282,7 @@ class Watch:
             held.doubtful.add(event.order_id)
             held.fired.setdefault(event.order_id, monotonic())
 
-    def _heard_of_guard(self, held: Held, event: OrderEvent) -> None:
+    def _heard_of_guard(self, held: PairState, event: OrderEvent) -> None:
         """Cover a position without a trade once somebody's own stop does so no more."""
         others = [guard for guard in held.others if guard.order_id != event.order_id]
         if len(others) < len(held.others) and event.status in (_GONE | {"FINISHED"}):
@@ -290,7 +290,7 @@ class Watch:
             held.touch()
             self._keeper.mend(held)
 
-    def _heard_of_order(self, held: Held, event: OrderEvent) -> None:
+    def _heard_of_order(self, held: PairState, event: OrderEvent) -> None:
         """Cover what an entry just filled; let go of what a dead entry needed."""
         intent = held.intent_of(event.order_id, event.client_id)
         if intent is None:
@@ -303,7 +303,7 @@ class Watch:
         intent.final = intent.final or event.status in _FINAL
         self._keeper.mend(held)
 
-    def _heard_of_close(self, held: Held, event: OrderEvent) -> None:
+    def _heard_of_close(self, held: PairState, event: OrderEvent) -> None:
         """Find out what an order took of a position that nobody here sent.
 
         It may be what a stop became, another hand's, or the exchange's own: a liquidation, or
@@ -322,7 +322,7 @@ class Watch:
         self._keeper.mend(held)
 
 
-def _is_long_unlisted(held: Held, stop: Stop) -> bool:
+def _is_long_unlisted(held: PairState, stop: Stop) -> bool:
     """Whether lists have not shown a stop for a while; an earlier run's goes on proof alone."""
     since = held.unlisted.get(stop.order_id, inf)
     return monotonic() - since >= _UNLISTED_S and stop.order_id not in held.inherited

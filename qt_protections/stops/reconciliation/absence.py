@@ -10,7 +10,7 @@ from collections.abc import Collection
 from time import monotonic
 
 from qt_protections.errors import withhold_secrets
-from qt_protections.stops.venue.protocol import Line, LineError
+from qt_protections.stops.venue.protocol import RequestError, Venue
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -26,7 +26,7 @@ _BEYOND_ARRIVAL_S = 10.0
 class Absence:
     """Remembers for how long two endpoints have not shown a position."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Venue) -> None:
         """Take the exchange."""
         self._line = line
         self._since: dict[str, float] = {}
@@ -62,7 +62,7 @@ class Absence:
         if self._also_shown is None and not self._is_silent:
             try:
                 self._also_shown = self._line.account_positions()
-            except LineError as error:
+            except RequestError as error:
                 self._is_silent = True
                 logger.warning("Could not ask for the account's positions: %s", error)
         return self._also_shown is None or pair in self._also_shown

@@ -15,9 +15,9 @@ from freqtrade.util import dt_now, dt_ts
 from sqlalchemy import case, select
 
 from qt_protections.errors import withhold_secrets
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.pairs import symbol_of
-from qt_protections.stops.manager import Keeper
+from qt_protections.stops.manager import StopManager
 from qt_protections.stops.reconciliation.isolation import apart
 from qt_protections.stops.reconciliation.trade_writer import (
     is_hollow,
@@ -26,10 +26,10 @@ from qt_protections.stops.reconciliation.trade_writer import (
     take_over_entry,
 )
 from qt_protections.stops.state.client_ids import Role
-from qt_protections.stops.state.pair import OF_ENTRIES, EntryOrder, Held, Intent
+from qt_protections.stops.state.pair import OF_ENTRIES, EntryOrder, PairState, PendingEntry
 from qt_protections.stops.state.records import filled_since, is_on_record, stops_since
 from qt_protections.stops.state.stop import filled_ms, part_of
-from qt_protections.stops.venue.protocol import CcxtOrder, LineError
+from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -64,14 +64,14 @@ class Strays:
     lags: bool
 
 
-class Entries:
+class EntryReconciliation:
     """Settles entries whose answer was lost or never put on record.
 
     Attributes:
         tags: The tag of each pair's last entry.
     """
 
-    def __init__(self, strategy: IStrategy, exchange: Exchange, keeper: Keeper) -> None:
+    def __init__(self, strategy: IStrategy, exchange: Exchange, keeper: StopManager) -> None:
         """Take the bot's own objects."""
         self.tags: dict[str, str | None] = {}
         self._strategy = strategy
@@ -79,11 +79,11 @@ class Entries:
         self._keeper = keeper
 
     @staticmethod
-    def has_to_settle(held: Held, trade: Trade | None) -> bool:
+    def has_to_settle(held: PairState, trade: Trade | None) -> bool:
         """Whether something is under way, or a trade is left without an entry."""
         return bool(held.intents or held.exits) or (trade is not None and is_hollow(trade))
 
-    def settle(self, held: Held, trade: Trade | None) -> None:
+    def settle(self, held: PairState, trade: Trade | None) -> None:
         """Find out about each entry under way that no trade has on record."""
         with held.lock:
             exits = [partial(self._settle_exit, held, name) for name in held.exits]
@@ -91,7 +91,7 @@ class Entries:
             for settle in (*exits, *entries):
                 try:
                     settle()
-                except LineError as error:
+                except RequestError as error:
                     logger.warning("Could not ask for an order of %s: %s", held.pair, error)
             if trade is not None and not held.intents and is_hollow(trade):
                 # Freqtrade deletes one whose entry it could not replace, but not if the strategy
@@ -100,7 +100,7 @@ class Entries:
                 trade.delete()
 
     def take_up(
-        self, held: Held, trade: Trade | None, order: CcxtOrder, leverage: float, rate: float
+        self, held: PairState, trade: Trade | None, order: CcxtOrder, leverage: float, rate: float
     ) -> Trade:
         """Make a normal trade of an entry Freqtrade does not know of, or a part of the pair's."""
         is_short = order["side"] == "sell"
@@ -115,7 +115,7 @@ class Entries:
         Trade.commit()
         if held.intent_of(str(order["id"])) is None:
             # The trade has not counted it before Freqtrade asks for it.
-            intent = Intent(entry, "", beforehand=False)
+            intent = PendingEntry(entry, "", beforehand=False)
             intent.learn(order)
             held.intents.append(intent)
         logger.warning(
@@ -170,13 +170,13 @@ class Entries:
                 )
                 line.cancel_order(row.ft_pair, row.order_id)
                 order = line.find_order(row.ft_pair, order_id=row.order_id)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not cancel exit %s: %s. Trying again.", row.order_id, error)
             return
         if order is not None and order["status"] != "open":
             row.update_from_ccxt_object(order)
 
-    def open_strays(self, held: Held, *, is_short: bool) -> Strays:
+    def open_strays(self, held: PairState, *, is_short: bool) -> Strays:
         """Find this bot's filled entries that no trade accounts for, and what closed of them.
 
         The orders of the last day are netted as they filled. Whatever closed a part of the
@@ -202,13 +202,13 @@ class Entries:
         found = {str(o["id"]): o for o in self._keeper.line.orders_since(pair, dt_ts(since))}
         for order in sorted(found.values(), key=filled_ms):
             filled = 0.0 if order.get("status") == "open" else float(order.get("filled") or 0.0)
-            known = (total if order["side"] == entry_side else rest)(known, filled)
+            known = (sum_exact if order["side"] == entry_side else subtract_exact)(known, filled)
             if order["side"] == entry_side and filled and self._is_stray(order):
                 entries.append(order)
-                left = total(left, filled)
+                left = sum_exact(left, filled)
             elif order["side"] != entry_side and filled:
                 closes += (parts := self._unbooked(order, booked))
-                left = rest(left, *(float(part["filled"]) for part in parts))
+                left = subtract_exact(left, *(float(part["filled"]) for part in parts))
             if not left:
                 entries, closes = [], []
         lags = not filled_since(pair, since) <= found.keys()
@@ -225,12 +225,12 @@ class Entries:
         row = Order.order_by_id(name, order["symbol"])
         if row is None:
             return [] if name in booked else [order]
-        left = rest(float(order["filled"]), row.ft_amount)
+        left = subtract_exact(float(order["filled"]), row.ft_amount)
         if not left or of_entries in booked or is_on_record(of_entries, order["symbol"]):
             return []
         return [{**part_of(order, left), "id": of_entries}]
 
-    def _settle_exit(self, held: Held, client_id: str) -> None:
+    def _settle_exit(self, held: PairState, client_id: str) -> None:
         """Find out about an exit that may be on no record, and book what it closed."""
         line = self._keeper.line
         order = line.find_order(held.pair, client_id=client_id)
@@ -246,7 +246,7 @@ class Entries:
             if held.own:
                 self._keeper.history.book(held, order)
 
-    def _settle(self, held: Held, intent: Intent, trade: Trade | None) -> None:
+    def _settle(self, held: PairState, intent: PendingEntry, trade: Trade | None) -> None:
         if self._is_with_a_trade(held, intent, trade):
             return
         mine = intent.lost or intent.thread == threading.get_ident()
@@ -265,13 +265,15 @@ class Entries:
             return
         self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
 
-    def _is_with_a_trade(self, held: Held, intent: Intent, trade: Trade | None) -> bool:
+    def _is_with_a_trade(self, held: PairState, intent: PendingEntry, trade: Trade | None) -> bool:
         row = Order.order_by_id(intent.order_id, held.pair) if intent.order_id else None
         if row is not None and not row.trade.is_open:
             self._outlived(held, intent, row, trade)
         return row is not None
 
-    def _outlived(self, held: Held, intent: Intent, row: Order, trade: Trade | None) -> None:
+    def _outlived(
+        self, held: PairState, intent: PendingEntry, row: Order, trade: Trade | None
+    ) -> None:
         """Cancel an entry whose trade was closed by a stop: Freqtrade would let it wait on.
 
         What fills all the same is a position: it gets a trade of its own.

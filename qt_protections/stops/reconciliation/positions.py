@@ -10,16 +10,16 @@ from freqtrade.enums import ExitType
 from freqtrade.persistence import Trade
 
 from qt_protections.errors import withhold_secrets
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.stop_plan import covered
-from qt_protections.stops.manager import Keeper
+from qt_protections.stops.manager import StopManager
 from qt_protections.stops.reconciliation.absence import Absence
-from qt_protections.stops.reconciliation.entries import SURPLUS_LAG_S, Entries, Strays
+from qt_protections.stops.reconciliation.entries import SURPLUS_LAG_S, EntryReconciliation, Strays
 from qt_protections.stops.reconciliation.isolation import apart
 from qt_protections.stops.reconciliation.trade_writer import write_off
-from qt_protections.stops.state.pair import Held
-from qt_protections.stops.venue.protocol import CcxtOrder, LineError, Position
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.venue.protocol import CcxtOrder, Position, RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -39,7 +39,7 @@ class StopOfStranger(Protocol):
     ) -> float: ...
 
 
-class Positions:
+class PositionReconciliation:
     """Compares positions with trades once in each loop.
 
     A position that the exchange does not show is no proof that the position is closed, see
@@ -48,8 +48,8 @@ class Positions:
 
     def __init__(
         self,
-        keeper: Keeper,
-        entries: Entries,
+        keeper: StopManager,
+        entries: EntryReconciliation,
         stop_of_stranger: StopOfStranger,
     ) -> None:
         """Take who places and asks, and who says where a stranger's stop stands."""
@@ -72,11 +72,11 @@ class Positions:
         """Whether something differed when it was last compared, or still has to be proven."""
         return bool(self._odd or self._unproven or self._smaller_since or self._asking)
 
-    def is_closed(self, held: Held) -> bool:
+    def is_closed(self, held: PairState) -> bool:
         """Whether there is proof that the position of a deleted trade is closed."""
         return not held.base or self._was_closed(held, held.base, held.known_since_ms)
 
-    def disown(self, held: Held, price: float) -> None:
+    def disown(self, held: PairState, price: float) -> None:
         """Take what a deleted trade held for nobody's: another trade of the pair begins.
 
         That may be a part of the same position, an entry that filled while its trade was deleted.
@@ -88,7 +88,7 @@ class Positions:
         """
         if held.stranger is None:
             held.stranger_since_ms = self._now_ms()
-            amount = total(held.base, *(intent.left for intent in held.intents))
+            amount = sum_exact(held.base, *(intent.left for intent in held.intents))
             held.stranger = Position(held.pair, held.is_short, amount, price, held.leverage)
 
     def compare(self, positions: dict[str, Position], trades: dict[str, Trade]) -> None:
@@ -154,7 +154,7 @@ class Positions:
                 )
 
     def _compare(
-        self, held: Held, position: Position | None, trade: Trade | None, *, at_start: bool
+        self, held: PairState, position: Position | None, trade: Trade | None, *, at_start: bool
     ) -> None:
         surplus, held.more_shown = self._is_surplus(held, position, trade), False
         if not surplus:
@@ -185,7 +185,7 @@ class Positions:
         if surplus and position is not None and not self._recover(held, position, trade):
             self._shelter(held, position)
 
-    def _find_missing(self, held: Held, trade: Trade | None) -> None:
+    def _find_missing(self, held: PairState, trade: Trade | None) -> None:
         """Book what closed a position that is not there; end its trade, or say that it stays."""
         is_asked = self._keeper.history.is_due(held)
         # The loop holds Freqtrade's lock of exits: one without a record stays without one.
@@ -195,7 +195,7 @@ class Positions:
         if not found and is_asked and not self._is_written_off(held, trade):
             self._say_unproven(held)
 
-    def _explain_stops(self, held: Held, position: Position | None) -> None:
+    def _explain_stops(self, held: PairState, position: Position | None) -> None:
         """Let go of an earlier run's stops once it is known what they protect, or that nothing."""
         if not held.inherited:
             return
@@ -210,20 +210,20 @@ class Positions:
         try:
             # An entry whose answer was lost may arrive now, and rest.
             self._entries.cancel_strays(held.pair)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask for open orders of %s: %s", held.pair, error)
             return
         if self._absence.is_proven(held.pair):
             held.inherited.clear()
 
-    def _stranger_is_gone(self, held: Held, position: Position | None) -> bool:
+    def _stranger_is_gone(self, held: PairState, position: Position | None) -> bool:
         """Whether what nobody accounted for is accounted for, or closed for certain."""
         stranger = held.stranger
         if stranger is None or position is not None:
             return True
         return self._was_closed(held, stranger.amount, held.stranger_since_ms)
 
-    def _was_closed(self, held: Held, amount: float, since_ms: int) -> bool:
+    def _was_closed(self, held: PairState, amount: float, since_ms: int) -> bool:
         """Whether a position that is not shown is closed: by its orders, or by two lists."""
         if self._absence.is_proven(held.pair):
             return True
@@ -231,7 +231,7 @@ class Positions:
             return False
         try:
             return self._keeper.history.is_closed(held, amount, since_ms)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False
 
@@ -239,7 +239,7 @@ class Positions:
         """Return the exchange's time, epoch milliseconds."""
         return int((time() - self._keeper.line.clock_skew_s) * 1000)
 
-    def _is_written_off(self, held: Held, trade: Trade | None) -> bool:
+    def _is_written_off(self, held: PairState, trade: Trade | None) -> bool:
         """Close a trade in the books that the exchange holds nothing of, by three witnesses.
 
         Both lists have shown nothing for a minute, no order closed the position, and the engine
@@ -261,7 +261,7 @@ class Positions:
         write_off(trade)
         return True
 
-    def _say_unproven(self, held: Held) -> None:
+    def _say_unproven(self, held: PairState) -> None:
         if held.pair in self._unproven:
             return
         self._unproven.add(held.pair)
@@ -271,7 +271,7 @@ class Positions:
             symbol_of(held.pair),
         )
 
-    def _is_surplus(self, held: Held, position: Position | None, trade: Trade | None) -> bool:
+    def _is_surplus(self, held: PairState, position: Position | None, trade: Trade | None) -> bool:
         """Whether the exchange holds more than trades and fills of entries account for."""
         if position is None:
             return False
@@ -281,21 +281,21 @@ class Positions:
         self._refreshed(held)
         return position.is_short != held.is_short or _is_more(position, own, held)
 
-    def _refreshed(self, held: Held) -> bool:
+    def _refreshed(self, held: PairState) -> bool:
         """Ask what waiting entries have filled, unheard perhaps; return whether that was told."""
         try:
             self._keeper.history.refresh_entries(held)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask for entries of %s: %s", symbol_of(held.pair), error)
             return False
         return True
 
-    def _is_certain(self, held: Held, lag_s: float) -> bool:
+    def _is_certain(self, held: PairState, lag_s: float) -> bool:
         """Whether a difference is more than the exchange's delay in showing positions."""
         self._odd[held.pair] = self._odd.get(held.pair, 0) + 1
         return monotonic() - held.changed > lag_s and self._odd[held.pair] >= 2
 
-    def _recover(self, held: Held, position: Position, trade: Trade | None) -> bool:
+    def _recover(self, held: PairState, position: Position, trade: Trade | None) -> bool:
         """Put entries on record that this bot sent and did not live to put there.
 
         They become a trade of their own, or part of the pair's: a replaced entry, a second one.
@@ -310,16 +310,16 @@ class Positions:
         if strays is None:
             return False
         is_told = not strays.lags and strays.known >= position.amount * (1 - _SAME)
-        left = rest(_filled(strays.entries), _filled(strays.closes))
+        left = subtract_exact(_filled(strays.entries), _filled(strays.closes))
         # A trade that was deleted takes its entries along: they are nobody's.
         is_both = left and trade is not None
-        lacking = rest(total(held.base, left), position.amount) if is_both else 0.0
+        lacking = subtract_exact(sum_exact(held.base, left), position.amount) if is_both else 0.0
         if lacking and self._keeper.book_closes(held, lacking, with_exits=True):
             return False  # that closed what the trade has on record, and is booked before them
         is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
         if is_over or (is_told and not lacking):
             del self._asking[held.pair]  # else the history may lag as any list does
-        if not strays.entries or left > rest(position.amount, held.base) * (1 + _SAME):
+        if not strays.entries or left > subtract_exact(position.amount, held.base) * (1 + _SAME):
             return False
         if trade is None:
             held.base = 0.0  # of a deleted trade: these are the entries that it was made of
@@ -329,7 +329,7 @@ class Positions:
         held.is_short, held.leverage = position.is_short, position.leverage
         return True
 
-    def _recover_unseen(self, held: Held, trade: Trade | None) -> None:
+    def _recover_unseen(self, held: PairState, trade: Trade | None) -> None:
         """Put entries on record that the list of positions does not show beside the trade.
 
         The list may be old, or something has closed a part that is not booked either. The orders
@@ -344,17 +344,17 @@ class Positions:
         if strays is not None:
             self._take_up(held, trade, strays, trade.leverage or 1.0, trade.open_rate)
 
-    def _strays(self, held: Held, *, is_short: bool) -> Strays | None:
+    def _strays(self, held: PairState, *, is_short: bool) -> Strays | None:
         """Return what the orders tell of entries without a trade; None without an answer."""
         try:
             self._entries.cancel_strays(held.pair)  # one that rests is nobody's yet, and fills on
             return self._entries.open_strays(held, is_short=is_short)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask for the orders of %s: %s", held.pair, error)
             return None
 
     def _take_up(
-        self, held: Held, trade: Trade | None, strays: Strays, leverage: float, rate: float
+        self, held: PairState, trade: Trade | None, strays: Strays, leverage: float, rate: float
     ) -> Trade | None:
         for order in strays.entries:
             average = float(order.get("average") or rate)
@@ -363,7 +363,7 @@ class Positions:
             held.book_close(order, ExitType.SOLD_ON_EXCHANGE.value)
         return trade
 
-    def _shelter(self, held: Held, position: Position) -> None:
+    def _shelter(self, held: PairState, position: Position) -> None:
         """Cover a position no trade accounts for, say so once, and let nothing else enter."""
         if held.stranger is None:
             logger.error(
@@ -389,7 +389,7 @@ class Positions:
             held.trigger, held.guessed = self._stop_for(position), True
         held.leverage = position.leverage
 
-    def _not_smaller(self, held: Held, position: Position) -> Position:
+    def _not_smaller(self, held: PairState, position: Position) -> Position:
         """Return a stranger's position as it is shown, or was until lately if that was larger.
 
         A list may be old; a stop for more than there is closes no more than there is.
@@ -418,14 +418,14 @@ class Positions:
         stop = stop_from(position.entry_price)
         try:
             price = self._keeper.line.price(position.pair)
-        except LineError as error:
+        except RequestError as error:
             logger.warning("Could not ask for the price of %s: %s", position.pair, error)
             return stop
         passed = price >= stop if position.is_short else price <= stop
         return stop_from(price) if passed else stop
 
 
-def _lacking(held: Held, position: Position | None, trade: Trade | None) -> float:
+def _lacking(held: PairState, position: Position | None, trade: Trade | None) -> float:
     """Return how much the exchange shows too little, base currency.
 
     What an exit that rests has filled is on its order's record, and not yet on its trade's.
@@ -434,31 +434,31 @@ def _lacking(held: Held, position: Position | None, trade: Trade | None) -> floa
     shown = position.amount if position is not None and position.is_short == is_short else 0.0
     rows = [] if trade is None else trade.orders
     left = [o.safe_filled for o in rows if o.ft_is_open and o.ft_order_side == o.trade.exit_side]
-    return rest(held.own or held.base, shown, *left)
+    return subtract_exact(held.own or held.base, shown, *left)
 
 
-def _is_missing(held: Held, position: Position | None, trade: Trade | None) -> bool:
+def _is_missing(held: PairState, position: Position | None, trade: Trade | None) -> bool:
     """Whether a trade's position is not there, or has been turned to the other side."""
     is_short = held.is_short if trade is None else trade.is_short
     is_shown = position is not None and position.is_short == is_short
     return not is_shown and _lacking(held, position, trade) > 0
 
 
-def _is_short_of(held: Held, position: Position | None, trade: Trade) -> bool:
+def _is_short_of(held: PairState, position: Position | None, trade: Trade) -> bool:
     """Whether the exchange holds a part only of what the trade accounts for."""
     if position is None or position.is_short != trade.is_short:
         return False
     return _lacking(held, position, trade) > held.own * _SAME
 
 
-def _is_more(position: Position, own: float, held: Held) -> bool:
+def _is_more(position: Position, own: float, held: PairState) -> bool:
     """Whether a position is larger than what a trade and the fills of entries account for.
 
     An entry whose answer was lost counts whole: it is being asked for.
     """
     parts = [i.entry.amount if i.lost else i.left for i in held.intents]
-    return position.amount > total(own, *parts) * (1 + _SAME)
+    return position.amount > sum_exact(own, *parts) * (1 + _SAME)
 
 
 def _filled(orders: Sequence[CcxtOrder]) -> float:
-    return total(*(float(order["filled"]) for order in orders))
+    return sum_exact(*(float(order["filled"]) for order in orders))

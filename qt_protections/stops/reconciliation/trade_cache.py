@@ -16,7 +16,7 @@ logger = withhold_secrets(logging.getLogger(__name__))
 
 _TRADES: Table = Trade.__table__  # type: ignore[assignment]
 _ORDERS: Table = Order.__table__  # type: ignore[assignment]
-#: What `Bookkeeping` reads of a trade and its orders, and what may change of them.
+#: What `TradeReconciliation` reads of a trade and its orders, and what may change of them.
 _READ = [
     *(_TRADES.c[name] for name in ("id", "pair", "is_short", "amount", "open_rate", "leverage")),
     *(_TRADES.c[name] for name in ("stop_loss", "initial_stop_loss")),

@@ -12,7 +12,7 @@ from freqtrade.persistence import LocalTrade, Order, Trade
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.errors import withhold_secrets
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.stop_price import stop_distance
 from qt_protections.stops.reconciliation.order_sequence import note_fill, set_in_order
 from qt_protections.stops.state.pair import EntryOrder
@@ -128,8 +128,8 @@ def catch_up(trade: Trade) -> None:
     """
     over = [order for order in trade.orders if not order.ft_is_open and order.safe_filled > 0]
     exits = [order for order in over if order.ft_order_side != trade.entry_side]
-    entered = total(*(order.safe_amount_after_fee for order in over if order not in exits))
-    left = rest(entered, *(order.safe_amount_after_fee for order in exits))
+    entered = sum_exact(*(order.safe_amount_after_fee for order in over if order not in exits))
+    left = subtract_exact(entered, *(order.safe_amount_after_fee for order in exits))
     if isclose(left, trade.amount) or not entered:
         return
     logger.warning("[OK] %s had not counted all of its orders.", trade)
@@ -169,7 +169,7 @@ def take_over_entry(trade: Trade, row: Order) -> None:
     Trade.session.flush()
     Trade.session.refresh(closed)
     entries = closed.select_filled_orders(closed.entry_side)
-    if amount := total(*(entry.safe_filled for entry in entries)):
+    if amount := sum_exact(*(entry.safe_filled for entry in entries)):
         # Freqtrade may have booked the fill on it meanwhile, as on a trade that is open.
         value = sum(entry.safe_filled * entry.safe_price for entry in entries)
         closed.amount, closed.open_rate = amount, value / amount

@@ -20,17 +20,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.portfolio.trades import open_trade
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.trailing import TrailingRule
-from qt_protections.stops.manager import Keeper
+from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.hearing import Hearing
-from qt_protections.stops.monitor.watch import Watch
-from qt_protections.stops.reconciliation.entries import Entries
+from qt_protections.stops.monitor.watch import StopWatch
+from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.reconciliation.isolation import apart
-from qt_protections.stops.reconciliation.positions import Positions, StopOfStranger
+from qt_protections.stops.reconciliation.positions import PositionReconciliation, StopOfStranger
 from qt_protections.stops.reconciliation.trade_cache import read_anew, rows, write_down
 from qt_protections.stops.reconciliation.trade_writer import (
     StopSet,
@@ -45,10 +45,10 @@ from qt_protections.stops.reconciliation.trade_writer import (
     row_of,
     take_exit,
 )
-from qt_protections.stops.state.pair import EntryOrder, Fill, Held, Intent
+from qt_protections.stops.state.pair import EntryOrder, PairState, PendingEntry, UnbookedFill
 from qt_protections.stops.state.records import read_stops
 from qt_protections.stops.state.stop import Stop
-from qt_protections.stops.venue.protocol import LineError, Position, Rank
+from qt_protections.stops.venue.protocol import Position, Rank, RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -68,15 +68,15 @@ STOP_RECORD = "qt_stop"
 _SAME = 1e-6
 
 
-class Bookkeeping:
+class TradeReconciliation:
     """Runs in each of the bot's loops, after each fill, and after each word on a stop."""
 
     def __init__(
         self,
         strategy: IStrategy,
         exchange: Exchange,
-        keeper: Keeper,
-        watch: Watch | None,
+        keeper: StopManager,
+        watch: StopWatch | None,
         trailing: TrailingRule | None,
         stop_of_stranger: StopOfStranger,
         hearing: Hearing,
@@ -102,8 +102,8 @@ class Bookkeeping:
         self._trailing = trailing
         self._blocks = blocks
         self._stop_of_stranger = stop_of_stranger
-        self._entries = Entries(strategy, exchange, keeper)
-        self._positions = Positions(keeper, self._entries, stop_of_stranger)
+        self._entries = EntryReconciliation(strategy, exchange, keeper)
+        self._positions = PositionReconciliation(keeper, self._entries, stop_of_stranger)
         self._untrailed: dict[str, float] = {}
         self._quotes: dict[str, Quote] = {}
         self._positions_seen = self._prices_read = -inf
@@ -143,7 +143,7 @@ class Bookkeeping:
         ]
 
     @staticmethod
-    def _unbooked(held: Held) -> list[Intent]:
+    def _unbooked(held: PairState) -> list[PendingEntry]:
         """Return the entries of a pair that no trade has on record: lost, or not yet told."""
         return [
             intent
@@ -298,7 +298,7 @@ class Bookkeeping:
 
     # From the trades to the book
 
-    def _learn(self, held: Held, trade: Trade) -> None:
+    def _learn(self, held: PairState, trade: Trade) -> None:
         with held.lock:
             is_another = not _is_same(held, trade)
             # A position of an entry that just filled is this trade's, though no loop has seen it.
@@ -322,7 +322,7 @@ class Bookkeeping:
             exits = [row for row in trade.orders if row.ft_order_side == trade.exit_side]
             held.parts |= {row.order_id: row.ft_amount for row in exits}
             _forget_booked(held, trade)
-            held.base = rest(trade.amount, *(fill.amount for fill in held.fills))
+            held.base = subtract_exact(trade.amount, *(fill.amount for fill in held.fills))
             held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
             if self._watch is None:
                 read_stops(held, trade)
@@ -344,7 +344,7 @@ class Bookkeeping:
             trade.pair, trade.open_rate, trade.leverage or 1.0, is_short=trade.is_short
         )
 
-    def _learn_entry(self, held: Held, trade: Trade, row: Order) -> None:
+    def _learn_entry(self, held: PairState, trade: Trade, row: Order) -> None:
         intent = held.intent_of(row.order_id)
         if not row.ft_is_open:
             if intent is not None:
@@ -354,7 +354,7 @@ class Bookkeeping:
             entry = EntryOrder(
                 trade.pair, trade.is_short, row.safe_amount, row.safe_price, trade.leverage or 1.0
             )
-            intent = Intent(entry, "", self._keeper.beforehand(trade.pair), row.order_id)
+            intent = PendingEntry(entry, "", self._keeper.beforehand(trade.pair), row.order_id)
             intent.at_ms = _epoch_ms(row.order_date_utc)
             held.intents.append(intent)
         intent.filled = max(intent.filled, row.safe_filled)
@@ -372,7 +372,7 @@ class Bookkeeping:
                 with apart(held.pair, self._failed):
                     self._let_go_of(held, positions)
 
-    def _let_go_of(self, held: Held, positions: dict[str, Position] | None) -> None:
+    def _let_go_of(self, held: PairState, positions: dict[str, Position] | None) -> None:
         with held.lock:
             if open_trade(held.pair) is not None:
                 return  # remote control has made one since this loop looked
@@ -407,7 +407,7 @@ class Bookkeeping:
         self._read_prices_if_due(self._watch)
         return compared
 
-    def _compare_again(self, watch: Watch, trades: dict[str, Trade]) -> bool:
+    def _compare_again(self, watch: StopWatch, trades: dict[str, Trade]) -> bool:
         """Ask for what the stream may not have told; return whether the exchange answered.
 
         One list that cannot be had does not keep the other from being compared.
@@ -418,7 +418,7 @@ class Bookkeeping:
             answered = _answers("positions", partial(self._compare_positions, trades))
         return self._ask_for_the_rest(watch) and answered
 
-    def _ask_for_the_rest(self, watch: Watch) -> bool:
+    def _ask_for_the_rest(self, watch: StopWatch) -> bool:
         """Ask for stops and prices where that is due; return whether the exchange answered."""
         answered = True
         stops_s = min(STOPS_S, self._stops_s)
@@ -429,10 +429,10 @@ class Bookkeeping:
         self._read_prices_if_due(watch)
         return answered
 
-    def _are_positions_due(self, watch: Watch) -> bool:
+    def _are_positions_due(self, watch: StopWatch) -> bool:
         return self._is_due(self._positions_seen, self._positions_s(watch))
 
-    def _read_prices_if_due(self, watch: Watch) -> None:
+    def _read_prices_if_due(self, watch: StopWatch) -> None:
         """Ask for the prices at which stops should trigger, where Freqtrade did not lately."""
         stopped = [held for held in self._keeper.book if held.cover is not None]
         is_unpriced = any(monotonic() - held.priced >= PRICES_S for held in stopped)
@@ -444,14 +444,14 @@ class Bookkeeping:
         due = monotonic() - last >= every_s
         return due and self._keeper.line.has_room(Rank.COMPARE)
 
-    def _positions_s(self, watch: Watch) -> float:
+    def _positions_s(self, watch: StopWatch) -> float:
         """Return how old the list of positions may be, seconds."""
         is_settling = watch.filled > self._positions_seen or self._positions.are_unsettled
         if is_settling or any(held.inherited or held.orphan for held in self._keeper.book):
             return UNSETTLED_S
         return POSITIONS_S if self._hearing.is_whole_since(self._positions_seen) else UNHEARD_S
 
-    def _compare_first(self, watch: Watch, trades: dict[str, Trade]) -> None:
+    def _compare_first(self, watch: StopWatch, trades: dict[str, Trade]) -> None:
         self._entries.cancel_strays()
         for trade in trades.values():
             self._recall_trails(self._keeper.book.of(trade.pair), trade)
@@ -471,7 +471,7 @@ class Bookkeeping:
         self._positions.see(positions)
         return positions
 
-    def _read_prices(self, watch: Watch) -> None:
+    def _read_prices(self, watch: StopWatch) -> None:
         """Note the best prices, and see whether stops trigger where they should.
 
         While prices cannot be read, the last spreads count.
@@ -491,7 +491,7 @@ class Bookkeeping:
                 with apart(held.pair):
                     watch.check_trigger(held, quotes[held.pair])
 
-    def _recall_trails(self, held: Held, trade: Trade) -> None:
+    def _recall_trails(self, held: PairState, trade: Trade) -> None:
         """Take up the trailing stops on a trade's record: one may have filled while no bot ran."""
         record = trade.get_custom_data(STOP_RECORD) or {}
         with held.lock:
@@ -504,12 +504,12 @@ class Bookkeeping:
 
     # From the book to the trades
 
-    def _tell(self, held: Held, trade: Trade) -> None:
+    def _tell(self, held: PairState, trade: Trade) -> None:
         with held.lock:
             self._write(held, trade)
         self._trail(held, trade)
 
-    def _write(self, held: Held, trade: Trade) -> None:
+    def _write(self, held: PairState, trade: Trade) -> None:
         _forget_booked(held, trade)
         # Freqtrade counts an entry when that is over, and would end a trade that has none yet.
         for fill in held.fills if trade.has_open_position else []:
@@ -540,13 +540,13 @@ class Bookkeeping:
             write_down()
         self._record(held, trade)
 
-    def _record(self, held: Held, trade: Trade) -> None:
+    def _record(self, held: PairState, trade: Trade) -> None:
         cover = held.cover
         record = {
             "id": cover.order_id if cover else "",
             "client_id": str(cover.order.get("clientOrderId") or "") if cover else "",
             "price": held.trigger,
-            "amount": total(*(stop.amount for stop in held.standing)),
+            "amount": sum_exact(*(stop.amount for stop in held.standing)),
             "state": _state(held),
             "placement": "before_entry" if self._keeper.beforehand(held.pair) else "on_fill",
             "latency_ms": round(held.latency_ms, 1),
@@ -575,13 +575,13 @@ class Bookkeeping:
         still_open = {trade.id for trade in trades.values()}
         self._recorded = {key: text for key, text in self._recorded.items() if key in still_open}
 
-    def _trail(self, held: Held, trade: Trade) -> None:
+    def _trail(self, held: PairState, trade: Trade) -> None:
         """See to it that the whole position is trailed, beside its stop."""
         if self._trailing is None or held.untrailed:
             return
         if not trade.has_open_position or not held.base:
             return
-        missing = rest(held.base, *(trail.amount for trail in held.trails))
+        missing = subtract_exact(held.base, *(trail.amount for trail in held.trails))
         if missing <= held.base * _SAME or self._untrailed.get(held.pair) == missing:
             return
         rule = self._trailing
@@ -593,7 +593,9 @@ class Bookkeeping:
         )
         if not placed:
             self._untrailed[held.pair] = missing  # asked again once the size has changed
-        elif rest(held.base, *(trail.amount for trail in held.trails)) > held.base * _SAME:
+        elif (
+            subtract_exact(held.base, *(trail.amount for trail in held.trails)) > held.base * _SAME
+        ):
             self._failed.add(held.pair)  # the next loop asks again
 
     @staticmethod
@@ -605,13 +607,13 @@ def _answers(what: str, compare: Callable[[], None]) -> bool:
     """Compare something with the exchange; return whether the exchange answered."""
     try:
         compare()
-    except LineError as error:
+    except RequestError as error:
         logger.warning("Could not compare %s with the exchange: %s", what, error)
         return False
     return True
 
 
-def _covers_of(held: Held, trade: Trade) -> list[Stop]:
+def _covers_of(held: PairState, trade: Trade) -> list[Stop]:
     """Return the stops that stand for a trade, the one that counts last.
 
     Those of a turned position are no trade's. One whose fill the trade has booked is over, though
@@ -623,12 +625,12 @@ def _covers_of(held: Held, trade: Trade) -> list[Stop]:
     return [stop for stop in mine if not has_filled(trade, stop.order_id)]
 
 
-def _cover_of(held: Held, trade: Trade) -> Stop | None:
+def _cover_of(held: PairState, trade: Trade) -> Stop | None:
     """Return the stop that counts for a trade."""
     return next(reversed(_covers_of(held, trade)), None)
 
 
-def _is_orphan(held: Held) -> bool:
+def _is_orphan(held: PairState) -> bool:
     """Whether the trade of a position was deleted (`/delete`), not closed."""
     if not held.base:
         return False
@@ -636,7 +638,7 @@ def _is_orphan(held: Held) -> bool:
     return known is None or not _is_same(held, known)
 
 
-def _is_same(held: Held, trade: Trade) -> bool:
+def _is_same(held: PairState, trade: Trade) -> bool:
     """Whether a trade is the one that the book knows.
 
     SQLite gives IDs of deleted trades again, and an entry of a deleted trade may begin another one.
@@ -673,31 +675,31 @@ def _epoch_ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
 
 
-def _state(held: Held) -> str:
+def _state(held: PairState) -> str:
     cover = held.cover
     if cover is None:
         return "none"
     return "in doubt" if cover.order_id in held.doubtful else "live"
 
 
-def _id_on_record(fill: Fill) -> str:
+def _id_on_record(fill: UnbookedFill) -> str:
     """Return the id under which a trade books a fill: a stop's own, else the order's."""
     by_stop = fill.stop is not None and not fill.reason
     return fill.stop.order_id if fill.stop is not None and by_stop else str(fill.order["id"])
 
 
-def _forget_booked(held: Held, trade: Trade) -> None:
+def _forget_booked(held: PairState, trade: Trade) -> None:
     held.fills = [
         fill for fill in held.fills if not (_is_booked(trade, fill) or _is_anothers(trade, fill))
     ]
 
 
-def _is_booked(trade: Trade, fill: Fill) -> bool:
+def _is_booked(trade: Trade, fill: UnbookedFill) -> bool:
     row = row_of(trade, _id_on_record(fill))
     return row is not None and not row.ft_is_open
 
 
-def _is_anothers(trade: Trade, fill: Fill) -> bool:
+def _is_anothers(trade: Trade, fill: UnbookedFill) -> bool:
     """Whether an earlier trade of the pair has booked the fill."""
     row = Order.order_by_id(_id_on_record(fill), trade.pair)
     return row is not None and row.ft_trade_id != trade.id

@@ -17,7 +17,7 @@ from qt_protections.rules.trailing import TrailingRule
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class PriceBar:
     """What Freqtrade sees of the price when it looks at a stop.
 
     Attributes:
@@ -48,7 +48,7 @@ class SimulatedTrailing:
         self._rule = rule
 
     @staticmethod
-    def may_follow(trade: LocalTrade, glance: Glance) -> bool:
+    def may_follow(trade: LocalTrade, glance: PriceBar) -> bool:
         """Whether the stop that stands is not hit yet; ask before the strategy moves it.
 
         A stop that is hit stays where it is: moved first, it would be hit at a better price.
@@ -57,7 +57,7 @@ class SimulatedTrailing:
         worst = glance.worst(is_short=trade.is_short)
         return stop > worst if trade.is_short else stop < worst
 
-    def follow(self, trade: LocalTrade, glance: Glance, *, trails_itself: bool) -> None:
+    def follow(self, trade: LocalTrade, glance: PriceBar, *, trails_itself: bool) -> None:
         """Move the stop behind the best price, if that is closer than where it stands.
 
         Args:
@@ -80,14 +80,14 @@ class SimulatedTrailing:
         trade.adjust_stop_loss(best, self._rule.callback_ratio * (trade.leverage or 1.0))
 
     @staticmethod
-    def _best(trade: LocalTrade, glance: Glance) -> float:
+    def _best(trade: LocalTrade, glance: PriceBar) -> float:
         now = glance.best(is_short=trade.is_short)
         if trade.is_short:
             return min(now, trade.min_rate or trade.open_rate)
         return max(now, trade.max_rate or trade.open_rate)
 
 
-def _opened_in(trade: LocalTrade, glance: Glance) -> bool:
+def _opened_in(trade: LocalTrade, glance: PriceBar) -> bool:
     """Whether this is the candle of the fill, by Freqtrade's own reckoning in whole minutes."""
     is_candle = glance.high is not None
     return is_candle and glance.time - trade.open_date_utc < timedelta(minutes=1)

@@ -12,9 +12,9 @@ from time import monotonic
 
 from freqtrade.enums import ExitType
 
-from qt_protections.rules.amounts import rest, total
+from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.exposure import Exposure
-from qt_protections.rules.stop_plan import Need, Standing, covered, tightest
+from qt_protections.rules.stop_plan import LiveStop, RequiredStop, covered, tightest
 from qt_protections.stops.state.stop import Stop, as_booked, filled_ms, part_of
 from qt_protections.stops.venue.protocol import CcxtOrder, Position
 
@@ -42,7 +42,7 @@ class EntryOrder:
 
 
 @dataclass(slots=True)
-class Intent:
+class PendingEntry:
     """An entry the guard let out, until a trade of Freqtrade's has booked its end.
 
     Attributes:
@@ -85,7 +85,7 @@ class Intent:
         """
         if self.final or not (self.beforehand or self.left > 0):
             return self.left
-        return rest(self.entry.amount, self.closed)
+        return subtract_exact(self.entry.amount, self.closed)
 
     @property
     def is_void(self) -> bool:
@@ -95,7 +95,7 @@ class Intent:
     @property
     def left(self) -> float:
         """What it filled and nothing has closed yet."""
-        return rest(self.filled, self.closed)
+        return subtract_exact(self.filled, self.closed)
 
     def learn(self, order: CcxtOrder) -> bool:
         """Take in what the exchange says of it, and return whether it filled more, or ended."""
@@ -114,13 +114,13 @@ class Intent:
         """
         taken = min(amount, self.left)
         if taken > 0:
-            self.closed = total(self.closed, taken)
+            self.closed = sum_exact(self.closed, taken)
             self.beforehand = False
         return taken
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class UnbookedFill:
     """An order that reduced a position and that its trade has yet to book.
 
     Attributes:
@@ -142,7 +142,7 @@ class Fill:
 
 
 @dataclass(slots=True)
-class Held:
+class PairState:
     """One pair.
 
     Attributes:
@@ -206,9 +206,9 @@ class Held:
     leverage: float = 1.0
     stops: list[Stop] = field(default_factory=list)
     trails: list[Stop] = field(default_factory=list)
-    intents: list[Intent] = field(default_factory=list)
+    intents: list[PendingEntry] = field(default_factory=list)
     exits: dict[str, float] = field(default_factory=dict)
-    fills: list[Fill] = field(default_factory=list)
+    fills: list[UnbookedFill] = field(default_factory=list)
     claimed: frozenset[str] = frozenset()
     past: dict[str, CcxtOrder] = field(default_factory=dict)
     children: set[str] = field(default_factory=set)
@@ -304,31 +304,31 @@ class Held:
         )
 
     @property
-    def need(self) -> Need | None:
+    def need(self) -> RequiredStop | None:
         """What has to stand now: for the position, and for what entries under way may add."""
         stranger, intents = self.stranger, list(self.intents)
-        amount = total(self.base, *(each.share for each in intents))
+        amount = sum_exact(self.base, *(each.share for each in intents))
         if stranger is not None and not self._guards_of(stranger):
-            waiting = [rest(intent.share, intent.left) for intent in intents]
-            amount = max(amount, total(stranger.amount, *waiting))
+            waiting = [subtract_exact(intent.share, intent.left) for intent in intents]
+            amount = max(amount, sum_exact(stranger.amount, *waiting))
         return self._need(amount)
 
     @property
-    def own_need(self) -> Need | None:
+    def own_need(self) -> RequiredStop | None:
         """What has to stand for what has filled of this bot's trades alone."""
         return self._need(self.own)
 
-    def _need(self, amount: float) -> Need | None:
+    def _need(self, amount: float) -> RequiredStop | None:
         trigger = self.trigger
         if amount > 0 and trigger:
-            return Need(self.is_short, amount, trigger, self.largest)
+            return RequiredStop(self.is_short, amount, trigger, self.largest)
         return None
 
     @property
     def own(self) -> float:
         """What this bot's trades hold, base currency."""
         base = 0.0 if self.orphan else self.base
-        return total(base, *(intent.left for intent in list(self.intents)))
+        return sum_exact(base, *(intent.left for intent in list(self.intents)))
 
     @property
     def known_since_ms(self) -> int:
@@ -343,7 +343,7 @@ class Held:
         return found if covered else []
 
     @property
-    def standing(self) -> list[Standing]:
+    def standing(self) -> list[LiveStop]:
         """The live stops of the pair's side, as the rules see them."""
         return [stop.standing for stop in self.stops if stop.is_short == self.is_short]
 
@@ -364,13 +364,13 @@ class Held:
         mine = [stop for stop in self.stops if stop.is_short == self.is_short]
         return mine[-1] if mine else None
 
-    def unaccounted(self, unbooked: Sequence[Intent]) -> list[Exposure]:
+    def unaccounted(self, unbooked: Sequence[PendingEntry]) -> list[Exposure]:
         """Return what no trade accounts for: entries none has booked, and a stranger's part."""
         found = [self._exposure(intent.entry.amount, intent.entry.rate) for intent in unbooked]
         stranger = self.stranger
         if stranger is not None:
             own = self.base if stranger.is_short == self.is_short else 0.0
-            if amount := rest(stranger.amount, own):
+            if amount := subtract_exact(stranger.amount, own):
                 found.append(self._strange_exposure(amount, stranger))
         return found
 
@@ -385,7 +385,7 @@ class Held:
             self.pair, self.is_short, amount, stranger.entry_price, stop, is_foreign=True
         )
 
-    def intent_of(self, order_id: str, client_id: str = "") -> Intent | None:
+    def intent_of(self, order_id: str, client_id: str = "") -> PendingEntry | None:
         """Return the entry with one of these names."""
         return next(
             (
@@ -436,7 +436,7 @@ class Held:
         if order["side"] != ("buy" if self.is_short else "sell"):
             return part_of(order, 0.0)
         later = [intent.left for intent in self.intents if intent.at_ms > filled_ms(order)]
-        own = rest(self.own, *later)
+        own = subtract_exact(self.own, *later)
         if later and not self.orphan:
             return part_of(order, own)
         return order if self.stranger is None or not own else part_of(order, own)
@@ -460,24 +460,24 @@ class Held:
         of_entries = self._reduce(str(child["id"]), amount)
         if of_entries < amount and stop.order_id in self.past:
             self.past[stop.order_id] = as_booked(
-                stop.order, part_of(child, rest(amount, of_entries))
+                stop.order, part_of(child, subtract_exact(amount, of_entries))
             )
         if amount or not reason:
-            self._add_fill(Fill(child, reason, stop), of_entries)
+            self._add_fill(UnbookedFill(child, reason, stop), of_entries)
         return amount
 
     def book_close(self, order: CcxtOrder, reason: str = EMERGENCY) -> None:
         """Take in what an exit at market filled that its trade does not know of."""
         of_entries = self._reduce(str(order["id"]), float(order.get("filled") or 0.0))
-        self._add_fill(Fill(order, reason), of_entries)
+        self._add_fill(UnbookedFill(order, reason), of_entries)
         self.touch()
 
-    def _add_fill(self, fill: Fill, of_entries: float) -> None:
+    def _add_fill(self, fill: UnbookedFill, of_entries: float) -> None:
         """Have an order booked by the trades it closed: this one, and the one of its entries.
 
         Freqtrade knows each order once, so the part of the entries has a name of its own.
         """
-        own = rest(fill.amount, of_entries)
+        own = subtract_exact(fill.amount, of_entries)
         if not (own and of_entries):
             self.fills.append(replace(fill, is_of_entries=of_entries > 0))
             return
@@ -486,16 +486,16 @@ class Held:
         order = {**part_of(fill.order, of_entries), "id": f"{name}{OF_ENTRIES}"}
         self.fills += [
             replace(fill, order=part_of(fill.order, own)),
-            Fill(order, fill.reason or EXCHANGE_STOP, is_of_entries=True),
+            UnbookedFill(order, fill.reason or EXCHANGE_STOP, is_of_entries=True),
         ]
 
     def _reduce(self, order_id: str, amount: float) -> float:
         """Take what was closed off the size to cover; return how much of that entries filled."""
         self.heard.pop(order_id, None)
-        self.base, further = rest(self.base, amount), rest(amount, self.base)
+        self.base, further = subtract_exact(self.base, amount), subtract_exact(amount, self.base)
         of_entries = 0.0
         for intent in self.intents:
-            of_entries = total(of_entries, intent.close(rest(further, of_entries)))
+            of_entries = sum_exact(of_entries, intent.close(subtract_exact(further, of_entries)))
         return of_entries
 
     @property
@@ -540,7 +540,7 @@ class Held:
         self.changed = monotonic()
 
 
-class Book:
+class PairStates:
     """Every pair the guard has something to do with.
 
     Attributes:
@@ -555,16 +555,16 @@ class Book:
         """
         self.conditional_orders = 0
         self._largest = largest
-        self._pairs: dict[str, Held] = {}
+        self._pairs: dict[str, PairState] = {}
         self._lock = threading.Lock()
 
-    def of(self, pair: str) -> Held:
+    def of(self, pair: str) -> PairState:
         """Return what is known of a pair; nothing at first."""
         with self._lock:
-            held = self._pairs.setdefault(pair, Held(pair))
+            held = self._pairs.setdefault(pair, PairState(pair))
             held.largest = self._largest(pair)  # the exchange changes it now and then
             return held
 
-    def __iter__(self) -> Iterator[Held]:
+    def __iter__(self) -> Iterator[PairState]:
         with self._lock:
             return iter(list(self._pairs.values()))

@@ -5,11 +5,11 @@ from datetime import datetime
 from freqtrade.persistence import Order, Trade
 from sqlalchemy import or_, select
 
-from qt_protections.stops.state.pair import OF_ENTRIES, Held
+from qt_protections.stops.state.pair import OF_ENTRIES, PairState
 from qt_protections.stops.state.stop import Stop
 
 
-def read_stops(held: Held, trade: Trade | None) -> None:
+def read_stops(held: PairState, trade: Trade | None) -> None:
     """Bring the book up to date with what Freqtrade saw, where the exchange cannot list them.
 
     Args:

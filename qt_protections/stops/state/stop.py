@@ -5,11 +5,11 @@ from enum import StrEnum
 from math import inf
 from typing import Any
 
-from qt_protections.rules.stop_plan import Standing
+from qt_protections.rules.stop_plan import LiveStop
 from qt_protections.stops.venue.protocol import CcxtOrder
 
 
-class Fate(StrEnum):
+class StopStatus(StrEnum):
     """What became of a conditional order."""
 
     LIVE = "live"
@@ -52,9 +52,9 @@ class Stop:
         return str(self.order["id"])
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> LiveStop:
         """The stop as the rules see it."""
-        return Standing(self.order_id, self.amount, self.trigger)
+        return LiveStop(self.order_id, self.amount, self.trigger)
 
 
 def guard_of(pair: str, order: CcxtOrder) -> Stop | None:
@@ -70,12 +70,12 @@ def guard_of(pair: str, order: CcxtOrder) -> Stop | None:
     return Stop.of(pair, order, inf) if closes_all or order.get("reduceOnly") else None
 
 
-def fate(order: CcxtOrder) -> Fate:
+def stop_status(order: CcxtOrder) -> StopStatus:
     """Return what a conditional order's state means for the position it protected."""
     status = order.get("status")
     if status == "open":
-        return Fate.LIVE
-    return Fate.TRIGGERED if status in ("closed", "triggered") else Fate.GONE
+        return StopStatus.LIVE
+    return StopStatus.TRIGGERED if status in ("closed", "triggered") else StopStatus.GONE
 
 
 def child_id(order: CcxtOrder) -> str:

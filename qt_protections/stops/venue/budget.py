@@ -15,7 +15,7 @@ from math import inf
 from time import monotonic
 
 from qt_protections.stops.venue.failures import TOO_MANY_REQUESTS, silence_s
-from qt_protections.stops.venue.protocol import LineError, Rank
+from qt_protections.stops.venue.protocol import Rank, RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Budget:
                 if (value := told.get(window.header, "")).isdecimal():
                     window.note(value, now_s)
 
-    def refused(self, failure: LineError) -> None:
+    def refused(self, failure: RequestError) -> None:
         """Note that the exchange refused a request of the bot's because there were too many."""
         seconds = silence_s(failure, self._now_s())
         if seconds is None:

@@ -23,7 +23,7 @@ class Capabilities:
     Attributes:
         placement_supported: When a stop may be placed, the preferred moment first.
         trailing: Whether the exchange has a native trailing stop the guard can place.
-        watches: Whether the live stops can be listed, see `Line.WATCHES`.
+        watches: Whether the live stops can be listed, see `Venue.WATCHES`.
         user_stream: Whether the exchange pushes what happens to orders.
         blocks: Whether a live stop keeps the asset from being sold otherwise, as on spot.
         text: All of it, for the start-up log.

@@ -16,7 +16,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from qt_protections.errors import without_secrets
 from qt_protections.rules.retry_policy import Outcome
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.venue.protocol import RequestError
 
 #: -1000 comes with the 503 "Unknown error, please check your request or try again later."
 #: -1001 "Internal error; unable to process your request." may be sent again by the futures
@@ -40,12 +40,12 @@ _CODE = re.compile(r'"code"\s*:\s*"?(-\d+)')
 _TEXT = re.compile(r'"msg"\s*:\s*"([^"]*)"')
 
 
-def classify(error: Exception) -> LineError:
+def classify(error: Exception) -> RequestError:
     """Return what a failure means, for an error of ccxt or of Freqtrade, which wraps ccxt's.
 
     The text may go to a chat: it holds neither key nor signature.
     """
-    if isinstance(error, LineError):
+    if isinstance(error, RequestError):
         return error
     failure = _of_ccxt(error)
     if failure is None:
@@ -53,7 +53,7 @@ def classify(error: Exception) -> LineError:
         refused = isinstance(error, FreqtradeException)
         text = str(error) if refused else f"{type(error).__name__}: {error}"
         outcome = Outcome.REFUSED if refused else Outcome.UNKNOWN
-        return LineError(without_secrets(text), outcome)
+        return RequestError(without_secrets(text), outcome)
     # ccxt raises while it handles what `requests` raised, which knows more than ccxt passes on.
     source = failure.__cause__ or failure.__context__
     if isinstance(source, requests.HTTPError) and source.response is not None:
@@ -63,7 +63,7 @@ def classify(error: Exception) -> LineError:
     return _of_ccxt_alone(failure)
 
 
-def silence_s(failure: LineError, now_s: float) -> float | None:
+def silence_s(failure: RequestError, now_s: float) -> float | None:
     """Return how long the exchange wants nothing sent, seconds; None if it does not say.
 
     Args:
@@ -82,7 +82,7 @@ def _of_ccxt(error: BaseException | None) -> ccxt.BaseError | None:
     return error
 
 
-def _of_answer(response: requests.Response) -> LineError:
+def _of_answer(response: requests.Response) -> RequestError:
     """Read an answer that came with an HTTP status of 400 or more."""
     body, status = response.text, response.status_code
     code = _code(body)
@@ -90,7 +90,7 @@ def _of_answer(response: requests.Response) -> LineError:
     said = text[1] if text is not None else f"HTTP {status} {response.reason}"
     outcome = _by_code(code) or _by_status(status, body)
     wait = response.headers.get("Retry-After", "")
-    return LineError(
+    return RequestError(
         said if code is None else f"{code}: {said}",
         outcome,
         code,
@@ -110,20 +110,20 @@ def _wants_silence(code: int | None, status: int | None = None) -> bool:
     return code == TOO_MANY_REQUESTS or (status in _RATE_LIMITS and code != _TOO_MANY_ORDERS)
 
 
-def _of_no_answer(failure: ccxt.BaseError, source: OSError) -> LineError:
+def _of_no_answer(failure: ccxt.BaseError, source: OSError) -> RequestError:
     reason = getattr(source.args[0], "reason", None) if source.args else None
     if isinstance(reason, NewConnectionError | ConnectTimeoutError):
-        return LineError("no connection to the exchange", Outcome.NOT_EXECUTED)
+        return RequestError("no connection to the exchange", Outcome.NOT_EXECUTED)
     kind = "no answer in time" if isinstance(failure, ccxt.RequestTimeout) else "connection lost"
-    return LineError(f"{kind} ({type(source).__name__})", Outcome.UNKNOWN)
+    return RequestError(f"{kind} ({type(source).__name__})", Outcome.UNKNOWN)
 
 
-def _of_ccxt_alone(failure: ccxt.BaseError) -> LineError:
+def _of_ccxt_alone(failure: ccxt.BaseError) -> RequestError:
     """Judge by the class of the error: ccxt refused to send, or read it out of a good answer."""
     code = _code(str(failure))
     outcome = _by_code(code) or _by_class(failure)
     text = without_secrets(str(failure))
-    return LineError(text, outcome, code, wants_silence=_wants_silence(code))
+    return RequestError(text, outcome, code, wants_silence=_wants_silence(code))
 
 
 def _code(body: str) -> int | None:

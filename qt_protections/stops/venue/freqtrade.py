@@ -19,9 +19,9 @@ from qt_protections.stops.venue.failures import classify
 from qt_protections.stops.venue.protocol import (
     CcxtOrder,
     CloseOrder,
-    LineError,
     Position,
     Rank,
+    RequestError,
     Road,
     StopOrder,
     TrailingOrder,
@@ -30,8 +30,8 @@ from qt_protections.stops.venue.protocol import (
 T = TypeVar("T")
 
 
-class FreqtradeLine:
-    """A `Line` as far as Freqtrade's functions reach, on whatever exchange."""
+class FreqtradeVenue:
+    """A `Venue` as far as Freqtrade's functions reach, on whatever exchange."""
 
     WATCHES: ClassVar[bool] = False
 
@@ -69,7 +69,7 @@ class FreqtradeLine:
 
     def place_trailing(self, order: TrailingOrder, client_id: str) -> CcxtOrder:
         """Refuse: Freqtrade has no order of the kind."""
-        raise LineError(f"no native trailing stop here, for {order.pair}", Outcome.REFUSED)
+        raise RequestError(f"no native trailing stop here, for {order.pair}", Outcome.REFUSED)
 
     def close(self, order: CloseOrder, client_id: str) -> CcxtOrder:
         """Close at market, reduce-only; on spot, sell. Without the client id."""

@@ -29,7 +29,7 @@ class Rank(IntEnum):
     COURTESY = 4
 
 
-class LineError(Exception):
+class RequestError(Exception):
     """A request failed.
 
     Attributes:
@@ -119,8 +119,8 @@ class CloseOrder:
     leverage: float
 
 
-class Line(Protocol):
-    """What a venue offers. Every method may raise `LineError`; none repeats a request by itself.
+class Venue(Protocol):
+    """What a venue offers. Every method may raise `RequestError`; none repeats a request by itself.
 
     Attributes:
         WATCHES: Whether it can list what is live, and find an order by its client id. Where it

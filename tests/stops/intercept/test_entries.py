@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from freqtrade.persistence import init_db
 
-from qt_protections.stops.intercept.entries import Admission, EntryDoor
-from qt_protections.stops.manager import Keeper
+from qt_protections.stops.intercept.entries import Admission, EntryInterceptor
+from qt_protections.stops.manager import StopManager
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.state.client_ids import Namer
-from qt_protections.stops.state.pair import Book
-from qt_protections.stops.venue.binance.orders import BinanceLine
-from qt_protections.stops.venue.freqtrade import FreqtradeLine
+from qt_protections.stops.state.pair import PairStates
+from qt_protections.stops.venue.binance.orders import BinanceVenue
+from qt_protections.stops.venue.freqtrade import FreqtradeVenue
 from tests.integration.offline_bot import offline_market
 from tests.stops.offline import offline_exchange
 
@@ -35,10 +35,10 @@ def sent_params(folder: Path, name: str, mode: str, *, reduces: bool) -> list[di
     exchange._api.create_order = create_order
     exchange._api.set_margin_mode = exchange._api.set_leverage = lambda *_, **__: {}
     watches = (name, mode) == ("binance", "futures")
-    line = BinanceLine(exchange, {}) if watches else FreqtradeLine(exchange, {})
+    line = BinanceVenue(exchange, {}) if watches else FreqtradeVenue(exchange, {})
     namer = Namer("test", "sqlite://")
-    keeper = Keeper(Book(), line, namer, Placer(line, namer), "on_fill")
-    EntryDoor(
+    keeper = StopManager(PairStates(), line, namer, Placer(line, namer), "on_fill")
+    EntryInterceptor(
         exchange,
         keeper,
         lambda entry: Admission(98.0, entry.amount),

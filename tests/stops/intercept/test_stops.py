@@ -13,11 +13,11 @@ from freqtrade.exceptions import (
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Trade, init_db
 
-from qt_protections.stops.intercept.stops import StopDesk
+from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.monitor.stream_proof import StreamProof
 from qt_protections.stops.reconciliation.trade_writer import add_stop
-from qt_protections.stops.state.pair import Fill, Held
+from qt_protections.stops.state.pair import PairState, UnbookedFill
 from qt_protections.stops.state.stop import Stop
 from tests.stops.guards import Guards, guards
 from tests.stops.offline import offline_exchange
@@ -43,7 +43,7 @@ def database() -> Iterator[None]:
 def exchange(on_paper: Guards, tmp_path: Path, database: None) -> Exchange:
     """Freqtrade's exchange object with the desk in front."""
     made = offline_exchange(tmp_path, "binance", "futures")
-    StopDesk(made, on_paper.keeper, lambda: True, Hearing(StreamProof()))
+    StopInterceptor(made, on_paper.keeper, lambda: True, Hearing(StreamProof()))
     return made
 
 
@@ -96,7 +96,7 @@ def test_no_stop_is_placed_for_what_is_closed_already(on_paper: Guards, exchange
     held = on_paper.enter()
     on_paper.paper.exit(BTC)
     held.base = 0.0
-    held.fills.append(Fill({"id": "9", "filled": 1.0}, "emergency_exit"))
+    held.fills.append(UnbookedFill({"id": "9", "filled": 1.0}, "emergency_exit"))
     with pytest.raises(InsufficientFundsError, match="closed already"):
         create(exchange)
     assert on_paper.live() == []
@@ -109,7 +109,7 @@ def test_freqtrades_price_is_never_looser(on_paper: Guards, exchange: Exchange) 
     assert create(exchange, stop_price=98.0)["stopPrice"] == 99.0
 
 
-def slices(on_paper: Guards) -> tuple[Held, list[str]]:
+def slices(on_paper: Guards) -> tuple[PairState, list[str]]:
     """Return a pair whose position is covered by two stops together, and their ids."""
     on_paper.paper.most[BTC] = 0.5
     held = on_paper.held()
@@ -161,7 +161,7 @@ def test_what_freqtrade_asks_after_first_is_taken_off_once(
 # fetch
 
 
-def known(on_paper: Guards) -> tuple[Held, str]:
+def known(on_paper: Guards) -> tuple[PairState, str]:
     """Return a pair and its stop."""
     held = on_paper.enter()
     (stop,) = on_paper.live()
@@ -232,7 +232,7 @@ def test_all_that_covers_a_position_is_not_cancelled(
 def test_nothing_is_cancelled_before_the_first_look(on_paper: Guards, tmp_path: Path) -> None:
     """At a start Freqtrade books what filled meanwhile before the guard's first loop."""
     made = offline_exchange(tmp_path, "binance", "futures")
-    StopDesk(made, on_paper.keeper, lambda: False, Hearing(StreamProof()))
+    StopInterceptor(made, on_paper.keeper, lambda: False, Hearing(StreamProof()))
     stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
     on_paper.paper.size[BTC] = 1.0
     assert made.cancel_stoploss_order(stop, BTC) == {}
@@ -282,7 +282,7 @@ def test_what_a_stop_became_is_told_under_the_stops_id(
     other = on_paper.paper.orders[on_paper.paper.enter(BTC, 1.0)]
     made = offline_exchange(tmp_path, "binance", "futures")
     made.fetch_orders = lambda *_: list(on_paper.paper.orders.values())  # type: ignore[method-assign]
-    StopDesk(made, on_paper.keeper, lambda: True, Hearing(StreamProof()))
+    StopInterceptor(made, on_paper.keeper, lambda: True, Hearing(StreamProof()))
     child, entry = made.fetch_orders(BTC, trade.open_date_utc)
     assert (child["id"], child["status"], child["filled"]) == (stop, "closed", 1.0)
     assert entry == other

@@ -16,11 +16,11 @@ from freqtrade.exchange import Exchange
 from qt_protections.rules.look_interval import FRESH_S, LONGEST_S
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.monitor.hearing import Hearing, Stream
-from qt_protections.stops.monitor.sentinel import TICK_S, Sentinel
+from qt_protections.stops.monitor.sentinel import TICK_S, Monitor
 from qt_protections.stops.monitor.stream_proof import StreamProof
-from qt_protections.stops.state.pair import Held
+from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.threads.supervised import Life
-from qt_protections.stops.venue.protocol import LineError, Rank, Road
+from qt_protections.stops.venue.protocol import Rank, RequestError, Road
 from tests.integration.rig import until
 from tests.stops.guards import Guards, guards
 from tests.stops.paper import BTC, ETH, LOST
@@ -47,15 +47,15 @@ def exchange(house: House) -> Exchange:
 
 
 @pytest.fixture
-def sentinel(made: Guards, exchange: Exchange) -> Iterator[Sentinel]:
+def sentinel(made: Guards, exchange: Exchange) -> Iterator[Monitor]:
     """A sentinel that has not started: its ticks are the test's."""
-    built = Sentinel(exchange, made.watch)
+    built = Monitor(exchange, made.watch)
     yield built
     built.stop()
 
 
 @pytest.fixture
-def hearing(sentinel: Sentinel) -> Sentinel:
+def hearing(sentinel: Monitor) -> Monitor:
     """One whose stream is up, and all has been asked that was not heard."""
     sentinel._stream.start()
     until(lambda: sentinel._stream.up)
@@ -64,7 +64,7 @@ def hearing(sentinel: Sentinel) -> Sentinel:
     return sentinel
 
 
-def run_dry(sentinel: Sentinel, *pairs: str) -> None:
+def run_dry(sentinel: Monitor, *pairs: str) -> None:
     """Wait until what was put in the lanes is done."""
     for pair in (*pairs, BTC, ETH, ""):
         done = threading.Event()
@@ -73,7 +73,7 @@ def run_dry(sentinel: Sentinel, *pairs: str) -> None:
     until(lambda: not sentinel._lanes._waiting)  # an act that has just been done is in its lane yet
 
 
-def ticked(sentinel: Sentinel, times: int = 1) -> None:
+def ticked(sentinel: Monitor, times: int = 1) -> None:
     """Let the sentinel tick, and wait for what that led to."""
     for _ in range(times):
         run_dry(sentinel)  # a tick passes over pairs that are being looked after
@@ -82,7 +82,7 @@ def ticked(sentinel: Sentinel, times: int = 1) -> None:
     run_dry(sentinel)
 
 
-def a_second_passes(sentinel: Sentinel) -> None:
+def a_second_passes(sentinel: Monitor) -> None:
     """Let everything that was asked be a second older."""
     for pair in sentinel._tried:
         sentinel._tried[pair] -= TICK_S
@@ -93,7 +93,7 @@ def a_second_passes(sentinel: Sentinel) -> None:
     sentinel._looked -= TICK_S
 
 
-def looked_long_ago(sentinel: Sentinel, *helds: Held) -> None:
+def looked_long_ago(sentinel: Monitor, *helds: PairState) -> None:
     """Let nobody have compared a pair for a while."""
     for held in helds:
         held.looked = time.monotonic() - LONGEST_S - 1
@@ -101,12 +101,12 @@ def looked_long_ago(sentinel: Sentinel, *helds: Held) -> None:
     sentinel._looked = -inf
 
 
-def looks(sentinel: Sentinel, patch: pytest.MonkeyPatch, failing: str = "") -> list[str]:
+def looks(sentinel: Monitor, patch: pytest.MonkeyPatch, failing: str = "") -> list[str]:
     """Return the pairs that are looked at from now on; the look at one of them may fail."""
     looked: list[str] = []
     look_at = sentinel._watch.look_at
 
-    def look(held: Held) -> None:
+    def look(held: PairState) -> None:
         looked.append(held.pair)
         if held.pair == failing:
             raise LOST
@@ -126,11 +126,11 @@ def alerts(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_a_pair_that_fails_keeps_no_other_from_being_looked_after(
-    sentinel: Sentinel, made: Guards, caplog: pytest.LogCaptureFixture
+    sentinel: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever about it fails; and the ticks go on."""
 
-    class Broken(Held):
+    class Broken(PairState):
         @property
         def need(self) -> None:  # type: ignore[override]
             raise AttributeError("'NoneType' object has no attribute 'amount'")
@@ -147,25 +147,25 @@ def test_a_pair_that_fails_keeps_no_other_from_being_looked_after(
 
 
 def test_a_pair_is_read_under_its_lock(
-    sentinel: Sentinel, made: Guards, monkeypatch: pytest.MonkeyPatch
+    sentinel: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bot's thread may let a stranger go meanwhile: what was seen of it is gone at once."""
-    need, owned = Held.need.fget, []
+    need, owned = PairState.need.fget, []
     assert need is not None
 
-    def look(held: Held) -> object:
+    def look(held: PairState) -> object:
         owned.append(held.lock._is_owned())  # type: ignore[attr-defined]
         return need(held)
 
     made.enter()
-    monkeypatch.setattr(Held, "need", property(look))
+    monkeypatch.setattr(PairState, "need", property(look))
     ticked(sentinel, 3)
     assert owned
     assert all(owned)
 
 
 def test_the_ticks_go_on_after_an_error_of_their_own(
-    sentinel: Sentinel, made: Guards, caplog: pytest.LogCaptureFixture
+    sentinel: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is said, counted, and seen in the health."""
     made.enter()
@@ -192,7 +192,7 @@ def test_the_ticks_go_on_after_an_error_of_their_own(
 
 
 def test_what_is_not_covered_is_reached_while_the_exchange_takes_nothing(
-    hearing: Sentinel, made: Guards, monkeypatch: pytest.MonkeyPatch
+    hearing: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each tick: a deadline may run. What is covered is left alone, and nothing is pinged."""
     made.enter(pair=ETH)
@@ -222,7 +222,7 @@ def test_what_is_not_covered_is_reached_while_the_exchange_takes_nothing(
 
 
 def test_doubts_are_asked_after_all_the_same(
-    hearing: Sentinel, made: Guards, monkeypatch: pytest.MonkeyPatch
+    hearing: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stop that may have fired is no cover that is certain."""
     held = made.enter()
@@ -236,7 +236,7 @@ def test_doubts_are_asked_after_all_the_same(
 # What the stream does not tell is asked
 
 
-def test_while_the_stream_is_down_every_tick_asks(sentinel: Sentinel, made: Guards) -> None:
+def test_while_the_stream_is_down_every_tick_asks(sentinel: Monitor, made: Guards) -> None:
     """Of what has something to protect."""
     made.enter()
     made.held(ETH)
@@ -245,7 +245,7 @@ def test_while_the_stream_is_down_every_tick_asks(sentinel: Sentinel, made: Guar
     assert made.paper.asked == ["open_stops"] * 3
 
 
-def test_pairs_share_what_may_be_polled(sentinel: Sentinel, made: Guards) -> None:
+def test_pairs_share_what_may_be_polled(sentinel: Monitor, made: Guards) -> None:
     """Thirty are asked for as often as plain Freqtrade would ask, and not each second."""
     pairs = [f"C{number}/USDT:USDT" for number in range(30)]
     for pair in pairs:
@@ -260,7 +260,7 @@ def test_pairs_share_what_may_be_polled(sentinel: Sentinel, made: Guards) -> Non
     assert 30 * 12 <= made.paper.sent("open_stops") <= 30 * 15
 
 
-def test_near_the_limit_nothing_is_looked_at(sentinel: Sentinel, made: Guards) -> None:
+def test_near_the_limit_nothing_is_looked_at(sentinel: Monitor, made: Guards) -> None:
     """What lacks cover is covered all the same."""
     held = made.enter()
     made.paper.has_room = lambda rank: rank < Rank.COMPARE  # type: ignore[method-assign]
@@ -273,7 +273,7 @@ def test_near_the_limit_nothing_is_looked_at(sentinel: Sentinel, made: Guards) -
 
 
 def test_while_the_stream_is_up_pairs_take_turns(
-    hearing: Sentinel, made: Guards, monkeypatch: pytest.MonkeyPatch
+    hearing: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a look at all of them too: none waits for its turn longer than the others."""
     pairs = [f"C{number}/USDT:USDT" for number in range(5)]
@@ -293,7 +293,7 @@ def test_while_the_stream_is_up_pairs_take_turns(
 
 
 def test_a_pair_that_just_changed_is_looked_at_each_second(
-    hearing: Sentinel, made: Guards, monkeypatch: pytest.MonkeyPatch
+    hearing: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An exchange that takes a stop back does so soon after the stop was placed."""
     for number in range(5):
@@ -309,7 +309,7 @@ def test_a_pair_that_just_changed_is_looked_at_each_second(
     assert looked.count(BTC) <= 2
 
 
-def test_a_connection_that_opens_is_no_knowledge_yet(sentinel: Sentinel, made: Guards) -> None:
+def test_a_connection_that_opens_is_no_knowledge_yet(sentinel: Monitor, made: Guards) -> None:
     """What happened before is asked for until the exchange answers, by pair."""
     made.enter()
     (old,) = made.live()
@@ -326,7 +326,7 @@ def test_a_connection_that_opens_is_no_knowledge_yet(sentinel: Sentinel, made: G
 
 
 def test_an_event_whose_act_failed_is_asked_for(
-    hearing: Sentinel, made: Guards, house: House, monkeypatch: pytest.MonkeyPatch
+    hearing: Monitor, made: Guards, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the next tick."""
     made.enter()
@@ -349,10 +349,10 @@ def test_an_event_whose_act_failed_is_asked_for(
 def test_one_road_that_fails_stops_no_other(road: str, exchange: Exchange) -> None:
     """Entries are asked for by one service, stops by another; both until both have answered."""
     made = guards("on_fill")
-    sentinel = Sentinel(exchange, made.watch)
+    sentinel = Monitor(exchange, made.watch)
     made.rest()
     made.paper.asked.clear()
-    made.paper.before[road].append(LineError("down", Outcome.NOT_EXECUTED))
+    made.paper.before[road].append(RequestError("down", Outcome.NOT_EXECUTED))
     ticked(sentinel)
     assert made.paper.asked == ["find_order", "open_stops"]
     assert BTC not in sentinel._asked
@@ -362,7 +362,7 @@ def test_one_road_that_fails_stops_no_other(road: str, exchange: Exchange) -> No
 
 
 def test_an_exchange_that_does_not_answer_fills_no_log(
-    sentinel: Sentinel, made: Guards, caplog: pytest.LogCaptureFixture
+    sentinel: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line for many ticks."""
     made.enter()
@@ -375,7 +375,7 @@ def test_an_exchange_that_does_not_answer_fills_no_log(
 # The watch's own looks
 
 
-def test_where_nobody_compares_the_watch_looks_itself(hearing: Sentinel, made: Guards) -> None:
+def test_where_nobody_compares_the_watch_looks_itself(hearing: Monitor, made: Guards) -> None:
     """The bot is stopped, or its loop hangs, and an event got lost."""
     held = made.enter()
     made.held("ZEN/USDT:USDT")
@@ -389,7 +389,7 @@ def test_where_nobody_compares_the_watch_looks_itself(hearing: Sentinel, made: G
 
 
 def test_an_own_look_in_vain_waits_for_its_turn(
-    hearing: Sentinel, made: Guards, monkeypatch: pytest.MonkeyPatch
+    hearing: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An exchange that does not answer for a pair is not asked for that pair each second."""
     for number in range(5):
@@ -407,7 +407,7 @@ def test_an_own_look_in_vain_waits_for_its_turn(
 
 
 def test_a_stream_that_does_not_tell_of_an_order_is_renewed(
-    hearing: Sentinel, made: Guards, caplog: pytest.LogCaptureFixture
+    hearing: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Polled meanwhile, said once, and up again with the new connection."""
     made.enter()
@@ -437,7 +437,7 @@ def test_a_stream_that_does_not_tell_of_an_order_is_renewed(
 
 
 def test_an_order_that_is_heard_of_proves_the_stream(
-    hearing: Sentinel, house: House, made: Guards
+    hearing: Monitor, house: House, made: Guards
 ) -> None:
     """Its acceptance, and its end."""
     stop = str(house.send("algoOrder", **STOP)["algoId"])
@@ -449,7 +449,7 @@ def test_an_order_that_is_heard_of_proves_the_stream(
 
 
 def test_events_that_wait_too_long_count_as_unheard(
-    hearing: Sentinel, made: Guards, caplog: pytest.LogCaptureFixture
+    hearing: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Other pairs are polled until what waits is done; it is said once."""
     made.enter(pair=ETH)
@@ -478,9 +478,7 @@ def test_events_that_wait_too_long_count_as_unheard(
     assert hearing.health.stream is Stream.UP
 
 
-def test_what_could_not_be_taken_is_asked_for(
-    hearing: Sentinel, made: Guards, house: House
-) -> None:
+def test_what_could_not_be_taken_is_asked_for(hearing: Monitor, made: Guards, house: House) -> None:
     """Too many events wait: one is dropped, and each pair is looked at."""
     made.enter()
     ticked(hearing)
@@ -533,9 +531,9 @@ def test_the_state_of_the_stream_and_its_age() -> None:
 # The threads, and the bot's own
 
 
-@pytest.mark.parametrize("check", [Sentinel.loop_came, Sentinel._tick])
+@pytest.mark.parametrize("check", [Monitor.loop_came, Monitor._tick])
 def test_what_has_died_is_started(
-    sentinel: Sentinel, caplog: pytest.LogCaptureFixture, check: Callable[[Sentinel], None]
+    sentinel: Monitor, caplog: pytest.LogCaptureFixture, check: Callable[[Monitor], None]
 ) -> None:
     """By the bot's loop, and by each tick."""
     sentinel._lanes._started = 1
@@ -550,7 +548,7 @@ def test_what_has_died_is_started(
 
 
 def test_a_loop_that_does_not_come_is_said(
-    sentinel: Sentinel, made: Guards, caplog: pytest.LogCaptureFixture
+    sentinel: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once, while there is something to protect; and again when it comes."""
     sentinel._loop_at -= 3600.0
@@ -566,7 +564,7 @@ def test_a_loop_that_does_not_come_is_said(
     assert "[OK] The bot's loop is well again." in caplog.text
 
 
-def test_the_health(sentinel: Sentinel, made: Guards) -> None:
+def test_the_health(sentinel: Monitor, made: Guards) -> None:
     """Each thread, the stream, and how long ago the pair was compared that waits longest."""
     assert sentinel.health.looked_s is None
     assert {thread.life for thread in sentinel.health.threads} == {Life.ENDED}
@@ -584,7 +582,7 @@ def test_the_health(sentinel: Sentinel, made: Guards) -> None:
     assert {thread.life for thread in health.threads} == {Life.RUNNING}
 
 
-def test_it_starts_once_and_ends_once(sentinel: Sentinel) -> None:
+def test_it_starts_once_and_ends_once(sentinel: Monitor) -> None:
     """More is no error, and what has ended stays so."""
     sentinel.start()
     sentinel.start()

@@ -4,9 +4,9 @@ import pytest
 
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.state.client_ids import Namer, Role
-from qt_protections.stops.state.pair import Held
+from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.binance.order_events import OrderEvent
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.venue.protocol import RequestError
 from tests.stops.clocks import hand_clock
 from tests.stops.guards import Guards, guards, order_event
 from tests.stops.paper import BTC, ETH, LOST
@@ -134,7 +134,7 @@ def test_a_look_without_an_answer_changes_nothing(deaf: Guards) -> None:
     deaf.enter()
     before = deaf.live()
     deaf.paper.before["open_stops"].append(LOST)
-    with pytest.raises(LineError):
+    with pytest.raises(RequestError):
         deaf.watch.look()
     assert deaf.live() == before
 
@@ -170,7 +170,7 @@ def test_a_look_ends_for_no_pair_at_anothers_error(
         deaf.paper.end(*deaf.live(pair), "canceled")
     mend = deaf.keeper.mend
 
-    def fail_over_one(held: Held) -> bool:
+    def fail_over_one(held: PairState) -> bool:
         if held.pair == failing:
             raise error
         return mend(held)
@@ -305,7 +305,7 @@ def test_silence_is_no_doubt(deaf: Guards) -> None:
     (stop,) = deaf.live()
     deaf.paper.unlisted.add(stop)
     for _ in range(4):
-        deaf.paper.before["find_stop"].append(LineError("down", Outcome.NOT_EXECUTED))
+        deaf.paper.before["find_stop"].append(RequestError("down", Outcome.NOT_EXECUTED))
         deaf.watch.look()
     assert held.doubtful == set()
     assert deaf.live() == [stop]

@@ -4,7 +4,7 @@ import pytest
 
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.reconciliation.absence import AGREE_S, Absence
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.venue.protocol import RequestError
 from tests.stops.clocks import HandClock, hand_clock
 from tests.stops.paper import BTC, ETH, Paper
 
@@ -70,7 +70,7 @@ def test_silence_is_no_evidence(clock: HandClock) -> None:
     for _ in range(2):
         assert not looked(absence, set())
     clock.pass_s(AGREE_S + 1)
-    paper.before["account_positions"].append(LineError("down", Outcome.UNKNOWN))
+    paper.before["account_positions"].append(RequestError("down", Outcome.UNKNOWN))
     assert not looked(absence, set())
 
 
@@ -105,7 +105,7 @@ def test_a_second_list_that_cannot_be_had_is_asked_for_once(clock: HandClock) ->
     paper = Paper()
     absence = Absence(paper)
     absence.see(set())
-    paper.before["account_positions"].append(LineError("down", Outcome.UNKNOWN))
+    paper.before["account_positions"].append(RequestError("down", Outcome.UNKNOWN))
     for pair in (BTC, ETH):
         assert not absence.is_proven(pair)
         assert absence.may_be_shown(pair)

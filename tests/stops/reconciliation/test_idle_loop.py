@@ -16,8 +16,8 @@ from freqtrade.persistence import Order, Trade
 from sqlalchemy import event, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from qt_protections.stops.reconciliation.trades import STOP_RECORD, Bookkeeping
-from qt_protections.stops.state.pair import Held
+from qt_protections.stops.reconciliation.trades import STOP_RECORD, TradeReconciliation
+from qt_protections.stops.state.pair import PairState
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import quiet
 from tests.stops.minutes import Minutes
@@ -178,8 +178,8 @@ def test_a_trade_that_another_thread_deleted_is_missed(minutes: Minutes) -> None
     assert minutes.bot.sentinel.book.of(PAIR).orphan
 
 
-CHANGED_IN_THE_BOOK: list[Callable[[Held], object]] = [
-    Held.touch,
+CHANGED_IN_THE_BOOK: list[Callable[[PairState], object]] = [
+    PairState.touch,
     lambda held: held.drop(held.stops[0].order_id),
     lambda held: held.doubtful.add("an id"),
     lambda held: held.steps.append("closed at market"),
@@ -192,7 +192,7 @@ CHANGED_IN_THE_BOOK: list[Callable[[Held], object]] = [
 
 @pytest.mark.parametrize("change", CHANGED_IN_THE_BOOK)
 def test_what_changed_in_the_book_is_told(
-    minutes: Minutes, change: Callable[[Held], object]
+    minutes: Minutes, change: Callable[[PairState], object]
 ) -> None:
     """In the next loop."""
     minutes.hold(1, settle_s=60.0)
@@ -201,7 +201,7 @@ def test_what_changed_in_the_book_is_told(
     assert guards_loop(minutes).loaded
 
 
-#: What neither `Bookkeeping._learn` nor `_tell` goes by while nothing is under way.
+#: What neither `TradeReconciliation._learn` nor `_tell` goes by while nothing is under way.
 NOT_THE_LOOPS = {
     "lock", "past", "children", "written_off", "booked_stops", "parts", "heard", "heard_until",
     "largest", "fired", "naked_since", "quiet_until", "passed_since", "stranger_since_ms", "others",
@@ -210,13 +210,13 @@ NOT_THE_LOOPS = {
 
 
 def test_each_field_of_the_book_is_the_loops_or_is_not() -> None:
-    """A new field that the loop goes by belongs into `Held.page`, or `Held.is_under_way`."""
+    """A new field that the loop goes by belongs into `PairState.page`, or `PairState.is_under_way`."""
     read = {
         name
-        for part in (Held.page, Held.is_under_way)
+        for part in (PairState.page, PairState.is_under_way)
         for name in part.fget.__code__.co_names  # type: ignore[attr-defined]
     }
-    assert {each.name for each in fields(Held)} - read == NOT_THE_LOOPS
+    assert {each.name for each in fields(PairState)} - read == NOT_THE_LOOPS
 
 
 @pytest.mark.parametrize("part", ["_learn", "_tell"])
@@ -227,15 +227,15 @@ def test_what_failed_is_done_again(
     minutes.hold(1, settle_s=60.0)
     until_idle(minutes)
     done, fails = [], [True]
-    real = getattr(Bookkeeping, part)
+    real = getattr(TradeReconciliation, part)
 
-    def may_fail(self: Bookkeeping, *args: Any) -> None:
+    def may_fail(self: TradeReconciliation, *args: Any) -> None:
         done.append(part)
         if fails:
             raise ValueError(part)
         real(self, *args)
 
-    monkeypatch.setattr(Bookkeeping, part, may_fail)
+    monkeypatch.setattr(TradeReconciliation, part, may_fail)
     minutes.bot.sentinel.book.of(PAIR).touch()
     logging.disable()
     try:

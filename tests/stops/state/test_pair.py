@@ -6,23 +6,23 @@ from dataclasses import replace
 import pytest
 
 from qt_protections.rules.exposure import Exposure
-from qt_protections.rules.stop_plan import Need
-from qt_protections.stops.state.pair import Book, EntryOrder, Held, Intent
+from qt_protections.rules.stop_plan import RequiredStop
+from qt_protections.stops.state.pair import EntryOrder, PairState, PairStates, PendingEntry
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.venue.protocol import Position
 from tests.patience import PATIENCE_S
 from tests.stops.paper import BTC, ETH
 
 
-def held(**known: object) -> Held:
+def held(**known: object) -> PairState:
     """Return a long of one that has to be stopped at 98."""
-    return Held(BTC, **({"base": 1.0, "trigger": 98.0} | known))  # type: ignore[arg-type]
+    return PairState(BTC, **({"base": 1.0, "trigger": 98.0} | known))  # type: ignore[arg-type]
 
 
-def intent(amount: float = 2.0, *, beforehand: bool = True, filled: float = 0.0) -> Intent:
+def intent(amount: float = 2.0, *, beforehand: bool = True, filled: float = 0.0) -> PendingEntry:
     """Return an entry under way."""
     entry = EntryOrder(BTC, False, amount, 100.0, 10.0)
-    return Intent(entry, "name", beforehand, "7", filled)
+    return PendingEntry(entry, "name", beforehand, "7", filled)
 
 
 def stop(order_id: str, *, is_short: bool = False) -> Stop:
@@ -60,7 +60,7 @@ def stop(order_id: str, *, is_short: bool = False) -> Stop:
 )
 def test_the_need(known: dict[str, object], amount: float | None) -> None:
     """The whole position, with what entries may add; nothing if there is nothing."""
-    wanted = None if amount is None else Need(False, amount, 98.0)
+    wanted = None if amount is None else RequiredStop(False, amount, 98.0)
     assert held(**known).need == wanted
 
 
@@ -68,7 +68,7 @@ def test_a_dead_entry_needs_what_it_filled() -> None:
     """And no more."""
     entry = intent(filled=0.5)
     entry.final = True
-    assert held(intents=[entry]).need == Need(False, 1.5, 98.0)
+    assert held(intents=[entry]).need == RequiredStop(False, 1.5, 98.0)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_what_is_dropped_is_gone_from_everywhere_and_remembered() -> None:
 def test_an_entry_is_known_by_either_name() -> None:
     """And an empty name is nobody's."""
     entry = intent()
-    nameless = Intent(entry.entry, "", True)
+    nameless = PendingEntry(entry.entry, "", True)
     pair = held(intents=[nameless, entry])
     assert pair.intent_of("7") is entry
     assert pair.intent_of("", "name") is entry
@@ -133,7 +133,7 @@ def test_what_no_trade_accounts_for() -> None:
 
 def test_all_threads_get_the_same_page() -> None:
     """Or two of them would hold two locks for one pair."""
-    book, found = Book(), []
+    book, found = PairStates(), []
     ready = threading.Barrier(8)
 
     def turn() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.venue.budget import WEIGHT_PER_MINUTE, Budget
-from qt_protections.stops.venue.protocol import LineError, Rank
+from qt_protections.stops.venue.protocol import Rank, RequestError
 
 WEIGHT, ORDERS_10_S, ORDERS_1_M = (
     "X-MBX-USED-WEIGHT-1M",
@@ -151,13 +151,17 @@ def test_whoever_waits_is_never_refused(weights: list[int], guards: int) -> None
 @pytest.mark.parametrize(
     ("failure", "least", "most"),
     [
-        (LineError("-1003: banned until 1800000090000", Outcome.NOT_EXECUTED, -1003), 89.0, 90.0),
-        (LineError("HTTP 429", Outcome.NOT_EXECUTED, None, 17.0), 16.0, 17.0),
-        (LineError("-1003: too many requests", Outcome.NOT_EXECUTED, -1003), 59.0, 60.0),
-        (LineError("HTTP 403 Forbidden", Outcome.NOT_EXECUTED), 0.5, 1.0),
+        (
+            RequestError("-1003: banned until 1800000090000", Outcome.NOT_EXECUTED, -1003),
+            89.0,
+            90.0,
+        ),
+        (RequestError("HTTP 429", Outcome.NOT_EXECUTED, None, 17.0), 16.0, 17.0),
+        (RequestError("-1003: too many requests", Outcome.NOT_EXECUTED, -1003), 59.0, 60.0),
+        (RequestError("HTTP 403 Forbidden", Outcome.NOT_EXECUTED), 0.5, 1.0),
     ],
 )
-def test_after_a_refusal_nothing_is_asked(failure: LineError, least: float, most: float) -> None:
+def test_after_a_refusal_nothing_is_asked(failure: RequestError, least: float, most: float) -> None:
     """For as long as the exchange says, or until it counts anew."""
     budget = Budget(Clock())
     assert budget.silent_s == 0.0

@@ -18,9 +18,9 @@ from freqtrade.exceptions import (
 
 from qt_protections.rehearsal.errors import MESSAGES, VenueError
 from qt_protections.rehearsal.faults.answers import UNKNOWN_OUTCOME, GatewayError, NoAnswerError
-from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.failures import classify
-from qt_protections.stops.venue.protocol import LineError, Outcome, StopOrder
+from qt_protections.stops.venue.protocol import Outcome, RequestError, StopOrder
 from tests.integration.rig import BTC
 from tests.patience import PATIENCE_S, until
 from tests.stops.venues import Scene
@@ -55,14 +55,14 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def line(scene: Scene) -> BinanceLine:
+def line(scene: Scene) -> BinanceVenue:
     """A line that waits as long as a test may; each its own, as one that was told to is quiet."""
-    return BinanceLine(scene.exchange, {}, timeout_ms=PATIENCE_MS)
+    return BinanceVenue(scene.exchange, {}, timeout_ms=PATIENCE_MS)
 
 
-def failed(line: BinanceLine, name: str = "qt-S") -> LineError:
+def failed(line: BinanceVenue, name: str = "qt-S") -> RequestError:
     """Send a stop that fails, and return how."""
-    with pytest.raises(LineError) as failure:
+    with pytest.raises(RequestError) as failure:
         line.place_stop(StopOrder(BTC, False, 0.01, 80_000, 1), name)
     return failure.value
 
@@ -74,7 +74,7 @@ def failed(line: BinanceLine, name: str = "qt-S") -> LineError:
     ids=[str(code) for code in [*TOLD, *NO]],
 )
 def test_a_code_is_read_by_its_number(
-    scene: Scene, line: BinanceLine, code: int, refusal: VenueError, outcome: Outcome
+    scene: Scene, line: BinanceVenue, code: int, refusal: VenueError, outcome: Outcome
 ) -> None:
     """Whether ccxt knows it or not, and whichever class it makes of it."""
     scene.venue.before.append(refusal)
@@ -82,7 +82,7 @@ def test_a_code_is_read_by_its_number(
     assert (error.code, error.outcome) == (code, outcome)
     assert str(error) == f"{code}: {refusal.msg}"
     # By another line: after -1003 this one is quiet for a while.
-    other = BinanceLine(scene.exchange, {}, timeout_ms=PATIENCE_MS)
+    other = BinanceVenue(scene.exchange, {}, timeout_ms=PATIENCE_MS)
     assert other.find_stop(BTC, client_id="qt-S") is None
 
 
@@ -108,7 +108,7 @@ def test_freqtrades_errors_tell_the_same(scene: Scene, code: int) -> None:
     ids=["502", "504", "drop"],
 )
 def test_a_lost_answer_is_unknown_and_settled_by_name(
-    scene: Scene, line: BinanceLine, name: str, mood: Exception, said: str
+    scene: Scene, line: BinanceVenue, name: str, mood: Exception, said: str
 ) -> None:
     """The order is asked for by the name it was given, whether it was executed or not."""
     scene.venue.before.append(mood)
@@ -123,9 +123,9 @@ def test_a_lost_answer_is_unknown_and_settled_by_name(
     assert failed(line, name).code == -4116
 
 
-def test_a_request_that_hangs_is_given_up(scene: Scene, line: BinanceLine) -> None:
+def test_a_request_that_hangs_is_given_up(scene: Scene, line: BinanceVenue) -> None:
     """At the line's own time-out, not at the server's end of patience."""
-    hasty = BinanceLine(scene.exchange, {}, timeout_ms=PATIENCE_MS)
+    hasty = BinanceVenue(scene.exchange, {}, timeout_ms=PATIENCE_MS)
     hasty.price(BTC)  # opens the connection, which may take its time
     hasty._connection._own.timeout = 300
     scene.venue.after.append(NoAnswerError(60.0))
@@ -159,7 +159,7 @@ def test_a_page_is_judged_by_its_status(
 def test_a_refused_connection_sent_nothing(tmp_path: Path) -> None:
     """So the order may go out again."""
     with Scene(tmp_path) as scene:
-        line = BinanceLine(scene.exchange, {})
+        line = BinanceVenue(scene.exchange, {})
     error = failed(line)
     assert (str(error), error.outcome) == ("no connection to the exchange", NOT_EXECUTED)
 

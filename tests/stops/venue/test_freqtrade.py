@@ -11,12 +11,12 @@ from freqtrade.persistence import init_db
 
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults.answers import GatewayError, NoAnswerError
-from qt_protections.stops.venue.freqtrade import FreqtradeLine
+from qt_protections.stops.venue.freqtrade import FreqtradeVenue
 from qt_protections.stops.venue.protocol import (
     CloseOrder,
-    LineError,
     Outcome,
     Position,
+    RequestError,
     StopOrder,
     TrailingOrder,
 )
@@ -36,29 +36,29 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def line(scene: Scene) -> FreqtradeLine:
+def line(scene: Scene) -> FreqtradeVenue:
     """The line to it."""
-    return FreqtradeLine(scene.exchange, TYPES)
+    return FreqtradeVenue(scene.exchange, TYPES)
 
 
 both_ways = pytest.mark.parametrize("scene", [False, True], ids=["live", "dry"], indirect=True)
 
 
-def stop(line: FreqtradeLine, **changes: Any) -> Any:
+def stop(line: FreqtradeVenue, **changes: Any) -> Any:
     """Place a stop below the price."""
     order = StopOrder(BTC, False, 0.02, 80_000.04, 7.0)
     return line.place_stop(replace(order, **changes), "unused")
 
 
-def refused(call: Any) -> LineError:
+def refused(call: Any) -> RequestError:
     """Return how a call fails."""
-    with pytest.raises(LineError) as failure:
+    with pytest.raises(RequestError) as failure:
         call()
     return failure.value
 
 
 @both_ways
-def test_a_stop_is_placed_found_and_cancelled(line: FreqtradeLine) -> None:
+def test_a_stop_is_placed_found_and_cancelled(line: FreqtradeVenue) -> None:
     """By the exchange's id; once more is no error."""
     placed = stop(line)
     assert (placed["status"], placed["stopPrice"], placed["side"]) == ("open", 80_000.1, "sell")
@@ -73,7 +73,7 @@ def test_a_stop_is_placed_found_and_cancelled(line: FreqtradeLine) -> None:
 
 
 @both_ways
-def test_what_it_cannot_know_it_leaves_to_freqtrade(line: FreqtradeLine) -> None:
+def test_what_it_cannot_know_it_leaves_to_freqtrade(line: FreqtradeVenue) -> None:
     """It says so by WATCHES, and tells nothing."""
     assert not line.WATCHES
     stop(line)
@@ -83,7 +83,7 @@ def test_what_it_cannot_know_it_leaves_to_freqtrade(line: FreqtradeLine) -> None
 
 
 @both_ways
-def test_an_unknown_order_is_none_at_once(scene: Scene, line: FreqtradeLine) -> None:
+def test_an_unknown_order_is_none_at_once(scene: Scene, line: FreqtradeVenue) -> None:
     """Freqtrade would ask six times in 25 s."""
     assert line.find_stop(BTC, order_id="4999999999") is None
     assert line.find_order(BTC, order_id="8999999999") is None
@@ -94,7 +94,7 @@ def test_an_unknown_order_is_none_at_once(scene: Scene, line: FreqtradeLine) -> 
 
 
 @both_ways
-def test_closing_goes_past_the_guards_door(scene: Scene, line: FreqtradeLine) -> None:
+def test_closing_goes_past_the_guards_door(scene: Scene, line: FreqtradeVenue) -> None:
     """The functions are those from before the guard put its own in their place."""
     scene.exchange.create_order(
         pair=BTC, ordertype="market", side="buy", amount=0.02, rate=95_000.0, leverage=7.0
@@ -111,7 +111,7 @@ def test_closing_goes_past_the_guards_door(scene: Scene, line: FreqtradeLine) ->
 
 
 def test_positions_are_told_where_freqtrade_asks_for_them(
-    scene: Scene, line: FreqtradeLine
+    scene: Scene, line: FreqtradeVenue
 ) -> None:
     """With side and size."""
     scene.exchange.create_order(
@@ -122,7 +122,7 @@ def test_positions_are_told_where_freqtrade_asks_for_them(
     assert held.entry_price == pytest.approx(line.price(ETH), rel=1e-3)
 
 
-def test_an_order_of_the_book_is_cancelled(scene: Scene, line: FreqtradeLine) -> None:
+def test_an_order_of_the_book_is_cancelled(scene: Scene, line: FreqtradeVenue) -> None:
     """Twice is no error."""
     resting = scene.exchange.create_order(
         pair=ETH, ordertype="limit", side="buy", amount=0.5, rate=1500.0, leverage=2.0
@@ -135,7 +135,7 @@ def test_an_order_of_the_book_is_cancelled(scene: Scene, line: FreqtradeLine) ->
 
 
 @both_ways
-def test_there_is_no_native_trailing_stop(line: FreqtradeLine) -> None:
+def test_there_is_no_native_trailing_stop(line: FreqtradeVenue) -> None:
     """The strategy's own trailing has to do."""
     error = refused(
         lambda: line.place_trailing(TrailingOrder(BTC, False, 1.0, 1.5, None), "unused")
@@ -155,7 +155,7 @@ def test_there_is_no_native_trailing_stop(line: FreqtradeLine) -> None:
     ids=["-2021", "-4509", "-1008", "502", "drop"],
 )
 def test_failures_are_told_apart(
-    scene: Scene, line: FreqtradeLine, mood: Exception, outcome: Outcome, code: int | None
+    scene: Scene, line: FreqtradeVenue, mood: Exception, outcome: Outcome, code: int | None
 ) -> None:
     """As on Binance's own line, for stops and closes alike."""
     scene.venue.before.extend([mood, mood])
@@ -168,7 +168,7 @@ def test_failures_are_told_apart(
 
 
 @pytest.mark.parametrize("scene", [True], ids=["dry"], indirect=True)
-def test_a_simulated_stop_past_the_price_is_refused(line: FreqtradeLine) -> None:
+def test_a_simulated_stop_past_the_price_is_refused(line: FreqtradeVenue) -> None:
     """Freqtrade's simulation has no number for it."""
     error = refused(lambda: stop(line, trigger=99_000.0))
     assert (error.outcome, error.code) == (Outcome.REFUSED, None)
@@ -182,7 +182,7 @@ def test_on_spot_closing_is_selling(tmp_path: Path, mode: str, reduce_only: bool
     sent: list[dict[str, Any]] = []
     exchange.create_order = lambda **order: sent.append(order) or order
     exchange.fetch_ticker = lambda pair: {"last": 100.0, "markPrice": 101.0}
-    FreqtradeLine(exchange, TYPES).close(CloseOrder("BTC/USDT", False, 1.0, 1.0), "unused")
+    FreqtradeVenue(exchange, TYPES).close(CloseOrder("BTC/USDT", False, 1.0, 1.0), "unused")
     assert [(order["side"], order["reduceOnly"]) for order in sent] == [("sell", reduce_only)]
 
 
@@ -201,7 +201,7 @@ def test_the_price_is_the_triggering_one_where_the_ticker_tells_it(
     """Else the last one, which is near."""
     exchange = offline_exchange(tmp_path, "bybit", "futures")
     exchange.fetch_ticker = lambda pair: ticker
-    assert FreqtradeLine(exchange, {"stoploss_price_type": kind}).price("BTC/USDT:USDT") == price
+    assert FreqtradeVenue(exchange, {"stoploss_price_type": kind}).price("BTC/USDT:USDT") == price
 
 
 @pytest.mark.parametrize("name", ["bybit", "okx", "bitget", "hyperliquid", "krakenfutures"])
@@ -211,12 +211,12 @@ def test_exchanges_with_their_own_way_of_asking_are_asked_that_way(
     """Their functions take other arguments than the common one."""
     init_db("sqlite://")
     exchange = offline_exchange(tmp_path, name, "futures")
-    line = FreqtradeLine(exchange, TYPES)
+    line = FreqtradeVenue(exchange, TYPES)
     assert line.find_stop("BTC/USDT:USDT", order_id="unknown") is None
     assert line.find_order("BTC/USDT:USDT", order_id="unknown") is None
 
 
-def test_what_proves_is_told_as_far_as_freqtrade_knows(scene: Scene, line: FreqtradeLine) -> None:
+def test_what_proves_is_told_as_far_as_freqtrade_knows(scene: Scene, line: FreqtradeVenue) -> None:
     """One list of positions, no prices of all pairs, no history: its own loop searches that."""
     scene.exchange.create_order(
         pair=ETH, ordertype="market", side="sell", amount=0.5, rate=1.0, leverage=7.0
@@ -227,7 +227,7 @@ def test_what_proves_is_told_as_far_as_freqtrade_knows(scene: Scene, line: Freqt
 
 @both_ways
 def test_the_largest_order_is_the_exchanges_in_a_dry_run_too(
-    scene: Scene, line: FreqtradeLine
+    scene: Scene, line: FreqtradeVenue
 ) -> None:
     """A dry run is to trade as a live bot would; where ccxt knows of no limit there is none."""
     assert line.largest(BTC) == float(scene.venue.tape.instrument("BTCUSDT").market_max_qty)
@@ -242,6 +242,6 @@ def test_the_largest_order_on_spot(tmp_path: Path, name: str) -> None:
     """In the coin itself, contracts or not; OKX names none."""
     exchange = offline_exchange(tmp_path, name, "spot")
     exchange._markets = {"BTC/USDT": {"limits": {"market": {"max": 63.1}}}}
-    assert FreqtradeLine(exchange, TYPES).largest("BTC/USDT") == 63.1
+    assert FreqtradeVenue(exchange, TYPES).largest("BTC/USDT") == 63.1
     exchange._markets = {"BTC/USDT": {"limits": {"amount": {"max": 63.1}}}}
-    assert FreqtradeLine(exchange, TYPES).largest("BTC/USDT") == inf
+    assert FreqtradeVenue(exchange, TYPES).largest("BTC/USDT") == inf

@@ -20,7 +20,7 @@ from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.venue.binance.server_clock import NOTABLE_S, ServerClock
 from qt_protections.stops.venue.budget import Budget
 from qt_protections.stops.venue.failures import classify, silence_s
-from qt_protections.stops.venue.protocol import LineError, Rank, Road
+from qt_protections.stops.venue.protocol import Rank, RequestError, Road
 
 logger = logging.getLogger(__name__)
 
@@ -134,12 +134,12 @@ class Connection:
         """
         if not self.budget.has_room(rank):
             text = f"{road.value}: what the exchange allows is left to what protects"
-            raise LineError(text, Outcome.NOT_EXECUTED)
+            raise RequestError(text, Outcome.NOT_EXECUTED)
         if self._clock.has_stepped:
             self.tend_clock()
         try:
             return self._ask(road, request)
-        except LineError as failure:
+        except RequestError as failure:
             if failure.code in _UNTIMELY:
                 self.tend_clock()
             raise
@@ -193,7 +193,7 @@ class Connection:
         silence = self._silences[road]
         if (shut_s := self.shut_s(road)) > 0:
             text = f"{road.value}: too many requests, nothing is sent for {shut_s:.1f} s"
-            raise LineError(text, Outcome.NOT_EXECUTED)
+            raise RequestError(text, Outcome.NOT_EXECUTED)
         try:
             answer = request(self.api())
         except Exception as error:

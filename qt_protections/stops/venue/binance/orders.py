@@ -16,9 +16,9 @@ from qt_protections.stops.venue.freqtrade import largest
 from qt_protections.stops.venue.protocol import (
     CcxtOrder,
     CloseOrder,
-    LineError,
     Position,
     Rank,
+    RequestError,
     Road,
     StopOrder,
     TrailingOrder,
@@ -39,8 +39,8 @@ _LONGEST_SEARCH_MS = 6 * 86_400_000
 _MOST_ORDERS = 1000
 
 
-class BinanceLine:
-    """A `Line` over a connection of its own, so that nothing of Freqtrade's is in its way."""
+class BinanceVenue:
+    """A `Venue` over a connection of its own, so that nothing of Freqtrade's is in its way."""
 
     WATCHES: ClassVar[bool] = True
 
@@ -263,7 +263,7 @@ class BinanceLine:
                 lambda api: api.cancel_order(order_id, pair, params=params),
                 Rank.MOVE if params else Rank.PROTECT,  # a stop may wait, an entry may not
             )
-        except LineError as error:
+        except RequestError as error:
             if error.code not in _GONE:
                 raise
             return False
@@ -284,7 +284,7 @@ class BinanceLine:
                 lambda api: api.fetch_order(order_id, pair, params=params | by_name),
                 Rank.ASK,
             )
-        except LineError as error:
+        except RequestError as error:
             if error.code in _GONE:
                 return None
             raise

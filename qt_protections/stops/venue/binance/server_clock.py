@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from math import inf
 
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.venue.protocol import RequestError
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class ServerClock:
         """Prepare; nothing is read.
 
         Args:
-            read: Asks the exchange for its time, epoch seconds; may raise `LineError`.
+            read: Asks the exchange for its time, epoch seconds; may raise `RequestError`.
             wall: This machine's time, epoch seconds.
             monotonic: Seconds of a clock that nobody sets.
         """
@@ -94,7 +94,7 @@ class ServerClock:
         try:
             while len(readings) < _READINGS and self._monotonic() - begun < _PATIENCE_S:
                 readings.append(self._reading())
-        except LineError as error:
+        except RequestError as error:
             if not readings:
                 self._failed(error)
                 return False
@@ -126,7 +126,7 @@ class ServerClock:
         else:
             logger.warning(f"{text}.", abs(ahead_s), side)
 
-    def _failed(self, error: LineError) -> None:
+    def _failed(self, error: RequestError) -> None:
         self._measured = -inf
         if not self._failing:
             self._failing = True

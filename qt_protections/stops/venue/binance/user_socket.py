@@ -21,7 +21,7 @@ _SHARED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class UserSocket:
     """How a connection is watched over.
 
     Attributes:
@@ -48,7 +48,7 @@ class StreamLostError(Exception):
         self.is_ban = is_ban
 
 
-def client_settings(api: Any, line: Line) -> dict[str, Any]:
+def client_settings(api: Any, line: UserSocket) -> dict[str, Any]:
     """Return what a client of its own needs to reach the exchange as the bot does.
 
     Args:
@@ -68,7 +68,7 @@ GiveUp = Callable[[Exception], None]
 
 async def listen(
     settings: dict[str, Any],
-    line: Line,
+    line: UserSocket,
     on_open: Callable[[GiveUp], None],
     on_message: Callable[[dict[str, Any]], None],
 ) -> None:
@@ -120,7 +120,7 @@ class _Wire(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
         self._key = ""
         self._lost: asyncio.Future[None] | None = None
 
-    async def listen(self, line: Line) -> None:
+    async def listen(self, line: UserSocket) -> None:
         """Connect, and return when the connection is lost, with an error."""
         self._key = (await self.fapiPrivatePostListenKey())["listenKey"]
         address = self.get_private_ws_url("linear", self._key)
@@ -132,7 +132,7 @@ class _Wire(ccxt.pro.binance):  # type: ignore[misc]  # ccxt is untyped
         finally:
             extending.cancel()
 
-    async def _extend(self, line: Line) -> None:
+    async def _extend(self, line: UserSocket) -> None:
         pause_s = line.extend_s
         while True:
             await asyncio.sleep(pause_s)

@@ -17,8 +17,8 @@ from qt_protections.stops.threads.supervised import Life, Supervised
 from qt_protections.stops.venue.binance.order_events import OrderEvent, parse_order_event
 from qt_protections.stops.venue.binance.user_socket import (
     GiveUp,
-    Line,
     StreamLostError,
+    UserSocket,
     client_settings,
     listen,
 )
@@ -44,7 +44,7 @@ class Pace:
     first_s: float = 0.5
     longest_s: float = 30.0
     steady_s: float = 10.0
-    line: Line = field(default_factory=Line)
+    line: UserSocket = field(default_factory=UserSocket)
 
     def pause_s(self, failures: int, chance: float, *, is_ban: bool = False) -> float:
         """Return the pause after so many failures in a row, seconds.

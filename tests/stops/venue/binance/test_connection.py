@@ -11,7 +11,7 @@ import time_machine
 from freqtrade.resolvers import ExchangeResolver
 
 from qt_protections.stops.venue.binance.connection import Connection
-from qt_protections.stops.venue.protocol import LineError, Road
+from qt_protections.stops.venue.protocol import RequestError, Road
 from tests.stops.answers import TIME, Answer, Answers
 from tests.stops.offline import offline_config
 
@@ -33,11 +33,11 @@ def answers() -> Iterator[Answers]:
         yield opened
 
 
-def ask(connection: Connection, road: Road = Road.STOPS) -> LineError | None:
+def ask(connection: Connection, road: Road = Road.STOPS) -> RequestError | None:
     """Ask a service; return how that failed."""
     try:
         connection.ask(road, ASK[road])
-    except LineError as error:
+    except RequestError as error:
         return error
     return None
 

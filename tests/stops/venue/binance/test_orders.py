@@ -17,13 +17,13 @@ from qt_protections.rehearsal.api.paging import Page
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rehearsal.engine.orders import AlgoStatus, OrderRequest, OrderType, Side
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.stops.state.stop import Fate, fate
+from qt_protections.stops.state.stop import StopStatus, stop_status
 from qt_protections.stops.venue.binance import orders as binance_line
-from qt_protections.stops.venue.binance.orders import BinanceLine
+from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import (
     CloseOrder,
-    LineError,
     Outcome,
+    RequestError,
     Road,
     StopOrder,
     TrailingOrder,
@@ -41,9 +41,9 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def line(scene: Scene) -> BinanceLine:
+def line(scene: Scene) -> BinanceVenue:
     """A line with Freqtrade's usual order types."""
-    return BinanceLine(scene.exchange, {"stoploss": "market"}, round(PATIENCE_S * 1000))
+    return BinanceVenue(scene.exchange, {"stoploss": "market"}, round(PATIENCE_S * 1000))
 
 
 def enter(scene: Scene, pair: str, amount: float, side: str = "buy", leverage: float = 7.0) -> None:
@@ -54,7 +54,7 @@ def enter(scene: Scene, pair: str, amount: float, side: str = "buy", leverage: f
 
 
 def stop(
-    line: BinanceLine,
+    line: BinanceVenue,
     pair: str = BTC,
     *,
     is_short: bool = False,
@@ -71,7 +71,7 @@ def stop(
     ("is_short", "side", "sent"), [(False, "SELL", "80000.1"), (True, "BUY", "110000")]
 )
 def test_a_stop_reduces_and_triggers_no_later_than_asked(
-    line: BinanceLine, is_short: bool, side: str, sent: str
+    line: BinanceVenue, is_short: bool, side: str, sent: str
 ) -> None:
     """It is STOP_MARKET, reduce-only, by quantity, and its trigger is rounded toward the price."""
     trigger = 110_000.04 if is_short else 80_000.04
@@ -90,12 +90,12 @@ def test_a_stop_reduces_and_triggers_no_later_than_asked(
 
 
 @pytest.mark.parametrize("amount", [0.3 - 0.1, 0.1 + 0.1, 0.2004])
-def test_a_stop_covers_the_last_lot(line: BinanceLine, amount: float) -> None:
+def test_a_stop_covers_the_last_lot(line: BinanceVenue, amount: float) -> None:
     """0.3 - 0.1 is a little less than 0.2, which cut to lots would be 0.199."""
     assert stop(line, amount=amount)["info"]["quantity"] == "0.2"
 
 
-def test_margin_type_and_leverage_are_not_touched(scene: Scene, line: BinanceLine) -> None:
+def test_margin_type_and_leverage_are_not_touched(scene: Scene, line: BinanceVenue) -> None:
     """Freqtrade's entry sends them; twice would be two round trips more."""
     stop(line, trigger=80_000.0)
     placed = {"POST /fapi/v1/algoOrder": 1}
@@ -103,10 +103,10 @@ def test_margin_type_and_leverage_are_not_touched(scene: Scene, line: BinanceLin
     assert sent == placed
 
 
-def test_a_stop_is_the_one_freqtrade_would_have_placed(scene: Scene, line: BinanceLine) -> None:
+def test_a_stop_is_the_one_freqtrade_would_have_placed(scene: Scene, line: BinanceVenue) -> None:
     """So that Freqtrade finds nothing to replace in it."""
     types = {"stoploss": "market", "stoploss_price_type": "mark"}
-    mark = BinanceLine(scene.exchange, types, round(PATIENCE_S * 1000))
+    mark = BinanceVenue(scene.exchange, types, round(PATIENCE_S * 1000))
     theirs = scene.exchange.create_stoploss(BTC, 0.0129, 80_000.04, types, "sell", 3.0)
     ours = stop(mark, amount=0.0129, trigger=80_000.04)
     own = {"algoId", "clientAlgoId", "createTime", "updateTime"}
@@ -115,7 +115,7 @@ def test_a_stop_is_the_one_freqtrade_would_have_placed(scene: Scene, line: Binan
     }
 
 
-def test_an_order_is_found_by_either_id(line: BinanceLine) -> None:
+def test_an_order_is_found_by_either_id(line: BinanceVenue) -> None:
     """And what the exchange does not know is None."""
     placed = stop(line)
     by_name = line.find_stop(BTC, client_id="qt0000-SBTCUSDT-1")
@@ -126,7 +126,7 @@ def test_an_order_is_found_by_either_id(line: BinanceLine) -> None:
     assert line.find_stop(BTC, order_id="4999999999") is None
 
 
-def test_open_orders_are_told_in_one_request(scene: Scene, line: BinanceLine) -> None:
+def test_open_orders_are_told_in_one_request(scene: Scene, line: BinanceVenue) -> None:
     """Of all pairs or of one; conditional ones apart from those of the book."""
     stop(line, BTC)
     stop(line, ETH, is_short=True, client_id="other")
@@ -140,7 +140,7 @@ def test_open_orders_are_told_in_one_request(scene: Scene, line: BinanceLine) ->
     assert sum(scene.requests().values()) == before + 3
 
 
-def test_a_cancelled_order_may_be_cancelled_again(scene: Scene, line: BinanceLine) -> None:
+def test_a_cancelled_order_may_be_cancelled_again(scene: Scene, line: BinanceVenue) -> None:
     """What is gone is gone; nothing is raised."""
     placed = stop(line)
     resting = scene.exchange.create_order(
@@ -155,7 +155,7 @@ def test_a_cancelled_order_may_be_cancelled_again(scene: Scene, line: BinanceLin
     assert cancelled["status"] == "canceled"
 
 
-def test_positions_are_told_with_side_size_and_leverage(scene: Scene, line: BinanceLine) -> None:
+def test_positions_are_told_with_side_size_and_leverage(scene: Scene, line: BinanceVenue) -> None:
     """A symbol with nothing but a resting order is not among them."""
     assert line.positions() == {}
     enter(scene, BTC, 0.02, leverage=7.0)
@@ -170,7 +170,7 @@ def test_positions_are_told_with_side_size_and_leverage(scene: Scene, line: Bina
     assert line.positions().keys() == {BTC, ETH}
 
 
-def test_closing_reduces_by_name(scene: Scene, line: BinanceLine) -> None:
+def test_closing_reduces_by_name(scene: Scene, line: BinanceVenue) -> None:
     """The order is found by its name, and more than there is is not sold."""
     enter(scene, BTC, 0.02)
     closed = line.close(CloseOrder(BTC, False, 0.05, 7.0), "qt-X")
@@ -179,13 +179,13 @@ def test_closing_reduces_by_name(scene: Scene, line: BinanceLine) -> None:
     found = line.find_order(BTC, client_id="qt-X")
     assert found is not None
     assert (found["id"], found["reduceOnly"]) == (closed["id"], True)
-    with pytest.raises(LineError) as refused:
+    with pytest.raises(RequestError) as refused:
         line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-Y")
     assert (refused.value.outcome, refused.value.code) == (Outcome.REFUSED, -2022)
     assert line.find_order(BTC, client_id="qt-Y") is None
 
 
-def test_a_triggered_stop_leads_to_what_it_sent(scene: Scene, line: BinanceLine) -> None:
+def test_a_triggered_stop_leads_to_what_it_sent(scene: Scene, line: BinanceVenue) -> None:
     """FINISHED alone proves no fill: the order it sent tells."""
     enter(scene, BTC, 0.02)
     placed = stop(line, amount=0.02, trigger=line.price(BTC) * 0.99)
@@ -209,7 +209,7 @@ def test_a_triggered_stop_leads_to_what_it_sent(scene: Scene, line: BinanceLine)
     ids=["at-once", "long", "short"],
 )
 def test_a_trailing_stop_takes_a_percentage(
-    line: BinanceLine, activation: float | None, is_short: bool, side: str, sent: str
+    line: BinanceVenue, activation: float | None, is_short: bool, side: str, sent: str
 ) -> None:
     """And sits beside the stop, reduce-only; 0.1 + 0.2 is 0.3."""
     order = line.place_trailing(TrailingOrder(BTC, is_short, 0.02, 0.1 + 0.2, activation), "qt-T")
@@ -233,7 +233,7 @@ def test_the_price_is_the_one_that_triggers(
     scene: Scene, types: dict[str, str], kind: str, endpoint: str
 ) -> None:
     """A re-priced stop is measured by what would trigger it."""
-    line = BinanceLine(scene.exchange, types, round(PATIENCE_S * 1000))
+    line = BinanceVenue(scene.exchange, types, round(PATIENCE_S * 1000))
     price = line.price(BTC)
     tape = scene.venue.tape
     told = tape.mark("BTCUSDT") if kind == "MARK_PRICE" else tape.last("BTCUSDT")
@@ -247,7 +247,7 @@ def test_freqtrades_rate_limiter_and_retries_are_left_out(scene: Scene) -> None:
     theirs = scene.exchange._api
     theirs.verbose = True
     theirs.enableRateLimit, theirs.options["maxRetriesOnFailure"] = True, 3
-    own = BinanceLine(scene.exchange, {})._connection.api()
+    own = BinanceVenue(scene.exchange, {})._connection.api()
     assert (own.enableRateLimit, own.options["maxRetriesOnFailure"]) == (False, 0)
     assert (theirs.enableRateLimit, theirs.options["maxRetriesOnFailure"]) == (True, 3)
     assert (own.options["recvWindow"], theirs.options["recvWindow"]) == (10_000, 10_000)
@@ -255,7 +255,7 @@ def test_freqtrades_rate_limiter_and_retries_are_left_out(scene: Scene) -> None:
     assert (own.timeout, theirs.timeout) == (1500, 10000)
 
 
-def test_reloaded_markets_are_taken_over(scene: Scene, line: BinanceLine) -> None:
+def test_reloaded_markets_are_taken_over(scene: Scene, line: BinanceVenue) -> None:
     """A pair that was listed since is known at once."""
     scene.exchange.reload_markets(force=True, load_leverage_tiers=False)
     line.open_stops()
@@ -265,11 +265,11 @@ def test_reloaded_markets_are_taken_over(scene: Scene, line: BinanceLine) -> Non
 def test_the_window_of_a_users_settings_counts(scene: Scene) -> None:
     """What Freqtrade sent may come as late."""
     scene.exchange._api.options["recvWindow"] = 60_000
-    assert BinanceLine(scene.exchange, {}).arrives_within_s == 61.0
+    assert BinanceVenue(scene.exchange, {}).arrives_within_s == 61.0
 
 
 def test_an_order_in_a_market_freqtrade_has_not_loaded_is_told_as_well(
-    scene: Scene, line: BinanceLine
+    scene: Scene, line: BinanceVenue
 ) -> None:
     """Someone may trade what was listed since the last reload; the watch must not end by it."""
     stop(line, BTC)
@@ -287,7 +287,7 @@ def delist(scene: Scene) -> None:
 
 
 def test_a_position_in_a_market_freqtrade_has_not_loaded_makes_it_load(
-    scene: Scene, line: BinanceLine
+    scene: Scene, line: BinanceVenue
 ) -> None:
     """Else it could be neither covered nor counted for up to an hour."""
     enter(scene, ETH, 0.5)
@@ -297,7 +297,7 @@ def test_a_position_in_a_market_freqtrade_has_not_loaded_makes_it_load(
 
 
 def test_a_position_in_a_market_that_is_not_listed_is_told_once(
-    scene: Scene, line: BinanceLine, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    scene: Scene, line: BinanceVenue, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     """No order can be sent there; the others are told all the same."""
     enter(scene, BTC, 0.5)
@@ -321,12 +321,12 @@ def busy() -> VenueError:
     return VenueError(-1003, "Too many requests.", 429, retry_after_s=1700)
 
 
-def test_a_close_does_not_wait_for_the_conditional_orders(scene: Scene, line: BinanceLine) -> None:
+def test_a_close_does_not_wait_for_the_conditional_orders(scene: Scene, line: BinanceVenue) -> None:
     """Each request before a silence is over counts toward a ban: of that service, none is sent."""
     enter(scene, BTC, 0.02)
     placed = stop(line)
     scene.venue.before.append(busy())
-    with pytest.raises(LineError, match="-1003"):
+    with pytest.raises(RequestError, match="-1003"):
         stop(line, client_id="qt-2")
     assert 0 < line.shut_s(Road.STOPS) <= 1700
     before = scene.requests()
@@ -337,7 +337,7 @@ def test_a_close_does_not_wait_for_the_conditional_orders(scene: Scene, line: Bi
         lambda: line.cancel(BTC, placed["id"]),
         lambda: line.place_trailing(TrailingOrder(BTC, False, 0.02, 1.0, None), "qt-T"),
     ):
-        with pytest.raises(LineError, match="nothing is sent for"):
+        with pytest.raises(RequestError, match="nothing is sent for"):
             ask()
     assert {k: n for k, n in scene.requests().items() if "lgo" in k} == {
         k: n for k, n in before.items() if "lgo" in k
@@ -346,11 +346,11 @@ def test_a_close_does_not_wait_for_the_conditional_orders(scene: Scene, line: Bi
     assert (line.positions(), line.open_orders()) == ({}, [])
 
 
-def test_a_stop_does_not_wait_for_the_orders(scene: Scene, line: BinanceLine) -> None:
+def test_a_stop_does_not_wait_for_the_orders(scene: Scene, line: BinanceVenue) -> None:
     """Nor for what was asked of the account."""
     enter(scene, BTC, 0.02)
     scene.venue.before.append(busy())
-    with pytest.raises(LineError, match="-1003"):
+    with pytest.raises(RequestError, match="-1003"):
         line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")
     for ask in (
         line.open_orders,
@@ -359,19 +359,19 @@ def test_a_stop_does_not_wait_for_the_orders(scene: Scene, line: BinanceLine) ->
         lambda: line.cancel_order(BTC, "1"),
         lambda: line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-Y"),
     ):
-        with pytest.raises(LineError, match="orders: too many requests"):
+        with pytest.raises(RequestError, match="orders: too many requests"):
             ask()
     assert stop(line)["status"] == "open"
     assert line.account_positions() == {BTC}
     assert [line.shut_s(road) > 0 for road in Road] == [False, True, False]
 
 
-def test_too_many_orders_hold_up_no_close(scene: Scene, line: BinanceLine) -> None:
+def test_too_many_orders_hold_up_no_close(scene: Scene, line: BinanceVenue) -> None:
     """That limit is a period's of 10 or 60 s, and the account's."""
     enter(scene, BTC, 0.02)
     text = "Too many new orders; current limit is 300 orders per 10 SECOND."
     scene.venue.before.append(VenueError(-1015, text, 429))
-    with pytest.raises(LineError, match="-1015"):
+    with pytest.raises(RequestError, match="-1015"):
         line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")
     assert line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")["filled"] == 0.02
 
@@ -380,22 +380,22 @@ def test_too_many_orders_hold_up_no_close(scene: Scene, line: BinanceLine) -> No
     ("status", "told"), [(AlgoStatus.REJECTED, "rejected"), (AlgoStatus.EXPIRED, "expired")]
 )
 def test_a_stop_that_was_taken_and_is_dead_is_told_as_gone(
-    scene: Scene, line: BinanceLine, status: AlgoStatus, told: str
+    scene: Scene, line: BinanceVenue, status: AlgoStatus, told: str
 ) -> None:
     """Binance may answer so, with HTTP 200."""
     scene.venue.stillborn = status
     order = stop(line)
-    assert (order["status"], fate(order)) == (told, Fate.GONE)
+    assert (order["status"], stop_status(order)) == (told, StopStatus.GONE)
     assert line.open_stops() == []
     found = line.find_stop(BTC, client_id="qt0000-SBTCUSDT-1")
     assert found is not None
-    assert fate(found) is Fate.GONE
+    assert stop_status(found) is StopStatus.GONE
 
 
 # -- what proves -----------------------------------------------------------------------------------
 
 
-def test_the_history_tells_whose_and_what_became_of_each(scene: Scene, line: BinanceLine) -> None:
+def test_the_history_tells_whose_and_what_became_of_each(scene: Scene, line: BinanceVenue) -> None:
     """Entries, foreign orders, what a stop sent and a close: oldest first, of one pair."""
     begun_ms = scene.venue.now_ms
     enter(scene, BTC, 0.03)
@@ -429,7 +429,7 @@ def place(scene: Scene, count: int, first: int = 0) -> None:
 
 
 @pytest.mark.parametrize("count", [1000, 2300])
-def test_a_long_history_is_told_whole(scene: Scene, line: BinanceLine, count: int) -> None:
+def test_a_long_history_is_told_whole(scene: Scene, line: BinanceVenue, count: int) -> None:
     """One answer holds 1,000 orders at most."""
     begun_ms = scene.venue.now_ms
     for number in range(0, count, 100):
@@ -442,7 +442,7 @@ def test_a_long_history_is_told_whole(scene: Scene, line: BinanceLine, count: in
 
 @pytest.mark.parametrize("latest_first", [False, True])
 def test_a_history_is_whole_whichever_end_an_answer_begins_at(
-    scene: Scene, line: BinanceLine, monkeypatch: pytest.MonkeyPatch, latest_first: bool
+    scene: Scene, line: BinanceVenue, monkeypatch: pytest.MonkeyPatch, latest_first: bool
 ) -> None:
     """Binance's documents leave that open."""
     monkeypatch.setattr(binance_line, "_MOST_ORDERS", 5)
@@ -461,7 +461,7 @@ def test_a_history_is_whole_whichever_end_an_answer_begins_at(
     assert [order["clientOrderId"] for order in found] == [f"f{number}" for number in range(13)]
 
 
-def test_the_history_goes_back_six_days(scene: Scene, line: BinanceLine) -> None:
+def test_the_history_goes_back_six_days(scene: Scene, line: BinanceVenue) -> None:
     """Binance searches seven at most; the sixth day is soon enough for a guard."""
     asked: list[dict[str, Any]] = []
     api = line._connection.api()
@@ -474,7 +474,7 @@ def test_the_history_goes_back_six_days(scene: Scene, line: BinanceLine) -> None
     assert ages_s[1] == pytest.approx(1, abs=60)
 
 
-def test_two_endpoints_tell_of_positions(scene: Scene, line: BinanceLine) -> None:
+def test_two_endpoints_tell_of_positions(scene: Scene, line: BinanceVenue) -> None:
     """Long or short, whoever opened them; a resting order is none."""
     assert line.account_positions() == set()
     enter(scene, BTC, 0.02)
@@ -488,7 +488,7 @@ def test_two_endpoints_tell_of_positions(scene: Scene, line: BinanceLine) -> Non
     assert line.account_positions() == {BTC}
 
 
-def test_quotes_are_of_all_pairs_and_of_the_book(scene: Scene, line: BinanceLine) -> None:
+def test_quotes_are_of_all_pairs_and_of_the_book(scene: Scene, line: BinanceVenue) -> None:
     """In one request."""
     quotes = line.quotes()
     assert quotes.keys() == {pair for pair in scene.exchange.markets if pair.endswith(":USDT")}
@@ -499,7 +499,7 @@ def test_quotes_are_of_all_pairs_and_of_the_book(scene: Scene, line: BinanceLine
     assert 0 < quote.spread < 0.01
 
 
-def test_a_pair_whose_book_is_empty_has_no_quote(scene: Scene, line: BinanceLine) -> None:
+def test_a_pair_whose_book_is_empty_has_no_quote(scene: Scene, line: BinanceVenue) -> None:
     """Nor has one that Freqtrade does not know."""
     api = line._connection.api()
     get = api.fapiPublicGetTickerBookTicker
@@ -513,7 +513,7 @@ def test_a_pair_whose_book_is_empty_has_no_quote(scene: Scene, line: BinanceLine
     assert not any("NEW" in pair for pair in quotes)
 
 
-def test_orders_of_one_pair_are_told_alone(scene: Scene, line: BinanceLine) -> None:
+def test_orders_of_one_pair_are_told_alone(scene: Scene, line: BinanceVenue) -> None:
     """Whoever placed them, and none that is conditional or done."""
     for pair, rate in ((BTC, 50_000.0), (ETH, 1500.0)):
         scene.exchange.create_order(
@@ -543,7 +543,7 @@ def test_orders_of_one_pair_are_told_alone(scene: Scene, line: BinanceLine) -> N
     ],
 )
 def test_requests_weigh_what_is_said_of_them(
-    scene: Scene, line: BinanceLine, ask: Callable[[BinanceLine], object], weight: int
+    scene: Scene, line: BinanceVenue, ask: Callable[[BinanceVenue], object], weight: int
 ) -> None:
     """By the exchange's own count, which begins anew each minute."""
 
@@ -562,17 +562,17 @@ def test_requests_weigh_what_is_said_of_them(
 # -- the largest order -----------------------------------------------------------------------------
 
 
-def test_the_largest_order_is_taken_and_a_lot_more_is_not(scene: Scene, line: BinanceLine) -> None:
+def test_the_largest_order_is_taken_and_a_lot_more_is_not(scene: Scene, line: BinanceVenue) -> None:
     """Both as a stop and as a close."""
     instrument = scene.venue.tape.instrument("BTCUSDT")
     most = line.largest(BTC)
     assert most == float(instrument.market_max_qty) < float(instrument.max_qty)
     assert float(stop(line, amount=most)["info"]["quantity"]) == most
     more = most + float(instrument.step)
-    with pytest.raises(LineError) as refused:
+    with pytest.raises(RequestError) as refused:
         stop(line, amount=more, client_id="qt-2")
     assert refused.value.code == -4005
-    with pytest.raises(LineError) as refused:
+    with pytest.raises(RequestError) as refused:
         line.close(CloseOrder(BTC, False, more, 1.0), "qt-X")
     assert refused.value.code == -4005
 
@@ -589,7 +589,7 @@ def test_the_largest_order_is_taken_and_a_lot_more_is_not(scene: Scene, line: Bi
     ],
 )
 def test_the_largest_order_is_told_in_base_currency(
-    scene: Scene, line: BinanceLine, limits: dict[str, Any], size: float, most: float
+    scene: Scene, line: BinanceVenue, limits: dict[str, Any], size: float, most: float
 ) -> None:
     """Of contracts of any size; where ccxt knows of no limit there is none."""
     market = scene.exchange.markets[BTC]
@@ -597,13 +597,13 @@ def test_the_largest_order_is_told_in_base_currency(
     assert line.largest(BTC) == pytest.approx(most)
 
 
-def test_a_failed_request_is_forgotten_with_its_error(scene: Scene, line: BinanceLine) -> None:
+def test_a_failed_request_is_forgotten_with_its_error(scene: Scene, line: BinanceVenue) -> None:
     """Freqtrade has the collector of cycles run about once an hour: until then cycles stay."""
     scene.venue.before.append(VenueError(-1008, http_status=503))
     gc.disable()
     try:
         stop(line)
-    except LineError as error:
+    except RequestError as error:
         failed = weakref.ref(error)
     finally:
         gc.enable()
@@ -612,7 +612,7 @@ def test_a_failed_request_is_forgotten_with_its_error(scene: Scene, line: Binanc
 
 @pytest.mark.parametrize(("used", "sent"), [(1190, 1), (1200, 0)])
 def test_pings_leave_half_of_a_minutes_weight_alone(
-    scene: Scene, line: BinanceLine, used: int, sent: int
+    scene: Scene, line: BinanceVenue, used: int, sent: int
 ) -> None:
     """It is for what has a reason."""
     line.budget.note({"X-MBX-USED-WEIGHT-1M": str(used)})
@@ -620,7 +620,7 @@ def test_pings_leave_half_of_a_minutes_weight_alone(
     assert scene.requests().get("GET /fapi/v1/ping", 0) == sent
 
 
-def test_a_connection_in_use_is_not_pinged(scene: Scene, line: BinanceLine) -> None:
+def test_a_connection_in_use_is_not_pinged(scene: Scene, line: BinanceVenue) -> None:
     """Whatever was asked keeps the connection open."""
     line.price(BTC)
     line.ping(idle_s=60.0)
@@ -630,7 +630,7 @@ def test_a_connection_in_use_is_not_pinged(scene: Scene, line: BinanceLine) -> N
 
 
 def test_a_connection_in_use_reads_the_clock_all_the_same(
-    scene: Scene, line: BinanceLine, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, line: BinanceVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A busy guard never pings, and clocks drift."""
     for pause in ("_EVERY_S", "_AGAIN_S"):
@@ -651,7 +651,7 @@ def test_a_connection_in_use_reads_the_clock_all_the_same(
     ],
 )
 def test_the_last_of_a_minutes_weight_is_for_what_protects(
-    scene: Scene, line: BinanceLine, used: int, taken: set[str]
+    scene: Scene, line: BinanceVenue, used: int, taken: set[str]
 ) -> None:
     """What is turned away was not sent, and may be asked for later."""
     acts: dict[str, Callable[[], object]] = {
@@ -666,13 +666,13 @@ def test_the_last_of_a_minutes_weight_is_for_what_protects(
         line.budget.note({"X-MBX-USED-WEIGHT-1M": str(used)})
         try:
             act()
-        except LineError as error:
+        except RequestError as error:
             if "left to what protects" in str(error):
                 turned_away.add((name, error.outcome))
     assert turned_away == {(name, Outcome.NOT_EXECUTED) for name in acts.keys() - taken}
 
 
-def test_threads_share_the_line(line: BinanceLine) -> None:
+def test_threads_share_the_line(line: BinanceVenue) -> None:
     """Entries by remote control run in a thread of their own."""
 
     def place(number: int) -> str:
@@ -685,12 +685,12 @@ def test_threads_share_the_line(line: BinanceLine) -> None:
 
 
 def test_neither_key_nor_secret_is_logged_or_shown(
-    scene: Scene, line: BinanceLine, caplog: pytest.LogCaptureFixture
+    scene: Scene, line: BinanceVenue, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not even with ccxt's own log at its loudest."""
     with caplog.at_level(logging.DEBUG):
         stop(line)
-        with pytest.raises(LineError) as refused:
+        with pytest.raises(RequestError) as refused:
             stop(line)
     shown = [caplog.text, str(refused.value), repr(refused.value), repr(line), repr(vars(line))]
     assert caplog.text

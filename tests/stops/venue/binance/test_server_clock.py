@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.venue.binance.server_clock import ServerClock
-from qt_protections.stops.venue.protocol import LineError
+from qt_protections.stops.venue.protocol import RequestError
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Clocks:
         self.asked += 1
         if self.is_down:
             self.pass_(1.5)
-            raise LineError("no answer in time", Outcome.UNKNOWN)
+            raise RequestError("no answer in time", Outcome.UNKNOWN)
         there, back = self.trips.pop(0) if len(self.trips) > 1 else self.trips[0]
         self.pass_(there)
         told = self.server
@@ -166,7 +166,7 @@ def test_one_reading_is_enough() -> None:
 def _once(clocks: Clocks) -> float:
     told = clocks.read()
     if clocks.asked > 1:
-        raise LineError("connection lost", Outcome.UNKNOWN)
+        raise RequestError("connection lost", Outcome.UNKNOWN)
     return told
 
 
