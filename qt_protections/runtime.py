@@ -128,7 +128,7 @@ class Runtime:
             self.announcer,
             StandingRefusals(
                 self.signals.version,
-                self.account.everything,
+                self.account.all_exposures,
                 lambda: (self.account.equity(), self.account.balance),
                 timeframe_to_seconds(strategy.timeframe),
             ),

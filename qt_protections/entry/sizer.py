@@ -211,7 +211,7 @@ class PositionSizer:
             EntryRefused: If its stop cannot be where it should be.
             ValueError: If it cannot be sized.
         """
-        trade, everything = _position_of(wish.pair), self._account.everything()
+        trade, everything = _position_of(wish.pair), self._account.all_exposures()
         limit, room, amount = wish.rate, _NO_LIMIT, inf
         wish = self._as_it_fills(wish)
         planned = None
@@ -226,7 +226,7 @@ class PositionSizer:
             if (denial := self._account.check_equity()) is not None:
                 raise EntryRefused(wish.pair, denial)
             room = self._budget.room(
-                self._risks(wish, trade, self._account.counted(everything), now),
+                self._risks(wish, trade, self._account.limited_exposures(everything), now),
                 wish.rate,
                 averages_down=self._averages_down(wish, trade),
             )

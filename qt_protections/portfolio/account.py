@@ -112,15 +112,15 @@ class Account:
         held = ", ".join(found) or "nothing"
         return deny(DenyCode.NO_EQUITY, coin=self.currency, held=held)
 
-    def everything(self) -> list[Exposure]:
+    def all_exposures(self) -> list[Exposure]:
         """Return every position and entry under way on the account."""
         return [*exposures(self._stop_of), *self._unaccounted()]
 
     def exposures(self) -> list[Exposure]:
         """Return those that count toward the limits."""
-        return self.counted(self.everything())
+        return self.limited_exposures(self.all_exposures())
 
-    def counted(self, held: Sequence[Exposure]) -> list[Exposure]:
+    def limited_exposures(self, held: Sequence[Exposure]) -> list[Exposure]:
         """Return those of `held` that count toward the limits."""
         return [e for e in held if self._counts_foreign or not e.is_foreign]
 

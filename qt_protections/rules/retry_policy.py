@@ -39,7 +39,7 @@ class Step(StrEnum):
     """What to do about a failed request."""
 
     #: Whether it was executed is open: ask for the order before anything else.
-    SETTLE = "settle"
+    QUERY = "settle"
     #: Certainly not executed, or a passing state: the same request after `pause_s`. Once that is
     #: None, `GIVE_UP` follows.
     AGAIN = "again"
@@ -49,7 +49,7 @@ class Step(StrEnum):
     ON_FILL = "on fill"
     #: The client id is taken, perhaps by this very order that arrived after all: look it up. Is it
     #: ours, it stands; else send it under a new id.
-    AFRESH = "afresh"
+    NEW_CLIENT_ID = "afresh"
     #: The price has passed the activation price: send the trailing stop without one, once.
     WITHOUT_ACTIVATION = "without activation"
     #: No trailing stop on this pair any more, with a warning. The stop stays.
@@ -72,7 +72,7 @@ DEFAULT: dict[Purpose, Step] = {
     Purpose.CANCEL: Step.AGAIN,
 }
 
-_SETTLE = dict.fromkeys(Purpose, Step.SETTLE)
+_SETTLE = dict.fromkeys(Purpose, Step.QUERY)
 _AGAIN = dict.fromkeys(Purpose, Step.AGAIN)
 #: The request itself is wrong and stays so: a stop cannot be had this way. A close goes on all the
 #: same, since nothing better is left.
@@ -89,7 +89,7 @@ _PRICE_PASSED = DEFAULT | {
     Purpose.TRAILING: Step.WITHOUT_ACTIVATION,
 }
 _GONE = DEFAULT | {Purpose.CANCEL: Step.GIVE_UP}
-_DUPLICATE = dict.fromkeys(Purpose, Step.AFRESH) | {Purpose.CANCEL: Step.AGAIN}
+_DUPLICATE = dict.fromkeys(Purpose, Step.NEW_CLIENT_ID) | {Purpose.CANCEL: Step.AGAIN}
 
 #: By the exchange's code (negative) or the HTTP status (positive): why, and what follows.
 _TABLE: dict[int, tuple[str, dict[Purpose, Step]]] = {
@@ -136,7 +136,7 @@ _TABLE: dict[int, tuple[str, dict[Purpose, Step]]] = {
     -4116: ("client id taken: it may be ours that arrived", _DUPLICATE),
     -4117: (
         "the stop is triggering: see what becomes of it",
-        DEFAULT | {Purpose.CANCEL: Step.SETTLE},
+        DEFAULT | {Purpose.CANCEL: Step.QUERY},
     ),
     # Not ON_FILL: it objects to orders that stand on the same side. They would stand after the
     # fill too, and the position would meet the same no.
@@ -182,7 +182,7 @@ def next_step(purpose: Purpose, code: int | None, outcome: Outcome) -> Step:
         outcome: Whether it can have been executed all the same. Unknown outweighs every code.
     """
     if outcome is Outcome.UNKNOWN:
-        return Step.SETTLE
+        return Step.QUERY
     if code in _TABLE:
         return _TABLE[code][1][purpose]
     return Step.AGAIN if outcome is Outcome.NOT_EXECUTED else DEFAULT[purpose]

@@ -111,20 +111,20 @@ class StopManager:
             if not base:
                 held.forget_closes_of_trade()
             # What a stop closed is off the trade only when the trade has booked it.
-            left = subtract_exact(base, *(fill.amount for fill in held.fills))
+            left = subtract_exact(base, *(fill.amount for fill in held.unbooked_fills))
             if base and not left:
                 raise EntryRefused(entry.pair, deny(DenyCode.TRADE_CLOSED))
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, left
-            if held.need is None:
-                held.trigger, held.guessed = 0.0, False
+            if held.required_stop is None:
+                held.trigger, held.trigger_inferred = 0.0, False
                 held.begin_anew()
             held.tighten(trigger)
             intent = PendingEntry(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
             )
-            held.intents.append(intent)
+            held.pending_entries.append(intent)
             held.touch()
-            if intent.beforehand:
+            if intent.stop_first:
                 self._stop_beforehand(held, intent)
         return intent
 
@@ -135,12 +135,12 @@ class StopManager:
             intent.learn(order)
             held.touch()
             try:
-                need = held.need
+                need = held.required_stop
                 # Only what may have been consumed is asked after: a missing stop goes out first.
                 if intent.filled > 0 and need is not None and covered(need, held.standing):
                     self._make_sure(held)
                 if not self._at_hand_over:
-                    self.mend(held)
+                    self.reconcile_stops(held)
             except RequestError as error:
                 # The stop was accepted; the watch and the next loop look again.
                 logger.warning("Could not ask after the stop of %s: %s", held.pair, error)
@@ -161,9 +161,9 @@ class StopManager:
         """Forget an entry that was certainly not executed, and withdraw what stood for it alone."""
         held = self.book.of(intent.entry.pair)
         with held.lock:
-            held.intents.remove(intent)
+            held.pending_entries.remove(intent)
             held.touch()
-            self.mend(held)
+            self.reconcile_stops(held)
 
     def find_entry(self, held: PairState, intent: PendingEntry) -> CcxtOrder | None:
         """Ask for an entry; one nobody knows of is forgotten once it can arrive no more.
@@ -179,7 +179,7 @@ class StopManager:
         is_unheard = not (intent.order_id or intent.filled)
         if order is None and is_unheard and intent.age_s > self.line.arrives_within_s:
             logger.info("The entry of %s was never executed.", symbol_of(held.pair))
-            held.intents.remove(intent)
+            held.pending_entries.remove(intent)
         return order
 
     def lost_exit(self, pair: str, client_id: str) -> None:
@@ -198,10 +198,10 @@ class StopManager:
 
     # Cover
 
-    def mend(self, held: PairState) -> bool:
+    def reconcile_stops(self, held: PairState) -> bool:
         """Place what is missing, then cancel what is left over; return whether all is well."""
         with held.lock:
-            if plan(held.need, held.standing).place is not None and not self._cover(held):
+            if plan(held.required_stop, held.standing).place is not None and not self._cover(held):
                 return False
             if held.is_covered:
                 held.naked_since = None
@@ -224,14 +224,16 @@ class StopManager:
     @staticmethod
     def _left_over(held: PairState) -> set[str]:
         # A stop that has triggered may have closed a part only, and covers nothing any more.
-        todo = plan(held.need, [each for each in held.standing if each.order_id not in held.fired])
+        todo = plan(
+            held.required_stop, [each for each in held.standing if each.order_id not in held.fired]
+        )
         if todo.place is not None:
             return set()  # first what is missing
         if held.more_shown:
-            return {stop.order_id for stop in held.astray} - held.inherited
-        found = {*todo.cancel, *(stop.order_id for stop in held.astray)}
-        if held.need is None:
-            found |= {stop.order_id for stop in (*held.stops, *held.trails)}
+            return {stop.order_id for stop in held.wrong_side_stops} - held.inherited
+        found = {*todo.cancel, *(stop.order_id for stop in held.wrong_side_stops)}
+        if held.required_stop is None:
+            found |= {stop.order_id for stop in (*held.stops, *held.trailing_stops)}
         return found - held.inherited
 
     def lost(self, held: PairState, order_id: str, how: str) -> None:
@@ -239,7 +241,7 @@ class StopManager:
         with held.lock:
             if held.stop_of(order_id) is None:
                 return
-            trailing = any(trail.order_id == order_id for trail in held.trails)
+            trailing = any(trail.order_id == order_id for trail in held.trailing_stops)
             logger.warning(
                 "[SHIELD] %s %s of %s is gone: %s",
                 "Trailing stop" if trailing else "Stop",
@@ -250,9 +252,9 @@ class StopManager:
             held.drop(order_id)
             if _NO_POSITION.search(how):
                 self.found_no_position(held)
-                if not held.intents:
+                if not held.pending_entries:
                     self.book_closes(held)  # the engine saw no position: ask before placing again
-            self.mend(held)
+            self.reconcile_stops(held)
 
     @staticmethod
     def found_no_position(held: PairState) -> None:
@@ -276,13 +278,13 @@ class StopManager:
             stop = held.stop_of(order_id)
             if stop is None:
                 return
-            held.doubtful.add(order_id)  # until its order has ended; the watch asks again
+            held.unconfirmed.add(order_id)  # until its order has ended; the watch asks again
             order = self._find_child(held, child)
             if order is None or order["status"] == "open":
                 if self._is_overdue(held, stop):
                     held.write_off(order_id, monotonic() + _HISTORY_LAGS_S)
                     self.book_closes(held)
-                    self.mend(held)
+                    self.reconcile_stops(held)
                 return
             amount = float(order.get("filled") or 0.0)
             if amount > held.own:
@@ -291,13 +293,13 @@ class StopManager:
             is_anothers = amount and not order["filled"]
             if is_anothers or str(order["id"]) in held.booked:
                 held.write_off(order_id)  # there is nothing to book, or the history told of it
-                self.mend(held)
+                self.reconcile_stops(held)
                 return
             held.drop(order_id, order)
             filled = held.book_fill(stop, order)
-            if filled and (held.own_need is None or not isnan(stop.trigger)):
+            if filled and (held.own_required_stop is None or not isnan(stop.trigger)):
                 self.call_off(held)  # what waits would enter what is being left
-            self.mend(held)
+            self.reconcile_stops(held)
 
     def _learn_of_entries(self, held: PairState) -> None:
         """Ask what entries filled: a stop that closed more than is known closed them as well.
@@ -352,7 +354,7 @@ class StopManager:
         except RequestError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False
-        if found and held.own_need is None:
+        if found and held.own_required_stop is None:
             self.call_off(held)  # the trade ends with its position
         return found
 
@@ -380,7 +382,7 @@ class StopManager:
         if not held.heard or held.fired or not self.history.is_due(held):
             return
         own, is_over = held.own, monotonic() > held.heard_until
-        if any(not (each.order_id or each.final) for each in held.intents) and not is_over:
+        if any(not (each.order_id or each.final) for each in held.pending_entries) and not is_over:
             return  # what that entry has filled is in the position, and hides what was closed
         is_certain = False
         try:
@@ -389,7 +391,7 @@ class StopManager:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
         if is_certain or is_over:
             held.heard.clear()
-        if held.own < own and held.own_need is None:
+        if held.own < own and held.own_required_stop is None:
             self.call_off(held)  # the trade ends with its position
 
     def book_written_off(self, held: PairState) -> None:
@@ -409,7 +411,7 @@ class StopManager:
         try:
             position = self.line.positions().get(held.pair)
         except RequestError as error:
-            if held.stranger is not None:
+            if held.external_position is not None:
                 raise
             logger.warning("Could not ask for the position of %s: %s", held.pair, error)
             return None
@@ -425,7 +427,7 @@ class StopManager:
         """
         with held.lock:
             before = held.trigger
-            if held.need is None or not self.mend(held):
+            if held.required_stop is None or not self.reconcile_stops(held):
                 return False
             held.tighten(trigger)
             try:
@@ -434,7 +436,7 @@ class StopManager:
                 held.trigger = before
                 logger.warning("Stop of %s stays at %s: %s", held.pair, before, refusal)
                 return False
-            return self.mend(held)
+            return self.reconcile_stops(held)
 
     def loosen(self, held: PairState, trigger: float) -> bool:
         """Move the stop away from the price: the new one first, then the old one goes.
@@ -445,8 +447,8 @@ class StopManager:
             Whether the new one alone stands. If not, the old one does.
         """
         with held.lock:
-            before, need = held.trigger, held.need
-            if need is None or not self.mend(held):
+            before, need = held.trigger, held.required_stop
+            if need is None or not self.reconcile_stops(held):
                 return False
             old = [stop.order_id for stop in held.stops if stop.is_short == held.is_short]
             try:
@@ -459,13 +461,13 @@ class StopManager:
             except Unplaced as refusal:
                 held.trigger = before
                 logger.warning("Stop of %s stays at %s: %s", held.pair, before, refusal)
-                self.mend(held)
+                self.reconcile_stops(held)
                 return False
             if all([self.cancel(held, order_id) for order_id in old]):
-                return self.mend(held)
-            self.mend(held)
-            if held.cover is not None:
-                held.trigger = held.cover.trigger
+                return self.reconcile_stops(held)
+            self.reconcile_stops(held)
+            if held.active_stop is not None:
+                held.trigger = held.active_stop.trigger
             return False
 
     def trail(
@@ -482,7 +484,7 @@ class StopManager:
             logger.warning(
                 "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal
             )
-            held.untrailed = refusal.step is Step.DISABLE
+            held.trailing_unsupported = refusal.step is Step.DISABLE
             return refusal.unanswered or refusal.passing
         logger.info(
             "[OK] Trailing stop placed for %s: order ID %s, callback %s %%",
@@ -492,15 +494,15 @@ class StopManager:
         )
         with held.lock:
             if held.stop_of(trail.order_id) is None:  # else a look was faster
-                held.trails.append(trail)
+                held.trailing_stops.append(trail)
             held.touch()
-            if held.need is None:
-                self.mend(held)
+            if held.required_stop is None:
+                self.reconcile_stops(held)
         return True
 
     def place_once(self, held: PairState) -> None:
         """Place a stop for the whole need; if it is refused, Freqtrade's own loop sees to it."""
-        if held.need is None or covered(held.need, held.standing):
+        if held.required_stop is None or covered(held.required_stop, held.standing):
             return
         try:
             self._place_missing(held, Purpose.STOP_OF_POSITION)
@@ -533,12 +535,12 @@ class StopManager:
         with held.lock:
             gone = {order_id, *held.fired}
             others = [stop for stop in held.standing if stop.order_id not in gone]
-            is_needed = held.need is not None and not covered(held.need, others)
+            is_needed = held.required_stop is not None and not covered(held.required_stop, others)
             return not (is_needed or held.more_shown)
 
     def call_off(self, held: PairState) -> None:
         """Cancel entries that wait: for want of cover, or because their trade has ended."""
-        for intent in held.intents:
+        for intent in held.pending_entries:
             if not intent.order_id or intent.final:
                 continue
             logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
@@ -568,10 +570,10 @@ class StopManager:
                     _ON_FILL_FOR_S / 60,
                 )
                 self._fallen_back[held.pair] = monotonic() + _ON_FILL_FOR_S
-                intent.beforehand = False
+                intent.stop_first = False
                 return
-            held.intents.remove(intent)
-            self.mend(held)  # of several stops the first may stand
+            held.pending_entries.remove(intent)
+            self.reconcile_stops(held)  # of several stops the first may stand
             denial = deny(DenyCode.STOP_REFUSED, refusal=str(refusal))
             raise EntryRefused(held.pair, denial) from refusal
 
@@ -581,9 +583,9 @@ class StopManager:
         Raises:
             Unplaced: If one was not accepted.
         """
-        most = parts(held.need) if held.need is not None else 0
+        most = parts(held.required_stop) if held.required_stop is not None else 0
         for _ in range(most):
-            todo = plan(held.need, held.standing)
+            todo = plan(held.required_stop, held.standing)
             if todo.place is None:
                 return
             self._place(held, todo.place, purpose, until)
@@ -592,7 +594,7 @@ class StopManager:
         order = StopOrder(held.pair, need.is_short, need.amount, need.trigger, held.leverage)
         placed = self._placer.stop(order, purpose, until)
         held.stops = [*held.stops, placed.stop]
-        held.trigger, held.guessed = placed.stop.trigger, False
+        held.trigger, held.trigger_inferred = placed.stop.trigger, False
         held.steps, held.latency_ms = list(placed.steps), placed.latency_ms
         held.passed_since = None
         held.touch()
@@ -633,7 +635,7 @@ class StopManager:
 
     @staticmethod
     def _say_uncovered(held: PairState, refusal: Unplaced) -> None:
-        if held.stranger is None and not held.orphan:
+        if held.external_position is None and not held.trade_deleted:
             logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
             return
         logger.error(
@@ -644,7 +646,7 @@ class StopManager:
 
     def _suffices(self, held: PairState) -> bool:
         """Whether what filled of ours is covered; entries that could add to it are called off."""
-        need = held.own_need
+        need = held.own_required_stop
         if need is not None and not covered(need, held.standing):
             return False
         self.call_off(held)
@@ -653,7 +655,7 @@ class StopManager:
     def does_not_fire(self, held: PairState) -> None:
         """Close a position whose stop does not trigger though the price is beyond."""
         self._emergency_close(held, "the price is beyond its stop, which does not trigger")
-        self.mend(held)
+        self.reconcile_stops(held)
 
     def _emergency_close(self, held: PairState, why: str) -> None:
         """Close at market at once; but nobody else's position.
@@ -663,7 +665,7 @@ class StopManager:
         standing = held.stops
         for stop in standing:
             self._ask_before_close(held, stop)
-        need = held.own_need
+        need = held.own_required_stop
         if need is None or held.stops != standing:
             return  # the rest was seen to as one of them turned out to be over
         is_news = monotonic() >= held.quiet_until
@@ -679,7 +681,7 @@ class StopManager:
             if refusal.code == REDUCE_ONLY_REJECT:
                 self.found_no_position(held)
             held.steps += ["close at market failed", *refusal.steps]
-            if is_news and held.own_need is not None:
+            if is_news and held.own_required_stop is not None:
                 logger.error(  # noqa: TRY400  the reason is in the text
                     "[ALERT] Could not close %s: %s. Trying again.", symbol_of(held.pair), refusal
                 )
@@ -710,9 +712,9 @@ class StopManager:
 
     def _make_sure(self, held: PairState) -> None:
         """Ask whether the stop in front of a fill still stands: a trigger may have consumed it."""
-        stop = held.cover
+        stop = held.active_stop
         if stop is not None and not self.ask_after(held, stop):
-            held.doubtful.add(stop.order_id)
+            held.unconfirmed.add(stop.order_id)
 
     def ask_after(self, held: PairState, stop: Stop) -> bool:
         """Ask what became of a stop and act on it; return False if the exchange cannot tell.
@@ -725,7 +727,7 @@ class StopManager:
             return False
         match stop_status(order):
             case StopStatus.LIVE:
-                held.doubtful.discard(stop.order_id)
+                held.unconfirmed.discard(stop.order_id)
             case StopStatus.TRIGGERED:
                 self.fired(held, stop.order_id, child_id(order))
             case StopStatus.GONE:

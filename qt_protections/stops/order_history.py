@@ -134,7 +134,7 @@ class OrderHistory:
         shown = show()
         if shown is not None and abs(sum_exact(shown, -_entered(held, since)) - others) > _SAME:
             return False
-        stops = [stop.order_id for stop in (*held.stops, *held.trails)]
+        stops = [stop.order_id for stop in (*held.stops, *held.trailing_stops)]
         if self._may_be_of_a_stop(held, since, others, [*stops, *_asked_after(held)]):
             return False
         self._book_closes(held, since, known, others, is_certain=shown is not None)
@@ -285,7 +285,7 @@ class OrderHistory:
         Raises:
             LineError: If the exchange does not answer.
         """
-        for intent in held.intents:
+        for intent in held.pending_entries:
             if intent.order_id and not intent.final:
                 order = self._line.find_order(held.pair, order_id=intent.order_id)
                 if order is not None:
@@ -293,10 +293,10 @@ class OrderHistory:
 
     def _known(self, held: PairState) -> set[str]:
         """Return the orders that the book accounts for."""
-        entries = {intent.order_id for intent in held.intents}
-        standing = {stop.order_id for stop in (*held.stops, *held.trails)}
+        entries = {intent.order_id for intent in held.pending_entries}
+        standing = {stop.order_id for stop in (*held.stops, *held.trailing_stops)}
         # What became of those is booked by their stop's name.
-        known = (held.claimed | standing) - held.written_off.keys()
+        known = (held.known_to_freqtrade | standing) - held.written_off.keys()
         return held.booked | entries | self.children(held.pair, known).keys()
 
     def children(self, pair: str, order_ids: Collection[str]) -> dict[str, str]:

@@ -191,11 +191,11 @@ class Placer:
             tries += 1
             step = next_step(attempt.purpose, failure.code, failure.outcome)
             self._note(attempt, f"{failure.code or failure.outcome.name}: {step.value}")
-            if step in (Step.SETTLE, Step.AFRESH):
+            if step in (Step.QUERY, Step.NEW_CLIENT_ID):
                 told, found = self._ask(attempt, name)
                 if found is not None:
                     return found
-                if step is Step.AFRESH and told:
+                if step is Step.NEW_CLIENT_ID and told:
                     name = self._namer.new(attempt.role, attempt.pair)
                 # The same name again: were the first still to arrive, this one is refused. Where
                 # names are unknown nothing is sent twice.

@@ -121,7 +121,7 @@ def test_conform_says_what_it_cannot_compare(
     arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One sentence, before anything is backtested."""
-    spot = Path(__file__).parent / "conformance" / "strategies" / "spot"
+    spot = Path(__file__).parents[1] / "conformance" / "strategies" / "spot"
     places = {"empty": str(tmp_path), "spot": str(spot)}
     assert main(["conform", *(argument.format(**places) for argument in arguments)]) == 2
     assert said in capsys.readouterr().err

@@ -98,7 +98,7 @@ class Account:
             )
             intent.lost = True
             self.lost[pair].append(intent)
-            self.book.of(pair).intents.append(intent)
+            self.book.of(pair).pending_entries.append(intent)
             return
         self._order(pair)
         if kind == "market":
@@ -171,7 +171,7 @@ class Account:
     def _settle(self, pair: str, *, arrived: bool) -> None:
         if not self.lost[pair]:
             return
-        self.book.of(pair).intents.remove(self.lost[pair].pop(0))
+        self.book.of(pair).pending_entries.remove(self.lost[pair].pop(0))
         if arrived:
             self._order(pair)
             self.fill(pair, 1.0)
@@ -191,7 +191,7 @@ class Account:
         self.foreign ^= {pair}
         held = self.book.of(pair)
         is_there = pair in self.foreign
-        held.stranger = Position(pair, False, 5.0, 100.0, 1.0) if is_there else None
+        held.external_position = Position(pair, False, 5.0, 100.0, 1.0) if is_there else None
 
     def _waiting(self, pair: str) -> Order | None:
         trade = self._trade(pair)

@@ -31,7 +31,7 @@ from qt_protections.host.contract import (
     verify_hooks,
 )
 
-ROOM = Path(inspect.getfile(verify_hooks)).parent / "stops"
+ROOM = Path(inspect.getfile(verify_hooks)).parents[1] / "stops"
 #: How the room of the stops calls the objects of Freqtrade that it works with.
 NAMES = {"exchange": Exchange, "_exchange": Exchange, "trade": Trade, "Trade": Trade}
 NAMES |= {"row": Order, "Order": Order}
@@ -127,7 +127,7 @@ def is_hook(attribute: object) -> bool:
 def test_no_hook_is_known_that_nobody_needs() -> None:
     """A change of one would stop the start for nothing."""
     sources = "".join(
-        path.read_text() for path in ROOM.parent.rglob("*.py") if path.name != "hooks.py"
+        path.read_text() for path in ROOM.parent.rglob("*.py") if path.name != "contract.py"
     )
     names = {path.replace(":", ".").rpartition(".")[2] for path in KNOWN_HOOKS}
     assert {name for name in names if name not in sources} <= RELIED_ON
@@ -225,7 +225,7 @@ def test_without_an_exchange_there_is_none_to_look_at() -> None:
 
 def test_the_tested_versions_are_those_of_the_constraints() -> None:
     """With which `make test` runs."""
-    pinned = (Path(__file__).parents[1] / "constraints.txt").read_text().splitlines()
+    pinned = (Path(__file__).parents[2] / "constraints.txt").read_text().splitlines()
     assert {f"{name}=={version}" for name, version in TESTED.items()} <= set(pinned)
 
 
@@ -255,7 +255,7 @@ def test_an_untested_version_is_named_with_what_proves_it(
     (command,) = re.findall(r"`(qt-guard [^`]*)`", text)
     parsed = _parser().parse_args(command.split()[1:])
     assert parsed.strategy_path == Path("DIR")
-    assert re.search(r"^test:", (Path(__file__).parents[1] / "Makefile").read_text(), re.MULTILINE)
+    assert re.search(r"^test:", (Path(__file__).parents[2] / "Makefile").read_text(), re.MULTILINE)
 
 
 def test_it_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -126,7 +126,7 @@ def test_without_margin_type_and_leverage_nothing_is_sent(
         with pytest.raises(EntryFailed, match=f"Entry of BTC/USDT:USDT did not happen: .*{told}"):
             force_entry(bot, BTC)
         assert struck.events("stop_accepted", "order_accepted") == []
-        assert keeper(bot).book.of(BTC).intents == []
+        assert keeper(bot).book.of(BTC).pending_entries == []
         assert Trade.get_open_trades() == []
         assert force_entry(bot, BTC) is not None
         assert len(struck.live_stops("BTCUSDT")) == 1
@@ -147,7 +147,7 @@ def test_a_failure_before_the_entry_was_sent_leaves_no_doubt(
             force_entry(bot, BTC)
     assert rig.venue.conditional.live() == []
     assert rig.events("order_accepted") == []
-    assert keeper(bot).book.of(BTC).intents == []
+    assert keeper(bot).book.of(BTC).pending_entries == []
     assert force_entry(bot, BTC) is not None
 
 

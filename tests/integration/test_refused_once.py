@@ -74,7 +74,7 @@ def with_full_risk(rig: Rig) -> FreqtradeBot:
     bot = start(rig)
 
     def stop_is_known() -> bool:
-        (stranger,) = post_of(bot).account.everything()
+        (stranger,) = post_of(bot).account.all_exposures()
         stops = rig.live_stops("ETHUSDT")
         return bool(stops) and float(stops[0].request.trigger_price or 0) == stranger.stop
 
@@ -129,7 +129,7 @@ def test_a_standing_signal_is_refused_without_a_request(
         for _ in range(3):
             assert Trade.get_open_trades() == []
             bot.process()
-            if not [each for each in post_of(bot).account.everything() if each.is_foreign]:
+            if not [each for each in post_of(bot).account.all_exposures() if each.is_foreign]:
                 break
         assert Trade.get_open_trades() != []
 

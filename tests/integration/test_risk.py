@@ -155,7 +155,7 @@ def test_a_position_that_does_not_count_still_draws_on_the_balance(rig: Rig) -> 
     """Under cross margin it may take along what the operator wants left out of the limits."""
     trade_by_hand(rig, "ETHUSDT", 1.0)
     bot = rig.bot(margin_mode="cross", **settings(count_foreign_positions=False))
-    (foreign,) = account(bot).everything()
+    (foreign,) = account(bot).all_exposures()
     assert (foreign.pair, account(bot).exposures()) == (ETH, [])
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     wish = EntryRequest(BTC, False, float(rig.venue.tape.last("BTCUSDT")), 10.0)

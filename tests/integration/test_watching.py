@@ -250,7 +250,7 @@ def test_a_thread_that_fails_is_heard_and_goes_on(
     until(lambda: sentinel._stream.up)
     _, old = entered(rig, bot)
     held, count = keeper(bot).book.of(ETH), iter(range(10**9))
-    slot: Any = PairState.__dict__["stranger"]
+    slot: Any = PairState.__dict__["external_position"]
     stranger = Position(ETH, False, 1.0, 3300.0, 30.0)
 
     def flicker(each: PairState) -> Position | None:
@@ -260,7 +260,7 @@ def test_a_thread_that_fails_is_heard_and_goes_on(
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(PairState, "stranger", property(flicker, slot.__set__))
+        patch.setattr(PairState, "external_position", property(flicker, slot.__set__))
         until(lambda: next(count) > 6)
         vanish(rig, old, "canceled")
         until(lambda: rig.live_stops("BTCUSDT"))

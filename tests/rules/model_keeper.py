@@ -129,7 +129,7 @@ class Keeper:
             else:
                 break
             tries += 1
-            if step in (Step.SETTLE, Step.AFRESH):
+            if step in (Step.QUERY, Step.NEW_CLIENT_ID):
                 if self._arrived(name):
                     break
                 step = Step.AGAIN
@@ -161,7 +161,7 @@ class Keeper:
             else:
                 return
             tries += 1
-            if step is Step.SETTLE and not self.exchange.stands(order_id):
+            if step is Step.QUERY and not self.exchange.stands(order_id):
                 return
             if step is Step.GIVE_UP or pause_s(Purpose.CANCEL, tries) is None:
                 return

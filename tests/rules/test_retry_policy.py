@@ -14,8 +14,8 @@ from qt_protections.rules.retry_policy import (
     reprice,
 )
 
-A, S, G = Step.AGAIN, Step.SETTLE, Step.GIVE_UP
-F, R, N = Step.ON_FILL, Step.REPRICE, Step.AFRESH
+A, S, G = Step.AGAIN, Step.QUERY, Step.GIVE_UP
+F, R, N = Step.ON_FILL, Step.REPRICE, Step.NEW_CLIENT_ID
 W, D = Step.WITHOUT_ACTIVATION, Step.DISABLE
 
 COLUMNS = (
@@ -116,7 +116,7 @@ def test_every_failure_has_a_step(purpose: Purpose, code: int | None, outcome: O
     step = next_step(purpose, code, outcome)
     assert isinstance(step, Step)
     if outcome is Outcome.UNKNOWN:
-        assert step is Step.SETTLE
+        assert step is Step.QUERY
 
 
 @given(code=CODES, outcome=st.sampled_from(Outcome))

@@ -26,8 +26,8 @@ class HandClock:
 def hand_clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
     """Give every module of `stops` that reads the monotonic clock one that is moved by hand."""
     clock = HandClock()
-    for found in pkgutil.iter_modules(qt_protections.stops.__path__):
-        module = importlib.import_module(f"qt_protections.stops.{found.name}")
+    for found in pkgutil.walk_packages(qt_protections.stops.__path__, "qt_protections.stops."):
+        module = importlib.import_module(found.name)
         if vars(module).get("monotonic") is time.monotonic:
             monkeypatch.setattr(module, "monotonic", clock)
     return clock

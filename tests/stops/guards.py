@@ -39,7 +39,7 @@ class Guards:
         self.keeper.answered(intent, self.paper.orders[order_id])
         held = self.held(pair)
         with held.lock:
-            held.intents.remove(intent)
+            held.pending_entries.remove(intent)
             held.base += abs(amount)
         return held
 

@@ -437,7 +437,7 @@ class Life:
             self._acts = False
 
     def _is_known(self, pair: str) -> bool:
-        return self.bot is not None and self.bot.sentinel.book.of(pair).need is not None
+        return self.bot is not None and self.bot.sentinel.book.of(pair).required_stop is not None
 
     def _is_faulty(self) -> bool:
         """Whether nobody can cover a position now, nor close it, nor see that he has to."""
@@ -462,7 +462,7 @@ class Life:
             return False
         book = self.bot.sentinel.book
         intent = book.of(entry["symbol"]).intent_of(entry["id"], entry["clientOrderId"])
-        return intent is not None and not intent.beforehand
+        return intent is not None and not intent.stop_first
 
     def _resting(self, pair: str) -> list[CcxtOrder]:
         return [

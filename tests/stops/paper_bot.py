@@ -325,9 +325,11 @@ class PaperBot:
         strategy.ft_bot_start()
         with (
             patch.object(service, "_line", lambda *_: paper),
-            patch.object(service, "Sentinel", HandSentinel),
+            patch.object(service, "Monitor", HandSentinel),
             patch.object(service, "Placer", partial(service.Placer, pause=pause)),
-            patch.object(service, "EntryDoor", partial(service.EntryInterceptor, pause=pause)),
+            patch.object(
+                service, "EntryInterceptor", partial(service.EntryInterceptor, pause=pause)
+            ),
         ):
             self.stops = strategy.stops = service.StopService(
                 strategy,

@@ -137,7 +137,7 @@ class Life:
         order = self.made.paper.enter(pair, amount, intent.client_id)
         self.made.keeper.answered(intent, self.made.paper.orders[order])
         with held.lock:
-            held.intents.remove(intent)
+            held.pending_entries.remove(intent)
             held.base += 1.0
 
 
@@ -206,9 +206,9 @@ def test_a_stop_fires_while_everybody_is_at_it(stream: Stream, seed: int) -> Non
     stream.run_dry()
     made.watch.look()
     assert made.paper.size[BTC] == 0.0
-    assert sum(fill.amount for fill in held.fills) == 1.0
+    assert sum(fill.amount for fill in held.unbooked_fills) == 1.0
     assert made.live() == []
-    assert held.need is None
+    assert held.required_stop is None
 
 
 def test_a_pair_at_work_holds_up_no_other() -> None:

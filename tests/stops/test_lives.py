@@ -73,7 +73,7 @@ def withdraws_what_is_not_shown(patch: pytest.MonkeyPatch) -> None:
 
     def broken(self: StopManager, held: PairState, at_most: float = inf, **_: object) -> bool:
         held.base = 0.0
-        self.mend(held)
+        self.reconcile_stops(held)
         return True
 
     patch.setattr(StopManager, "book_closes", broken)
@@ -90,7 +90,7 @@ def takes_a_strangers(patch: pytest.MonkeyPatch) -> None:
 
 def sells_a_strangers(patch: pytest.MonkeyPatch) -> None:
     """Close whatever is on the pair when no stop can be placed."""
-    patch.setattr(PairState, "own_need", property(lambda held: held.need))
+    patch.setattr(PairState, "own_required_stop", property(lambda held: held.need))
 
 
 def sends_twice(patch: pytest.MonkeyPatch) -> None:

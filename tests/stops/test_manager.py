@@ -36,9 +36,9 @@ def test_an_entry_after_a_position_that_another_hand_closed_is_covered(on_paper:
     held = on_paper.enter()
     on_paper.paper.exit(BTC)
     held.base = 0.0
-    on_paper.keeper.mend(held)
+    on_paper.keeper.reconcile_stops(held)
     on_paper.enter()
-    on_paper.keeper.mend(held)
+    on_paper.keeper.reconcile_stops(held)
     assert len(on_paper.live()) == 1
 
 
@@ -52,7 +52,7 @@ def test_a_further_entry_counts_what_a_stop_closed_and_no_trade_has_booked(
     on_paper.keeper.ask_after(held, held.stops[0])
     on_paper.expect(1.0, base=3.0)
     assert held.base == 1.5
-    assert [fill.amount for fill in held.fills] == [1.5]
+    assert [fill.amount for fill in held.unbooked_fills] == [1.5]
 
 
 def test_no_further_entry_to_a_position_that_a_stop_has_closed(on_paper: Guards) -> None:
@@ -70,7 +70,7 @@ def test_no_stop_no_entry(on_paper: Guards) -> None:
     on_paper.paper.before["place_stop"].append(refusal(-2021))
     with pytest.raises(EntryRefused, match="no stop, no entry"):
         on_paper.expect()
-    assert on_paper.held().need is None
+    assert on_paper.held().required_stop is None
     assert on_paper.live() == []
 
 
@@ -94,7 +94,7 @@ def test_a_pair_that_takes_no_stop_beforehand_gets_it_on_the_fill(
     held = on_paper.enter()
     assert on_paper.paper.is_covered(BTC)
     assert not on_paper.keeper.beforehand(BTC)
-    assert held.need is not None
+    assert held.required_stop is not None
     assert on_paper.paper.sent("place_stop") == 2
 
 
@@ -129,7 +129,7 @@ def test_a_stop_the_exchange_cannot_tell_of_after_the_fill_is_asked_after_again(
     on_paper.paper.untold.update(on_paper.live())
     order = on_paper.paper.enter(BTC, 1.0, intent.client_id)
     on_paper.keeper.answered(intent, on_paper.paper.orders[order])
-    assert on_paper.held().doubtful == set(on_paper.live())
+    assert on_paper.held().unconfirmed == set(on_paper.live())
     assert len(on_paper.live()) == 1
 
 
@@ -155,7 +155,7 @@ def test_a_lost_stop_is_replaced_where_it_stood(on_paper: Guards, amount: float)
     (new,) = on_paper.paper.live()
     terms = ("amount", "side", "stopPrice")
     assert [new[k] for k in terms] == [on_paper.paper.stops[old][k] for k in terms]
-    assert old in held.dropped
+    assert old in held.released
 
 
 def test_a_stop_is_lost_once(on_paper: Guards) -> None:
@@ -176,8 +176,8 @@ def test_a_fired_stop_is_booked_and_not_replaced(on_paper: Guards) -> None:
     on_paper.paper.trigger(stop)
     child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
     on_paper.keeper.fired(held, stop, child)
-    assert held.need is None
-    assert [(f.amount, f.reason) for f in held.fills] == [(1.0, "")]
+    assert held.required_stop is None
+    assert [(f.amount, f.reason) for f in held.unbooked_fills] == [(1.0, "")]
     assert on_paper.live() == []
 
 
@@ -199,10 +199,10 @@ def test_an_order_that_cannot_be_asked_after_is_asked_after_again(on_paper: Guar
     child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
     on_paper.paper.before["find_order"].append(LOST)
     on_paper.keeper.fired(held, stop, child)
-    assert not held.fills
+    assert not held.unbooked_fills
     on_paper.watch.check_doubts(held)
-    assert held.need is None
-    assert held.fills
+    assert held.required_stop is None
+    assert held.unbooked_fills
 
 
 def test_the_rest_of_an_entry_is_covered_on_its_fill_when_its_stop_has_fired(
@@ -212,7 +212,7 @@ def test_the_rest_of_an_entry_is_covered_on_its_fill_when_its_stop_has_fired(
     entry = on_paper.rest(3.0)
     on_paper.paper.fill(entry, 1.0)
     held = on_paper.held()
-    held.intents[0].filled = 1.0
+    held.pending_entries[0].filled = 1.0
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop)
     on_paper.keeper.fired(held, stop, on_paper.paper.stops[stop]["info"]["actualOrderId"])
@@ -232,8 +232,8 @@ def test_a_stop_that_fired_before_its_cancel_is_booked(on_paper: Guards) -> None
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop)
     assert on_paper.keeper.cancel(held, stop)
-    assert [fill.amount for fill in held.fills] == [1.0]
-    assert held.need is None
+    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert held.required_stop is None
 
 
 def test_a_stop_the_exchange_only_seems_not_to_know_stays_known(on_paper: Guards) -> None:
@@ -247,7 +247,7 @@ def test_a_stop_the_exchange_only_seems_not_to_know_stays_known(on_paper: Guards
     assert not on_paper.keeper.cancel(held, stop)
     assert held.stop_of(stop) is not None
     on_paper.paper.cancel = cancel  # type: ignore[method-assign]
-    assert on_paper.keeper.mend(held)
+    assert on_paper.keeper.reconcile_stops(held)
     assert on_paper.live() == []
 
 
@@ -258,8 +258,8 @@ def test_a_cancel_without_an_answer_is_made_good(on_paper: Guards, executed: boo
     on_paper.paper.exit(BTC)
     held.base = 0.0
     (on_paper.paper.after if executed else on_paper.paper.before)["cancel"].append(LOST)
-    assert not on_paper.keeper.mend(held)
-    assert on_paper.keeper.mend(held)
+    assert not on_paper.keeper.reconcile_stops(held)
+    assert on_paper.keeper.reconcile_stops(held)
     assert on_paper.live() == []
     assert held.stops == []
 
@@ -302,7 +302,7 @@ def test_a_looser_stop_stands_before_the_old_one_goes(on_paper: Guards, largest:
     assert sum(stop["amount"] for stop in on_paper.paper.live()) >= 3.0
     assert held.trigger == 97.0
     new = on_paper.live()
-    assert on_paper.keeper.mend(held)
+    assert on_paper.keeper.reconcile_stops(held)
     assert on_paper.live() == new, "it does not stay there"
     assert on_paper.paper.laid_bare == []
 
@@ -323,10 +323,10 @@ def test_of_two_stops_the_tighter_stays_where_it_cannot_be_cancelled(on_paper: G
     (old,) = on_paper.live()
     on_paper.paper.before["cancel"].append(refusal(-1008, Outcome.NOT_EXECUTED))
     assert not on_paper.keeper.loosen(held, 97.0)
-    on_paper.keeper.mend(held)
+    on_paper.keeper.reconcile_stops(held)
     assert on_paper.live() == [old]
-    assert held.cover is not None
-    assert held.trigger == held.cover.trigger == 98.0
+    assert held.active_stop is not None
+    assert held.trigger == held.active_stop.trigger == 98.0
 
 
 def test_a_move_whose_answer_is_lost_ends_with_one_stop(on_paper: Guards) -> None:
@@ -349,14 +349,14 @@ def test_what_cannot_be_covered_is_closed(on_paper: Guards) -> None:
     entry = on_paper.rest(2.0)
     on_paper.paper.fill(entry, 1.0)
     held = on_paper.held()
-    held.intents[0].filled = 1.0
+    held.pending_entries[0].filled = 1.0
     (stop,) = on_paper.live()
     on_paper.paper.stops[stop]["status"] = "rejected"
     on_paper.paper.before["place_stop"].extend([refusal(-1102)] * 9)
     on_paper.keeper.lost(held, stop, "rejected")
     assert on_paper.paper.size[BTC] == 0.0
     assert on_paper.paper.orders[entry]["status"] == "canceled"
-    assert [fill.reason for fill in held.fills] == [EMERGENCY]
+    assert [fill.reason for fill in held.unbooked_fills] == [EMERGENCY]
 
 
 def test_an_entry_that_rests_uncovered_is_called_off(on_paper: Guards) -> None:
@@ -369,7 +369,7 @@ def test_an_entry_that_rests_uncovered_is_called_off(on_paper: Guards) -> None:
     on_paper.paper.before["cancel_order"].append(LOST)
     on_paper.keeper.lost(held, stop, "rejected")
     assert on_paper.paper.orders[entry]["status"] == "open"
-    on_paper.keeper.mend(held)
+    on_paper.keeper.reconcile_stops(held)
     assert on_paper.paper.orders[entry]["status"] == "canceled"
     assert on_paper.paper.sent("close") == 0
 
@@ -383,7 +383,7 @@ def test_silence_is_no_reason_to_close(on_paper: Guards) -> None:
     on_paper.keeper.lost(held, stop, "rejected")
     assert on_paper.paper.sent("close") == 0
     on_paper.paper.before["place_stop"].clear()
-    assert on_paper.keeper.mend(held)
+    assert on_paper.keeper.reconcile_stops(held)
     assert on_paper.paper.is_covered(BTC)
 
 
@@ -398,8 +398,8 @@ def test_a_close_without_an_answer_is_not_sent_twice(on_paper: Guards, executed:
     on_paper.keeper.lost(held, stop, "rejected")
     assert on_paper.paper.size[BTC] == 0.0
     assert on_paper.paper.sent("close") == (1 if executed else 2)
-    assert [fill.amount for fill in held.fills] == [1.0]
-    assert held.need is None
+    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert held.required_stop is None
 
 
 def test_a_trailing_stop_stands_beside_the_stop_and_goes_with_it(on_paper: Guards) -> None:
@@ -409,7 +409,7 @@ def test_a_trailing_stop_stands_beside_the_stop_and_goes_with_it(on_paper: Guard
     (stop, trail) = on_paper.live()
     on_paper.paper.trigger(trail)
     on_paper.keeper.fired(held, trail, on_paper.paper.stops[trail]["info"]["actualOrderId"])
-    assert [fill.reason for fill in held.fills] == [TRAILED]
+    assert [fill.reason for fill in held.unbooked_fills] == [TRAILED]
     assert on_paper.live() == []
     assert on_paper.paper.stops[stop]["status"] == "canceled"
 
@@ -439,7 +439,7 @@ def test_stops_of_the_other_side_go(on_paper: Guards) -> None:
     )
     on_paper.watch.look()
     assert other not in on_paper.live()
-    assert on_paper.keeper.mend(held)
+    assert on_paper.keeper.reconcile_stops(held)
     assert on_paper.paper.is_covered(BTC)
 
 
@@ -462,7 +462,7 @@ def test_a_cancel_that_finds_a_fired_stop_takes_no_other_along(on_paper: Guards)
     """Others are needed then: those that were left over a moment ago, too."""
     held = on_paper.enter(2.0)
     held.largest = 1.0
-    on_paper.keeper.mend(held)
+    on_paper.keeper.reconcile_stops(held)
     smaller = [stop["id"] for stop in on_paper.paper.live() if stop["amount"] == 1.0]
     assert smaller == []
     for _ in range(2):
@@ -470,7 +470,7 @@ def test_a_cancel_that_finds_a_fired_stop_takes_no_other_along(on_paper: Guards)
         smaller.append(name)
     on_paper.watch.look()
     on_paper.paper.trigger(smaller[0])
-    on_paper.keeper.mend(held)
+    on_paper.keeper.reconcile_stops(held)
     on_paper.watch.look()
     assert on_paper.paper.size[BTC] == 1.0
     assert on_paper.paper.is_covered(BTC)

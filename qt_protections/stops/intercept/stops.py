@@ -85,21 +85,25 @@ class StopInterceptor:
         with held.lock:
             held.is_short, held.leverage = side == "buy", leverage
             held.base = max(
-                held.base, subtract_exact(amount, *(fill.amount for fill in held.fills))
+                held.base, subtract_exact(amount, *(fill.amount for fill in held.unbooked_fills))
             )
             held.tighten(stop_price)
-            self._keeper.mend(held)
-            if held.need is None:
+            self._keeper.reconcile_stops(held)
+            if held.required_stop is None:
                 raise InsufficientFundsError(f"the position of {pair} is closed already")
-            if held.cover is None or not covered(held.need, held.standing):
+            if held.active_stop is None or not covered(held.required_stop, held.standing):
                 raise TemporaryError(f"no stop could be placed for {pair}: see the log above")
             mine = [stop for stop in reversed(held.stops) if stop.is_short == held.is_short]
-            new = next((stop for stop in mine if stop.order_id not in held.claimed), None)
+            new = next(
+                (stop for stop in mine if stop.order_id not in held.known_to_freqtrade), None
+            )
             if new is None:
                 raise TemporaryError(
-                    f"stop {held.cover.order_id} of {pair} is live, though it was not found"
+                    f"stop {held.active_stop.order_id} of {pair} is live, though it was not found"
                 )
-            held.claimed |= {new.order_id}  # the next loop puts any others beside it on record
+            held.known_to_freqtrade |= {
+                new.order_id
+            }  # the next loop puts any others beside it on record
             return new.order
 
     def fetch(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
@@ -147,7 +151,7 @@ class StopInterceptor:
             return None
         stop, hearing = held.stop_of(order_id), self._hearing
         fresh_s = _HEARD_S if hearing.is_whole_since(held.looked) else _POLLED_S
-        is_sure = hearing.is_attended and order_id not in held.doubtful
+        is_sure = hearing.is_attended and order_id not in held.unconfirmed
         is_fresh = monotonic() - held.looked < fresh_s
         return stop.order if stop is not None and is_sure and is_fresh else None
 
@@ -175,8 +179,10 @@ class StopInterceptor:
                 )
                 return {}
             self._keeper.cancel(held, order_id)  # one that stays is cancelled in the next loop
-            if held.need is None:
-                self._keeper.mend(held)  # what stood beside it must not hit the next position
+            if held.required_stop is None:
+                self._keeper.reconcile_stops(
+                    held
+                )  # what stood beside it must not hit the next position
         return {}
 
     def order(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
@@ -254,7 +260,7 @@ class StopInterceptor:
 
 def _booked(held: PairState, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:
     """Return what a stop became, as the book took it in: a part may have been a stranger's."""
-    known = held.past.get(str(stop["id"]))
+    known = held.ended_orders.get(str(stop["id"]))
     if known is not None and known.get("status_stop") == "triggered":
         return known
     return as_booked(stop, held.own_part(child))
@@ -263,8 +269,8 @@ def _booked(held: PairState, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:
 def _last_known(held: PairState, order_id: str, failure: RequestError | None) -> CcxtOrder:
     if (known := held.stop_of(order_id)) is not None:
         return known.order
-    if order_id in held.past:
-        return held.past[order_id]
+    if order_id in held.ended_orders:
+        return held.ended_orders[order_id]
     if failure is not None:
         raise TemporaryError(f"stop {order_id} of {held.pair}: {failure}") from failure
     # One the exchange has forgotten: were it live after all, the next look finds it by its name.

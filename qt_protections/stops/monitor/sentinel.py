@@ -189,8 +189,8 @@ class Monitor:
         self._check_threads()
         self._check_loop()
         self._check_stream()
-        intents = [intent for held in self._watch.book for intent in held.intents]
-        self._waiting = sum(not intent.beforehand for intent in intents)
+        intents = [intent for held in self._watch.book for intent in held.pending_entries]
+        self._waiting = sum(not intent.stop_first for intent in intents)
         self._look_at_all()
         turn = self._whose_turn()
         for held in self._watch.book:
@@ -295,8 +295,8 @@ class Monitor:
     def _protects(self, held: PairState) -> bool:
         """Whether there is something to look after; whoever asks holds the pair's lock."""
         # A position without a trade may be covered by somebody's own stop, and that can end.
-        some = (held.stops, held.trails, held.intents, held.stranger)
-        if held.need is not None or any(some):
+        some = (held.stops, held.trailing_stops, held.pending_entries, held.external_position)
+        if held.required_stop is not None or any(some):
             self._protecting.add(held.pair)
             return True
         self._protecting.discard(held.pair)
@@ -355,6 +355,6 @@ class Monitor:
 
 def _is_bare(held: PairState) -> bool:
     """Whether a pair lacks cover, or that is not certain; whoever asks holds the pair's lock."""
-    if held.doubtful:
+    if held.unconfirmed:
         return True
-    return held.need is not None and not covered(held.need, held.standing)
+    return held.required_stop is not None and not covered(held.required_stop, held.standing)

@@ -117,14 +117,14 @@ class StopWatch:
             LineError: If the exchange does not answer.
         """
         with held.lock:
-            for intent in held.intents:
-                if intent.beforehand or intent.final or not intent.order_id:
+            for intent in held.pending_entries:
+                if intent.stop_first or intent.final or not intent.order_id:
                     continue
                 order = self._keeper.line.find_order(held.pair, order_id=intent.order_id)
                 # Asking alone is no news: else one that rests would put off all comparisons.
                 if order is not None and intent.learn(order):
                     held.touch()
-                    self._keeper.mend(held)
+                    self._keeper.reconcile_stops(held)
 
     def heard(self, event: OrderEvent) -> None:
         """Act on an event of the user data stream."""
@@ -146,16 +146,16 @@ class StopWatch:
             LineError: If the exchange does not answer.
         """
         with held.lock:
-            for stop in [*held.stops, *held.trails]:
-                if stop.order_id in held.doubtful:
+            for stop in [*held.stops, *held.trailing_stops]:
+                if stop.order_id in held.unconfirmed:
                     self._missing(held, stop)
             self._keeper.book_heard(held)
             self._keeper.book_written_off(held)
-            self._keeper.mend(held)
-            for intent in [intent for intent in held.intents if intent.lost]:
+            self._keeper.reconcile_stops(held)
+            for intent in [intent for intent in held.pending_entries if intent.lost]:
                 if intent.age_s > self._keeper.line.arrives_within_s:
                     self._keeper.find_entry(held, intent)
-                    self._keeper.mend(held)
+                    self._keeper.reconcile_stops(held)
 
     def _compare(self, held: PairState, listed: Iterable[CcxtOrder], as_of: float) -> None:
         with held.lock:
@@ -167,14 +167,14 @@ class StopWatch:
                 self._take_up(held, order)
             others = [order for name, order in live.items() if held.stop_of(name) is None]
             guards = [guard_of(held.pair, order) for order in others]
-            held.others = [guard for guard in guards if guard is not None]
-            for stop in [*held.stops, *held.trails]:
+            held.external_stops = [guard for guard in guards if guard is not None]
+            for stop in [*held.stops, *held.trailing_stops]:
                 if stop.order_id in live:
                     held.unlisted.pop(stop.order_id, None)
                 else:
                     held.unlisted.setdefault(stop.order_id, as_of)
                     self._missing(held, stop)
-            self._keeper.mend(held)
+            self._keeper.reconcile_stops(held)
 
     def check_price(self, held: PairState) -> None:
         """Ask for the price of a pair with a stop, and see whether that should have triggered.
@@ -182,7 +182,7 @@ class StopWatch:
         Raises:
             LineError: If the exchange does not answer.
         """
-        if held.cover is not None:
+        if held.active_stop is not None:
             price = self._keeper.line.price(held.pair)
             self.check_trigger(held, Quote(price, price))
 
@@ -197,8 +197,8 @@ class StopWatch:
             LineError: If the exchange does not answer.
         """
         with held.lock:
-            stop, held.priced = held.cover, monotonic()
-            if stop is None or held.own_need is None or not _is_beyond(stop, quote):
+            stop, held.priced = held.active_stop, monotonic()
+            if stop is None or held.own_required_stop is None or not _is_beyond(stop, quote):
                 held.passed_since = None
                 return
             now = monotonic()
@@ -207,7 +207,7 @@ class StopWatch:
                 return
             price = self._keeper.line.price(held.pair)  # of the kind that triggers stops
             told = self._keeper.ask_after(held, stop)
-            if told and held.cover is stop and _is_beyond(stop, Quote(price, price)):
+            if told and held.active_stop is stop and _is_beyond(stop, Quote(price, price)):
                 self._keeper.does_not_fire(held)
 
     def _take_up(self, held: PairState, order: CcxtOrder) -> None:
@@ -216,24 +216,28 @@ class StopWatch:
         if held.stop_of(order_id) is not None or self._is_over(held, order_id):
             return
         name = self._keeper.namer.mine(order.get("clientOrderId"))
-        if name is None and order_id not in held.claimed:
+        if name is None and order_id not in held.known_to_freqtrade:
             return
         if not (
-            order_id in held.claimed or self._keeper.namer.is_of_this_run(order["clientOrderId"])
+            order_id in held.known_to_freqtrade
+            or self._keeper.namer.is_of_this_run(order["clientOrderId"])
         ):
             held.inherited.add(order_id)
         if name is not None and name.role is Role.TRAILING:
-            held.trails = [*held.trails, Stop.of(held.pair, order, trigger=float("nan"))]
+            held.trailing_stops = [
+                *held.trailing_stops,
+                Stop.of(held.pair, order, trigger=float("nan")),
+            ]
             return
         stop = Stop.of(held.pair, order)
         stops = [*held.stops, stop]
         held.stops = sorted(stops, key=lambda stop: stop.order.get("timestamp") or 0)
-        if held.guessed and stop.is_short == held.is_short:
-            held.trigger, held.guessed = stop.trigger, False
+        if held.trigger_inferred and stop.is_short == held.is_short:
+            held.trigger, held.trigger_inferred = stop.trigger, False
 
     def _is_over(self, held: PairState, order_id: str) -> bool:
         """Whether a listed stop has ended: a list may be older than what this process heard."""
-        if order_id not in held.past:
+        if order_id not in held.ended_orders:
             return False
         try:
             order = self._keeper.line.find_stop(held.pair, order_id=order_id)
@@ -252,10 +256,10 @@ class StopWatch:
         is_told = self._ask_after(held, stop)
         if is_told or (is_told is None and not _is_long_unlisted(held, stop)):
             return
-        if stop.order_id in held.doubtful or is_told is None:
+        if stop.order_id in held.unconfirmed or is_told is None:
             self._keeper.give_up(held, stop.order_id)
         else:
-            held.doubtful.add(stop.order_id)
+            held.unconfirmed.add(stop.order_id)
 
     def _ask_after(self, held: PairState, stop: Stop) -> bool | None:
         """Ask what became of a stop; return whether the exchange can tell, None without an answer.
@@ -279,16 +283,16 @@ class StopWatch:
             self._keeper.fired(held, event.order_id, event.child_id)
         elif event.status in _AT_TRIGGER:
             # Asked after with the next tick, if nothing follows.
-            held.doubtful.add(event.order_id)
+            held.unconfirmed.add(event.order_id)
             held.fired.setdefault(event.order_id, monotonic())
 
     def _heard_of_guard(self, held: PairState, event: OrderEvent) -> None:
         """Cover a position without a trade once somebody's own stop does so no more."""
-        others = [guard for guard in held.others if guard.order_id != event.order_id]
-        if len(others) < len(held.others) and event.status in (_GONE | {"FINISHED"}):
-            held.others = others
+        others = [guard for guard in held.external_stops if guard.order_id != event.order_id]
+        if len(others) < len(held.external_stops) and event.status in (_GONE | {"FINISHED"}):
+            held.external_stops = others
             held.touch()
-            self._keeper.mend(held)
+            self._keeper.reconcile_stops(held)
 
     def _heard_of_order(self, held: PairState, event: OrderEvent) -> None:
         """Cover what an entry just filled; let go of what a dead entry needed."""
@@ -301,7 +305,7 @@ class StopWatch:
         intent.order_id = intent.order_id or event.order_id
         intent.filled = max(intent.filled, event.filled)
         intent.final = intent.final or event.status in _FINAL
-        self._keeper.mend(held)
+        self._keeper.reconcile_stops(held)
 
     def _heard_of_close(self, held: PairState, event: OrderEvent) -> None:
         """Find out what an order took of a position that nobody here sent.
@@ -315,11 +319,11 @@ class StopWatch:
         if not (closes and is_over and held.own) or is_mine:
             return
         held.touch()
-        for stop in [*held.stops, *held.trails]:
+        for stop in [*held.stops, *held.trailing_stops]:
             self._ask_after(held, stop)
         if event.order_id not in held.booked:
             self._keeper.heard_of_close(held, event.order_id, event.filled)
-        self._keeper.mend(held)
+        self._keeper.reconcile_stops(held)
 
 
 def _is_long_unlisted(held: PairState, stop: Stop) -> bool:

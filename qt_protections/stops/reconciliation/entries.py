@@ -81,19 +81,21 @@ class EntryReconciliation:
     @staticmethod
     def has_to_settle(held: PairState, trade: Trade | None) -> bool:
         """Whether something is under way, or a trade is left without an entry."""
-        return bool(held.intents or held.exits) or (trade is not None and is_hollow(trade))
+        return bool(held.pending_entries or held.exits) or (trade is not None and is_hollow(trade))
 
     def settle(self, held: PairState, trade: Trade | None) -> None:
         """Find out about each entry under way that no trade has on record."""
         with held.lock:
             exits = [partial(self._settle_exit, held, name) for name in held.exits]
-            entries = [partial(self._settle, held, intent, trade) for intent in held.intents]
+            entries = [
+                partial(self._settle, held, intent, trade) for intent in held.pending_entries
+            ]
             for settle in (*exits, *entries):
                 try:
                     settle()
                 except RequestError as error:
                     logger.warning("Could not ask for an order of %s: %s", held.pair, error)
-            if trade is not None and not held.intents and is_hollow(trade):
+            if trade is not None and not held.pending_entries and is_hollow(trade):
                 # Freqtrade deletes one whose entry it could not replace, but not if the strategy
                 # adjusts it: a refused entry then leaves a trade that stands in the way of others.
                 logger.warning("[OK] No entry of %s ever filled: it is deleted.", trade)
@@ -115,9 +117,9 @@ class EntryReconciliation:
         Trade.commit()
         if held.intent_of(str(order["id"])) is None:
             # The trade has not counted it before Freqtrade asks for it.
-            intent = PendingEntry(entry, "", beforehand=False)
+            intent = PendingEntry(entry, "", stop_first=False)
             intent.learn(order)
-            held.intents.append(intent)
+            held.pending_entries.append(intent)
         logger.warning(
             "[OK] Entry %s of %s was not on record and is a normal trade now: %s",
             order["id"],
@@ -259,7 +261,7 @@ class EntryReconciliation:
         if self._is_with_a_trade(held, intent, trade):
             return
         if intent.final and not intent.filled:
-            held.intents.remove(intent)
+            held.pending_entries.remove(intent)
             return
         if trade is not None and held.ends_first:
             return
@@ -279,7 +281,7 @@ class EntryReconciliation:
         What fills all the same is a position: it gets a trade of its own.
         """
         if not row.ft_is_open:
-            held.intents.remove(intent)  # its trade has come and gone
+            held.pending_entries.remove(intent)  # its trade has come and gone
             return
         intent.lost = True
         order = self._keeper.find_entry(held, intent)
@@ -289,7 +291,7 @@ class EntryReconciliation:
         intent.learn(order)
         if not intent.filled:
             row.update_from_ccxt_object(order)
-            held.intents.remove(intent)
+            held.pending_entries.remove(intent)
             return
         if trade is not None and held.ends_first:
             return

@@ -86,10 +86,12 @@ class PositionReconciliation:
             held: The pair; its lock is held.
             price: Quote currency, about what the position was entered at.
         """
-        if held.stranger is None:
-            held.stranger_since_ms = self._now_ms()
-            amount = sum_exact(held.base, *(intent.left for intent in held.intents))
-            held.stranger = Position(held.pair, held.is_short, amount, price, held.leverage)
+        if held.external_position is None:
+            held.external_since_ms = self._now_ms()
+            amount = sum_exact(held.base, *(intent.unbooked for intent in held.pending_entries))
+            held.external_position = Position(
+                held.pair, held.is_short, amount, price, held.leverage
+            )
 
     def compare(self, positions: dict[str, Position], trades: dict[str, Trade]) -> None:
         """Tell the book of positions without a trade, and of trades without a position.
@@ -127,12 +129,12 @@ class PositionReconciliation:
         for pair, position in positions.items():
             if pair in trades and trades[pair].is_short == position.is_short:
                 kept.append(self._keeper.book.of(pair))
-                kept[-1].stranger = position
+                kept[-1].external_position = position
         try:
             look()
         finally:
             for held in kept:
-                held.stranger = None
+                held.external_position = None
         # With the trades that were recovered meanwhile.
         trades = {trade.pair: trade for trade in Trade.get_open_trades()}
         for pair in trades:
@@ -140,7 +142,7 @@ class PositionReconciliation:
         self._compare_all(positions, trades, at_start=True)
         for held in self._keeper.book:
             with apart(held.pair):
-                self._keeper.mend(held)
+                self._keeper.reconcile_stops(held)
 
     def _compare_all(
         self, positions: dict[str, Position], trades: dict[str, Trade], *, at_start: bool
@@ -162,7 +164,7 @@ class PositionReconciliation:
         missing = _is_missing(held, position, trade)
         self._explain_stops(held, position)
         if not surplus and self._stranger_is_gone(held, position):
-            held.stranger = None
+            held.external_position = None
         short = trade is not None and _is_short_of(held, position, trade)
         if not missing:
             self._unproven.discard(held.pair)
@@ -199,10 +201,10 @@ class PositionReconciliation:
         """Let go of an earlier run's stops once it is known what they protect, or that nothing."""
         if not held.inherited:
             return
-        if held.need is not None or held.stranger is not None:
+        if held.required_stop is not None or held.external_position is not None:
             # Beside a position of the one side there is none of the other.
             is_shown = position is not None and position.is_short == held.is_short
-            for stop in (*held.stops, *held.trails):
+            for stop in (*held.stops, *held.trailing_stops):
                 if is_shown or stop.is_short == held.is_short:
                     held.inherited.discard(stop.order_id)
         if position is not None or not held.inherited:
@@ -218,10 +220,10 @@ class PositionReconciliation:
 
     def _stranger_is_gone(self, held: PairState, position: Position | None) -> bool:
         """Whether what nobody accounted for is accounted for, or closed for certain."""
-        stranger = held.stranger
+        stranger = held.external_position
         if stranger is None or position is not None:
             return True
-        return self._was_closed(held, stranger.amount, held.stranger_since_ms)
+        return self._was_closed(held, stranger.amount, held.external_since_ms)
 
     def _was_closed(self, held: PairState, amount: float, since_ms: int) -> bool:
         """Whether a position that is not shown is closed: by its orders, or by two lists."""
@@ -300,7 +302,7 @@ class PositionReconciliation:
 
         They become a trade of their own, or part of the pair's: a replaced entry, a second one.
         """
-        if held.stranger is None or position.amount > held.stranger.amount:
+        if held.external_position is None or position.amount > held.external_position.amount:
             self._asking[held.pair] = monotonic()
         if held.pair not in self._asking:
             return False
@@ -325,7 +327,7 @@ class PositionReconciliation:
             held.base = 0.0  # of a deleted trade: these are the entries that it was made of
         trade = self._take_up(held, trade, strays, position.leverage, position.entry_price)
         if not held.trigger and trade is not None:
-            held.trigger, held.guessed = trade.stop_loss, True
+            held.trigger, held.trigger_inferred = trade.stop_loss, True
         held.is_short, held.leverage = position.is_short, position.leverage
         return True
 
@@ -365,7 +367,7 @@ class PositionReconciliation:
 
     def _shelter(self, held: PairState, position: Position) -> None:
         """Cover a position no trade accounts for, say so once, and let nothing else enter."""
-        if held.stranger is None:
+        if held.external_position is None:
             logger.error(
                 "[ALERT] %s holds %s on the exchange that no trade accounts for: it is covered, "
                 "and no entry goes out until it is gone.",
@@ -373,20 +375,20 @@ class PositionReconciliation:
                 position.amount,
             )
         position = self._not_smaller(held, position)
-        if held.stranger is None or held.stranger.amount != position.amount:
+        if held.external_position is None or held.external_position.amount != position.amount:
             # Of the list that may lag: what filled later is not in it yet.
-            held.stranger_since_ms = position.updated_ms or self._now_ms()
-        held.stranger = position
-        if any(intent.entry.is_short != position.is_short for intent in held.intents):
+            held.external_since_ms = position.updated_ms or self._now_ms()
+        held.external_position = position
+        if any(intent.entry.is_short != position.is_short for intent in held.pending_entries):
             self._keeper.call_off(held)  # a stop stands for one side only
         if held.base:
             return  # a part of it is a trade's, and stands where that one's stop stands
-        need = held.need
+        need = held.required_stop
         is_covered = need is not None and covered(need, held.standing)
         if held.is_short != position.is_short or not is_covered:
             # What stood may have been a trade's, and passed by the price since.
             held.is_short = position.is_short
-            held.trigger, held.guessed = self._stop_for(position), True
+            held.trigger, held.trigger_inferred = self._stop_for(position), True
         held.leverage = position.leverage
 
     def _not_smaller(self, held: PairState, position: Position) -> Position:
@@ -394,7 +396,7 @@ class PositionReconciliation:
 
         A list may be old; a stop for more than there is closes no more than there is.
         """
-        known = held.stranger
+        known = held.external_position
         same = known is not None and known.is_short == position.is_short
         if known is None or not same or position.amount >= known.amount:
             self._smaller_since.pop(held.pair, None)
@@ -456,7 +458,7 @@ def _is_more(position: Position, own: float, held: PairState) -> bool:
 
     An entry whose answer was lost counts whole: it is being asked for.
     """
-    parts = [i.entry.amount if i.lost else i.left for i in held.intents]
+    parts = [i.entry.amount if i.lost else i.unbooked for i in held.pending_entries]
     return position.amount > sum_exact(own, *parts) * (1 + _SAME)
 
 

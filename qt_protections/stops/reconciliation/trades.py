@@ -126,9 +126,9 @@ class TradeReconciliation:
         Nobody knows before the first comparison with the exchange.
         """
         held = self._keeper.book.of(pair)
-        if not self.has_looked() or held.stranger is not None or self._unbooked(held):
+        if not self.has_looked() or held.external_position is not None or self._unbooked(held):
             return True
-        if held.inherited and held.need is None:
+        if held.inherited and held.required_stop is None:
             return True  # what they protect is not known yet
         return open_trade(pair) is None and _is_orphan(held)
 
@@ -147,7 +147,7 @@ class TradeReconciliation:
         """Return the entries of a pair that no trade has on record: lost, or not yet told."""
         return [
             intent
-            for intent in held.intents
+            for intent in held.pending_entries
             if not intent.is_void
             and (intent.lost or Order.order_by_id(intent.order_id, held.pair) is None)
         ]
@@ -257,7 +257,7 @@ class TradeReconciliation:
                 self._recall_trails(held, trade)
                 self._watch.look_at(held)
             elif not self._blocks:
-                self._keeper.mend(held)
+                self._keeper.reconcile_stops(held)
             elif trade.has_open_position and not trade.has_open_orders:
                 self._keeper.place_once(held)
             self._write(held, trade)
@@ -292,7 +292,7 @@ class TradeReconciliation:
             elif gain < -tick / 2 and may_loosen:
                 self._keeper.loosen(held, trade.stop_loss)
                 self._write(held, trade)
-            cover = held.cover  # none if the move ended in a close
+            cover = held.active_stop  # none if the move ended in a close
             if cover is not None and trade.stop_loss != cover.trigger:
                 follow(trade, cover.trigger)
 
@@ -302,12 +302,12 @@ class TradeReconciliation:
         with held.lock:
             is_another = not _is_same(held, trade)
             # A position of an entry that just filled is this trade's, though no loop has seen it.
-            knew_another = held.orphan or held.trade_id is not None
+            knew_another = held.trade_deleted or held.trade_id is not None
             if is_another and knew_another:
                 if _is_orphan(held):
                     self._positions.disown(held, trade.open_rate)
                 held.forget_trade()
-            if held.stranger is None or held.stranger.is_short == trade.is_short:
+            if held.external_position is None or held.external_position.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
             if is_another:  # what its stops became may be known already: they stood before it did
                 held.trade_id, held.opened_ms, held.denied = trade.id, 0, 0
@@ -315,19 +315,19 @@ class TradeReconciliation:
                 held.forget_earlier(_sent_since_ms(trade))
             for order_id, filled_ms in _filled_stops(trade).items():
                 held.booked_stops.setdefault(order_id, filled_ms)
-            held.orphan = False
+            held.trade_deleted = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
             held.on_record = frozenset(order.order_id for order in trade.orders)
             # An earlier run may have found that an order closed a part only of the trade.
             exits = [row for row in trade.orders if row.ft_order_side == trade.exit_side]
             held.parts |= {row.order_id: row.ft_amount for row in exits}
             _forget_booked(held, trade)
-            held.base = subtract_exact(trade.amount, *(fill.amount for fill in held.fills))
-            held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
+            held.base = subtract_exact(trade.amount, *(fill.amount for fill in held.unbooked_fills))
+            held.known_to_freqtrade = frozenset(order.order_id for order in trade.open_sl_orders)
             if self._watch is None:
                 read_stops(held, trade)
             if not held.trigger:
-                held.trigger, held.guessed = self._last_trigger(trade), not trade.sl_orders
+                held.trigger, held.trigger_inferred = self._last_trigger(trade), not trade.sl_orders
             for row in trade.orders:
                 if row.ft_order_side == trade.entry_side:
                     self._learn_entry(held, trade, row)
@@ -348,7 +348,7 @@ class TradeReconciliation:
         intent = held.intent_of(row.order_id)
         if not row.ft_is_open:
             if intent is not None:
-                held.intents.remove(intent)
+                held.pending_entries.remove(intent)
             return
         if intent is None:
             entry = EntryOrder(
@@ -356,7 +356,7 @@ class TradeReconciliation:
             )
             intent = PendingEntry(entry, "", self._keeper.beforehand(trade.pair), row.order_id)
             intent.at_ms = _epoch_ms(row.order_date_utc)
-            held.intents.append(intent)
+            held.pending_entries.append(intent)
         intent.filled = max(intent.filled, row.safe_filled)
 
     def _let_go(self, trades: dict[str, Trade], positions: dict[str, Position] | None) -> None:
@@ -376,21 +376,21 @@ class TradeReconciliation:
         with held.lock:
             if open_trade(held.pair) is not None:
                 return  # remote control has made one since this loop looked
-            is_orphan = held.stranger is None and _is_orphan(held)
+            is_orphan = held.external_position is None and _is_orphan(held)
             may_be_open = positions is None or held.pair in positions
             if is_orphan and (may_be_open or not self._positions.is_closed(held)):
                 held.forget_trade()
-                held.orphan = True  # its cover stays until there is proof
+                held.trade_deleted = True  # its cover stays until there is proof
                 return
-            held.orphan = False
+            held.trade_deleted = False
             # What closed an entry that no trade has booked yet is that entry's trade's.
             held.forget_trade()
-            held.base, held.claimed, held.opened_ms = 0.0, frozenset(), 0
-            held.dropped.clear()
+            held.base, held.known_to_freqtrade, held.opened_ms = 0.0, frozenset(), 0
+            held.released.clear()
             self._untrailed.pop(held.pair, None)
             if self._watch is None:
                 read_stops(held, None)
-            if held.need is None and held.stranger is None:
+            if held.required_stop is None and held.external_position is None:
                 held.trigger = 0.0
 
     def _compare(self, trades: dict[str, Trade]) -> bool:
@@ -398,8 +398,8 @@ class TradeReconciliation:
         if self._watch is None:
             self._let_go(trades, {})
             for held in self._keeper.book:
-                if held.need is None or not self._blocks:
-                    self._keeper.mend(held)
+                if held.required_stop is None or not self._blocks:
+                    self._keeper.reconcile_stops(held)
             return True
         if self._started:
             return self._compare_again(self._watch, trades)
@@ -434,7 +434,7 @@ class TradeReconciliation:
 
     def _read_prices_if_due(self, watch: StopWatch) -> None:
         """Ask for the prices at which stops should trigger, where Freqtrade did not lately."""
-        stopped = [held for held in self._keeper.book if held.cover is not None]
+        stopped = [held for held in self._keeper.book if held.active_stop is not None]
         is_unpriced = any(monotonic() - held.priced >= PRICES_S for held in stopped)
         if is_unpriced and self._is_due(self._prices_read, PRICES_S):
             self._read_prices(watch)
@@ -447,7 +447,7 @@ class TradeReconciliation:
     def _positions_s(self, watch: StopWatch) -> float:
         """Return how old the list of positions may be, seconds."""
         is_settling = watch.filled > self._positions_seen or self._positions.are_unsettled
-        if is_settling or any(held.inherited or held.orphan for held in self._keeper.book):
+        if is_settling or any(held.inherited or held.trade_deleted for held in self._keeper.book):
             return UNSETTLED_S
         return POSITIONS_S if self._hearing.is_whole_since(self._positions_seen) else UNHEARD_S
 
@@ -496,11 +496,11 @@ class TradeReconciliation:
         record = trade.get_custom_data(STOP_RECORD) or {}
         with held.lock:
             for order_id in record.get("trailing", []):
-                if held.stop_of(order_id) is not None or order_id in held.past:
+                if held.stop_of(order_id) is not None or order_id in held.ended_orders:
                     continue
                 order = self._keeper.line.find_stop(held.pair, order_id=order_id)
                 if order is not None:
-                    held.trails.append(Stop.of(held.pair, order, trigger=float("nan")))
+                    held.trailing_stops.append(Stop.of(held.pair, order, trigger=float("nan")))
 
     # From the book to the trades
 
@@ -512,17 +512,17 @@ class TradeReconciliation:
     def _write(self, held: PairState, trade: Trade) -> None:
         _forget_booked(held, trade)
         # Freqtrade counts an entry when that is over, and would end a trade that has none yet.
-        for fill in held.fills if trade.has_open_position else []:
+        for fill in held.unbooked_fills if trade.has_open_position else []:
             if fill.is_of_entries and held.closed_entries:
                 continue  # the trade that books those entries books their close
             if fill.stop is not None and not fill.reason:
                 add_stop(trade, fill.stop)
             else:
                 take_exit(trade, fill.order, fill.reason)
-        fired = {fill.stop.order_id for fill in held.fills if fill.stop is not None}
-        for order_id in held.dropped - fired:
+        fired = {fill.stop.order_id for fill in held.unbooked_fills if fill.stop is not None}
+        for order_id in held.released - fired:
             release(trade, order_id)
-        held.dropped.clear()
+        held.released.clear()
         on_record = {order.order_id for order in trade.open_sl_orders}
         covers = _covers_of(held, trade)
         new = [stop for stop in covers if stop.order_id not in on_record]
@@ -533,7 +533,7 @@ class TradeReconciliation:
             follow(trade, covers[-1].trigger)
         if self._watch is not None:  # others do not tell when an order filled
             keep_order(trade)
-        held.claimed = frozenset(order.order_id for order in trade.open_sl_orders)
+        held.known_to_freqtrade = frozenset(order.order_id for order in trade.open_sl_orders)
         if Trade.session.new:
             # A row that waits for Freqtrade's next commit outlives a trade that remote control
             # deletes meanwhile, and joins whichever trade gets the ID next.
@@ -541,7 +541,7 @@ class TradeReconciliation:
         self._record(held, trade)
 
     def _record(self, held: PairState, trade: Trade) -> None:
-        cover = held.cover
+        cover = held.active_stop
         record = {
             "id": cover.order_id if cover else "",
             "client_id": str(cover.order.get("clientOrderId") or "") if cover else "",
@@ -551,7 +551,7 @@ class TradeReconciliation:
             "placement": "before_entry" if self._keeper.beforehand(held.pair) else "on_fill",
             "latency_ms": round(held.latency_ms, 1),
             "steps": list(held.steps),  # the keeper adds to its own
-            "trailing": [trail.order_id for trail in held.trails],
+            "trailing": [trail.order_id for trail in held.trailing_stops],
         }
         if trade.id is None or self._recorded.get(trade.id) == record:
             return
@@ -577,11 +577,11 @@ class TradeReconciliation:
 
     def _trail(self, held: PairState, trade: Trade) -> None:
         """See to it that the whole position is trailed, beside its stop."""
-        if self._trailing is None or held.untrailed:
+        if self._trailing is None or held.trailing_unsupported:
             return
         if not trade.has_open_position or not held.base:
             return
-        missing = subtract_exact(held.base, *(trail.amount for trail in held.trails))
+        missing = subtract_exact(held.base, *(trail.amount for trail in held.trailing_stops))
         if missing <= held.base * _SAME or self._untrailed.get(held.pair) == missing:
             return
         rule = self._trailing
@@ -594,7 +594,8 @@ class TradeReconciliation:
         if not placed:
             self._untrailed[held.pair] = missing  # asked again once the size has changed
         elif (
-            subtract_exact(held.base, *(trail.amount for trail in held.trails)) > held.base * _SAME
+            subtract_exact(held.base, *(trail.amount for trail in held.trailing_stops))
+            > held.base * _SAME
         ):
             self._failed.add(held.pair)  # the next loop asks again
 
@@ -676,10 +677,10 @@ def _epoch_ms(moment: datetime) -> int:
 
 
 def _state(held: PairState) -> str:
-    cover = held.cover
+    cover = held.active_stop
     if cover is None:
         return "none"
-    return "in doubt" if cover.order_id in held.doubtful else "live"
+    return "in doubt" if cover.order_id in held.unconfirmed else "live"
 
 
 def _id_on_record(fill: UnbookedFill) -> str:
@@ -689,8 +690,10 @@ def _id_on_record(fill: UnbookedFill) -> str:
 
 
 def _forget_booked(held: PairState, trade: Trade) -> None:
-    held.fills = [
-        fill for fill in held.fills if not (_is_booked(trade, fill) or _is_anothers(trade, fill))
+    held.unbooked_fills = [
+        fill
+        for fill in held.unbooked_fills
+        if not (_is_booked(trade, fill) or _is_anothers(trade, fill))
     ]
 
 

@@ -48,7 +48,7 @@ class PendingEntry:
     Attributes:
         entry: What was asked for.
         client_id: Its name on the exchange.
-        beforehand: Whether its stop stands before it fills.
+        stop_first: Whether its stop stands before it fills.
         order_id: The exchange's id; empty until its answer is known.
         filled: Base currency, as far as known.
         closed: What a stop or a close took off that again, before a trade booked it.
@@ -61,7 +61,7 @@ class PendingEntry:
 
     entry: EntryOrder
     client_id: str
-    beforehand: bool
+    stop_first: bool
     order_id: str = ""
     filled: float = 0.0
     closed: float = 0.0
@@ -77,14 +77,14 @@ class PendingEntry:
         return monotonic() - self.sent
 
     @property
-    def share(self) -> float:
+    def required_cover(self) -> float:
         """What the entry adds to the size its pair's stop has to cover.
 
         From its first contract on that is all it may still become: stops that followed it fill by
         fill would always be late, and a reduce-only stop takes no more than there is.
         """
-        if self.final or not (self.beforehand or self.left > 0):
-            return self.left
+        if self.final or not (self.stop_first or self.unbooked > 0):
+            return self.unbooked
         return subtract_exact(self.entry.amount, self.closed)
 
     @property
@@ -93,7 +93,7 @@ class PendingEntry:
         return self.final and not self.filled
 
     @property
-    def left(self) -> float:
+    def unbooked(self) -> float:
         """What it filled and nothing has closed yet."""
         return subtract_exact(self.filled, self.closed)
 
@@ -112,10 +112,10 @@ class PendingEntry:
 
         What is told of the fill later must not bring back what was closed.
         """
-        taken = min(amount, self.left)
+        taken = min(amount, self.unbooked)
         if taken > 0:
             self.closed = sum_exact(self.closed, taken)
-            self.beforehand = False
+            self.stop_first = False
         return taken
 
 
@@ -151,13 +151,13 @@ class PairState:
         trigger: Where its stop has to stand; 0 while nothing is known.
         leverage: Of the position.
         stops: Live stops, oldest first.
-        trails: Live trailing stops.
-        intents: Entries under way.
+        trailing_stops: Live trailing stops.
+        pending_entries: Entries under way.
         exits: Exits whose answer was lost: by client id, when they were sent, on this process's
             monotonic clock.
-        fills: What the trade has yet to book.
-        claimed: Ids of the stops the trade believes are live.
-        past: The last stops that are over, by id, as Freqtrade books them.
+        unbooked_fills: What the trade has yet to book.
+        known_to_freqtrade: Ids of the stops the trade believes are live.
+        ended_orders: The last stops that are over, by id, as Freqtrade books them.
         children: Ids of the orders that stops of the position became.
         written_off: Stops that were dropped without what became of them: by id, until when the
             order history is asked for that, on this process's monotonic clock.
@@ -167,8 +167,8 @@ class PairState:
         heard: What others were heard to close, as long as it is not certain whose that was: by
             order id, how much that order filled, base currency.
         heard_until: When that is given up, on this process's monotonic clock.
-        dropped: Ids of stops that stand no more and may still be live on the trade's record.
-        guessed: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
+        released: Ids of stops that stand no more and may still be live on the trade's record.
+        trigger_inferred: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
             found standing knows better.
         largest: The most one order at market may be, base currency.
         opened_ms: Since when the exchange's orders may have closed the position without this
@@ -183,13 +183,13 @@ class PairState:
         quiet_until: Until when a close that fails is no news.
         passed_since: Since when the price is beyond a trigger that does not fire.
         priced: When a price was last compared with the trigger, on the same clock.
-        untrailed: Whether the exchange takes no trailing stop here, now or later.
-        stranger: A position no trade accounts for.
-        stranger_since_ms: When it was first seen, epoch milliseconds, early rather than late.
-        others: Live stops of others that could cover one.
-        orphan: Whether the trade of the position was deleted.
+        trailing_unsupported: Whether the exchange takes no trailing stop here, now or later.
+        external_position: A position no trade accounts for.
+        external_since_ms: When it was first seen, epoch milliseconds, early rather than late.
+        external_stops: Live stops of others that could cover one.
+        trade_deleted: Whether the trade of the position was deleted.
         more_shown: Whether the last list showed more than is accounted for, and may only be old.
-        doubtful: Stops the exchange could not tell of when it was last asked.
+        unconfirmed: Stops the exchange could not tell of when it was last asked.
         unlisted: Since when lists have not shown a stop that stands by this book, monotonic.
         steps: What was done for the stop that stands, one line each.
         latency_ms: What it took to place it.
@@ -205,20 +205,20 @@ class PairState:
     trigger: float = 0.0
     leverage: float = 1.0
     stops: list[Stop] = field(default_factory=list)
-    trails: list[Stop] = field(default_factory=list)
-    intents: list[PendingEntry] = field(default_factory=list)
+    trailing_stops: list[Stop] = field(default_factory=list)
+    pending_entries: list[PendingEntry] = field(default_factory=list)
     exits: dict[str, float] = field(default_factory=dict)
-    fills: list[UnbookedFill] = field(default_factory=list)
-    claimed: frozenset[str] = frozenset()
-    past: dict[str, CcxtOrder] = field(default_factory=dict)
+    unbooked_fills: list[UnbookedFill] = field(default_factory=list)
+    known_to_freqtrade: frozenset[str] = frozenset()
+    ended_orders: dict[str, CcxtOrder] = field(default_factory=dict)
     children: set[str] = field(default_factory=set)
     written_off: dict[str, float] = field(default_factory=dict)
     booked_stops: dict[str, int] = field(default_factory=dict)
     parts: dict[str, float] = field(default_factory=dict)
     heard: dict[str, float] = field(default_factory=dict)
     heard_until: float = 0.0
-    dropped: set[str] = field(default_factory=set)
-    guessed: bool = False
+    released: set[str] = field(default_factory=set)
+    trigger_inferred: bool = False
     largest: float = inf
     opened_ms: int = 0
     on_record: frozenset[str] = frozenset()
@@ -229,13 +229,13 @@ class PairState:
     quiet_until: float = 0.0
     passed_since: float | None = None
     priced: float = -inf
-    untrailed: bool = False
-    stranger: Position | None = None
-    stranger_since_ms: int = 0
-    others: list[Stop] = field(default_factory=list)
-    orphan: bool = False
+    trailing_unsupported: bool = False
+    external_position: Position | None = None
+    external_since_ms: int = 0
+    external_stops: list[Stop] = field(default_factory=list)
+    trade_deleted: bool = False
     more_shown: bool = False
-    doubtful: set[str] = field(default_factory=set)
+    unconfirmed: set[str] = field(default_factory=set)
     unlisted: dict[str, float] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
     latency_ms: float = 0.0
@@ -248,13 +248,26 @@ class PairState:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is held, waits or stands."""
-        some = (self.base, self.stops, self.trails, self.intents, self.stranger)
+        some = (
+            self.base,
+            self.stops,
+            self.trailing_stops,
+            self.pending_entries,
+            self.external_position,
+        )
         return not any(some)
 
     @property
     def is_let_go(self) -> bool:
         """Whether nothing is left of a trade either: there is nothing to let go of."""
-        left = (self.fills, self.claimed, self.dropped, self.orphan, self.trigger, self.opened_ms)
+        left = (
+            self.unbooked_fills,
+            self.known_to_freqtrade,
+            self.released,
+            self.trade_deleted,
+            self.trigger,
+            self.opened_ms,
+        )
         return self.is_empty and not any(left)
 
     @property
@@ -265,22 +278,31 @@ class PairState:
             self.is_short,
             self.base,
             self.trigger,
-            [stop.order_id for stop in (*self.stops, *self.trails)],
-            [(intent.order_id, intent.filled, intent.lost) for intent in list(self.intents)],
-            self.stranger,
-            bool(self.doubtful),
+            [stop.order_id for stop in (*self.stops, *self.trailing_stops)],
+            [
+                (intent.order_id, intent.filled, intent.lost)
+                for intent in list(self.pending_entries)
+            ],
+            self.external_position,
+            bool(self.unconfirmed),
         )
 
     @property
     def is_under_way(self) -> bool:
         """Whether each of the bot's loops has something to go on with."""
-        some = (self.intents, self.exits, self.fills, self.dropped, self.orphan)
+        some = (
+            self.pending_entries,
+            self.exits,
+            self.unbooked_fills,
+            self.released,
+            self.trade_deleted,
+        )
         return any(some)
 
     @property
     def page(self) -> tuple[object, ...]:
         """What the bot's loop goes by beside the trades, and writes, while nothing is under way."""
-        stops = (*self.stops, *self.trails)
+        stops = (*self.stops, *self.trailing_stops)
         return (
             self.pair,
             self.is_short,
@@ -289,32 +311,32 @@ class PairState:
             self.trigger,
             self.leverage,
             [(stop.order_id, stop.is_short, stop.amount, stop.trigger) for stop in stops],
-            self.claimed,
-            self.guessed,
+            self.known_to_freqtrade,
+            self.trigger_inferred,
             self.opened_ms,
             self.on_record,
             self.inherited.copy(),
             self.denied,
-            self.untrailed,
-            self.stranger,
-            self.doubtful.copy(),
+            self.trailing_unsupported,
+            self.external_position,
+            self.unconfirmed.copy(),
             self.steps.copy(),
             self.latency_ms,
             self.changed,
         )
 
     @property
-    def need(self) -> RequiredStop | None:
+    def required_stop(self) -> RequiredStop | None:
         """What has to stand now: for the position, and for what entries under way may add."""
-        stranger, intents = self.stranger, list(self.intents)
-        amount = sum_exact(self.base, *(each.share for each in intents))
+        stranger, intents = self.external_position, list(self.pending_entries)
+        amount = sum_exact(self.base, *(each.required_cover for each in intents))
         if stranger is not None and not self._guards_of(stranger):
-            waiting = [subtract_exact(intent.share, intent.left) for intent in intents]
+            waiting = [subtract_exact(intent.required_cover, intent.unbooked) for intent in intents]
             amount = max(amount, sum_exact(stranger.amount, *waiting))
         return self._need(amount)
 
     @property
-    def own_need(self) -> RequiredStop | None:
+    def own_required_stop(self) -> RequiredStop | None:
         """What has to stand for what has filled of this bot's trades alone."""
         return self._need(self.own)
 
@@ -327,18 +349,18 @@ class PairState:
     @property
     def own(self) -> float:
         """What this bot's trades hold, base currency."""
-        base = 0.0 if self.orphan else self.base
-        return sum_exact(base, *(intent.left for intent in list(self.intents)))
+        base = 0.0 if self.trade_deleted else self.base
+        return sum_exact(base, *(intent.unbooked for intent in list(self.pending_entries)))
 
     @property
     def known_since_ms(self) -> int:
         """Since when orders may have closed the position unheard; 0 while that is unknown."""
-        sent = [intent.at_ms for intent in self.intents if intent.at_ms]
+        sent = [intent.at_ms for intent in self.pending_entries if intent.at_ms]
         return self.opened_ms or min(sent, default=0)
 
     def _guards_of(self, stranger: Position) -> list[Stop]:
         """Somebody else's live stops, if they cover the whole of a position without a trade."""
-        found = [stop for stop in self.others if stop.is_short == stranger.is_short]
+        found = [stop for stop in self.external_stops if stop.is_short == stranger.is_short]
         covered = sum(stop.amount for stop in found) >= stranger.amount * (1 - _SAME)
         return found if covered else []
 
@@ -350,16 +372,16 @@ class PairState:
     @property
     def is_covered(self) -> bool:
         """Whether what has filled of this bot's trades is covered."""
-        need = self.own_need
+        need = self.own_required_stop
         return need is None or covered(need, self.standing)
 
     @property
-    def astray(self) -> list[Stop]:
+    def wrong_side_stops(self) -> list[Stop]:
         """Live stops that could only hit a position of the other side."""
-        return [s for s in (*self.stops, *self.trails) if s.is_short != self.is_short]
+        return [s for s in (*self.stops, *self.trailing_stops) if s.is_short != self.is_short]
 
     @property
-    def cover(self) -> Stop | None:
+    def active_stop(self) -> Stop | None:
         """The stop that counts: the last one placed."""
         mine = [stop for stop in self.stops if stop.is_short == self.is_short]
         return mine[-1] if mine else None
@@ -367,7 +389,7 @@ class PairState:
     def unaccounted(self, unbooked: Sequence[PendingEntry]) -> list[Exposure]:
         """Return what no trade accounts for: entries none has booked, and a stranger's part."""
         found = [self._exposure(intent.entry.amount, intent.entry.rate) for intent in unbooked]
-        stranger = self.stranger
+        stranger = self.external_position
         if stranger is not None:
             own = self.base if stranger.is_short == self.is_short else 0.0
             if amount := subtract_exact(stranger.amount, own):
@@ -390,7 +412,7 @@ class PairState:
         return next(
             (
                 intent
-                for intent in self.intents
+                for intent in self.pending_entries
                 if (order_id and intent.order_id == order_id)
                 or (client_id and intent.client_id == client_id)
             ),
@@ -399,22 +421,24 @@ class PairState:
 
     def stop_of(self, order_id: str) -> Stop | None:
         """Return the live stop, or trailing stop, with this id."""
-        return next((s for s in (*self.stops, *self.trails) if s.order_id == order_id), None)
+        return next(
+            (s for s in (*self.stops, *self.trailing_stops) if s.order_id == order_id), None
+        )
 
     def drop(self, order_id: str, child: CcxtOrder | None = None) -> None:
         """Forget a stop, or a trailing stop, that no longer stands; `child` is what it became."""
         if child is not None:
             self.became(order_id, str(child["id"]))
         if (stop := self.stop_of(order_id)) is not None:
-            self.past[order_id] = as_booked(stop.order, child)
-            self.past = dict(list(self.past.items())[-_PAST:])
+            self.ended_orders[order_id] = as_booked(stop.order, child)
+            self.ended_orders = dict(list(self.ended_orders.items())[-_PAST:])
         self.stops = [stop for stop in self.stops if stop.order_id != order_id]
-        self.trails = [stop for stop in self.trails if stop.order_id != order_id]
-        self.doubtful.discard(order_id)
+        self.trailing_stops = [stop for stop in self.trailing_stops if stop.order_id != order_id]
+        self.unconfirmed.discard(order_id)
         self.unlisted.pop(order_id, None)
         self.inherited.discard(order_id)
         self.fired.pop(order_id, None)
-        self.dropped.add(order_id)
+        self.released.add(order_id)
         self.touch()
 
     def became(self, order_id: str, child: str) -> None:
@@ -435,21 +459,27 @@ class PairState:
         """
         if order["side"] != ("buy" if self.is_short else "sell"):
             return part_of(order, 0.0)
-        later = [intent.left for intent in self.intents if intent.at_ms > filled_ms(order)]
+        later = [
+            intent.unbooked for intent in self.pending_entries if intent.at_ms > filled_ms(order)
+        ]
         own = subtract_exact(self.own, *later)
-        if later and not self.orphan:
+        if later and not self.trade_deleted:
             return part_of(order, own)
-        return order if self.stranger is None or not own else part_of(order, own)
+        return order if self.external_position is None or not own else part_of(order, own)
 
     @property
     def booked(self) -> set[str]:
         """Ids of the orders that are known to have reduced the position."""
-        return {*self.on_record, *self.children, *(str(fill.order["id"]) for fill in self.fills)}
+        return {
+            *self.on_record,
+            *self.children,
+            *(str(fill.order["id"]) for fill in self.unbooked_fills),
+        }
 
     def begin_anew(self) -> None:
         """Forget what was known of an earlier position of the pair."""
         self.opened_ms, self.naked_since = 0, None
-        self.trade_id, self.on_record, self.claimed = None, frozenset(), frozenset()
+        self.trade_id, self.on_record, self.known_to_freqtrade = None, frozenset(), frozenset()
         self.heard.clear()
         self._forget_orders()
 
@@ -458,8 +488,8 @@ class PairState:
         amount = float(child.get("filled") or 0.0)
         reason = TRAILED if isnan(stop.trigger) else ""
         of_entries = self._reduce(str(child["id"]), amount)
-        if of_entries < amount and stop.order_id in self.past:
-            self.past[stop.order_id] = as_booked(
+        if of_entries < amount and stop.order_id in self.ended_orders:
+            self.ended_orders[stop.order_id] = as_booked(
                 stop.order, part_of(child, subtract_exact(amount, of_entries))
             )
         if amount or not reason:
@@ -479,12 +509,12 @@ class PairState:
         """
         own = subtract_exact(fill.amount, of_entries)
         if not (own and of_entries):
-            self.fills.append(replace(fill, is_of_entries=of_entries > 0))
+            self.unbooked_fills.append(replace(fill, is_of_entries=of_entries > 0))
             return
         name = str(fill.order["id"])
         self.parts[name] = own
         order = {**part_of(fill.order, of_entries), "id": f"{name}{OF_ENTRIES}"}
-        self.fills += [
+        self.unbooked_fills += [
             replace(fill, order=part_of(fill.order, own)),
             UnbookedFill(order, fill.reason or EXCHANGE_STOP, is_of_entries=True),
         ]
@@ -494,28 +524,32 @@ class PairState:
         self.heard.pop(order_id, None)
         self.base, further = subtract_exact(self.base, amount), subtract_exact(amount, self.base)
         of_entries = 0.0
-        for intent in self.intents:
+        for intent in self.pending_entries:
             of_entries = sum_exact(of_entries, intent.close(subtract_exact(further, of_entries)))
         return of_entries
 
     @property
     def closed_entries(self) -> bool:
         """Whether something closed entries, in part or whole, that no trade has booked."""
-        return any(intent.closed for intent in self.intents)
+        return any(intent.closed for intent in self.pending_entries)
 
     @property
     def ends_first(self) -> bool:
         """Whether a close of the trade waits: it would close what joins the trade as well."""
-        return any(not fill.is_of_entries for fill in self.fills)
+        return any(not fill.is_of_entries for fill in self.unbooked_fills)
 
     def forget_closes_of_trade(self) -> None:
         """Forget what closed a trade that is over: the next trade of the pair has no part in it."""
-        self.fills = [fill for fill in self.fills if fill.is_of_entries and self.closed_entries]
+        self.unbooked_fills = [
+            fill for fill in self.unbooked_fills if fill.is_of_entries and self.closed_entries
+        ]
 
     def forget_earlier(self, began_ms: int) -> None:
         """Forget what filled before a trade's first order was sent, epoch milliseconds."""
-        self.fills = [
-            fill for fill in self.fills if fill.is_of_entries or filled_ms(fill.order) >= began_ms
+        self.unbooked_fills = [
+            fill
+            for fill in self.unbooked_fills
+            if fill.is_of_entries or filled_ms(fill.order) >= began_ms
         ]
 
     def forget_trade(self) -> None:
@@ -532,7 +566,7 @@ class PairState:
 
     def tighten(self, trigger: float) -> None:
         """Move the wanted trigger toward the price; it never moves away while something stands."""
-        known = [self.trigger] if self.trigger and self.need else []
+        known = [self.trigger] if self.trigger and self.required_stop else []
         self.trigger = tightest(self.is_short, trigger, *known)
 
     def touch(self) -> None:

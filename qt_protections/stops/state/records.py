@@ -20,7 +20,7 @@ def read_stops(held: PairState, trade: Trade | None) -> None:
     if trade is None:
         return
     for row in trade.open_sl_orders:
-        if held.stop_of(row.order_id) is None and row.order_id not in held.dropped:
+        if held.stop_of(row.order_id) is None and row.order_id not in held.released:
             held.stops.append(_stop_of(row, is_short=trade.is_short))
 
 

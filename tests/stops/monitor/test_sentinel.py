@@ -132,7 +132,7 @@ def test_a_pair_that_fails_keeps_no_other_from_being_looked_after(
 
     class Broken(PairState):
         @property
-        def need(self) -> None:  # type: ignore[override]
+        def required_stop(self) -> None:  # type: ignore[override]
             raise AttributeError("'NoneType' object has no attribute 'amount'")
 
     made.keeper.book._pairs[BTC] = Broken(BTC, base=1.0)
@@ -150,7 +150,7 @@ def test_a_pair_is_read_under_its_lock(
     sentinel: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bot's thread may let a stranger go meanwhile: what was seen of it is gone at once."""
-    need, owned = PairState.need.fget, []
+    need, owned = PairState.required_stop.fget, []
     assert need is not None
 
     def look(held: PairState) -> object:
@@ -158,7 +158,7 @@ def test_a_pair_is_read_under_its_lock(
         return need(held)
 
     made.enter()
-    monkeypatch.setattr(PairState, "need", property(look))
+    monkeypatch.setattr(PairState, "required_stop", property(look))
     ticked(sentinel, 3)
     assert owned
     assert all(owned)
@@ -226,7 +226,7 @@ def test_doubts_are_asked_after_all_the_same(
 ) -> None:
     """A stop that may have fired is no cover that is certain."""
     held = made.enter()
-    held.doubtful.update(made.live())
+    held.unconfirmed.update(made.live())
     monkeypatch.setattr(made.paper, "shut_s", lambda road: 60.0 if road is Road.STOPS else 0.0)
     made.paper.asked.clear()
     ticked(hearing)

@@ -53,8 +53,8 @@ def test_a_fired_stop_is_booked_as_the_event_comes(on_paper: Guards) -> None:
     """Its order's fill waits for the trade."""
     held = on_paper.enter()
     on_paper.paper.trigger(*on_paper.live())
-    assert [fill.amount for fill in held.fills] == [1.0]
-    assert held.need is None
+    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert held.required_stop is None
 
 
 def test_a_stop_consumed_before_its_entry_filled_is_placed_again(on_paper: Guards) -> None:
@@ -93,7 +93,7 @@ def test_an_event_out_of_turn_takes_nothing_back() -> None:
     made.watch.heard(order_event(entry, "PARTIALLY_FILLED", 1.0, 3.0))
     (stop,) = made.paper.live()
     assert stop["amount"] == 3.0
-    assert made.held().intents[0].final
+    assert made.held().pending_entries[0].final
 
 
 def test_orders_of_others_are_none_of_its_business(on_paper: Guards) -> None:
@@ -168,14 +168,14 @@ def test_a_look_ends_for_no_pair_at_anothers_error(
     for pair in (BTC, ETH):
         deaf.enter(pair=pair)
         deaf.paper.end(*deaf.live(pair), "canceled")
-    mend = deaf.keeper.mend
+    mend = deaf.keeper.reconcile_stops
 
     def fail_over_one(held: PairState) -> bool:
         if held.pair == failing:
             raise error
         return mend(held)
 
-    monkeypatch.setattr(deaf.keeper, "mend", fail_over_one)
+    monkeypatch.setattr(deaf.keeper, "reconcile_stops", fail_over_one)
     deaf.watch.look()
     assert [pair for pair in (BTC, ETH) if deaf.live(pair)] == [
         pair for pair in (BTC, ETH) if pair != failing
@@ -224,9 +224,9 @@ def test_leftovers_of_an_earlier_run_are_cancelled(deaf: Guards) -> None:
 def test_what_a_trade_claims_is_taken_up_whatever_its_name(deaf: Guards) -> None:
     """A stop of plain Freqtrade's, from before the guard: it is enough."""
     held = deaf.held()
-    held.base, held.trigger, held.guessed = 1.0, 97.0, True
+    held.base, held.trigger, held.trigger_inferred = 1.0, 97.0, True
     theirs = deaf.paper.stray_stop(BTC, 1.0, 98.0, "x-theirs")
-    held.claimed = frozenset({theirs})
+    held.known_to_freqtrade = frozenset({theirs})
     deaf.watch.look()
     assert deaf.live() == [theirs]
     assert held.trigger == 98.0
@@ -240,7 +240,7 @@ def test_of_two_stops_of_a_move_half_done_the_new_one_stays(deaf: Guards) -> Non
     new = deaf.paper.stray_stop(BTC, 1.0, 98.0, namer.new(Role.STOP, BTC))
     deaf.paper.size[BTC] = 1.0
     held = deaf.held()
-    held.base, held.trigger, held.claimed = 1.0, 97.0, frozenset({old})
+    held.base, held.trigger, held.known_to_freqtrade = 1.0, 97.0, frozenset({old})
     deaf.watch.look()
     assert deaf.live() == [new]
     assert deaf.paper.laid_bare == []
@@ -274,7 +274,7 @@ def test_a_stop_nobody_can_tell_of_is_neither_doubled_nor_dropped(deaf: Guards) 
     deaf.paper.unlisted.add(stop)
     deaf.watch.look()
     assert deaf.live() == [stop]
-    assert held.doubtful == {stop}
+    assert held.unconfirmed == {stop}
 
 
 def test_a_stop_the_list_shows_is_no_reason_to_ask(deaf: Guards) -> None:
@@ -282,7 +282,7 @@ def test_a_stop_the_list_shows_is_no_reason_to_ask(deaf: Guards) -> None:
     held = deaf.enter()
     deaf.paper.untold.update(deaf.live())
     deaf.watch.look()
-    assert held.doubtful == set()
+    assert held.unconfirmed == set()
     assert len(deaf.live()) == 1
 
 
@@ -295,7 +295,7 @@ def test_a_doubt_ends_when_the_exchange_tells_again(deaf: Guards) -> None:
     deaf.watch.look()
     deaf.paper.untold.clear()
     deaf.watch.check_doubts(held)
-    assert held.doubtful == set()
+    assert held.unconfirmed == set()
     assert deaf.live() == [stop]
 
 
@@ -307,7 +307,7 @@ def test_silence_is_no_doubt(deaf: Guards) -> None:
     for _ in range(4):
         deaf.paper.before["find_stop"].append(RequestError("down", Outcome.NOT_EXECUTED))
         deaf.watch.look()
-    assert held.doubtful == set()
+    assert held.unconfirmed == set()
     assert deaf.live() == [stop]
 
 

@@ -175,18 +175,18 @@ def test_a_trade_that_another_thread_deleted_is_missed(minutes: Minutes) -> None
     until_idle(minutes)
     by_another_thread(delete_trade)
     guards_loop(minutes)
-    assert minutes.bot.sentinel.book.of(PAIR).orphan
+    assert minutes.bot.sentinel.book.of(PAIR).trade_deleted
 
 
 CHANGED_IN_THE_BOOK: list[Callable[[PairState], object]] = [
     PairState.touch,
     lambda held: held.drop(held.stops[0].order_id),
-    lambda held: held.doubtful.add("an id"),
+    lambda held: held.unconfirmed.add("an id"),
     lambda held: held.steps.append("closed at market"),
     lambda held: held.book_close({"id": "1", "filled": 0.1}),
     lambda held: setattr(held, "trigger", held.trigger + 1),
     lambda held: held.exits.update({"an id": 0.0}),
-    lambda held: setattr(held, "untrailed", True),
+    lambda held: setattr(held, "trailing_unsupported", True),
 ]
 
 
@@ -203,8 +203,8 @@ def test_what_changed_in_the_book_is_told(
 
 #: What neither `TradeReconciliation._learn` nor `_tell` goes by while nothing is under way.
 NOT_THE_LOOPS = {
-    "lock", "past", "children", "written_off", "booked_stops", "parts", "heard", "heard_until",
-    "largest", "fired", "naked_since", "quiet_until", "passed_since", "stranger_since_ms", "others",
+    "lock", "ended_orders", "children", "written_off", "booked_stops", "parts", "heard", "heard_until",
+    "largest", "fired", "naked_since", "quiet_until", "passed_since", "external_since_ms", "external_stops",
     "unlisted", "looked", "more_shown", "priced",
 }  # fmt: skip
 

@@ -19,10 +19,10 @@ def held(**known: object) -> PairState:
     return PairState(BTC, **({"base": 1.0, "trigger": 98.0} | known))  # type: ignore[arg-type]
 
 
-def intent(amount: float = 2.0, *, beforehand: bool = True, filled: float = 0.0) -> PendingEntry:
+def intent(amount: float = 2.0, *, stop_first: bool = True, filled: float = 0.0) -> PendingEntry:
     """Return an entry under way."""
     entry = EntryOrder(BTC, False, amount, 100.0, 10.0)
-    return PendingEntry(entry, "name", beforehand, "7", filled)
+    return PendingEntry(entry, "name", stop_first, "7", filled)
 
 
 def stop(order_id: str, *, is_short: bool = False) -> Stop:
@@ -37,13 +37,13 @@ def stop(order_id: str, *, is_short: bool = False) -> Stop:
         ({}, 1.0),
         ({"trigger": 0.0}, None),
         ({"base": 0.0}, None),
-        ({"intents": [intent()]}, 3.0),
-        ({"intents": [intent(beforehand=False)]}, 1.0),
-        ({"intents": [intent(beforehand=False, filled=0.5)]}, 3.0),
-        ({"base": 0.0, "intents": [intent()]}, 2.0),
-        ({"stranger": Position(BTC, False, 5.0, 100.0, 10.0)}, 5.0),
-        ({"stranger": Position(BTC, False, 0.5, 100.0, 10.0)}, 1.0),
-        ({"base": 0.1, "intents": [intent(0.2)]}, 0.3),
+        ({"pending_entries": [intent()]}, 3.0),
+        ({"pending_entries": [intent(stop_first=False)]}, 1.0),
+        ({"pending_entries": [intent(stop_first=False, filled=0.5)]}, 3.0),
+        ({"base": 0.0, "pending_entries": [intent()]}, 2.0),
+        ({"external_position": Position(BTC, False, 5.0, 100.0, 10.0)}, 5.0),
+        ({"external_position": Position(BTC, False, 0.5, 100.0, 10.0)}, 1.0),
+        ({"base": 0.1, "pending_entries": [intent(0.2)]}, 0.3),
     ],
     ids=[
         "trade",
@@ -61,14 +61,14 @@ def stop(order_id: str, *, is_short: bool = False) -> Stop:
 def test_the_need(known: dict[str, object], amount: float | None) -> None:
     """The whole position, with what entries may add; nothing if there is nothing."""
     wanted = None if amount is None else RequiredStop(False, amount, 98.0)
-    assert held(**known).need == wanted
+    assert held(**known).required_stop == wanted
 
 
 def test_a_dead_entry_needs_what_it_filled() -> None:
     """And no more."""
     entry = intent(filled=0.5)
     entry.final = True
-    assert held(intents=[entry]).need == RequiredStop(False, 1.5, 98.0)
+    assert held(pending_entries=[entry]).required_stop == RequiredStop(False, 1.5, 98.0)
 
 
 @pytest.mark.parametrize(
@@ -92,19 +92,21 @@ def test_a_trigger_of_nothing_is_forgotten() -> None:
 
 def test_stops_of_the_other_side_do_not_stand() -> None:
     """They cover nothing, and only the rest counts as cover."""
-    pair = held(stops=[stop("1"), stop("2", is_short=True)], trails=[stop("3", is_short=True)])
+    pair = held(
+        stops=[stop("1"), stop("2", is_short=True)], trailing_stops=[stop("3", is_short=True)]
+    )
     assert [standing.order_id for standing in pair.standing] == ["1"]
-    assert [astray.order_id for astray in pair.astray] == ["2", "3"]
-    assert pair.cover is not None
-    assert pair.cover.order_id == "1"
+    assert [astray.order_id for astray in pair.wrong_side_stops] == ["2", "3"]
+    assert pair.active_stop is not None
+    assert pair.active_stop.order_id == "1"
 
 
 def test_what_is_dropped_is_gone_from_everywhere_and_remembered() -> None:
     """Its trade has yet to learn; and a list made before counts no more."""
-    pair = held(stops=[stop("1"), stop("2")], doubtful={"1"})
+    pair = held(stops=[stop("1"), stop("2")], unconfirmed={"1"})
     before = pair.changed
     pair.drop("1")
-    assert (pair.stop_of("1"), pair.doubtful, pair.dropped) == (None, set(), {"1"})
+    assert (pair.stop_of("1"), pair.unconfirmed, pair.released) == (None, set(), {"1"})
     assert pair.changed > before
 
 
@@ -112,7 +114,7 @@ def test_an_entry_is_known_by_either_name() -> None:
     """And an empty name is nobody's."""
     entry = intent()
     nameless = PendingEntry(entry.entry, "", True)
-    pair = held(intents=[nameless, entry])
+    pair = held(pending_entries=[nameless, entry])
     assert pair.intent_of("7") is entry
     assert pair.intent_of("", "name") is entry
     assert pair.intent_of("8", "other") is None
@@ -123,12 +125,14 @@ def test_what_no_trade_accounts_for() -> None:
     """An unbooked entry is the bot's own; of a stranger's position the part that no trade has."""
     lost = intent()
     stranger = Position(BTC, False, 3.0, 110.0, 1.0)
-    own, foreign = held(base=1.0, intents=[lost, intent()], stranger=stranger).unaccounted([lost])
+    own, foreign = held(
+        base=1.0, pending_entries=[lost, intent()], external_position=stranger
+    ).unaccounted([lost])
     assert own == Exposure(BTC, False, lost.entry.amount, lost.entry.rate, own.stop)
     assert foreign == Exposure(BTC, False, 2.0, 110.0, foreign.stop, is_foreign=True)
-    (turned,) = held(base=1.0, stranger=replace(stranger, is_short=True)).unaccounted([])
+    (turned,) = held(base=1.0, external_position=replace(stranger, is_short=True)).unaccounted([])
     assert (turned.amount, turned.is_foreign) == (3.0, True)
-    assert held(base=3.0, stranger=stranger).unaccounted([]) == []
+    assert held(base=3.0, external_position=stranger).unaccounted([]) == []
 
 
 def test_all_threads_get_the_same_page() -> None:
