@@ -168,8 +168,8 @@ class PairState:
             order id, how much that order filled, base currency.
         heard_until: When that is given up, on this process's monotonic clock.
         released: Ids of stops that stand no more and may still be live on the trade's record.
-        trigger_inferred: Whether the trigger is worked out from Freqtrade's record: a stop of ours that is
-            found standing knows better.
+        trigger_inferred: Whether the trigger is worked out from Freqtrade's record: a live stop of
+            this bot's knows better.
         largest: The most one order at market may be, base currency.
         opened_ms: Since when the exchange's orders may have closed the position without this
             process having heard, epoch milliseconds by its clock; 0 while unknown.

@@ -203,14 +203,14 @@ def test_what_changed_in_the_book_is_told(
 
 #: What neither `TradeReconciliation._learn` nor `_tell` goes by while nothing is under way.
 NOT_THE_LOOPS = {
-    "lock", "ended_orders", "children", "written_off", "booked_stops", "parts", "heard", "heard_until",
-    "largest", "fired", "naked_since", "quiet_until", "passed_since", "external_since_ms", "external_stops",
-    "unlisted", "looked", "more_shown", "priced",
+    "lock", "ended_orders", "children", "written_off", "booked_stops", "parts", "heard",
+    "heard_until", "largest", "fired", "naked_since", "quiet_until", "passed_since",
+    "external_since_ms", "external_stops", "unlisted", "looked", "more_shown", "priced",
 }  # fmt: skip
 
 
 def test_each_field_of_the_book_is_the_loops_or_is_not() -> None:
-    """A new field that the loop goes by belongs into `PairState.page`, or `PairState.is_under_way`."""
+    """A field that the loop goes by belongs into `PairState.page`, or `PairState.is_under_way`."""
     read = {
         name
         for part in (PairState.page, PairState.is_under_way)
