@@ -2,6 +2,6 @@
 
 import sys
 
-from qt_protections.cli.main import main
+from qt_protections.cli.command import main
 
 sys.exit(main())

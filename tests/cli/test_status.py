@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from qt_protections.cli import bot_config
-from qt_protections.cli.main import main
+from qt_protections.cli.command import main
 from qt_protections.cli.package_data import base_config
 from qt_protections.cli.status import page, watch
 from qt_protections.reporting.status_file import StatusFile, status_path

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from qt_protections.cli.main import main
+from qt_protections.cli.command import main
 from tests.conformance.candles import TIMERANGE, write_candles
 from tests.conformance.markets import markets, write_config
 

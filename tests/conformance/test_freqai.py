@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qt_protections.cli.main import main
+from qt_protections.cli.command import main
 from tests.conformance.candles import write_candles
 from tests.conformance.markets import markets, write_config
 from tests.conformance.test_conformance import STRATEGIES

@@ -18,7 +18,7 @@ from freqtrade.persistence import Order, Trade
 from freqtrade.rpc.rpc import RPC
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
-from qt_protections.cli.main import _parser
+from qt_protections.cli.command import _parser
 from qt_protections.errors import GuardNotInstalled
 from qt_protections.host.contract import (
     KNOWN_ATTRIBUTES,

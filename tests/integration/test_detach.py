@@ -11,7 +11,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
-from qt_protections.cli.main import main
+from qt_protections.cli.command import main
 from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.engine.orders import AlgoType
 from qt_protections.reporting.status_file import StatusFile, read, status_path

@@ -9,7 +9,7 @@ import pytest
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade
 
-from qt_protections.cli.main import main
+from qt_protections.cli.command import main
 from qt_protections.cli.package_data import base_config
 from qt_protections.errors import EntryRefused
 from qt_protections.reporting.status_file import Snapshot, read, status_path

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.cli.main import main
+from qt_protections.cli.command import main
 from qt_protections.stops.detachment import Found, Known, Verdict, judge
 from qt_protections.stops.venue.protocol import CcxtOrder, Position
 

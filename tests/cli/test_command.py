@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from qt_protections.cli.command import main
 from qt_protections.cli.conform import show
-from qt_protections.cli.main import main
 from qt_protections.conformance.runs import Compared, Verdict
 from qt_protections.settings import Settings
 
