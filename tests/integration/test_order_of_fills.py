@@ -209,7 +209,7 @@ def cover_by_two(story: Story) -> list[str]:
         most = round(trade.amount / 2 + 0.0005, 3)
         keeps.book._largest = lambda _pair: most
         assert keeps.book.of(BTC).largest == most
-        keeps.mend(held)
+        keeps.reconcile_stops(held)
         return [stop.order_id for stop in held.stops]
 
 

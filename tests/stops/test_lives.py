@@ -90,7 +90,7 @@ def takes_a_strangers(patch: pytest.MonkeyPatch) -> None:
 
 def sells_a_strangers(patch: pytest.MonkeyPatch) -> None:
     """Close whatever is on the pair when no stop can be placed."""
-    patch.setattr(PairState, "own_required_stop", property(lambda held: held.need))
+    patch.setattr(PairState, "own_required_stop", property(lambda held: held.required_stop))
 
 
 def sends_twice(patch: pytest.MonkeyPatch) -> None:
@@ -971,6 +971,15 @@ MENDED: dict[str, list[Event]] = {
         ("loop",),
         ("enter", BTC, 2.0, True, True, 0.5),
         ("calm",),
+    ],
+    "a stop that was heard to fire covers nothing, though its service does not answer": [
+        ("begin", "auto"),
+        ("enter", BTC, 3.0, False, True, 1.0),
+        ("outage", "stops", False, 60),
+        ("fires_unknown", BTC, True, 40),
+        ("wait", 15),
+        ("wait", 6),
+        ("wait", 6),
     ],
 }
 

@@ -254,6 +254,10 @@ class StopWatch:
         Where nobody answers, the lists decide once they have not shown the stop for a while.
         """
         is_told = self._ask_after(held, stop)
+        if is_told is None and stop.order_id in held.fired:
+            # It was heard to trigger, and covers nothing soon, whether or not anybody answers.
+            self._keeper.fired(held, stop.order_id, child="")
+            return
         if is_told or (is_told is None and not _is_long_unlisted(held, stop)):
             return
         if stop.order_id in held.unconfirmed or is_told is None:
