@@ -520,7 +520,8 @@ class Life:
             # Freqtrade adds an order to its trade once it is over.
             booked += sum(_signed(order, order["filled"]) for order in self._resting(pair))
             if not trade.has_open_position:  # what closed some of it waits with the guard till then
-                waiting = sum(fill.amount for fill in self.bot.sentinel.book.of(pair).unbooked_fills)
+                fills = self.bot.sentinel.book.of(pair).unbooked_fills
+                waiting = sum(fill.amount for fill in fills)
                 booked += waiting if trade.is_short else -waiting
         # Of what a deleted trade held, a new one may take up again what nobody can have closed:
         # that others traded their own part is not known where no database tells whose is what. And
