@@ -55,7 +55,7 @@ def exchange(*arguments: str) -> Iterator[int]:
         sys.executable,
         "-u",
         "-m",
-        "qt_protections.cli.command",
+        "qt_protections.cli",
         "exchange",
         "--port=0",
         *arguments,
