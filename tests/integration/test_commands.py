@@ -38,7 +38,8 @@ SECONDS = 50
 #: `qt-guard`, whose demonstration may take nearly as long as a command may to have shown all.
 UNHURRIED = f"""
 import sys
-from qt_protections import cli, demo
+from qt_protections import cli
+from qt_protections.cli import demo
 demo.PATIENCE = {0.8 * COMMAND_S / SECONDS}
 sys.exit(cli.main(sys.argv[1:]))
 """
