@@ -111,7 +111,7 @@ def test_a_rule_that_fails_keeps_entries_out_and_nothing_else(
     assert len([line for line in caplog.messages if "Skipping ETHUSDT: the entry" in line]) == 1
     assert rig.position("ETHUSDT") == 0
     assert len(rig.live_stops("BTCUSDT")) == 1
-    rig.move("ZENUSDT", 0.9)
+    rig.move("ZENUSDT", 0.97)
     RPC(bot)._rpc_force_exit(str(held.id))
     bot.process()
     assert [rig.position("BTCUSDT"), rig.position("ZENUSDT")] == [0, 0]
