@@ -12,6 +12,7 @@ DependencyException         drops one entry, the loop goes on
 import logging
 import re
 import traceback
+from dataclasses import replace
 
 from freqtrade.exceptions import DependencyException, OperationalException
 from freqtrade.rpc.rpc import RPCException
@@ -108,6 +109,14 @@ def withhold_secrets(logger: logging.Logger) -> logging.Logger:
     return logger
 
 
-def gate_failed(gate: str, error: Exception) -> Denial:
-    """Return the denial of an entry that could not be judged; its text may go to a chat."""
-    return deny(DenyCode.GATE_FAILED, gate=gate, error=without_secrets(repr(error)))
+def gate_failed(gate: str, error: Exception, code: str = DenyCode.GATE_FAILED) -> Denial:
+    """Return the denial of an entry that could not be judged; its text may go to a chat.
+
+    Args:
+        gate: What failed, in words.
+        error: How.
+        code: Under which the denial is counted.
+    """
+    told = without_secrets(repr(error))
+    text = f"{gate} failed, so the entry is refused ({told})"
+    return replace(deny(code, text, gate=gate, error=told), is_failure=True)

@@ -8,8 +8,9 @@ and never touches an exit. Whatever it cannot judge, it refuses.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -21,6 +22,7 @@ from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from qt_protections.entry import locks
+from qt_protections.entry.own_rules import EntryRule, own_rules
 from qt_protections.entry.sizer import EntryRequest
 from qt_protections.errors import withhold_secrets
 from qt_protections.host import backtest_cache, parameters
@@ -38,7 +40,14 @@ logger = withhold_secrets(logging.getLogger(__name__))
 
 
 class QTGuard(IStrategy):
-    """Guards the strategy that follows it in the class statement."""
+    """Guards the strategy that follows it in the class statement.
+
+    Attributes:
+        entry_rules: The user's own rules, asked after the guard's; none unless a class names some.
+    """
+
+    # Without a value: one would hide an attribute of this name that a wrapped strategy uses.
+    entry_rules: ClassVar[Sequence[EntryRule]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -53,7 +62,8 @@ class QTGuard(IStrategy):
         for warning in loaded.warnings:
             logger.warning(warning)
         self._qt_settings = loaded.settings
-        backtest_cache.mark(config, type(self), loaded.settings)
+        self._qt_rules = own_rules(type(self), QTGuard)
+        backtest_cache.mark(config, type(self), loaded.settings, self._qt_rules)
         self._qt_post: Runtime | None = None
         super().__init__(config)
         await_end(self)
@@ -71,7 +81,7 @@ class QTGuard(IStrategy):
     def bot_start(self, **kwargs: Any) -> None:
         """Take post; an error here stops the start, as it should with a bot left unguarded."""
         super().bot_start(**kwargs)
-        self._qt_post = Runtime(self, self._qt_settings)
+        self._qt_post = Runtime(self, self._qt_settings, self._qt_rules)
         if self._qt_post.live and not self.use_custom_stoploss:
             # Freqtrade calls `ft_stoploss_adjust` after a fill, where the trade adopts its stop,
             # for custom stops only. Its default one would trail the price, so this one keeps still.

@@ -18,6 +18,7 @@ from qt_protections import __version__
 from qt_protections.entry import locks
 from qt_protections.entry.config_checks import FirstFrames, entries_sharing, say_what_does_not_fit
 from qt_protections.entry.gates import Gates
+from qt_protections.entry.own_rules import EntryRule, OwnRules
 from qt_protections.entry.policy import EntryPolicy
 from qt_protections.entry.sizer import PositionSizer
 from qt_protections.entry.standing_refusals import StandingRefusals
@@ -80,7 +81,16 @@ class Runtime:
         backtest: What is summed up at its end; None if live.
     """
 
-    def __init__(self, strategy: IStrategy, settings: Settings) -> None:
+    def __init__(
+        self, strategy: IStrategy, settings: Settings, rules: Sequence[EntryRule] = ()
+    ) -> None:
+        """Begin.
+
+        Args:
+            strategy: The guarded strategy.
+            settings: The guard's.
+            rules: The user's own entry rules.
+        """
         verify_attributes(strategy.dp)
         say_untested()
         self._strategy = strategy
@@ -118,7 +128,13 @@ class Runtime:
         )
         say_what_does_not_fit(strategy, settings, len(whitelist(strategy.dp)))
         self.first_frames = FirstFrames(strategy, settings, self.market.regime_pair)
-        self.gates = Gates(settings, self.signals, self.announcer, self.account.exposures)
+        self.gates = Gates(
+            settings,
+            self.signals,
+            self.announcer,
+            self.account.exposures,
+            OwnRules(rules, strategy.dp) if rules else None,
+        )
         self.entries = EntryPolicy(
             strategy,
             settings,

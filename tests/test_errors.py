@@ -25,7 +25,7 @@ def test_an_error_can_be_printed() -> None:
     failed = EntryFailed("the answer was <html> & lost")
     assert str(failed) == "the answer was \u2039html\u203a + lost"
     assert repr(failed) == f"EntryFailed({str(failed)!r})"
-    refused = EntryRefused("BTC/USDT:USDT", deny(DenyCode.TRADE_CLOSED))
+    refused = EntryRefused("BTC/USDT:USDT", deny(DenyCode.TRADE_CLOSED, ""))
     assert "trade_closed" in repr(refused)
 
 

@@ -6,14 +6,20 @@ import sys
 import pytest
 
 import qt_protections
+from qt_protections.entry.own_rules import EntryRule, ProposedEntry
 from qt_protections.guard import QTGuard
+from qt_protections.rules.denial import Denial, deny
 
 
 def test_every_public_name_is_there() -> None:
     """What `from qt_protections import *` promises."""
     assert {name: getattr(qt_protections, name) for name in qt_protections.__all__} == {
+        "Denial": Denial,
+        "EntryRule": EntryRule,
+        "ProposedEntry": ProposedEntry,
         "QTGuard": QTGuard,
         "__version__": qt_protections.__version__,
+        "deny": deny,
     }
 
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from qt_protections.rules.denial import DenyCode
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -24,7 +22,7 @@ class Decision:
     moment: datetime
     pair: str
     is_short: bool
-    code: DenyCode | None
+    code: str | None
     rate: float = float("nan")
     leverage: float = float("nan")
     distance: float = float("nan")

@@ -8,6 +8,7 @@ from datetime import datetime
 import pandas as pd
 
 from qt_protections.entry import locks
+from qt_protections.entry.own_rules import OwnRules
 from qt_protections.errors import gate_failed, withhold_secrets
 from qt_protections.market.confidence import confidences
 from qt_protections.market.signals import Signal, Signals
@@ -29,7 +30,10 @@ RARE_SHORT_TAG = "rare_short"
 
 
 class Gates:
-    """Short gate, stacking limit and locks, for one entry or for a whole frame of signals."""
+    """Short gate, stacking limit, locks and the user's own rules, for one entry.
+
+    The short gate judges whole frames of signals as well.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class Gates:
         signals: Signals,
         announcer: OperatorLog,
         exposures: Callable[[], Sequence[Exposure]],
+        own_rules: OwnRules | None = None,
     ) -> None:
         """Take what the rules ask for.
 
@@ -45,6 +50,7 @@ class Gates:
             signals: What the newest candles say.
             announcer: Who says what was refused.
             exposures: Gives every position and entry under way that counts.
+            own_rules: The user's own.
         """
         self._short_gate = ShortGate(settings.uptrend_short_exception_conf)
         self._limit = StackingLimit(settings.max_positions_per_symbol)
@@ -53,6 +59,7 @@ class Gates:
         self._signals = signals
         self._announcer = announcer
         self._exposures = exposures
+        self._own_rules = own_rules
 
     def entry(self, pair: str, now: datetime, *, is_short: bool) -> Denial | None:
         """Judge one more entry on a pair; announce the refusal, or the rare short that passes.
@@ -75,6 +82,8 @@ class Gates:
                 # Freqtrade holds signals back itself, before it asks here, and leaves positions
                 # that are open to the strategy. So this is for those that somebody forces.
                 denial = locks.denial(pair, now, is_short=is_short)
+            if denial is None and self._own_rules is not None:
+                denial = self._own_rules.check(pair, now, is_short=is_short)
         except Exception as error:
             logger.exception("The entry gate failed for %s.", pair)
             denial = gate_failed("the entry gate", error)

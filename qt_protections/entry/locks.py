@@ -90,10 +90,12 @@ def denial(pair: str, now: datetime, *, is_short: bool) -> Denial | None:
     side = "short" if is_short else "long"
     for lock in _standing(pair, now, side):
         if not _is_ours(lock.reason or "", (GLOBAL_REGIME, SYMBOL_STACKING)):
+            until, reason = lock.lock_end_time, lock.reason or "no reason given"
             return deny(
                 DenyCode.PAIR_LOCKED,
-                until=lock.lock_end_time,
-                reason=lock.reason or "no reason given",
+                f"locked until {until:%Y-%m-%d %H:%M} UTC: {reason} (/unlock {lock.id})",
+                until=until,
+                reason=reason,
                 lock_id=lock.id,
             )
     return None

@@ -21,6 +21,7 @@ from qt_protections.portfolio.trades import open_trade
 from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.clock import check_clock
 from qt_protections.rules.denial import Denial, DenyCode, deny
+from qt_protections.rules.sizing import stake_too_small
 from qt_protections.rules.stop_count import check_stop_count
 from qt_protections.rules.stop_price import Distance, StopBound
 from qt_protections.settings import Settings
@@ -34,6 +35,12 @@ logger = withhold_secrets(logging.getLogger(__name__))
 STACKED_TAG = "stacked"
 #: The tag of a forced entry, unless whoever forces it gives another.
 _FORCED = "force_entry"
+_UNSETTLED = deny(
+    DenyCode.ENTRY_UNSETTLED,
+    "an earlier entry is not settled, or the exchange holds a position without a trade, or it has "
+    "not been seen since the start, or a stop of an earlier run stands there and it is not certain "
+    "yet that it protects nothing",
+)
 
 
 class EntryPolicy:
@@ -230,9 +237,7 @@ class EntryPolicy:
             return allowance.room.too_small(allowance.stake, least)
         risk_pct = self._settings.risk_per_trade
         if risk_pct is not None and stake < least:  # without it Freqtrade may raise the stake
-            return deny(
-                DenyCode.STAKE_TOO_SMALL, stake=stake, minimum=least, risk_ratio=risk_pct / 100
-            )
+            return stake_too_small(stake, least, risk_pct / 100)
         denial = self._planner.check_liquidation(allowance, allowance.amount_of(stake))
         return denial or self._planner.check_spread(allowance)
 
@@ -336,7 +341,7 @@ class EntryPolicy:
         # First: whoever cannot ask the exchange for the skew sees nothing settled either.
         denial = check_clock(self._clock_skew_s())
         if denial is None and self._unsettled(pair):
-            denial = deny(DenyCode.ENTRY_UNSETTLED)
+            denial = _UNSETTLED
         return denial
 
 

@@ -244,7 +244,11 @@ class PositionSizer:
         wish, quote = allowance.wish, self._quote_of(allowance.wish.pair)
         spread = 0.0 if quote is None else quote.spread
         if isnan(spread):
-            return deny(DenyCode.SPREAD_UNKNOWN)
+            text = (
+                "whether its stop would stand within the spread is not known: the exchange has "
+                "not told the pair's best prices since the start"
+            )
+            return deny(DenyCode.SPREAD_UNKNOWN, text)
         return check_spread(wish.rate, allowance.stop, is_short=wish.is_short, spread_ratio=spread)
 
     def check_liquidation(self, allowance: ApprovedEntry, amount: float) -> Denial | None:
@@ -363,7 +367,12 @@ class PositionSizer:
         # Whether a stop within the fees is worth its entry is a question of the risk alone.
         fee = 0.0 if self._budget.is_off else self._account.costs(wish.pair).fee_ratio
         if isnan(fee):
-            raise EntryRefused(wish.pair, deny(DenyCode.FEE_UNKNOWN, pair=wish.pair))
+            text = (
+                f"the taker fee of {wish.pair} is not known, so nobody knows what its stop loses: "
+                "Freqtrade asks for fees with the markets, and dry runs and backtests take fee "
+                "from the configuration"
+            )
+            raise EntryRefused(wish.pair, deny(DenyCode.FEE_UNKNOWN, text, pair=wish.pair))
         denial = check_stop(wish.rate, stop, is_short=wish.is_short, fee_ratio=fee)
         if denial is not None:
             raise EntryRefused(wish.pair, denial)

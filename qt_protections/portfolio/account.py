@@ -110,7 +110,12 @@ class Account:
         wallets = self._wallets.get_all_balances().values()
         found = [f"{each.total:.8g} {each.currency}" for each in wallets if each.total]
         held = ", ".join(found) or "nothing"
-        return deny(DenyCode.NO_EQUITY, coin=self.currency, held=held)
+        text = (
+            f"Freqtrade counts in {self.currency}, and finds none; the account holds {held}. Where "
+            'another coin is the collateral (BNFCR, or multi-asset mode), set "proxy_coin" to that '
+            'coin and "margin_mode" to "cross"'
+        )
+        return deny(DenyCode.NO_EQUITY, text, coin=self.currency, held=held)
 
     def all_exposures(self) -> list[Exposure]:
         """Return every position and entry under way on the account."""

@@ -57,7 +57,7 @@ class OperatorLog:
             explains: Whether it says once what is done to entries, also where it does not speak;
                 hyperopt would repeat that in each epoch.
         """
-        self.refused: dict[tuple[str, DenyCode], Refused] = {}
+        self.refused: dict[tuple[str, str], Refused] = {}
         self.count = 0
         self.tally = Tally()
         self._speaks = speaks
@@ -89,7 +89,8 @@ class OperatorLog:
             refused.denial, refused.at = denial, self._candle
             refused.count += 1
             self.count += 1
-        self._once(pair, denial.code, _refusal(symbol_of(pair), denial, confidence))
+        line = _refusal(symbol_of(pair), denial, confidence)
+        self._once(pair, denial.code, line, logging.WARNING if denial.is_failure else logging.INFO)
 
     def cut(self, pair: str, wanted: float, amount: float, loss: float) -> None:
         """Say that an entry was made smaller at the door."""
@@ -181,12 +182,12 @@ class OperatorLog:
             self._regime_said = line
             logger.info(line)
 
-    def _once(self, subject: str, what: str, line: str) -> None:
+    def _once(self, subject: str, what: str, line: str, level: int = logging.INFO) -> None:
         if (subject, what) not in self._said:
             self._said.add((subject, what))
             if not self._speaks:
                 return
-            logger.warning(line) if what == DenyCode.GATE_FAILED else logger.info(line)
+            logger.log(level, line)
 
 
 _BOUNDS = {

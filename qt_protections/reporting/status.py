@@ -103,7 +103,7 @@ def summary(
 def _totals(refused: Iterable[Refused]) -> Counter[str]:
     totals: Counter[str] = Counter()
     for each in refused:
-        totals[each.denial.code.value] += each.count
+        totals[str(each.denial.code)] += each.count
     return totals
 
 
@@ -146,7 +146,7 @@ def _position(known: Known, exposure: Exposure) -> Position:
 def _refusal(refused: Refused) -> Refusal:
     denial = refused.denial
     facts = {name: _plain(fact) for name, fact in denial.facts}
-    return Refusal(refused.pair, denial.code.value, denial.text, facts, refused.at, refused.count)
+    return Refusal(refused.pair, str(denial.code), denial.text, facts, refused.at, refused.count)
 
 
 def _money(amount: float, known: Known) -> Money:

@@ -16,4 +16,8 @@ def check_clock(skew_s: float) -> Denial | None:
     if abs(skew_s) < MOST_SKEW_S:
         return None
     way = "behind" if skew_s < 0 else "ahead of"
-    return deny(DenyCode.CLOCK_SKEW, skew_s=abs(skew_s), way=way)
+    text = (
+        f"this machine's clock is {abs(skew_s):.1f} s {way} the exchange's, which may refuse a "
+        "stop for that: synchronise the clock, for example by NTP"
+    )
+    return deny(DenyCode.CLOCK_SKEW, text, skew_s=abs(skew_s), way=way)

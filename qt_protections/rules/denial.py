@@ -1,13 +1,17 @@
-"""What a rule answers when it objects: a closed code and the facts behind it."""
+"""What a rule answers when it objects: a code, a text, and the facts behind them.
 
-import math
-from collections.abc import Callable, Mapping
+The text of a denial stands where its rule does.
+"""
+
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class DenyCode(StrEnum):
-    """Every reason the guard can have to refuse an entry."""
+    """The codes of the guard's own refusals; the status file and the counts go by them.
+
+    A new rule whose code no other module names gives its code as a text, beside its rule.
+    """
 
     SHORT_IN_UPTREND = "short_in_uptrend"
     SHORT_REGIME_UNKNOWN = "short_regime_unknown"
@@ -58,30 +62,25 @@ class Denial:
     """A refused entry; build it with `deny`.
 
     Attributes:
-        code: Which rule objects.
-        facts: What it judged by, by name: numbers in the units of the rule's own arguments.
+        code: Which rule objects: a `DenyCode`, or the code of a user's own rule.
+        text: What a person reads, without the symbol: whoever announces the denial adds that.
+        facts: What the rule judged by, by name: numbers in the units of the rule's arguments.
+        is_failure: Whether the rule itself failed, so that nobody knows what it would have said.
     """
 
-    code: DenyCode
-    facts: tuple[tuple[str, object], ...]
-
-    @property
-    def text(self) -> str:
-        """What a person reads, without the symbol: the announcer knows that one.
-
-        It goes to Telegram as HTML: no angle brackets and no ampersand.
-        """
-        form, facts = _TEXTS[self.code], dict(self.facts)
-        return form.format(**facts) if isinstance(form, str) else form(facts)
+    code: str
+    text: str
+    facts: tuple[tuple[str, object], ...] = ()
+    is_failure: bool = False
 
     @property
     def stands(self) -> bool:
         """Whether the same candle, holdings and balance meet the same refusal.
 
         The price moves meanwhile, and may change the answer: `StandingRefusals` bounds for how long
-        nobody asks.
+        nobody asks. A user's own rule may go by anything, so it is asked each time.
         """
-        if self.code is DenyCode.STOP_TOO_CLOSE:  # fees stay, the spread does not
+        if self.code == DenyCode.STOP_TOO_CLOSE:  # fees stay, the spread does not
             return "fees" in dict(self.facts)
         return self.code in _STANDING
 
@@ -89,106 +88,14 @@ class Denial:
         return f"{self.code}: {self.text}"
 
 
-def deny(code: DenyCode, **facts: object) -> Denial:
-    """Return a denial with its facts."""
-    return Denial(code, tuple(facts.items()))
+def deny(code: str, text: str, /, **facts: object) -> Denial:
+    """Return a denial.
 
-
-def _short_in_uptrend(facts: Mapping[str, object]) -> str:
-    distance, confidence = _number(facts["local_distance"]), _number(facts["confidence"])
-    if not distance < 0:
-        place = "unknown" if math.isnan(distance) else f"{distance:+.2%}"
-        return f"the symbol is not below its own EMA200 ({place})"
-    if math.isnan(confidence):
-        return "the signal carries no confidence"
-    return f"confidence {confidence:.0%} is below {_number(facts['least']):.0%}"
-
-
-def _averaging_down(facts: Mapping[str, object]) -> str:
-    if facts["entries"] is None:
-        form = "adding at {rate:.8g} averages down from {average:.8g}, and the position already "
-        form += "risks {position_risk:.4g} of the {limit:.4g} that one trade may lose at its stop"
-    else:
-        form = "the position already risks {position_risk:.4g} of the {limit:.4g} that all "
-        form += "{entries} entries of one trade together may lose at its stop"
-    form += ": what is left makes a stake of {stake:.4g}, and the exchange's minimum is "
-    form += "{minimum:.4g} (averaging_down)"
-    return form.format(**facts)
-
-
-def _stop_too_close(facts: Mapping[str, object]) -> str:
-    form = "stop {stop:.8g} is {distance:.3%} from the entry {entry:.8g}, no farther than "
-    form += (
-        "the fees of both fills ({fees:.3%})" if "fees" in facts else "the spread ({spread:.3%})"
-    )
-    return form.format(**facts)
-
-
-def _number(fact: object) -> float:
-    assert isinstance(fact, float | int)  # noqa: S101  the rules give numbers
-    return float(fact)
-
-
-_TEXTS: dict[DenyCode, str | Callable[[Mapping[str, object]], str]] = {
-    DenyCode.SHORT_IN_UPTREND: _short_in_uptrend,
-    DenyCode.SHORT_REGIME_UNKNOWN: "global regime unknown: candles missing, stale or too few",
-    DenyCode.SYMBOL_FULL: "Already at max {limit} positions for this symbol",
-    DenyCode.PAIR_LOCKED: "locked until {until:%Y-%m-%d %H:%M} UTC: {reason} (/unlock {lock_id})",
-    DenyCode.AVERAGING_DOWN: _averaging_down,
-    DenyCode.OPEN_RISK_FULL: (
-        "all positions together already risk {open_risk:.4g} of the {limit:.4g} that they may lose "
-        "at their stops: what is left makes a stake of {stake:.4g}, and the exchange's minimum is "
-        "{minimum:.4g} (max_open_risk)"
-    ),
-    DenyCode.GROUP_RISK_FULL: (
-        "positions that move with {benchmark} already risk {group_risk:.4g} of the {limit:.4g} "
-        "that they may lose at their stops: what is left makes a stake of {stake:.4g}, and the "
-        "exchange's minimum is {minimum:.4g} (max_group_risk)"
-    ),
-    DenyCode.STAKE_TOO_SMALL: (
-        "stake {stake:.4g} is below the exchange's minimum {minimum:.4g}: raising it would exceed "
-        "what {risk_ratio:.2%} of risk, or the strategy, allows"
-    ),
-    DenyCode.NO_EQUITY: (
-        "Freqtrade counts in {coin}, and finds none; the account holds {held}. Where another coin "
-        'is the collateral (BNFCR, or multi-asset mode), set "proxy_coin" to that coin and '
-        '"margin_mode" to "cross"'
-    ),
-    DenyCode.STOP_INVALID: "stop {stop:.8g} is not {side} the entry {entry:.8g}",
-    DenyCode.STOP_TOO_CLOSE: _stop_too_close,
-    DenyCode.STOP_UNKNOWN: "no stop distance: the ATR of {candles} closed candles is not known",
-    DenyCode.SPREAD_UNKNOWN: (
-        "whether its stop would stand within the spread is not known: the exchange has not told "
-        "the pair's best prices since the start"
-    ),
-    DenyCode.FEE_UNKNOWN: (
-        "the taker fee of {pair} is not known, so nobody knows what its stop loses: Freqtrade asks "
-        "for fees with the markets, and dry runs and backtests take fee from the configuration"
-    ),
-    DenyCode.STOP_BEYOND_LIQUIDATION: (
-        "at leverage {leverage:.4g} the position is liquidated {liquidation:.3%} from its entry, "
-        "and its stop at {distance:.3%} needs {needed:.3%} (liquidation_buffer)"
-    ),
-    DenyCode.BRACKETS_UNKNOWN: (
-        "Freqtrade has no leverage tiers of {pair}, so nobody knows where that is liquidated: "
-        "/reload_config asks the exchange for them again, and dry runs and backtests on Binance "
-        "take those of the installed Freqtrade; without them, trade other pairs"
-    ),
-    DenyCode.STOP_REFUSED: "no stop, no entry: {refusal}",
-    DenyCode.TOO_MANY_STOPS: (
-        "a position of {amount:.8g} needs {needed} stops of at most {largest:.8g} each, and of the "
-        "account's conditional orders {free:g} are free: enter with less, or cancel some of them"
-    ),
-    DenyCode.CLOCK_SKEW: (
-        "this machine's clock is {skew_s:.1f} s {way} the exchange's, which may refuse a stop for "
-        "that: synchronise the clock, for example by NTP"
-    ),
-    DenyCode.ENTRY_UNSETTLED: (
-        "an earlier entry is not settled, or the exchange holds a position without a trade, or it "
-        "has not been seen since the start, or a stop of an earlier run stands there and it is not "
-        "certain yet that it protects nothing"
-    ),
-    DenyCode.TRADE_CLOSED: "the trade it adds to was closed meanwhile",
-    DenyCode.PAIR_TAKEN: "the pair has got a trade meanwhile, and may have one only",
-    DenyCode.GATE_FAILED: "{gate} failed, so the entry is refused ({error})",
-}
+    Args:
+        code: Names the reason to programs: in the status file, in counts. Lower case with
+            underscores; a reason keeps its code.
+        text: Tells a person why, without the symbol.
+        facts: What the rule judged by. The status file tells numbers, texts and times as they are,
+            and anything else by its `str`.
+    """
+    return Denial(code, text, tuple(facts.items()))

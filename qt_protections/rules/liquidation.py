@@ -108,7 +108,7 @@ class LiquidationRule:
             brackets: Of the pair; without any it is refused.
         """
         if not brackets:
-            return deny(DenyCode.BRACKETS_UNKNOWN, pair=position.pair)
+            return _brackets_unknown(position.pair)
         notional = position.amount * position.entry
         distance = _distance(position)
         survives = isolated_distance(leverage, notional, brackets, is_short=position.is_short)
@@ -136,7 +136,7 @@ class LiquidationRule:
         others = [other for other in others if other.amount]
         for held in (position, *others):
             if not brackets_of(held.pair):
-                return deny(DenyCode.BRACKETS_UNKNOWN, pair=held.pair)
+                return _brackets_unknown(held.pair)
         for other in others:
             # In this order: the larger of 0 and NaN would be 0, the loss of an unknown stop none.
             balance -= max(other.amount * other.entry * _distance(other), 0.0)
@@ -149,13 +149,25 @@ class LiquidationRule:
     def _verdict(self, leverage: float, survives: float, distance: float) -> Denial | None:
         if survives >= self.needed(distance):
             return None
+        needed = self.needed(distance)
         return deny(
             DenyCode.STOP_BEYOND_LIQUIDATION,
+            f"at leverage {leverage:.4g} the position is liquidated {survives:.3%} from its entry, "
+            f"and its stop at {distance:.3%} needs {needed:.3%} (liquidation_buffer)",
             leverage=leverage,
             liquidation=survives,
             distance=distance,
-            needed=self.needed(distance),
+            needed=needed,
         )
+
+
+def _brackets_unknown(pair: str) -> Denial:
+    text = (
+        f"Freqtrade has no leverage tiers of {pair}, so nobody knows where that is liquidated: "
+        "/reload_config asks the exchange for them again, and dry runs and backtests on Binance "
+        "take those of the installed Freqtrade; without them, trade other pairs"
+    )
+    return deny(DenyCode.BRACKETS_UNKNOWN, text, pair=pair)
 
 
 def _distance(position: Exposure) -> float:

@@ -1,6 +1,7 @@
 """Shorts against a rising market: refused, but for one rare and explicit exception."""
 
 from dataclasses import dataclass
+from math import isnan
 
 import pandas as pd
 
@@ -35,11 +36,13 @@ class ShortGate:
         if self.is_off or regime in (Regime.SIDEWAYS, Regime.DOWNTREND):
             return None
         if regime is Regime.UNKNOWN:
-            return deny(DenyCode.SHORT_REGIME_UNKNOWN)
+            text = "global regime unknown: candles missing, stale or too few"
+            return deny(DenyCode.SHORT_REGIME_UNKNOWN, text)
         if self.is_exception(local_distance, confidence):
             return None
         return deny(
             DenyCode.SHORT_IN_UPTREND,
+            self._text(local_distance, confidence),
             local_distance=local_distance,
             confidence=confidence,
             least=self.exception_conf,
@@ -65,3 +68,11 @@ class ShortGate:
     def is_exception(self, local_distance: float, confidence: float) -> bool:
         """Whether a short in an uptrend earns the exception; NaN never does."""
         return local_distance < 0 and self.exception_conf <= confidence <= 1
+
+    def _text(self, local_distance: float, confidence: float) -> str:
+        if not local_distance < 0:
+            place = "unknown" if isnan(local_distance) else f"{local_distance:+.2%}"
+            return f"the symbol is not below its own EMA200 ({place})"
+        if isnan(confidence):
+            return "the signal carries no confidence"
+        return f"confidence {confidence:.0%} is below {self.exception_conf:.0%}"

@@ -1,6 +1,7 @@
 """How much one more entry may lose at its stop, and the amount that loses it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 
@@ -41,7 +42,55 @@ class Headroom:
 
     def too_small(self, stake: float, minimum: float) -> Denial:
         """Return the denial of a stake that the exchange's minimum would raise."""
-        return deny(self.limit, stake=stake, minimum=minimum, **dict(self.facts))
+        facts = {"stake": stake, "minimum": minimum, **dict(self.facts)}
+        return deny(self.limit, _text(self.limit, facts), **facts)
+
+
+def stake_too_small(stake: float, minimum: float, risk_ratio: float) -> Denial:
+    """Return the denial of a stake below the exchange's minimum; both in quote currency.
+
+    Args:
+        stake: What the entry may be.
+        minimum: What the exchange takes.
+        risk_ratio: What one entry may lose at its stop, as a share of equity.
+    """
+    facts = (("risk_ratio", risk_ratio),)
+    return Headroom(0.0, DenyCode.STAKE_TOO_SMALL, facts).too_small(stake, minimum)
+
+
+#: Why a limit leaves less than the exchange's minimum, by the facts of its denial.
+_TOO_SMALL = {
+    DenyCode.STAKE_TOO_SMALL: (
+        "stake {stake:.4g} is below the exchange's minimum {minimum:.4g}: raising it would exceed "
+        "what {risk_ratio:.2%} of risk, or the strategy, allows"
+    ),
+    DenyCode.OPEN_RISK_FULL: (
+        "all positions together already risk {open_risk:.4g} of the {limit:.4g} that they may lose "
+        "at their stops: what is left makes a stake of {stake:.4g}, and the exchange's minimum is "
+        "{minimum:.4g} (max_open_risk)"
+    ),
+    DenyCode.GROUP_RISK_FULL: (
+        "positions that move with {benchmark} already risk {group_risk:.4g} of the {limit:.4g} "
+        "that they may lose at their stops: what is left makes a stake of {stake:.4g}, and the "
+        "exchange's minimum is {minimum:.4g} (max_group_risk)"
+    ),
+    DenyCode.AVERAGING_DOWN: (
+        "adding at {rate:.8g} averages down from {average:.8g}, and the position already risks "
+        "{position_risk:.4g} of the {limit:.4g} that one trade may lose at its stop: what is left "
+        "makes a stake of {stake:.4g}, and the exchange's minimum is {minimum:.4g} (averaging_down)"
+    ),
+}
+#: The same as of averaging down, where the risk of a trade is divided among its entries.
+_SHARE_TOO_SMALL = (
+    "the position already risks {position_risk:.4g} of the {limit:.4g} that all {entries} entries "
+    "of one trade together may lose at its stop: what is left makes a stake of {stake:.4g}, and "
+    "the exchange's minimum is {minimum:.4g} (averaging_down)"
+)
+
+
+def _text(limit: DenyCode, facts: Mapping[str, object]) -> str:
+    is_share = limit is DenyCode.AVERAGING_DOWN and facts["entries"] is not None
+    return (_SHARE_TOO_SMALL if is_share else _TOO_SMALL[limit]).format(**facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ class StackingLimit:
         """Judge one more entry on a symbol that already holds `held` of them."""
         if self.max_positions is None or held < self.max_positions:
             return None
-        return deny(DenyCode.SYMBOL_FULL, limit=self.max_positions)
+        text = f"Already at max {self.max_positions} positions for this symbol"
+        return deny(DenyCode.SYMBOL_FULL, text, limit=self.max_positions)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,12 @@ def check_stop_count(amount: float, largest: float, free: float) -> Denial | Non
     needed = stops_needed(amount, largest)
     if needed <= free:
         return None
+    free = max(free, 0.0)
+    text = (
+        f"a position of {amount:.8g} needs {needed} stops of at most {largest:.8g} each, and of "
+        f"the account's conditional orders {free:g} are free: enter with less, or cancel some of "
+        "them"
+    )
     return deny(
-        DenyCode.TOO_MANY_STOPS, amount=amount, needed=needed, largest=largest, free=max(free, 0.0)
+        DenyCode.TOO_MANY_STOPS, text, amount=amount, needed=needed, largest=largest, free=free
     )

@@ -77,7 +77,8 @@ class StopRule:
             wanted = abs(stoploss) / leverage
             limits[StopBound.LIQUIDATION] = self.margin_ratio / leverage
         if math.isnan(wanted):
-            return deny(DenyCode.STOP_UNKNOWN, candles=self.atr_candles)
+            text = f"no stop distance: the ATR of {self.atr_candles} closed candles is not known"
+            return deny(DenyCode.STOP_UNKNOWN, text, candles=self.atr_candles)
         bound, least = min(limits.items(), key=lambda limit: limit[1])
         ratio = max(min(wanted, least), self.min_ratio)
         if ratio == wanted:
@@ -124,12 +125,13 @@ def check_stop(entry: float, stop: float, *, is_short: bool, fee_ratio: float) -
     distance = stop_distance(entry, stop, is_short=is_short)
     if not (stop > 0 and distance > 0):
         side = "above" if is_short else "below"
-        return deny(DenyCode.STOP_INVALID, stop=stop, side=side, entry=entry)
+        text = f"stop {stop:.8g} is not {side} the entry {entry:.8g}"
+        return deny(DenyCode.STOP_INVALID, text, stop=stop, side=side, entry=entry)
     if distance > 2 * fee_ratio:  # not if it is NaN
         return None
-    return deny(
-        DenyCode.STOP_TOO_CLOSE, stop=stop, distance=distance, entry=entry, fees=2 * fee_ratio
-    )
+    fees = 2 * fee_ratio
+    what = f"the fees of both fills ({fees:.3%})"
+    return _too_close(what, stop=stop, distance=distance, entry=entry, fees=fees)
 
 
 def check_spread(
@@ -146,6 +148,10 @@ def check_spread(
     distance = stop_distance(entry, stop, is_short=is_short)
     if distance > spread_ratio:  # not if it is NaN
         return None
-    return deny(
-        DenyCode.STOP_TOO_CLOSE, stop=stop, distance=distance, entry=entry, spread=spread_ratio
-    )
+    what = f"the spread ({spread_ratio:.3%})"
+    return _too_close(what, stop=stop, distance=distance, entry=entry, spread=spread_ratio)
+
+
+def _too_close(than: str, *, stop: float, distance: float, entry: float, **of: float) -> Denial:
+    text = f"stop {stop:.8g} is {distance:.3%} from the entry {entry:.8g}, no farther than {than}"
+    return deny(DenyCode.STOP_TOO_CLOSE, text, stop=stop, distance=distance, entry=entry, **of)

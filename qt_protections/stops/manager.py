@@ -47,6 +47,8 @@ _ON_FILL_FOR_S = 900.0
 _SAY_EVERY_S = 10.0
 #: Seconds a triggered stop counts as cover while the order that it became is not known to be over.
 _TRIGGERED_S = 2.0
+#: Why an entry is refused whose trade is gone.
+TRADE_CLOSED = deny(DenyCode.TRADE_CLOSED, "the trade it adds to was closed meanwhile")
 #: "ReduceOnly Order is rejected."
 REDUCE_ONLY_REJECT = -2022
 #: Seconds for which the order history may not tell yet what was heard; other lists have lagged 25.
@@ -113,7 +115,7 @@ class StopManager:
             # What a stop closed is off the trade only when the trade has booked it.
             left = subtract_exact(base, *(fill.amount for fill in held.unbooked_fills))
             if base and not left:
-                raise EntryRefused(entry.pair, deny(DenyCode.TRADE_CLOSED))
+                raise EntryRefused(entry.pair, TRADE_CLOSED)
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, left
             if held.required_stop is None:
                 held.trigger, held.trigger_inferred = 0.0, False
@@ -574,7 +576,8 @@ class StopManager:
                 return
             held.pending_entries.remove(intent)
             self.reconcile_stops(held)  # of several stops the first may stand
-            denial = deny(DenyCode.STOP_REFUSED, refusal=str(refusal))
+            told = str(refusal)
+            denial = deny(DenyCode.STOP_REFUSED, f"no stop, no entry: {told}", refusal=told)
             raise EntryRefused(held.pair, denial) from refusal
 
     def _place_missing(self, held: PairState, purpose: Purpose, until: float = inf) -> None:

@@ -1,6 +1,7 @@
 """Freqtrade's cache of backtests tells apart what the guard decides differently."""
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,22 @@ def test_what_the_fingerprint_is_made_of(tmp_path: Path, monkeypatch: pytest.Mon
     loaded = replace(loaded, settings=load_settings({"risk_per_trade": 0.1}).settings)
     seen.append(made())
     assert len(set(seen)) == 4
+
+
+def test_a_rule_of_a_users_own_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the file of its class, which neither the strategy's nor the guard's hash tells of."""
+    file = tmp_path / "rule_of_a_user.py"
+    file.write_text("class Rule: pass")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    rule, settings = import_module("rule_of_a_user").Rule(), load_settings().settings
+
+    def made(*rules: object) -> str:
+        return backtest_cache.fingerprint(Guarded, settings, rules)
+
+    seen = [made(), made(rule), made(rule)]
+    file.write_text("class Rule: changed = True")
+    seen.append(made(rule))
+    assert len(set(seen)) == 3
 
 
 @pytest.mark.parametrize("runmode", ["live", "dry_run", "hyperopt", None])

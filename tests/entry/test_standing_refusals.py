@@ -15,7 +15,7 @@ from qt_protections.rules.exposure import Exposure
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 HELD = Exposure("SOL/USDT:USDT", is_short=False, amount=2.0, entry=100.0, stop=98.0)
-FULL = deny(DenyCode.SYMBOL_FULL, limit=2)
+FULL = deny(DenyCode.SYMBOL_FULL, "Already at max 2", limit=2)
 
 
 class World:
@@ -206,7 +206,7 @@ STANDS = {
 def test_what_may_pass_by_itself_is_never_remembered(code: DenyCode) -> None:
     """Prices, clocks, markets and orders change at any moment."""
     world = World()
-    world.refuse(denial=deny(code))
+    world.refuse(denial=deny(code, ""))
     assert world.stands() is STANDS[code]
 
 
@@ -215,7 +215,7 @@ def test_a_stop_within_the_fees_stays_there(why: str, stands: bool) -> None:
     """And one within the spread does not."""
     facts = {"stop": 99.95, "entry": 100.0, "distance": 0.0005, why: 0.001}
     world = World()
-    world.refuse(denial=deny(DenyCode.STOP_TOO_CLOSE, **facts))
+    world.refuse(denial=deny(DenyCode.STOP_TOO_CLOSE, "", **facts))
     assert world.stands() is stands
 
 

@@ -79,8 +79,8 @@ def test_what_is_unknown_is_none() -> None:
 def test_refusals_as_they_were_said() -> None:
     """The newest first, in words and facts, and counted once a candle."""
     said = OperatorLog()
-    full = deny(DenyCode.SYMBOL_FULL, limit=2)
-    locked = deny(DenyCode.PAIR_LOCKED, until=NOW, reason="by hand", lock_id=7)
+    full = deny(DenyCode.SYMBOL_FULL, "Already at max 2", limit=2)
+    locked = deny(DenyCode.PAIR_LOCKED, "locked", until=NOW, reason="by hand", lock_id=7)
     for candle in range(3):
         said.new_candle(NOW + timedelta(minutes=candle))
         said.refusal(BTC, full)
@@ -102,7 +102,7 @@ def test_refusals_as_they_were_said() -> None:
 def test_facts_are_what_json_can_tell() -> None:
     """Numbers stay numbers, what is none is null, and anything else is text."""
     facts = {"gate": "x", "error": ValueError("y"), "nan": float("nan"), "yes": True, "one": 1.5}
-    refused = Refused(BTC, deny(DenyCode.GATE_FAILED, **facts), None, 1)
+    refused = Refused(BTC, deny(DenyCode.GATE_FAILED, "x failed", **facts), None, 1)
     (seen,) = snapshot(replace(known(), refused=[refused]), BOT, NOW).refusals
     assert seen.facts == {**facts, "error": "y", "nan": None}
     assert json.loads(json.dumps(seen.facts)) == seen.facts

@@ -429,7 +429,7 @@ class PaperBot:
 
     def _admit(self, entry: EntryOrder) -> Admission:
         if self.stops.unsettled(entry.pair):
-            raise EntryRefused(entry.pair, deny(DenyCode.ENTRY_UNSETTLED))
+            raise EntryRefused(entry.pair, deny(DenyCode.ENTRY_UNSETTLED, ""))
         return Admission(stop_at(entry.rate, DISTANCE, is_short=entry.is_short), entry.amount)
 
     @staticmethod

@@ -21,7 +21,7 @@ from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.intercept.client_ids import ClientIds
-from qt_protections.stops.manager import REDUCE_ONLY_REJECT, StopManager
+from qt_protections.stops.manager import REDUCE_ONLY_REJECT, TRADE_CLOSED, StopManager
 from qt_protections.stops.state.client_ids import Role
 from qt_protections.stops.state.pair import EntryOrder, PendingEntry
 from qt_protections.stops.venue.failures import classify
@@ -31,6 +31,7 @@ logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds before each question about an order whose answer was lost.
 _ASK_AFTER_S = (0.0, 0.2, 0.5, 1.0)
+_PAIR_TAKEN = deny(DenyCode.PAIR_TAKEN, "the pair has got a trade meanwhile, and may have one only")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +237,7 @@ def _check_trade(pair: str, trade: LocalTrade | None, *, is_initial: bool) -> No
     """
     if is_initial is (trade is None):
         return
-    raise EntryRefused(pair, deny(DenyCode.PAIR_TAKEN if is_initial else DenyCode.TRADE_CLOSED))
+    raise EntryRefused(pair, _PAIR_TAKEN if is_initial else TRADE_CLOSED)
 
 
 def _drop(pair: str, error: Exception) -> NoReturn:
