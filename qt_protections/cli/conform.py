@@ -157,7 +157,7 @@ def _chosen(folder: Path, names: Sequence[str] | None) -> list["Found"]:
     found = strategies(folder)
     if names is not None:
         if missing := sorted(set(names) - {each.name for each in found}):
-            known = ", ".join(each.name for each in found if each.name) or "none"
+            known = ", ".join(each.name for each in found if not each.trouble) or "none"
             raise CannotConform(f"{folder} has no {', '.join(missing)}; there are: {known}")
         found = [each for each in found if each.name in names]
     if not found:

@@ -56,10 +56,8 @@ def compare_all(
     with processes(jobs) as pool:
         futures = {}
         for each in found:
-            if not each.name:
-                yield Compared(
-                    each.file.name, None, None, Verdict.NOT_RUN, "the file cannot be imported"
-                )
+            if each.trouble:
+                yield Compared(each.name, None, None, Verdict.NOT_RUN, each.trouble)
                 continue
             requests = _requests(each, options, out, models)
             pair = [pool.submit(backtest, request) for request in requests]

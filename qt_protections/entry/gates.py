@@ -133,9 +133,8 @@ class Gates:
             self._announcer.tally.removed[pair] = self._removed(frame[refused])
         rare = wanted & self._short_gate.exceptions(*facts)
         frame = _without(frame, refused)
-        tags = frame["enter_tag"] if "enter_tag" in frame.columns else pd.Series("", frame.index)
-        tags = tags.fillna("").astype(str)
-        frame["enter_tag"] = tags.where(~rare, (tags + f" {RARE_SHORT_TAG}").str.strip())
+        if rare.any():
+            frame["enter_tag"] = _tagged(frame, rare)
         if refused.iloc[-1] and self._signals.live:
             self._announce_refused_short(frame, pair)
         return frame
@@ -157,6 +156,13 @@ class Gates:
 
     def _short(self, signal: Signal) -> Denial | None:
         return self._short_gate.check(signal.regime, signal.local_distance, signal.confidence)
+
+
+def _tagged(frame: pd.DataFrame, rare: pd.Series) -> pd.Series:
+    """Return the tags, of whatever type the strategy wrote them, with the exceptions marked."""
+    tags = frame["enter_tag"] if "enter_tag" in frame.columns else pd.Series("", frame.index)
+    text = tags.fillna("").astype(str)
+    return tags.astype(object).mask(rare, (text + f" {RARE_SHORT_TAG}").str.strip())
 
 
 def _without(frame: pd.DataFrame, refused: pd.Series) -> pd.DataFrame:

@@ -209,6 +209,29 @@ def test_signals_may_have_no_tag() -> None:
     assert (row["enter_short"], row["enter_tag"]) == (1, RARE_SHORT_TAG)
 
 
+@pytest.mark.parametrize("tag", [7, 1.5, None, "long ago"])
+def test_tags_of_all_but_the_exception_stay_as_they_are(tag: object) -> None:
+    """Freqtrade takes text alone for a tag live, and any value in a backtest."""
+    frame = pd.concat(
+        [
+            signals(enter_short=0, enter_long=1),
+            signals(**{REGIME: Regime.DOWNTREND.value}),
+            signals(**{LOCAL_DISTANCE: -0.05}),
+        ],
+        ignore_index=True,
+    )
+    frame["enter_tag"] = [tag, tag, ""]
+    tags = gates().signals(frame.copy(), ETH)["enter_tag"].tolist()
+    assert tags[2] == RARE_SHORT_TAG
+    for given, left in zip(frame["enter_tag"], tags[:2], strict=False):
+        assert left == given or (pd.isna(left) and pd.isna(given))
+        assert isinstance(left, str) == isinstance(given, str)
+    without = frame.iloc[:2].copy()
+    pd.testing.assert_series_equal(
+        gates().signals(without.copy(), ETH)["enter_tag"], without["enter_tag"]
+    )
+
+
 def test_a_frame_the_gate_cannot_read_loses_its_shorts() -> None:
     """An error inside the gate refuses every short, and turns none into a long."""
     rows = pd.concat([signals(enter_long=1), signals(enter_short=0, enter_long=1)])
