@@ -1,5 +1,6 @@
 """A reader of docs/architecture.md finds the file that handles a fact of Binance or Freqtrade."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -60,3 +61,28 @@ def test_every_file_that_a_page_names_exists() -> None:
     files = [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py")]
     missing = {name for name in named if not any(f"/{each}".endswith(f"/{name}") for each in files)}
     assert not missing
+
+
+def names_of_classes() -> dict[str, set[str]]:
+    """Return what each class of the package has: methods, fields, and what it sets on itself."""
+    found: dict[str, set[str]] = {}
+    for path in (ROOT / "qt_protections").rglob("*.py"):
+        classes = (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ClassDef))
+        for each in classes:
+            names = found.setdefault(each.name, set())
+            for node in ast.walk(each):
+                if isinstance(node, ast.FunctionDef):
+                    names.add(node.name)
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    names.add(node.id)
+                elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                    names.add(node.attr)
+    return found
+
+
+def test_every_part_of_a_class_that_a_page_names_exists() -> None:
+    """`Class.part`, where the class is the package's."""
+    classes = names_of_classes()
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    named = {pair for page in pages for pair in re.findall(r"`([A-Z]\w+)\.(\w+)", page.read_text())}
+    assert not {pair for pair in named if pair[0] in classes and pair[1] not in classes[pair[0]]}
