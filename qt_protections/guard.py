@@ -8,7 +8,7 @@ and never touches an exit. Whatever it cannot judge, it refuses.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
@@ -37,6 +37,16 @@ from qt_protections.stops.reconciliation.trade_writer import StopSet
 from qt_protections.stops.simulated.trailing import PriceBar
 
 logger = withhold_secrets(logging.getLogger(__name__))
+
+#: What the guard reads of each of Freqtrade's questions for an entry.
+_ASKED = {
+    "adjust_trade_position": ("trade", "current_time", "current_entry_rate"),
+    "confirm_trade_entry": ("pair", "current_time", "side"),
+    "custom_stake_amount": (
+        *("pair", "current_time", "current_rate", "proposed_stake", "leverage", "side"),
+    ),
+    "leverage": ("pair", "max_leverage", "side"),
+}
 
 
 class QTGuard(IStrategy):
@@ -189,6 +199,8 @@ class QTGuard(IStrategy):
 
     def confirm_trade_entry(self, *args: Any, **asked: Any) -> bool:
         """Ask the gates for every new trade, forced ones included, then the wrapped strategy."""
+        if not _asks_freqtrade("confirm_trade_entry", asked):
+            return super().confirm_trade_entry(*args, **asked)
         pair, tag = asked["pair"], asked.get("entry_tag")
         is_short = asked["side"] == "short"
         if not self._qt.entries.passes(
@@ -203,11 +215,15 @@ class QTGuard(IStrategy):
 
     def leverage(self, *args: Any, **asked: Any) -> float:
         """Return the wrapped strategy's leverage, or what keeps liquidation beyond the stop."""
+        if not _asks_freqtrade("leverage", asked):
+            return super().leverage(*args, **asked)
         wanted = min(super().leverage(*args, **asked), asked["max_leverage"])
         return self._qt.planner.leverage(asked["pair"], wanted, is_short=asked["side"] == "short")
 
     def custom_stake_amount(self, *args: Any, **asked: Any) -> float:
         """Return what the wrapped strategy stakes, at most what the risk allows."""
+        if not _asks_freqtrade("custom_stake_amount", asked):
+            return super().custom_stake_amount(*args, **asked)
         pair, tag = asked["pair"], asked.get("entry_tag")
         wish = EntryRequest(
             pair, asked["side"] == "short", asked["current_rate"], asked["leverage"]
@@ -221,6 +237,8 @@ class QTGuard(IStrategy):
 
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""
+        if not _asks_freqtrade("adjust_trade_position", asked):
+            return super().adjust_trade_position(*args, **asked)
         answer = super().adjust_trade_position(*args, **asked) if self._qt.entries.adjusts else None
         # Freqtrade reads a tuple of any length.
         stake, tag = (*answer, None)[:2] if isinstance(answer, tuple) else (answer, None)
@@ -280,6 +298,15 @@ class QTGuard(IStrategy):
             trailing.follow(trade, glance, trails_itself=self.trailing_stop)
         if stops is not None:
             stops.moved(trade, current_rate, may_loosen=may_loosen)
+
+
+def _asks_freqtrade(callback: str, asked: Collection[str]) -> bool:
+    """Whether Freqtrade asks, which gives all of this by keyword.
+
+    A strategy may call its own callbacks in its own way, as in `self.leverage(pair)`. The guard has
+    no part in that.
+    """
+    return all(name in asked for name in _ASKED[callback])
 
 
 class _NotAtPost:

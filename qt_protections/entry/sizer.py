@@ -221,7 +221,9 @@ class PositionSizer:
         else:
             # A backtest of a strategy that asks for no stop has one of 0 on its trades.
             stop = trade.stop_loss or stop_at(trade.open_rate, FARTHEST, is_short=trade.is_short)
-        self._check_stop(wish, stop)
+        # A backtest may add to a trade at a price beyond its stop: the stop counts after that.
+        if trade is None or self._signals.live or not self._budget.is_off:
+            self._check_stop(wish, stop)
         if not self._budget.is_off:
             if (denial := self._account.check_equity()) is not None:
                 raise EntryRefused(wish.pair, denial)
@@ -242,14 +244,17 @@ class PositionSizer:
         To be asked last: where nobody watches the prices, the spread costs a request.
         """
         wish, quote = allowance.wish, self._quote_of(allowance.wish.pair)
-        spread = 0.0 if quote is None else quote.spread
-        if isnan(spread):
+        if quote is None:
+            return None
+        if isnan(quote.spread):
             text = (
                 "whether its stop would stand within the spread is not known: the exchange has "
                 "not told the pair's best prices since the start"
             )
             return deny(DenyCode.SPREAD_UNKNOWN, text)
-        return check_spread(wish.rate, allowance.stop, is_short=wish.is_short, spread_ratio=spread)
+        return check_spread(
+            wish.rate, allowance.stop, is_short=wish.is_short, spread_ratio=quote.spread
+        )
 
     def check_liquidation(self, allowance: ApprovedEntry, amount: float) -> Denial | None:
         """Refuse an amount (base currency) whose position would be liquidated before its stop."""
