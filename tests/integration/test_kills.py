@@ -254,9 +254,13 @@ def test_entries_wait_for_the_first_look(rig: Rig, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_lost_second_entry_stays_covered_when_the_first_was_trailed_out(
-    rig: Rig, same: dict[str, Any]
+    rig: Rig, same: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While no bot runs, a trailing stop closes what is on record beside an entry that is not."""
+    """While no bot runs, a trailing stop closes what is on record beside an entry that is not.
+
+    The close is booked first, and the entry becomes a trade of its own after that.
+    """
+    monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
     trailing = {**same, "qt": {"trail_callback": 1.0, "trail_activation": 0.5}}
     first = rig.bot(**trailing)
     force_entry(first, BTC)
