@@ -10,7 +10,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPCException
 
-from tests.integration.rig import BTC, ZEN, Rig, enter_by_limit, force_entry, naked_max
+from tests.integration.rig import BTC, ZEN, Rig, enter_by_limit, force_entry, naked_max, until
 from tests.integration.test_risk import settings
 from tests.integration.test_stop_distance import loss_at_stop
 
@@ -141,8 +141,7 @@ def test_the_stop_follows_a_price_that_the_strategy_adjusts(
     assert trade is not None
     setattr(bot.strategy, adjust, lambda **_: market * ratio)
     with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=True):
-        bot.process()
-        assert len(rig.events("order_accepted")) == 2
+        until(lambda: bot.process() or len(rig.events("order_accepted")) == 2)
         expected = min(market * ratio, market)
         assert_stopped_from(rig, trade, expected)
         rig.move("BTCUSDT", min(ratio * 0.999, 1.0))

@@ -152,11 +152,15 @@ def test_an_entry_that_waits_on_the_other_side_of_a_stranger_is_called_off(
     monkeypatch.setattr("qt_protections.stops.reconciliation.positions.SURPLUS_LAG_S", 0.0)
     bot = waiting_entry(rig)
     trade_by_hand(rig, "BTCUSDT", -0.05)
-    for _ in range(3):
+
+    def is_covered_alone() -> bool:
         bot.process()
+        stops = [stop.request for stop in rig.live_stops("BTCUSDT")]
+        return [(stop.side, float(stop.quantity or 0)) for stop in stops] == [("BUY", 0.05)]
+
+    until(is_covered_alone)
     assert rig.venue.desk.open_orders("BTCUSDT") == []
     (stop,) = rig.live_stops("BTCUSDT")
-    assert (stop.request.side, float(stop.request.quantity or 0)) == ("BUY", 0.05)
     for _ in range(3):
         bot.process()
     assert rig.live_stops("BTCUSDT") == [stop]
