@@ -1,5 +1,6 @@
 """How long a test waits for what has to happen: until it happens, on any machine."""
 
+import os
 from collections.abc import Callable
 from threading import Event
 from time import monotonic
@@ -29,3 +30,7 @@ def until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> No
         assert monotonic() < end, f"it did not happen within {patience_s:.0f} s"
         Event().wait(pause_s)
         pause_s = min(_LONGEST_S, pause_s * 1.5)
+
+
+#: Examples of the properties that prove rules; `MANY_EXAMPLES=10000 make test` takes longer.
+MANY_EXAMPLES = int(os.environ.get("MANY_EXAMPLES", "1000"))

@@ -22,6 +22,7 @@ from qt_protections.rules.pairs import base_of
 from qt_protections.settings import Settings, load_settings
 from qt_protections.stops.state.pair import EntryOrder, PairStates, PendingEntry
 from qt_protections.stops.venue.protocol import Position
+from tests.patience import MANY_EXAMPLES
 
 #: Two quote currencies of one symbol, and another symbol.
 PAIRS = ("BTC/USDT:USDT", "BTC/USDC:USDC", "ETH/USDT:USDT")
@@ -211,7 +212,7 @@ class Account:
         return trade
 
 
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=MANY_EXAMPLES, deadline=None)
 @given(
     limit=st.integers(1, 4),
     steps=st.lists(

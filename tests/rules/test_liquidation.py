@@ -16,6 +16,7 @@ from qt_protections.rules.liquidation import (
     maintenance,
 )
 from qt_protections.rules.stop_price import stop_at
+from tests.patience import MANY_EXAMPLES
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 
@@ -61,7 +62,7 @@ def test_the_margin_is_gone_at_the_distance_and_not_before(
         assert left(distance * 0.999) > 0
 
 
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=MANY_EXAMPLES, deadline=None)
 @given(
     wish=st.floats(1, 125),
     stoploss=st.floats(0.02, 0.99),

@@ -11,6 +11,7 @@ from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.exposure import Costs, Exposure
 from qt_protections.rules.sizing import RiskBudget, Risks, amount_for, whole_steps
 from qt_protections.rules.stop_price import stop_at
+from tests.patience import MANY_EXAMPLES
 
 BUDGET = RiskBudget(0.0075, 0.03)
 STEPS = st.sampled_from([None, 1e-8, 0.001, 0.1, 1.0, 10.0])
@@ -24,7 +25,7 @@ def test_a_worked_example() -> None:
     assert amount_for(room.loss, per_unit, 0.01) * per_unit == pytest.approx(75, abs=0.01)
 
 
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=MANY_EXAMPLES, deadline=None)
 @given(
     equity=st.floats(10, 1e8),
     entry=st.floats(1e-4, 1e5),
