@@ -17,6 +17,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from qt_protections.cli.arguments import add_configuration
+
 if TYPE_CHECKING:
     from qt_protections.conformance.guarding import Found
     from qt_protections.conformance.runs import Compared
@@ -71,17 +73,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="NAME",
         help="only these (default: every one of the folder)",
     )
-    parser.add_argument(
-        "-c",
-        "--config",
-        action="append",
-        metavar="FILE",
-        help="Freqtrade configuration, as for freqtrade itself; may be given several times "
-        "(default: user_data/config.json or config.json, where there is one)",
-    )
-    parser.add_argument(
-        "--user-data-dir", "--userdir", metavar="DIR", help="as for freqtrade (default: user_data)"
-    )
+    add_configuration(parser, user_data="user_data")
     parser.add_argument(
         "-d", "--datadir", metavar="DIR", help="as for freqtrade: where the candles are"
     )

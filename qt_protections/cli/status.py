@@ -11,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from qt_protections.cli.arguments import add_configuration, add_database
 from qt_protections.reporting.status_file import Snapshot, Unreadable, as_json, read, status_path
 from qt_protections.reporting.status_table import as_page, warning
 
@@ -45,21 +46,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "-c",
-        "--config",
-        action="append",
-        metavar="FILE",
-        help="Freqtrade configuration, as for freqtrade itself; may be given several times "
-        "(default: user_data/config.json or config.json, where there is one)",
-    )
-    parser.add_argument(
-        "--user-data-dir",
-        "--userdir",
-        metavar="DIR",
-        help="as for freqtrade (default: the configuration's, or user_data)",
-    )
-    parser.add_argument("--db-url", metavar="URL", help="if the bot was started with one")
+    add_configuration(parser)
+    add_database(parser)
     parser.add_argument("--dry-run", action="store_true", help="if the bot was started with it")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--json", action="store_true", help="print JSON")
