@@ -178,7 +178,7 @@ class Runtime:
         }
         exchange.validate_ordertypes(strategy.order_types)
         ask_for_candles(exchange, strategy.config, self._settings)
-        if (denial := self.account.check_equity()) is not None:
+        if (denial := self.account.check_equity(self.account.equity())) is not None:
             logger.warning("[SAFETY] Nothing will be entered: %s", denial.text)
         self.stops = StopService(
             strategy,

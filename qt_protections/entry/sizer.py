@@ -225,8 +225,6 @@ class PositionSizer:
         if trade is None or self._signals.live or not self._budget.is_off:
             self._check_stop(wish, stop)
         if not self._budget.is_off:
-            if (denial := self._account.check_equity()) is not None:
-                raise EntryRefused(wish.pair, denial)
             room = self._budget.room(
                 self._risks(wish, trade, self._account.limited_exposures(everything), now),
                 wish.rate,
@@ -323,13 +321,15 @@ class PositionSizer:
     def _risks(
         self, wish: EntryRequest, trade: LocalTrade | None, held: Sequence[Exposure], now: datetime
     ) -> Risks:
-        costs_of = self._account.costs
+        equity, costs_of = self._account.equity(), self._account.costs
+        if (denial := self._account.check_equity(equity)) is not None:
+            raise EntryRefused(wish.pair, denial)
         own = [e for e in held if e.pair == wish.pair and not e.is_foreign]
         group_risk = None
         if self._settings.max_group_risk is not None:
             group_risk = self._group_risk(wish, held, now)
         return Risks(
-            equity=self._account.equity(),
+            equity=equity,
             open_risk=risk_of(held, costs_of),
             position_risk=risk_of(own, costs_of),
             average=None if trade is None else trade.open_rate,

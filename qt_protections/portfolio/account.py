@@ -103,9 +103,13 @@ class Account:
             return min(capital, self.balance)
         return self.balance * float(self._config["tradable_balance_ratio"])
 
-    def check_equity(self) -> Denial | None:
-        """Refuse whatever is to be sized by a balance that is not there, and say what is."""
-        if self.equity() > 0:
+    def check_equity(self, equity: float) -> Denial | None:
+        """Refuse whatever is to be sized by a balance that is not there, and say what is.
+
+        Args:
+            equity: As `equity` gives it.
+        """
+        if equity > 0:
             return None
         wallets = self._wallets.get_all_balances().values()
         found = [f"{each.total:.8g} {each.currency}" for each in wallets if each.total]

@@ -52,7 +52,7 @@ def test_equity_is_counted_in_the_collateral(tmp_path: Path, name: str) -> None:
     account = account_of(tmp_path, stake, margin, proxy, wallet)
     assert (account.currency, account.balance) == (coin, balance)
     assert account.equity() == pytest.approx(0.9 * balance)
-    denial = account.check_equity()
+    denial = account.check_equity(account.equity())
     if balance:
         assert denial is None
         return
