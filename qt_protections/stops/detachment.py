@@ -109,7 +109,7 @@ def look(line: Venue, trades: Iterable[Known]) -> Found:
     """Ask the exchange; a weight of 90 on Binance.
 
     Raises:
-        LineError: If it does not answer.
+        RequestError: If it does not answer.
     """
     # Positions last: an entry that fills in between has its stop on the first list still.
     stops, orders = line.open_stops(), line.open_orders()

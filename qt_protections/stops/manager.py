@@ -171,7 +171,7 @@ class StopManager:
         """Ask for an entry; one nobody knows of is forgotten once it can arrive no more.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         if intent.order_id:  # an entry of an earlier run has no other name
             order = self.line.find_order(held.pair, order_id=intent.order_id)
@@ -408,7 +408,7 @@ class StopManager:
         """Return the position as it is listed, negative on the other side; None if nobody tells.
 
         Raises:
-            LineError: If nobody tells though somebody else holds a part.
+            RequestError: If nobody tells though somebody else holds a part.
         """
         try:
             position = self.line.positions().get(held.pair)
@@ -723,7 +723,7 @@ class StopManager:
         """Ask what became of a stop and act on it; return False if the exchange cannot tell.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         order = self.line.find_stop(held.pair, order_id=stop.order_id)
         if order is None:

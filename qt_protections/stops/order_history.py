@@ -74,7 +74,7 @@ class OrderHistory:
             what a stop became beside somebody's own part.
 
         Raises:
-            LineError: If the exchange does not answer; nothing was changed then.
+            RequestError: If the exchange does not answer; nothing was changed then.
         """
         since_ms = held.known_since_ms
         if not held.own or not since_ms or not self.is_due(held):
@@ -121,7 +121,7 @@ class OrderHistory:
             tells whether it is what a stop became.
 
         Raises:
-            LineError: If the exchange does not answer; nothing was changed then.
+            RequestError: If the exchange does not answer; nothing was changed then.
         """
         since_ms = held.known_since_ms
         if not held.own or not since_ms:
@@ -236,7 +236,7 @@ class OrderHistory:
             since_ms: Epoch milliseconds by the exchange's clock; fills after it count.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         if not since_ms or not self.is_due(held):
             return False
@@ -283,7 +283,7 @@ class OrderHistory:
         """Bring what entries under way filled up to date.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         for intent in held.pending_entries:
             if intent.order_id and not intent.final:
@@ -307,7 +307,7 @@ class OrderHistory:
             order_ids: The stops; of each the exchange is asked once.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         found = {name: self._line.find_stop(pair, order_id=name) for name in order_ids}
         told = [(name, stop) for name, stop in found.items() if stop is not None]

@@ -27,7 +27,7 @@ class Keeper:
         """Look and act once; return whether nothing was left to do.
 
         Raises:
-            LineError: If the exchange could not be asked.
+            RequestError: If the exchange could not be asked.
         """
         standing, position, resting = self.exchange.look()
         need = self._need(position, resting, standing)
@@ -42,7 +42,7 @@ class Keeper:
         """Send an entry, its stop first where the exchange takes one; or drop it.
 
         Raises:
-            LineError: If it failed, or what became of it is unknown.
+            RequestError: If it failed, or what became of it is unknown.
         """
         standing, position, resting = self.exchange.look()
         if position + resting == 0:
@@ -62,7 +62,7 @@ class Keeper:
         """Move the stop to where the strategy wants it; a refused one leaves the old in place.
 
         Raises:
-            LineError: If the exchange could not be asked.
+            RequestError: If the exchange could not be asked.
         """
         standing, position, resting = self.exchange.look()
         if self.trigger is None and standing:

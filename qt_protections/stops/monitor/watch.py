@@ -68,7 +68,7 @@ class StopWatch:
         """Compare all live stops of the account with the book, in one request.
 
         Raises:
-            LineError: If the exchange does not answer; nothing was changed then.
+            RequestError: If the exchange does not answer; nothing was changed then.
         """
         as_of = monotonic()
         by_pair: defaultdict[str, list[CcxtOrder]] = defaultdict(list)
@@ -86,7 +86,7 @@ class StopWatch:
         """Compare the live stops of one pair with the book.
 
         Raises:
-            LineError: If the exchange does not answer; nothing was changed then.
+            RequestError: If the exchange does not answer; nothing was changed then.
         """
         as_of = monotonic()
         self._compare(held, self._keeper.line.open_stops(held.pair), as_of)
@@ -95,7 +95,7 @@ class StopWatch:
         """Find out what happened unheard.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         for held in self.book:
             self._by_itself(held, self.ask_for_entries)
@@ -114,7 +114,7 @@ class StopWatch:
         """Ask what became of the entries of a pair whose stop has to follow their fill.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         with held.lock:
             for intent in held.pending_entries:
@@ -143,7 +143,7 @@ class StopWatch:
         What is not covered is mended even if the questions fail: they go to other services.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         with held.lock:
             for stop in [*held.stops, *held.trailing_stops]:
@@ -180,7 +180,7 @@ class StopWatch:
         """Ask for the price of a pair with a stop, and see whether that should have triggered.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         if held.active_stop is not None:
             price = self._keeper.line.price(held.pair)
@@ -194,7 +194,7 @@ class StopWatch:
             quote: The best prices of its order book, or its price twice.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         with held.lock:
             stop, held.priced = held.active_stop, monotonic()

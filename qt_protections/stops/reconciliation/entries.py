@@ -135,7 +135,7 @@ class EntryReconciliation:
             pair: Only those of one pair; of all if None.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         for order in self._keeper.line.open_orders(pair):
             if self._is_stray(order):
@@ -190,7 +190,7 @@ class EntryReconciliation:
             is_short: Side of the position.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         since = dt_now() - HISTORY_SPAN
         pair = held.pair

@@ -119,7 +119,7 @@ class PositionReconciliation:
             look: Compares the live stops with the book.
 
         Raises:
-            LineError: If the exchange does not answer.
+            RequestError: If the exchange does not answer.
         """
         for pair in positions.keys() - trades.keys():
             held = self._keeper.book.of(pair)

@@ -129,7 +129,7 @@ class Connection:
             rank: What that is for.
 
         Raises:
-            LineError: If it did not, or wants nothing sent at present, or what is left of the
+            RequestError: If it did not, or wants nothing sent at present, or what is left of the
                 limits is for requests of a higher rank.
         """
         if not self.budget.has_room(rank):
