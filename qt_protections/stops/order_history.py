@@ -16,7 +16,7 @@ from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.stops.state.client_ids import Namer, Role
-from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.pair import OF_ENTRIES, PairState
 from qt_protections.stops.state.records import is_on_record
 from qt_protections.stops.state.stop import StopStatus, child_id, filled_ms, part_of, stop_status
 from qt_protections.stops.venue.protocol import CcxtOrder, Venue
@@ -353,9 +353,11 @@ def _entered(held: PairState, orders: Sequence[CcxtOrder]) -> float:
 
 
 def _own_part(held: PairState, order: CcxtOrder) -> float:
-    """Return how much of an order that is accounted for was the trade's, base currency."""
-    filled = float(order["filled"])
-    return min(filled, held.parts.get(str(order["id"]), filled))
+    """Return how much of an order that is accounted for was this bot's, base currency."""
+    filled, name = float(order["filled"]), str(order["id"])
+    # What a close took of entries that no trade has yet is this bot's as well.
+    parts = [held.parts[each] for each in (name, f"{name}{OF_ENTRIES}") if each in held.parts]
+    return min(filled, sum_exact(*parts)) if parts else filled
 
 
 def _added_since(held: PairState, order: CcxtOrder, counted: Sequence[CcxtOrder]) -> float:

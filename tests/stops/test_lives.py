@@ -981,6 +981,19 @@ MENDED: dict[str, list[Event]] = {
         ("wait", 6),
         ("wait", 6),
     ],
+    "a stop closed a part of the trade and a part of an entry without one, beside somebody else's": [
+        ("begin", "auto"),
+        ("by_hand", BTC, -1.0),
+        ("limit_size", BTC, 1.0),
+        ("enter", BTC, 1.0, True, True, 0.5),
+        ("enter", BTC, 3.0, False, False, 1.0),
+        ("stop_ends", BTC, 1, "rejected"),
+        ("fill", BTC, 3.0),
+        ("deleverage", BTC, 0.5),
+        ("stop_fires", BTC, 1, 1.0),
+        ("wait", 1),
+        ("deleverage", BTC, 1.0),
+    ],
 }
 
 

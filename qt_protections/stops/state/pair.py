@@ -163,7 +163,8 @@ class PairState:
             order history is asked for that, on this process's monotonic clock.
         booked_stops: Stops whose fill is on record: when they filled, epoch milliseconds; 0 once it
             is known what orders they became.
-        parts: By order id, how much of an order closed the position; the rest was another's.
+        parts: By order id, how much of an order closed the position; the rest was another's, or has
+            a name of its own as a close of entries without a trade.
         heard: What others were heard to close, as long as it is not certain whose that was: by
             order id, how much that order filled, base currency.
         heard_until: When that is given up, on this process's monotonic clock.
@@ -512,8 +513,9 @@ class PairState:
             self.unbooked_fills.append(replace(fill, is_of_entries=of_entries > 0))
             return
         name = str(fill.order["id"])
-        self.parts[name] = own
-        order = {**part_of(fill.order, of_entries), "id": f"{name}{OF_ENTRIES}"}
+        of_entries_name = f"{name}{OF_ENTRIES}"
+        self.parts |= {name: own, of_entries_name: of_entries}
+        order = {**part_of(fill.order, of_entries), "id": of_entries_name}
         self.unbooked_fills += [
             replace(fill, order=part_of(fill.order, own)),
             UnbookedFill(order, fill.reason or EXCHANGE_STOP, is_of_entries=True),
