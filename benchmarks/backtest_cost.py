@@ -31,7 +31,7 @@ from qt_protections.rehearsal.overlay import config_overlay
 PAIRS = [f"{base}/USDT:USDT" for base in ("BTC", "ETH", "SOL")]
 CANDLES = 20_000
 ROUNDS = 3
-_KINDS = ("Many", "Few")
+_KINDS = ("Many", "Usual", "Few")
 _SIDES = ("Plain", "Guarded")
 
 
@@ -69,12 +69,12 @@ def main() -> None:
         "pairs": len(PAIRS),
         "candles": CANDLES,
         "rounds": arguments.rounds,
-        "rows": [_compared(costs[f"Plain{k}"], costs[f"Guarded{k}"]) for k in arguments.only],
+        "rows": [_compared(k, costs[f"Plain{k}"], costs[f"Guarded{k}"]) for k in arguments.only],
     }
     print(json.dumps(result, indent=2))
 
 
-def _compared(plain: list[Cost], guarded: list[Cost]) -> dict[str, Any]:
+def _compared(kind: str, plain: list[Cost], guarded: list[Cost]) -> dict[str, Any]:
     """Return the ratios of the least: what else runs on the machine only ever adds."""
 
     def ratio(name: str) -> float:
@@ -84,6 +84,7 @@ def _compared(plain: list[Cost], guarded: list[Cost]) -> dict[str, Any]:
         return round(with_guard / without, 3)
 
     return {
+        "strategy": kind,
         "trades": plain[0].trades,
         "trades_guarded": guarded[0].trades,
         "cpu": ratio("cpu_s"),

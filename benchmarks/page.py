@@ -53,7 +53,8 @@ NAKED = """\
 BACKTEST = """\
 `python -m benchmarks.backtest_cost`. The real `freqtrade backtesting` as a process of its own,
 rules on and the trailing stop off: {pairs} pairs, {candles:,} candles each, the least of {rounds}
-rounds. Target: 1.05 of plain Freqtrade's CPU and memory.
+rounds. Target: 1.05 of plain Freqtrade's CPU and memory. `Many` and `Few` have no indicators and
+no callbacks, so nothing hides the guard; `Usual` has some, as most public strategies do.
 """
 EXCHANGE = """\
 `python -m benchmarks.exchange_speed` and `exchange_memory`, of the rehearsal exchange itself; see
@@ -178,8 +179,8 @@ def _naked(result: Figures) -> str:
 
 
 def _backtest(result: Figures) -> str:
-    columns = ("trades", "guarded", "CPU over plain", "memory over plain")
-    keys = ("trades", "trades_guarded", "cpu", "memory")
+    columns = ("strategy", "trades", "guarded", "CPU over plain", "memory over plain")
+    keys = ("strategy", "trades", "trades_guarded", "cpu", "memory")
     rows = [[row[key] for key in keys] for row in result["rows"]]
     return f"{BACKTEST.format(**result)}\n{_table(columns, rows)}"
 

@@ -8,7 +8,7 @@ and never touches an exit. Whatever it cannot judge, it refuses.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
@@ -40,12 +40,12 @@ logger = withhold_secrets(logging.getLogger(__name__))
 
 #: What the guard reads of each of Freqtrade's questions for an entry.
 _ASKED = {
-    "adjust_trade_position": ("trade", "current_time", "current_entry_rate"),
-    "confirm_trade_entry": ("pair", "current_time", "side"),
-    "custom_stake_amount": (
+    "adjust_trade_position": {"trade", "current_time", "current_entry_rate"},
+    "confirm_trade_entry": {"pair", "current_time", "side"},
+    "custom_stake_amount": {
         *("pair", "current_time", "current_rate", "proposed_stake", "leverage", "side"),
-    ),
-    "leverage": ("pair", "max_leverage", "side"),
+    },
+    "leverage": {"pair", "max_leverage", "side"},
 }
 
 
@@ -300,13 +300,13 @@ class QTGuard(IStrategy):
             stops.moved(trade, current_rate, may_loosen=may_loosen)
 
 
-def _asks_freqtrade(callback: str, asked: Collection[str]) -> bool:
+def _asks_freqtrade(callback: str, asked: Mapping[str, Any]) -> bool:
     """Whether Freqtrade asks, which gives all of this by keyword.
 
     A strategy may call its own callbacks in its own way, as in `self.leverage(pair)`. The guard has
     no part in that.
     """
-    return all(name in asked for name in _ASKED[callback])
+    return _ASKED[callback] <= asked.keys()
 
 
 class _NotAtPost:

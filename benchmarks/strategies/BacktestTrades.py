@@ -1,8 +1,11 @@
 """The strategies of `benchmarks.backtest_cost`: many trades or few, on the same candles."""
 
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
+import talib.abstract as ta
+from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
 
 from qt_protections.guard import QTGuard
@@ -56,3 +59,38 @@ class PlainFew(PlainMany):
 
 class GuardedFew(QTGuard, PlainFew):
     """PlainFew, guarded."""
+
+
+class PlainUsual(PlainMany):
+    """As many trades, with indicators and callbacks of the kind that most public strategies have.
+
+    PlainMany has neither, so that nothing hides what the guard costs.
+    """
+
+    use_custom_stoploss = True
+
+    def populate_indicators(
+        self, dataframe: pd.DataFrame, metadata: dict[str, Any]
+    ) -> pd.DataFrame:
+        """Add averages, oscillators and bands."""
+        for length in (8, 21, 50, 100, 200):
+            dataframe[f"ema_{length}"] = ta.EMA(dataframe, timeperiod=length)
+            dataframe[f"rsi_{length}"] = ta.RSI(dataframe, timeperiod=length)
+        dataframe["adx"] = ta.ADX(dataframe)
+        dataframe["atr"] = ta.ATR(dataframe)
+        dataframe = dataframe.join(ta.BBANDS(dataframe, timeperiod=20))
+        return super().populate_indicators(dataframe, metadata)
+
+    def custom_stoploss(self, current_profit: float, **kwargs: Any) -> float | None:  # type: ignore[override]
+        """Tighten the stop of a trade that gains."""
+        return -0.15 if current_profit > 0.05 else None
+
+    def custom_exit(  # type: ignore[override]
+        self, pair: str, trade: Trade, current_time: datetime, current_profit: float, **kwargs: Any
+    ) -> str | None:
+        """Leave what gained much."""
+        return "gained" if current_profit > 0.5 else None
+
+
+class GuardedUsual(QTGuard, PlainUsual):
+    """PlainUsual, guarded."""

@@ -95,7 +95,8 @@ class Gates:
 
     def entries_held(self, pair: str) -> int:
         """Return the entries, filled or waiting, that the symbol of a pair holds over all pairs."""
-        return self.entries_by_symbol()[base_of(pair)]
+        symbol = base_of(pair)
+        return sum(held.entries for held in self._exposures() if held.symbol == symbol)
 
     def entries_by_symbol(self) -> Counter[str]:
         """Return the entries that each symbol holds; who asks for many pairs asks here once."""

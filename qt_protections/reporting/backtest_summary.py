@@ -73,7 +73,7 @@ class Backtest:
     def analysed(self, frame: pd.DataFrame) -> None:
         """Take in a frame whose candles will be gone through; the newest of all is the last."""
         if len(frame):
-            end = frame["date"].iloc[-1]
+            end = frame["date"].iloc[-1].to_pydatetime()  # pandas' own compares slowly
             self._end = end if self._end is None else max(self._end, end)
 
     def candle(self, opened: datetime) -> None:

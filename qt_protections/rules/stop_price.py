@@ -68,19 +68,21 @@ class StopRule:
             leverage: Notional over margin, >= 1.
             atr_ratio: ATR over close, of closed candles; NaN when unknown.
         """
-        limits = {StopBound.FARTHEST: FARTHEST, StopBound.MAX_STOP: self.max_ratio}
+        most, bound = FARTHEST, StopBound.FARTHEST
+        if self.max_ratio < most:
+            most, bound = self.max_ratio, StopBound.MAX_STOP
         if self.fixed_ratio is not None:
             wanted = self.fixed_ratio
         elif self.atr_multiple is not None:
             wanted = self.atr_multiple * atr_ratio
         else:
             wanted = abs(stoploss) / leverage
-            limits[StopBound.LIQUIDATION] = self.margin_ratio / leverage
+            if self.margin_ratio / leverage < most:
+                most, bound = self.margin_ratio / leverage, StopBound.LIQUIDATION
         if math.isnan(wanted):
             text = f"no stop distance: the ATR of {self.atr_candles} closed candles is not known"
             return deny(DenyCode.STOP_UNKNOWN, text, candles=self.atr_candles)
-        bound, least = min(limits.items(), key=lambda limit: limit[1])
-        ratio = max(min(wanted, least), self.min_ratio)
+        ratio = max(min(wanted, most), self.min_ratio)
         if ratio == wanted:
             return Distance(ratio, wanted)
         return Distance(ratio, wanted, bound if ratio < wanted else StopBound.MIN_STOP)

@@ -37,7 +37,15 @@ def test_page() -> None:
             "pairs": 5,
             "candles": 20_000,
             "rounds": 3,
-            "rows": [{"trades": 15_000, "trades_guarded": 14_990, "cpu": 1.04, "memory": 1.01}],
+            "rows": [
+                {
+                    "strategy": "Many",
+                    "trades": 15_000,
+                    "trades_guarded": 14_990,
+                    "cpu": 1.04,
+                    "memory": 1.01,
+                }
+            ],
         },
         "exchange_memory": {"failed": "exit code 1, without a result"},
     }
@@ -46,7 +54,7 @@ def test_page() -> None:
     assert "| 60 / 540 | 480 | 40 | 60 |" in text
     assert "| GET /fapi/v1/openAlgoOrders | 40 | 0 | 12 | 12 | 480 |" in text
     assert "- stream down, 80 pairs, 1 s: not ready after 240 s" in text
-    assert "| 15000 | 14990 | 1.04 | 1.01 |" in text
+    assert "| Many | 15000 | 14990 | 1.04 | 1.01 |" in text
     assert "Failed: exit code 1, without a result." in text
     assert "decision_latency" not in text
 

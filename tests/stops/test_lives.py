@@ -981,7 +981,7 @@ MENDED: dict[str, list[Event]] = {
         ("wait", 6),
         ("wait", 6),
     ],
-    "a stop closed a part of the trade and a part of an entry without one, beside somebody else's": [
+    "a stop closed a part of the trade, and of an entry without one, beside somebody else's": [
         ("begin", "auto"),
         ("by_hand", BTC, -1.0),
         ("limit_size", BTC, 1.0),
