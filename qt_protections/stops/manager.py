@@ -15,7 +15,7 @@ from qt_protections.errors import EntryRefused, withhold_secrets
 from qt_protections.rules.amounts import subtract_exact
 from qt_protections.rules.denial import DenyCode, deny
 from qt_protections.rules.pairs import symbol_of
-from qt_protections.rules.retry_policy import Purpose, Step
+from qt_protections.rules.retry_policy import Purpose, Refusal, Step
 from qt_protections.rules.stop_plan import RequiredStop, covered, parts, plan
 from qt_protections.settings import StopPlacement
 from qt_protections.stops.order_history import OrderHistory
@@ -49,8 +49,6 @@ _SAY_EVERY_S = 10.0
 _TRIGGERED_S = 2.0
 #: Why an entry is refused whose trade is gone.
 TRADE_CLOSED = deny(DenyCode.TRADE_CLOSED, "the trade it adds to was closed meanwhile")
-#: "ReduceOnly Order is rejected."
-REDUCE_ONLY_REJECT = -2022
 #: Seconds for which the order history may not tell yet what was heard; other lists have lagged 25.
 _HISTORY_LAGS_S = 60.0
 #: Binance's reason for a stop that found no position when it triggered.
@@ -681,7 +679,7 @@ class StopManager:
         except Unplaced as refusal:
             if not refusal.unanswered:
                 self.book_closes(held)  # there may be nothing left to close
-            if refusal.code == REDUCE_ONLY_REJECT:
+            if refusal.refusal is Refusal.NO_POSITION:
                 self.found_no_position(held)
             held.steps += ["close at market failed", *refusal.steps]
             if is_news and held.own_required_stop is not None:

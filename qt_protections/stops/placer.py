@@ -40,7 +40,7 @@ class Unplaced(Exception):  # noqa: N818  states the fact
 
     Attributes:
         step: What the rules say to do next.
-        code: The exchange's number for its last refusal; None when it gave none.
+        refusal: What the exchange meant by its last no.
         unanswered: Whether the exchange never judged it: the answer was lost, or it turned away
             whatever came. The order may stand all the same.
         passing: Whether it may well be taken later; it was tried again as often as is sensible.
@@ -51,7 +51,7 @@ class Unplaced(Exception):  # noqa: N818  states the fact
         super().__init__(str(failure))
         self.passing = step is Step.AGAIN
         self.step = Step.GIVE_UP if self.passing else step
-        self.code = failure.code
+        self.refusal = failure.refusal
         self.unanswered = failure.outcome is not Outcome.REFUSED
         self.steps = steps
 
@@ -189,7 +189,7 @@ class Placer:
             except RequestError as error:
                 failure = error
             tries += 1
-            step = next_step(attempt.purpose, failure.code, failure.outcome)
+            step = next_step(attempt.purpose, failure.refusal, failure.outcome)
             self._note(attempt, f"{failure.code or failure.outcome.name}: {step.value}")
             if step in (Step.QUERY, Step.NEW_CLIENT_ID):
                 told, found = self._ask(attempt, name)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.retry_policy import Outcome
+from qt_protections.stops.venue import error_codes
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.protocol import (
     CcxtOrder,
@@ -36,7 +37,7 @@ LOST = RequestError("lost", Outcome.UNKNOWN)
 
 def refusal(code: int, outcome: Outcome = Outcome.REFUSED) -> RequestError:
     """Return a no."""
-    return RequestError(f"{code}", outcome, code)
+    return RequestError(f"{code}", outcome, code, refusal=error_codes.meaning(code))
 
 
 class Paper:

@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from qt_protections.rules.retry_policy import Outcome, Purpose, Step, pause_s
+from qt_protections.rules.retry_policy import Outcome, Purpose, Refusal, Step, pause_s
 from qt_protections.rules.stop_plan import RequiredStop
 from qt_protections.stops.placer import Placer, Unplaced
 from qt_protections.stops.state.client_ids import Namer
@@ -73,7 +73,10 @@ def test_a_stop_that_is_passed_by_far_is_given_up(
     desk.paper.prices[BTC] = price
     with pytest.raises(Unplaced) as unplaced:
         desk.stop(need)
-    assert (unplaced.value.step, unplaced.value.code) == (Step.GIVE_UP, -2021)
+    assert (unplaced.value.step, unplaced.value.refusal) == (
+        Step.GIVE_UP,
+        Refusal.PRICE_PASSED,
+    )
     assert desk.paper.sent("place_stop") == 1
 
 
@@ -108,7 +111,10 @@ def test_a_stop_passed_twice_is_given_up(desk: Desk) -> None:
     desk.paper.before["place_stop"].extend([refusal(-2021)] * 2)
     with pytest.raises(Unplaced) as unplaced:
         desk.stop()
-    assert (unplaced.value.step, unplaced.value.code) == (Step.REPRICE, -2021)
+    assert (unplaced.value.step, unplaced.value.refusal) == (
+        Step.REPRICE,
+        Refusal.PRICE_PASSED,
+    )
     assert desk.paper.sent("place_stop") == 2
 
 
@@ -229,5 +235,5 @@ def test_a_close_of_nothing_ends(desk: Desk) -> None:
     """Nothing is left to close; the position is looked at elsewhere."""
     with pytest.raises(Unplaced) as unplaced:
         desk.placer.close(CloseOrder(BTC, False, 1.0, 10.0))
-    assert unplaced.value.code == -2022
+    assert unplaced.value.refusal is Refusal.NO_POSITION
     assert len(desk.pauses) == 4

@@ -19,9 +19,9 @@ from qt_protections.errors import EntryFailed, EntryRefused, gate_failed, withho
 from qt_protections.portfolio.trades import open_trade
 from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.pairs import symbol_of
-from qt_protections.rules.retry_policy import Outcome
+from qt_protections.rules.retry_policy import Outcome, Refusal
 from qt_protections.stops.intercept.client_ids import ClientIds
-from qt_protections.stops.manager import REDUCE_ONLY_REJECT, TRADE_CLOSED, StopManager
+from qt_protections.stops.manager import TRADE_CLOSED, StopManager
 from qt_protections.stops.state.client_ids import Role
 from qt_protections.stops.state.pair import EntryOrder, PendingEntry
 from qt_protections.stops.venue.failures import classify
@@ -195,7 +195,7 @@ class EntryInterceptor:
                 return self._create_order(**order)
         except Exception as error:
             failure = classify(error)
-            if failure.code == REDUCE_ONLY_REJECT:
+            if failure.refusal is Refusal.NO_POSITION:
                 self._keeper.found_no_position(self._keeper.book.of(order["pair"]))
             if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
                 raise

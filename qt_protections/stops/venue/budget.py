@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from math import inf
 from time import monotonic
 
-from qt_protections.stops.venue.failures import TOO_MANY_REQUESTS, silence_s
+from qt_protections.rules.retry_policy import Refusal
+from qt_protections.stops.venue.failures import silence_s
 from qt_protections.stops.venue.protocol import Rank, RequestError
 
 logger = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class Budget:
         seconds = silence_s(failure, self._now_s())
         if seconds is None:
             # A limit holds until the window ends; a firewall may have disliked a single request.
-            is_limit = failure.code == TOO_MANY_REQUESTS
+            is_limit = failure.refusal is Refusal.TOO_MANY_REQUESTS
             seconds = self._weight.left_s(self._now_s()) if is_limit else _FIREWALL_S
         self._silent_until = max(self._silent_until, monotonic() + seconds)
 

@@ -15,20 +15,13 @@ from freqtrade.exceptions import FreqtradeException
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from qt_protections.errors import without_secrets
-from qt_protections.rules.retry_policy import Outcome
+from qt_protections.rules.retry_policy import Outcome, Refusal
+from qt_protections.stops.venue import error_codes
 from qt_protections.stops.venue.protocol import RequestError
 
-#: -1000 comes with the 503 "Unknown error, please check your request or try again later."
-#: -1001 "Internal error; unable to process your request." may be sent again by the futures
-#: documents, but is among the unknown by those of the spot exchange.
-_UNKNOWN = frozenset({-1000, -1001, -1006, -1007})
-#: Too many requests (-1003), throttled (-1008, "100% failure"), too many orders (-1015), untimely
-#: at the gate (-1021) or at the matching engine (-5028).
-_NOT_EXECUTED = frozenset({-1003, -1008, -1015, -1021, -5028})
 #: The firewall (403) and the rate limits turn a request away before the exchange sees it.
 _FIREWALL, _RATE_LIMITS = 403, frozenset({418, 429})
 _TURNED_AWAY = _RATE_LIMITS | {_FIREWALL}
-TOO_MANY_REQUESTS, _TOO_MANY_ORDERS = -1003, -1015
 _BACKEND_TIMEOUT, _SERVER_ERRORS = 408, 500
 #: The one 503 without a code that is a "100% failure".
 _UNAVAILABLE = '"Service Unavailable."'
@@ -88,13 +81,14 @@ def _of_answer(response: requests.Response) -> RequestError:
     code = _code(body)
     text = _TEXT.search(body)
     said = text[1] if text is not None else f"HTTP {status} {response.reason}"
-    outcome = _by_code(code) or _by_status(status, body)
+    outcome = error_codes.outcome(code) or _by_status(status, body)
     wait = response.headers.get("Retry-After", "")
     return RequestError(
         said if code is None else f"{code}: {said}",
         outcome,
         code,
         float(wait) if wait.isdecimal() else None,
+        refusal=error_codes.meaning(code),
         wants_silence=_wants_silence(code, status),
     )
 
@@ -107,7 +101,10 @@ def _wants_silence(code: int | None, status: int | None = None) -> bool:
     """
     if code is None:
         return status in _TURNED_AWAY
-    return code == TOO_MANY_REQUESTS or (status in _RATE_LIMITS and code != _TOO_MANY_ORDERS)
+    refusal = error_codes.meaning(code)
+    if refusal is Refusal.TOO_MANY_REQUESTS:
+        return True
+    return status in _RATE_LIMITS and refusal is not Refusal.TOO_MANY_ORDERS
 
 
 def _of_no_answer(failure: ccxt.BaseError, source: OSError) -> RequestError:
@@ -121,20 +118,20 @@ def _of_no_answer(failure: ccxt.BaseError, source: OSError) -> RequestError:
 def _of_ccxt_alone(failure: ccxt.BaseError) -> RequestError:
     """Judge by the class of the error: ccxt refused to send, or read it out of a good answer."""
     code = _code(str(failure))
-    outcome = _by_code(code) or _by_class(failure)
+    outcome = error_codes.outcome(code) or _by_class(failure)
     text = without_secrets(str(failure))
-    return RequestError(text, outcome, code, wants_silence=_wants_silence(code))
+    return RequestError(
+        text,
+        outcome,
+        code,
+        refusal=error_codes.meaning(code),
+        wants_silence=_wants_silence(code),
+    )
 
 
 def _code(body: str) -> int | None:
     found = _CODE.search(body)
     return int(found[1]) if found is not None else None
-
-
-def _by_code(code: int | None) -> Outcome | None:
-    if code in _UNKNOWN:
-        return Outcome.UNKNOWN
-    return Outcome.NOT_EXECUTED if code in _NOT_EXECUTED else None
 
 
 def _by_status(status: int, body: str) -> Outcome:

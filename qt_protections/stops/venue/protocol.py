@@ -5,7 +5,7 @@ from enum import IntEnum, StrEnum
 from typing import Any, ClassVar, Protocol
 
 from qt_protections.rules.quote import Quote
-from qt_protections.rules.retry_policy import Outcome
+from qt_protections.rules.retry_policy import Outcome, Refusal
 
 #: An order as ccxt parses it, amounts in base currency.
 CcxtOrder = dict[str, Any]
@@ -34,7 +34,8 @@ class RequestError(Exception):
 
     Attributes:
         outcome: Whether it can have been executed all the same.
-        code: The exchange's own number, for example -2021; None when it gave none.
+        code: The exchange's own number, for example -2021, to be shown; None when it gave none.
+        refusal: What it means by that.
         wants_silence: Whether it wants fewer requests from this address, or none for a while.
         retry_after_s: Seconds it wants nothing sent; None when it does not say.
     """
@@ -46,11 +47,13 @@ class RequestError(Exception):
         code: int | None = None,
         retry_after_s: float | None = None,
         *,
+        refusal: Refusal = Refusal.OTHER,
         wants_silence: bool = False,
     ) -> None:
         super().__init__(text)
         self.outcome = outcome
         self.code = code
+        self.refusal = refusal
         self.retry_after_s = retry_after_s
         self.wants_silence = wants_silence
 

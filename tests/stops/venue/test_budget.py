@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.rules.retry_policy import Outcome
+from qt_protections.rules.retry_policy import Outcome, Refusal
 from qt_protections.stops.venue.budget import WEIGHT_PER_MINUTE, Budget
 from qt_protections.stops.venue.protocol import Rank, RequestError
 
@@ -148,16 +148,22 @@ def test_whoever_waits_is_never_refused(weights: list[int], guards: int) -> None
         budget.end(float(weight), {WEIGHT: str(used)})
 
 
+def too_many(text: str) -> RequestError:
+    """Return a refusal for too many requests."""
+    refusal = Refusal.TOO_MANY_REQUESTS
+    return RequestError(f"-1003: {text}", Outcome.NOT_EXECUTED, -1003, refusal=refusal)
+
+
 @pytest.mark.parametrize(
     ("failure", "least", "most"),
     [
         (
-            RequestError("-1003: banned until 1800000090000", Outcome.NOT_EXECUTED, -1003),
+            too_many("banned until 1800000090000"),
             89.0,
             90.0,
         ),
         (RequestError("HTTP 429", Outcome.NOT_EXECUTED, None, 17.0), 16.0, 17.0),
-        (RequestError("-1003: too many requests", Outcome.NOT_EXECUTED, -1003), 59.0, 60.0),
+        (too_many("too many requests"), 59.0, 60.0),
         (RequestError("HTTP 403 Forbidden", Outcome.NOT_EXECUTED), 0.5, 1.0),
     ],
 )

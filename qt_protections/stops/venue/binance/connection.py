@@ -16,7 +16,7 @@ from typing import TypeVar
 import ccxt
 import requests
 
-from qt_protections.rules.retry_policy import Outcome
+from qt_protections.rules.retry_policy import Outcome, Refusal
 from qt_protections.stops.venue.binance.server_clock import NOTABLE_S, ServerClock
 from qt_protections.stops.venue.budget import Budget
 from qt_protections.stops.venue.failures import classify, silence_s
@@ -42,8 +42,6 @@ _DEFAULT_WINDOW_MS = 5000
 #: Seconds a request may arrive after its window by this machine's clock: Binance takes what is up
 #: to a second ahead of its own.
 _WINDOW_MARGIN_S = 1.0
-#: The clock was wrong: at the gate (-1021), or at the matching engine (-5028).
-_UNTIMELY = frozenset({-1021, -5028})
 #: Seconds of silence after an answer that wants fewer requests and names no time: the first, and
 #: the most. Binance documents none for its firewall (HTTP 403), and an address that goes on
 #: after 429 is banned for minutes. So each such answer in a row doubles the silence. It begins
@@ -140,7 +138,7 @@ class Connection:
         try:
             return self._ask(road, request)
         except RequestError as failure:
-            if failure.code in _UNTIMELY:
+            if failure.refusal is Refusal.UNTIMELY:
                 self.tend_clock()
             raise
 

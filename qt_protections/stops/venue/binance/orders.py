@@ -10,6 +10,7 @@ from freqtrade.exchange import Exchange
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.quote import Quote
+from qt_protections.rules.retry_policy import Refusal
 from qt_protections.stops.venue.binance.connection import TIMEOUT_MS, Connection
 from qt_protections.stops.venue.budget import Budget
 from qt_protections.stops.venue.freqtrade import largest
@@ -26,8 +27,6 @@ from qt_protections.stops.venue.protocol import (
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
-#: "Order does not exist." and "Unknown order sent.": there is none, or it is done.
-_GONE = frozenset({-2011, -2013})
 _CONDITIONAL = {"trigger": True}
 #: Without a pair ccxt 4.5.90 asks the spot exchange, whatever its option `defaultType` says.
 _ALL_PAIRS = {"type": "swap", "subType": "linear"}
@@ -264,7 +263,7 @@ class BinanceVenue:
                 Rank.MOVE if params else Rank.PROTECT,  # a stop may wait, an entry may not
             )
         except RequestError as error:
-            if error.code not in _GONE:
+            if error.refusal is not Refusal.UNKNOWN_ORDER:
                 raise
             return False
         return True
@@ -285,7 +284,7 @@ class BinanceVenue:
                 Rank.ASK,
             )
         except RequestError as error:
-            if error.code in _GONE:
+            if error.refusal is Refusal.UNKNOWN_ORDER:
                 return None
             raise
         return self._in_base(order)
