@@ -8,7 +8,7 @@ import logging
 import re
 from dataclasses import replace
 from functools import partial
-from math import inf, isnan
+from math import inf
 from time import monotonic
 
 from qt_protections.errors import EntryRefused, withhold_secrets
@@ -28,7 +28,7 @@ from qt_protections.stops.state.pair import (
     PairStates,
     PendingEntry,
 )
-from qt_protections.stops.state.stop import Stop, StopStatus, child_id, stop_status
+from qt_protections.stops.state.stop import Stop, StopKind, StopStatus, child_id, stop_status
 from qt_protections.stops.venue.protocol import (
     CcxtOrder,
     CloseOrder,
@@ -233,18 +233,17 @@ class StopManager:
             return {stop.order_id for stop in held.wrong_side_stops} - held.inherited
         found = {*todo.cancel, *(stop.order_id for stop in held.wrong_side_stops)}
         if held.required_stop is None:
-            found |= {stop.order_id for stop in (*held.stops, *held.trailing_stops)}
+            found |= {stop.order_id for stop in held.all_stops}
         return found - held.inherited
 
     def lost(self, held: PairState, order_id: str, how: str) -> None:
         """Replace a stop that is gone without having done its work."""
         with held.lock:
-            if held.stop_of(order_id) is None:
+            if (stop := held.stop_of(order_id)) is None:
                 return
-            trailing = any(trail.order_id == order_id for trail in held.trailing_stops)
             logger.warning(
                 "[SHIELD] %s %s of %s is gone: %s",
-                "Trailing stop" if trailing else "Stop",
+                "Trailing stop" if stop.kind is StopKind.TRAILING else "Stop",
                 order_id,
                 symbol_of(held.pair),
                 how,
@@ -297,7 +296,7 @@ class StopManager:
                 return
             held.drop(order_id, order)
             filled = held.book_fill(stop, order)
-            if filled and (held.own_required_stop is None or not isnan(stop.trigger)):
+            if filled and (held.own_required_stop is None or stop.kind is StopKind.FIXED):
                 self.call_off(held)  # what waits would enter what is being left
             self.reconcile_stops(held)
 

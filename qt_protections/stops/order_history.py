@@ -134,7 +134,7 @@ class OrderHistory:
         shown = show()
         if shown is not None and abs(sum_exact(shown, -_entered(held, since)) - others) > _SAME:
             return False
-        stops = [stop.order_id for stop in (*held.stops, *held.trailing_stops)]
+        stops = [stop.order_id for stop in held.all_stops]
         if self._may_be_of_a_stop(held, since, others, [*stops, *_asked_after(held)]):
             return False
         self._book_closes(held, since, known, others, is_certain=shown is not None)
@@ -294,7 +294,7 @@ class OrderHistory:
     def _known(self, held: PairState) -> set[str]:
         """Return the orders that the book accounts for."""
         entries = {intent.order_id for intent in held.pending_entries}
-        standing = {stop.order_id for stop in (*held.stops, *held.trailing_stops)}
+        standing = {stop.order_id for stop in held.all_stops}
         # What became of those is booked by their stop's name.
         known = (held.known_to_freqtrade | standing) - held.written_off.keys()
         return held.booked | entries | self.children(held.pair, known).keys()

@@ -127,7 +127,7 @@ class Placer:
             if refusal.step is not Step.WITHOUT_ACTIVATION:
                 raise
             answer = self._carry_out(self._trailing_attempt(replace(order, activation=None)))
-        return Stop.of(order.pair, answer, order.amount, float("nan"))
+        return Stop.trailing(order.pair, answer, order.amount)
 
     def close(self, order: CloseOrder) -> CcxtOrder:
         """Close a position at market.

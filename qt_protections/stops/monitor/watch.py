@@ -146,7 +146,7 @@ class StopWatch:
             RequestError: If the exchange does not answer.
         """
         with held.lock:
-            for stop in [*held.stops, *held.trailing_stops]:
+            for stop in held.all_stops:
                 if stop.order_id in held.unconfirmed:
                     self._missing(held, stop)
             self._keeper.book_heard(held)
@@ -168,7 +168,7 @@ class StopWatch:
             others = [order for name, order in live.items() if held.stop_of(name) is None]
             guards = [guard_of(held.pair, order) for order in others]
             held.external_stops = [guard for guard in guards if guard is not None]
-            for stop in [*held.stops, *held.trailing_stops]:
+            for stop in held.all_stops:
                 if stop.order_id in live:
                     held.unlisted.pop(stop.order_id, None)
                 else:
@@ -226,7 +226,7 @@ class StopWatch:
         if name is not None and name.role is Role.TRAILING:
             held.trailing_stops = [
                 *held.trailing_stops,
-                Stop.of(held.pair, order, trigger=float("nan")),
+                Stop.trailing(held.pair, order),
             ]
             return
         stop = Stop.of(held.pair, order)
@@ -323,7 +323,7 @@ class StopWatch:
         if not (closes and is_over and held.own) or is_mine:
             return
         held.touch()
-        for stop in [*held.stops, *held.trailing_stops]:
+        for stop in held.all_stops:
             self._ask_after(held, stop)
         if event.order_id not in held.booked:
             self._keeper.heard_of_close(held, event.order_id, event.filled)

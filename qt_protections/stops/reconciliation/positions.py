@@ -204,7 +204,7 @@ class PositionReconciliation:
         if held.required_stop is not None or held.external_position is not None:
             # Beside a position of the one side there is none of the other.
             is_shown = position is not None and position.is_short == held.is_short
-            for stop in (*held.stops, *held.trailing_stops):
+            for stop in held.all_stops:
                 if is_shown or stop.is_short == held.is_short:
                     held.inherited.discard(stop.order_id)
         if position is not None or not held.inherited:

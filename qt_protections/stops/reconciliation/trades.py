@@ -500,7 +500,7 @@ class TradeReconciliation:
                     continue
                 order = self._keeper.line.find_stop(held.pair, order_id=order_id)
                 if order is not None:
-                    held.trailing_stops.append(Stop.of(held.pair, order, trigger=float("nan")))
+                    held.trailing_stops.append(Stop.trailing(held.pair, order))
 
     # From the book to the trades
 

@@ -7,7 +7,7 @@ pair or sends something for it holds that pair's lock.
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf, isnan
+from math import inf
 from time import monotonic
 
 from freqtrade.enums import ExitType
@@ -15,7 +15,7 @@ from freqtrade.enums import ExitType
 from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.stop_plan import LiveStop, RequiredStop, covered, tightest
-from qt_protections.stops.state.stop import Stop, as_booked, filled_ms, part_of
+from qt_protections.stops.state.stop import Stop, StopKind, as_booked, filled_ms, part_of
 from qt_protections.stops.venue.protocol import CcxtOrder, Position
 
 #: Exit reasons of what the guard closed, or had the exchange close.
@@ -279,7 +279,7 @@ class PairState:
             self.is_short,
             self.base,
             self.trigger,
-            [stop.order_id for stop in (*self.stops, *self.trailing_stops)],
+            [stop.order_id for stop in self.all_stops],
             [
                 (intent.order_id, intent.filled, intent.lost)
                 for intent in list(self.pending_entries)
@@ -303,7 +303,6 @@ class PairState:
     @property
     def page(self) -> tuple[object, ...]:
         """What the bot's loop goes by beside the trades, and writes, while nothing is under way."""
-        stops = (*self.stops, *self.trailing_stops)
         return (
             self.pair,
             self.is_short,
@@ -311,7 +310,7 @@ class PairState:
             self.trade_id,
             self.trigger,
             self.leverage,
-            [(stop.order_id, stop.is_short, stop.amount, stop.trigger) for stop in stops],
+            [(stop.order_id, stop.is_short, stop.amount, stop.trigger) for stop in self.all_stops],
             self.known_to_freqtrade,
             self.trigger_inferred,
             self.opened_ms,
@@ -377,9 +376,14 @@ class PairState:
         return need is None or covered(need, self.standing)
 
     @property
+    def all_stops(self) -> list[Stop]:
+        """The live stops of either side, and the trailing ones."""
+        return [*self.stops, *self.trailing_stops]
+
+    @property
     def wrong_side_stops(self) -> list[Stop]:
         """Live stops that could only hit a position of the other side."""
-        return [s for s in (*self.stops, *self.trailing_stops) if s.is_short != self.is_short]
+        return [s for s in self.all_stops if s.is_short != self.is_short]
 
     @property
     def active_stop(self) -> Stop | None:
@@ -422,9 +426,7 @@ class PairState:
 
     def stop_of(self, order_id: str) -> Stop | None:
         """Return the live stop, or trailing stop, with this id."""
-        return next(
-            (s for s in (*self.stops, *self.trailing_stops) if s.order_id == order_id), None
-        )
+        return next((s for s in self.all_stops if s.order_id == order_id), None)
 
     def drop(self, order_id: str, child: CcxtOrder | None = None) -> None:
         """Forget a stop, or a trailing stop, that no longer stands; `child` is what it became."""
@@ -487,7 +489,7 @@ class PairState:
     def book_fill(self, stop: Stop, child: CcxtOrder) -> float:
         """Take in what a triggered stop's order filled, and return how much; base currency."""
         amount = float(child.get("filled") or 0.0)
-        reason = TRAILED if isnan(stop.trigger) else ""
+        reason = TRAILED if stop.kind is StopKind.TRAILING else ""
         of_entries = self._reduce(str(child["id"]), amount)
         if of_entries < amount and stop.order_id in self.ended_orders:
             self.ended_orders[stop.order_id] = as_booked(

@@ -1,6 +1,6 @@
 """One order that protects a position, as the exchange last told of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import inf
 from typing import Any
@@ -17,16 +17,24 @@ class StopStatus(StrEnum):
     GONE = "gone"
 
 
+class StopKind(StrEnum):
+    """What moves a stop's trigger."""
+
+    FIXED = "the guard, by another stop"
+    TRAILING = "the exchange, behind the best price"
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A stop, or a trailing stop, that the exchange accepted.
+    """A stop that the exchange accepted.
 
     Attributes:
         pair: Freqtrade's pair.
         is_short: Side of the position it protects.
         amount: Base currency.
-        trigger: The trigger price the exchange accepted, rounded to its tick; NaN while it trails.
+        trigger: The trigger price the exchange accepted, rounded to its tick; 0 of a trailing stop.
         order: The exchange's answer as ccxt parsed it.
+        kind: Fixed or trailing.
     """
 
     pair: str
@@ -34,6 +42,7 @@ class Stop:
     amount: float
     trigger: float
     order: CcxtOrder = field(repr=False)
+    kind: StopKind = StopKind.FIXED
 
     @classmethod
     def of(cls, pair: str, order: CcxtOrder, amount: float = 0.0, trigger: float = 0.0) -> "Stop":
@@ -45,6 +54,11 @@ class Stop:
             trigger=float(order.get("stopPrice") or order.get("triggerPrice") or trigger),
             order=order,
         )
+
+    @classmethod
+    def trailing(cls, pair: str, order: CcxtOrder, amount: float = 0.0) -> "Stop":
+        """Read ccxt's order of a trailing stop; its trigger is the exchange's affair."""
+        return replace(cls.of(pair, order, amount), trigger=0.0, kind=StopKind.TRAILING)
 
     @property
     def order_id(self) -> str:
