@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from freqtrade.enums import RunMode
 from freqtrade.exchange import Exchange, timeframe_to_seconds
-from freqtrade.persistence import LocalTrade
 from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.strategy.interface import IStrategy
 
@@ -28,6 +27,7 @@ from qt_protections.host.warm_up import ask_for_candles
 from qt_protections.market.signals import Signals
 from qt_protections.market.trends import LIVE_MODES, Market, whitelist
 from qt_protections.portfolio.account import Account
+from qt_protections.portfolio.stop_view import StopView
 from qt_protections.protections.context import ProtectionContext
 from qt_protections.reporting.backtest_summary import Backtest, begins
 from qt_protections.reporting.operator_log import OperatorLog
@@ -40,11 +40,11 @@ from qt_protections.reporting.status_file import (
     WatchSeen,
     status_path,
 )
-from qt_protections.rules.exposure import Exposure, risk_of
+from qt_protections.rules.exposure import risk_of
 from qt_protections.rules.pairs import base_of
-from qt_protections.rules.quote import Quote
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings
+from qt_protections.stops.simulated.initial_stop import SimulatedStops
 from qt_protections.stops.simulated.trailing import SimulatedTrailing
 from qt_protections.stops.state.client_ids import identity
 from qt_protections.stops.venue.capabilities import capabilities
@@ -115,14 +115,15 @@ class Runtime:
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)
         self.stops: StopService | None = None
         self._held: Counter[str] | None = None
-        self.account = Account(strategy, settings, self._unaccounted, self._stop_of)
+        self._simulated = SimulatedStops(strategy)
+        self.account = Account(strategy, settings, self._view)
         self.planner = PositionSizer(
             strategy,
             self.account,
             self.market,
             settings,
             self.signals,
-            self._quote,
+            self._view,
             self.announcer.lowered,
             entries_sharing(strategy, settings),
         )
@@ -148,12 +149,10 @@ class Runtime:
                 lambda: (self.account.equity(), self.account.balance),
                 timeframe_to_seconds(strategy.timeframe),
             ),
-            self._unsettled,
-            self._clock_skew_s,
-            self._free_stops,
-            self._largest,
+            self._view,
+            self._simulated,
         )
-        self.simulated = None if self.live else self.entries.simulated_stops
+        self.simulated = None if self.live else self._simulated
         self.context = ProtectionContext(settings, self.market, self._entries_held, live=self.live)
         self.trailing = None if strategy.dp.runmode is RunMode.LIVE else _simulated(settings)
         # In a comparison of strategies the bot's configuration is not the strategy's own.
@@ -267,33 +266,8 @@ class Runtime:
         """Return the entries that the symbol of a pair holds, counted once for a row of pairs."""
         return self.gates.entries_held(pair) if self._held is None else self._held[base_of(pair)]
 
-    def _unaccounted(self) -> Sequence[Exposure]:
-        return self.stops.unaccounted() if self.stops is not None else ()
-
-    def _stop_of(self, trade: LocalTrade) -> float:
-        """Return where a trade's stop stands; Freqtrade knows it once its entry has filled."""
-        if trade.has_open_position:
-            return trade.stop_loss
-        if self.stops is not None:
-            return self.stops.trigger(trade.pair, is_short=trade.is_short) or trade.stop_loss
-        return self.entries.simulated_stops.planned(trade) or trade.stop_loss
-
-    def _quote(self, pair: str) -> Quote | None:
-        if self.stops is None:
-            return None  # candles have no book
-        return self.stops.quote(pair) if self.stops.watches else self.account.quote(pair)
-
-    def _unsettled(self, pair: str) -> bool:
-        return self.stops is not None and self.stops.unsettled(pair)
-
-    def _clock_skew_s(self) -> float:
-        return self.stops.clock_skew_s() if self.stops is not None else 0.0
-
-    def _free_stops(self) -> float:
-        return self.stops.free_stops() if self.stops is not None else inf
-
-    def _largest(self, pair: str) -> float:
-        return self.stops.largest(pair) if self.stops is not None else inf
+    def _view(self) -> StopView:
+        return self._simulated if self.stops is None else self.stops
 
 
 def _bot(strategy: IStrategy) -> Bot:

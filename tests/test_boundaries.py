@@ -40,7 +40,7 @@ ALLOWED = {
         *("errors", "portfolio", "rules", "stops.manager", "stops.monitor"),
         *("stops.reconciliation", "stops.state", "stops.venue"),
     },
-    "stops.simulated": {"rules", "stops.reconciliation"},
+    "stops.simulated": {"portfolio", "rules", "stops.reconciliation"},
     "stops.detachment": {"errors", "stops.reconciliation", "stops.state", "stops.venue"},
     "stops.service": {
         *("errors", "rules", "settings", "stops.intercept", "stops.manager", "stops.monitor"),

@@ -17,6 +17,7 @@ from qt_protections.entry.sizer import ApprovedEntry, EntryRequest, PositionSize
 from qt_protections.entry.standing_refusals import Question, StandingRefusals
 from qt_protections.errors import EntryRefused, gate_failed, withhold_secrets
 from qt_protections.market.signals import Signals
+from qt_protections.portfolio.stop_view import StopView
 from qt_protections.portfolio.trades import open_trade
 from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.clock import check_clock
@@ -48,7 +49,6 @@ class EntryPolicy:
 
     Attributes:
         adjusts: Whether the wrapped strategy adjusts positions itself.
-        simulated_stops: The stops of backtests.
         observe: Hears each decision on what Freqtrade asks for; None if nobody looks on. An entry
             that is allowed may be refused by a later question; its last decision counts.
     """
@@ -62,10 +62,8 @@ class EntryPolicy:
         signals: Signals,
         announcer: OperatorLog,
         refusals: StandingRefusals,
-        unsettled: Callable[[str], bool],
-        clock_skew_s: Callable[[], float],
-        free_stops: Callable[[], float],
-        largest: Callable[[str], float],
+        stops: Callable[[], StopView],
+        simulated_stops: SimulatedStops,
     ) -> None:
         """Take the rules, and who asks and tells.
 
@@ -77,10 +75,8 @@ class EntryPolicy:
             signals: What the newest candles say.
             announcer: Who says what was refused.
             refusals: Who remembers it.
-            unsettled: Whether the exchange may hold more of a pair than any trade accounts for.
-            clock_skew_s: Seconds this machine's clock is ahead of the exchange's.
-            free_stops: How many more stops the account takes; infinity where nobody counts them.
-            largest: What one order at market of a pair may be, base currency.
+            stops: Gives who knows of the stops: they are attached later than the policy.
+            simulated_stops: The stops of backtests.
         """
         self._strategy = strategy
         self._settings = settings
@@ -89,15 +85,12 @@ class EntryPolicy:
         self._signals = signals
         self._announcer = announcer
         self._refusals = refusals
-        self._unsettled = unsettled
-        self._clock_skew_s = clock_skew_s
-        self._free_stops = free_stops
-        self._largest = largest
+        self._stops = stops
+        self._simulated_stops = simulated_stops
         self._bot_thread = threading.get_ident()
         self._for_the_door: dict[str, Denial] = {}
         #: The limit that cut a pair's entry that is asked for, and what moved its stop.
         self._changed: dict[str, tuple[DenyCode | None, StopBound | None]] = {}
-        self.simulated_stops = SimulatedStops(strategy)
         self.observe: Callable[[Decision], None] | None = None
         self.adjusts = strategy.position_adjustment_enable
         if settings.stack_entries:
@@ -230,7 +223,7 @@ class EntryPolicy:
         self._announcer.stop_bounded(pair, planned)
         # With every rule off, a backtest goes by the strategy's stop, however far that is.
         as_plain = planned.bound is StopBound.FARTHEST and self._planner.sizes_nothing
-        self.simulated_stops.plan(pair, None if as_plain else planned.ratio)
+        self._simulated_stops.plan(pair, None if as_plain else planned.ratio)
 
     def _objection(self, allowance: ApprovedEntry, stake: float, least: float) -> Denial | None:
         if not allowance.amount or allowance.stake < least:
@@ -326,8 +319,8 @@ class EntryPolicy:
         least = self._planner.least_stake(wish)
         denial = self._objection(allowance, allowance.stake_of(amount), least)
         if denial is None:
-            whole = allowance.position(amount).amount
-            denial = check_stop_count(whole, self._largest(entry.pair), self._free_stops())
+            whole, stops = allowance.position(amount).amount, self._stops()
+            denial = check_stop_count(whole, stops.largest(entry.pair), stops.free_stops())
         if denial is not None:
             raise EntryRefused(entry.pair, denial)
         if amount < entry.amount:
@@ -339,8 +332,8 @@ class EntryPolicy:
     def _not_now(self, pair: str) -> Denial | None:
         """Refuse any entry of a pair while clocks differ or the exchange may hold more of it."""
         # First: whoever cannot ask the exchange for the skew sees nothing settled either.
-        denial = check_clock(self._clock_skew_s())
-        if denial is None and self._unsettled(pair):
+        denial = check_clock(self._stops().clock_skew_s())
+        if denial is None and self._stops().unsettled(pair):
             denial = _UNSETTLED
         return denial
 

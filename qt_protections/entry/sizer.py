@@ -17,12 +17,12 @@ from qt_protections.errors import EntryRefused
 from qt_protections.market.signals import Signals
 from qt_protections.market.trends import Market
 from qt_protections.portfolio.account import Account
+from qt_protections.portfolio.stop_view import StopView
 from qt_protections.portfolio.trades import open_trade
 from qt_protections.rules.amounts import sum_exact
 from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.exposure import Exposure, risk_of
 from qt_protections.rules.liquidation import LiquidationRule
-from qt_protections.rules.quote import Quote
 from qt_protections.rules.sizing import Headroom, Limits, RiskBudget, Risks, amount_for, whole_steps
 from qt_protections.rules.stacking import StackingRule
 from qt_protections.rules.stop_price import (
@@ -122,7 +122,7 @@ class PositionSizer:
         market: Market,
         settings: Settings,
         signals: Signals,
-        quote_of: Callable[[str], Quote | None],
+        stops: Callable[[], StopView],
         lowered: Callable[[str, float, float], None],
         entries: int | None = None,
     ) -> None:
@@ -134,7 +134,7 @@ class PositionSizer:
             market: Who knows which symbols move together.
             settings: The guard's.
             signals: What the newest candles say.
-            quote_of: Gives a pair's best prices, NaN while unknown; None without an order book.
+            stops: Gives who knows the best prices: the stops are attached later than the sizer.
             lowered: Hears of a pair whose leverage is lowered: from what, and to what.
             entries: How many entries of a trade share its risk; None if none do.
         """
@@ -143,7 +143,7 @@ class PositionSizer:
         self._market = market
         self._settings = settings
         self._signals = signals
-        self._quote_of = quote_of
+        self._stops = stops
         self._lowered = lowered
         buffer = _ratio(settings.liquidation_buffer, None)
         self._liquidation = None if buffer is None else LiquidationRule(buffer)
@@ -241,7 +241,7 @@ class PositionSizer:
 
         To be asked last: where nobody watches the prices, the spread costs a request.
         """
-        wish, quote = allowance.wish, self._quote_of(allowance.wish.pair)
+        wish, quote = allowance.wish, self._stops().quote(allowance.wish.pair)
         if quote is None:
             return None
         if isnan(quote.spread):
@@ -312,7 +312,7 @@ class PositionSizer:
         account, is_short = self._account, wish.is_short
         if not self._signals.live or account.is_best_price(wish.pair, wish.rate, is_short=is_short):
             return wish
-        quote = self._quote_of(wish.pair)
+        quote = self._stops().quote(wish.pair)
         if quote is None:
             return wish
         rate = quote.fill_price(wish.rate, is_short=is_short, slack=account.fill_slack)

@@ -10,17 +10,16 @@ from freqtrade.enums import MarginMode, TradingMode
 from freqtrade.exceptions import FreqtradeException
 from freqtrade.exchange import Exchange
 from freqtrade.exchange.exchange_types import LeverageTier
-from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.wallets import Wallets
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.market.trends import whitelist
+from qt_protections.portfolio.stop_view import StopView
 from qt_protections.portfolio.trades import exposures, fees_paid
 from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.exposure import Costs, Exposure, risk_of
 from qt_protections.rules.liquidation import Bracket
-from qt_protections.rules.quote import Quote
 from qt_protections.settings import Settings
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -41,16 +40,14 @@ class Account:
         self,
         strategy: IStrategy,
         settings: Settings,
-        unaccounted: Callable[[], Sequence[Exposure]],
-        stop_of: Callable[[LocalTrade], float],
+        stops: Callable[[], StopView],
     ) -> None:
         """Take the bot's own objects.
 
         Args:
             strategy: The guarded strategy.
             settings: The guard's.
-            unaccounted: Gives what the exchange holds, or may, beside the trades.
-            stop_of: Says where the stop of a trade stands, quote currency.
+            stops: Gives who knows of the stops: they are attached later than the account.
         """
         self._config = strategy.config
         # Freqtrade sets both before bot_start, in every mode that trades or tests.
@@ -58,8 +55,7 @@ class Account:
         self._wallets: Wallets = strategy.wallets  # type: ignore[assignment]
         self._slippage_ratio = settings.stop_slippage / 100
         self._counts_foreign = settings.count_foreign_positions
-        self._unaccounted = unaccounted
-        self._stop_of = stop_of
+        self._stops = stops
         self._contracts: dict[str, Contract] = {}
         self._brackets: dict[str, tuple[object, Sequence[Bracket]]] = {}
         if self._exchange is not None:
@@ -123,7 +119,8 @@ class Account:
 
     def all_exposures(self) -> list[Exposure]:
         """Return every position and entry under way on the account."""
-        return [*exposures(self._stop_of), *self._unaccounted()]
+        stops = self._stops()
+        return [*exposures(stops.planned), *stops.unaccounted()]
 
     def exposures(self) -> list[Exposure]:
         """Return those that count toward the limits."""
@@ -177,19 +174,6 @@ class Account:
             logger.warning("Could not read the price of %s: %r", pair, error)
             return False
         return bool(rate == own)
-
-    def quote(self, pair: str) -> Quote:
-        """Return a pair's best prices; NaN while they are not to be had.
-
-        One request of Freqtrade's, for where the guard does not read all best prices in each loop.
-        """
-        try:
-            book = self._exchange.fetch_l2_order_book(pair, 1)
-            bid, ask = float(book["bids"][0][0]), float(book["asks"][0][0])
-        except (FreqtradeException, IndexError) as error:
-            logger.warning("Could not read the prices of %s, so nothing enters: %r", pair, error)
-            return Quote(nan, nan)
-        return Quote(bid or nan, ask)
 
     def least_stake(self, pair: str, rate: float, stoploss: float, leverage: float) -> float:
         """Return Freqtrade's least stake of a pair, quote currency; 0 where there is none.

@@ -13,13 +13,14 @@ def open_trade(pair: str) -> LocalTrade | None:
     return next(iter(Trade.get_trades_proxy(pair=pair, is_open=True)), None)
 
 
-def exposures(stop_of: Callable[[LocalTrade], float]) -> list[Exposure]:
+def exposures(planned: Callable[[LocalTrade], float | None]) -> list[Exposure]:
     """Return what all open trades hold, with what their waiting entries may add.
 
     Args:
-        stop_of: Says where the stop of a trade stands, quote currency.
+        planned: Says where the stop of a trade stands whose entry waits, quote currency; Freqtrade
+            knows that only once the entry has filled.
     """
-    return [_exposure(trade, stop_of(trade)) for trade in Trade.get_trades_proxy(is_open=True)]
+    return [_exposure(trade, planned) for trade in Trade.get_trades_proxy(is_open=True)]
 
 
 def fees_paid() -> float:
@@ -28,8 +29,10 @@ def fees_paid() -> float:
     return sum(t.amount * t.open_rate * (t.fee_open or 0.0) for t in trades if t.has_open_position)
 
 
-def _exposure(trade: LocalTrade, stop: float) -> Exposure:
-    filled = trade.amount if trade.has_open_position else 0.0
+def _exposure(trade: LocalTrade, planned: Callable[[LocalTrade], float | None]) -> Exposure:
+    filled, stop = trade.amount, trade.stop_loss
+    if not trade.has_open_position:
+        filled, stop = 0.0, planned(trade) or stop
     entry_side, entries, waiting = trade.entry_side, 0, []
     for order in trade.orders:
         if order.ft_order_side != entry_side:

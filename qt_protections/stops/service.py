@@ -1,17 +1,20 @@
 """Everything that keeps a running bot's positions covered, put together."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from math import inf
+from math import inf, nan
 from typing import Any
 
+from freqtrade.exceptions import FreqtradeException
 from freqtrade.exchange import Exchange
-from freqtrade.persistence import Trade
+from freqtrade.persistence import LocalTrade, Trade
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.denial import Denial
+from qt_protections.rules.exposure import Exposure
+from qt_protections.rules.quote import Quote
 from qt_protections.rules.stop_count import free_stops
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings, StopPlacement
@@ -98,6 +101,7 @@ class StopService:
             blocks=can.blocks,
         )
         self._line = line
+        self._exchange = exchange
         self.watches = can.watches
         self._sentinel: Monitor | None = None
         if watch is not None:
@@ -108,12 +112,27 @@ class StopService:
         if watch is not None:
             StopInterceptor(exchange, keeper, self._books.has_looked, hearing)
         self.tag = self._books.tag
-        self.unsettled = self._books.unsettled
-        self.unaccounted = self._books.unaccounted
-        self.quote = self._books.quote
         self.stop_state = self._books.stop_state
-        self.trigger = self._books.trigger
-        self.largest = line.largest
+
+    # As `StopView`
+
+    def unaccounted(self) -> Sequence[Exposure]:
+        """Return what the exchange holds, or may, beside Freqtrade's trades."""
+        return self._books.unaccounted()
+
+    def planned(self, trade: LocalTrade) -> float | None:
+        """Return where the stop of a trade stands whose entry waits, quote currency, if known."""
+        return self._books.trigger(trade.pair, is_short=trade.is_short) or None
+
+    def quote(self, pair: str) -> Quote | None:
+        """Return a pair's best prices, NaN while unknown."""
+        if self.watches:
+            return self._books.quote(pair)
+        return order_book_quote(self._exchange, pair)
+
+    def unsettled(self, pair: str) -> bool:
+        """Whether the exchange may hold more of a pair than any trade accounts for."""
+        return self._books.unsettled(pair)
 
     def clock_skew_s(self) -> float:
         """Return how many seconds this machine's clock is ahead of the exchange's; 0 if unknown."""
@@ -122,6 +141,12 @@ class StopService:
     def free_stops(self) -> float:
         """Return how many more stops the account takes; infinity where they cannot be listed."""
         return free_stops(self._book.conditional_orders) if self.watches else inf
+
+    def largest(self, pair: str) -> float:
+        """Return what one order at market of a pair may be, base currency; infinity if any."""
+        return self._line.largest(pair)
+
+    # In each loop
 
     def loop(self) -> None:
         """Run once in each of the bot's loops, before its exits and entries."""
@@ -198,6 +223,20 @@ def _line(exchange: Exchange, strategy: IStrategy, can: Capabilities, proof: Str
         pace(exchange, line.budget)
         return line
     return FreqtradeVenue(exchange, strategy.order_types)
+
+
+def order_book_quote(exchange: Exchange, pair: str) -> Quote:
+    """Return a pair's best prices by one request of Freqtrade's; NaN while they are not to be had.
+
+    For where the guard does not read all best prices in each loop.
+    """
+    try:
+        book = exchange.fetch_l2_order_book(pair, 1)
+        bid, ask = float(book["bids"][0][0]), float(book["asks"][0][0])
+    except (FreqtradeException, IndexError) as error:
+        logger.warning("Could not read the prices of %s, so nothing enters: %r", pair, error)
+        return Quote(nan, nan)
+    return Quote(bid or nan, ask)
 
 
 def _loop_s(strategy: IStrategy) -> float:

@@ -112,7 +112,7 @@ def test_a_standing_signal_is_refused_without_a_request(
     assert refusals(bot) == open_risk | {ETH: (DenyCode.ENTRY_UNSETTLED, 1)}
     with monkeypatch.context() as patch:
         spread = Mock()
-        patch.setattr(post_of(bot).planner, "_quote_of", spread)
+        patch.setattr(post_of(bot).stops, "quote", spread)
         assert asked_anew(bot, BTC, is_short=False) is DenyCode.OPEN_RISK_FULL
         spread.assert_not_called()
 

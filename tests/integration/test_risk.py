@@ -353,7 +353,7 @@ def test_a_position_is_counted_whole_against_the_largest_order(
     bot = rig.bot(**settings(max_open_risk=5.0))
     trade = force_entry(bot, BTC)
     assert trade is not None
-    monkeypatch.setattr(bot.strategy._qt_post.entries, "_largest", lambda _: trade.amount)  # type: ignore[attr-defined]
+    monkeypatch.setattr(bot.strategy._qt_post.stops, "largest", lambda _: trade.amount)  # type: ignore[attr-defined]
     rig.move("BTCUSDT", 1.004)
     book = guarding(bot)._book
     book.conditional_orders = 189

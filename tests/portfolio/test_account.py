@@ -10,6 +10,7 @@ from freqtrade.resolvers import ExchangeResolver
 from freqtrade.wallets import Wallets
 
 from qt_protections.portfolio.account import Account
+from qt_protections.portfolio.stop_view import NoStops
 from qt_protections.rules.denial import DenyCode
 from qt_protections.settings import Settings
 from tests.stops.offline import offline_config
@@ -42,7 +43,7 @@ def account_of(
     exchange = ExchangeResolver.load_exchange(config, validate=False)
     dp = SimpleNamespace(_exchange=exchange, _pairlists=None, _config=config)
     strategy: Any = SimpleNamespace(config=config, dp=dp, wallets=Wallets(config, exchange))
-    return Account(strategy, Settings(), lambda: (), lambda trade: trade.stop_loss)
+    return Account(strategy, Settings(), NoStops)
 
 
 @pytest.mark.parametrize("name", TABLE)

@@ -3,6 +3,7 @@
 from freqtrade.persistence import LocalTrade
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.portfolio.stop_view import NoStops
 from qt_protections.rules.stop_price import stop_at
 from qt_protections.stops.reconciliation.trade_writer import stand_at
 
@@ -10,7 +11,7 @@ from qt_protections.stops.reconciliation.trade_writer import stand_at
 _SAME = 1e-9
 
 
-class SimulatedStops:
+class SimulatedStops(NoStops):
     """Sets the stop of a trade after its first fill as a live one would stand."""
 
     def __init__(self, strategy: IStrategy) -> None:
