@@ -23,13 +23,13 @@ from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from qt_protections.entry import locks
 from qt_protections.entry.own_rules import EntryRule, own_rules
-from qt_protections.entry.sizer import EntryRequest
 from qt_protections.errors import withhold_secrets
 from qt_protections.host import backtest_cache, parameters
 from qt_protections.host.contract import verify_hooks
 from qt_protections.host.mixin_order import require_in_front
 from qt_protections.market.trends import LOCAL_DISTANCE, REGIME
 from qt_protections.reporting.backtest_summary import await_end
+from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.regime import Regime
 from qt_protections.runtime import Runtime
 from qt_protections.settings import SettingsError, block_of, load_settings

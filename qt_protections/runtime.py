@@ -184,7 +184,7 @@ class Runtime:
             exchange,
             can,
             self._settings,
-            self.entries.admit,
+            self.entries.approve,
             self.announcer.refusal,
             self.planner.stop_of_stranger,
             exit_lock(strategy.dp),

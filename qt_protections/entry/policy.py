@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import nan
 from typing import Any
@@ -13,7 +14,7 @@ from freqtrade.strategy.interface import IStrategy
 from qt_protections.entry import locks
 from qt_protections.entry.decision import Decision
 from qt_protections.entry.gates import Gates
-from qt_protections.entry.sizer import ApprovedEntry, EntryRequest, PositionSizer, one_r
+from qt_protections.entry.sizer import PositionSizer, one_r
 from qt_protections.entry.standing_refusals import Question, StandingRefusals
 from qt_protections.errors import EntryRefused, gate_failed, withhold_secrets
 from qt_protections.market.signals import Signals
@@ -22,13 +23,12 @@ from qt_protections.portfolio.trades import open_trade
 from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.clock import check_clock
 from qt_protections.rules.denial import Denial, DenyCode, deny
+from qt_protections.rules.entries import ApprovedEntry, EntryRequest
 from qt_protections.rules.sizing import stake_too_small
 from qt_protections.rules.stop_count import check_stop_count
 from qt_protections.rules.stop_price import Distance, StopBound
 from qt_protections.settings import Settings
-from qt_protections.stops.intercept.entries import Admission
 from qt_protections.stops.simulated.initial_stop import SimulatedStops
-from qt_protections.stops.state.pair import EntryOrder
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -290,7 +290,7 @@ class EntryPolicy:
 
     # At the door
 
-    def admit(self, entry: EntryOrder) -> Admission:
+    def approve(self, entry: EntryRequest) -> ApprovedEntry:
         """Judge an entry at the door, and say how large it may be and where its stop stands.
 
         Raises:
@@ -302,21 +302,20 @@ class EntryPolicy:
         if denial is not None:
             raise EntryRefused(pair, denial)
         try:
-            return self._admission(entry, now)
+            return self._approved(entry, now)
         except EntryRefused:
             raise
         except Exception as error:
             logger.exception("No stop could be planned for %s.", pair)
             raise EntryRefused(pair, gate_failed("the plan of its stop", error)) from error
 
-    def _admission(self, entry: EntryOrder, now: datetime) -> Admission:
+    def _approved(self, entry: EntryRequest, now: datetime) -> ApprovedEntry:
         denial = self._not_now(entry.pair)
         if denial is not None:
             raise EntryRefused(entry.pair, denial)
-        wish = EntryRequest(entry.pair, entry.is_short, entry.rate, entry.leverage)
-        allowance = self._planner.allowance(wish, now)
+        allowance = self._planner.allowance(entry, now)
         amount = min(entry.amount, allowance.amount)
-        least = self._planner.least_stake(wish)
+        least = self._planner.least_stake(entry)
         denial = self._objection(allowance, allowance.stake_of(amount), least)
         if denial is None:
             whole, stops = allowance.position(amount).amount, self._stops()
@@ -327,7 +326,7 @@ class EntryPolicy:
             self._note_changes(allowance, is_cut=True)
             self._announcer.cut(entry.pair, entry.amount, amount, allowance.room.loss)
         self._count(entry.pair, is_short=entry.is_short, is_new=allowance.is_new)
-        return Admission(allowance.stop, amount)
+        return replace(allowance, amount=amount)
 
     def _not_now(self, pair: str) -> Denial | None:
         """Refuse any entry of a pair while clocks differ or the exchange may hold more of it."""

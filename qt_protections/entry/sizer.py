@@ -5,7 +5,7 @@ door every order leaves by, live and in backtests.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from math import inf, isnan, nan
 from typing import TypeVar
@@ -19,11 +19,11 @@ from qt_protections.market.trends import Market
 from qt_protections.portfolio.account import Account
 from qt_protections.portfolio.stop_view import StopView
 from qt_protections.portfolio.trades import open_trade
-from qt_protections.rules.amounts import sum_exact
 from qt_protections.rules.denial import Denial, DenyCode, deny
+from qt_protections.rules.entries import NO_LIMIT, ApprovedEntry, EntryRequest
 from qt_protections.rules.exposure import Exposure, risk_of
 from qt_protections.rules.liquidation import LiquidationRule
-from qt_protections.rules.sizing import Headroom, Limits, RiskBudget, Risks, amount_for, whole_steps
+from qt_protections.rules.sizing import Limits, RiskBudget, Risks, amount_for, whole_steps
 from qt_protections.rules.stacking import StackingRule
 from qt_protections.rules.stop_price import (
     FARTHEST,
@@ -39,77 +39,6 @@ _Unset = TypeVar("_Unset", float, None)
 #: The share of the margin before its liquidation that the strategy's stop may reach: what is left
 #: is for maintenance margin, at leverages up to some ten.
 _BEFORE_LIQUIDATION = 0.95
-#: What an entry may lose where no limit is set.
-_NO_LIMIT = Headroom(inf, DenyCode.STAKE_TOO_SMALL, ())
-
-
-@dataclass(frozen=True, slots=True)
-class EntryRequest:
-    """An entry somebody wants; rate in quote currency, leverage is notional over margin."""
-
-    pair: str
-    is_short: bool
-    rate: float
-    leverage: float
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovedEntry:
-    """What may become of a wish.
-
-    Attributes:
-        wish: The entry, at the price at which it can fill.
-        limit: The price its order names, by which stakes become amounts; quote currency.
-        stop: Trigger price of its stop, quote currency.
-        amount: The most it may be, in whole lots; base currency. Infinity without any limit.
-        room: What that loses at the stop, and the limit that says so.
-        beside: What else the account held.
-        planned: How far a new position's stop stands from its entry, and what moved it there; None
-            for an entry that adds to a position.
-    """
-
-    wish: EntryRequest
-    limit: float
-    stop: float
-    amount: float
-    room: Headroom
-    beside: Sequence[Exposure]
-    planned: Distance | None = None
-
-    @property
-    def is_new(self) -> bool:
-        """Whether it opens a position, and does not add to one."""
-        return self.planned is not None
-
-    @property
-    def distance(self) -> float:
-        """From entry to stop, as a ratio of the entry."""
-        return abs(self.wish.rate - self.stop) / self.wish.rate
-
-    @property
-    def stake(self) -> float:
-        """The margin of the whole amount, quote currency."""
-        return self.stake_of(self.amount)
-
-    def stake_of(self, amount: float) -> float:
-        """Return the margin of an amount, quote currency."""
-        return amount * self.limit / self.wish.leverage
-
-    def amount_of(self, stake: float) -> float:
-        """Return the amount of a margin, base currency."""
-        return stake * self.wish.leverage / self.limit
-
-    @property
-    def own(self) -> Exposure | None:
-        """What the bot holds of the pair already, entries that wait included."""
-        pair = self.wish.pair
-        return next((e for e in self.beside if e.pair == pair and not e.is_foreign), None)
-
-    def position(self, amount: float) -> Exposure:
-        """Return what the bot holds of the pair with an entry of this amount (base currency)."""
-        wish, own = self.wish, self.own
-        entry = Exposure(wish.pair, wish.is_short, amount, wish.rate, self.stop)
-        return entry if own is None or not own.amount else _joined(own, entry)
 
 
 class PositionSizer:
@@ -212,7 +141,7 @@ class PositionSizer:
             ValueError: If it cannot be sized.
         """
         trade, everything = _position_of(wish.pair), self._account.all_exposures()
-        limit, room, amount = wish.rate, _NO_LIMIT, inf
+        limit, room, amount = wish.rate, NO_LIMIT, inf
         wish = self._as_it_fills(wish)
         planned = None
         if trade is None:
@@ -418,9 +347,3 @@ def _position_of(pair: str) -> LocalTrade | None:
     """Return the pair's open trade, once any of it has filled."""
     trade = open_trade(pair)
     return trade if trade is not None and trade.amount else None
-
-
-def _joined(position: Exposure, entry: Exposure) -> Exposure:
-    amount = sum_exact(position.amount, entry.amount)
-    value = position.amount * position.entry + entry.amount * entry.entry
-    return replace(position, amount=amount, entry=value / amount, stop=entry.stop)

@@ -14,6 +14,7 @@ from time import monotonic
 from qt_protections.errors import EntryRefused, withhold_secrets
 from qt_protections.rules.amounts import subtract_exact
 from qt_protections.rules.denial import DenyCode, deny
+from qt_protections.rules.entries import ApprovedEntry
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Purpose, Refusal, Step
 from qt_protections.rules.stop_plan import RequiredStop, covered, parts, plan
@@ -23,7 +24,6 @@ from qt_protections.stops.placer import Placer, Unplaced
 from qt_protections.stops.state.client_ids import Namer, Role
 from qt_protections.stops.state.pair import (
     EMERGENCY,
-    EntryOrder,
     PairState,
     PairStates,
     PendingEntry,
@@ -94,18 +94,18 @@ class StopManager:
 
     # Entries
 
-    def expect(self, entry: EntryOrder, trigger: float, base: float) -> PendingEntry:
+    def expect(self, approved: ApprovedEntry, base: float) -> PendingEntry:
         """Get a pair ready for an entry: with its stop live, if that is how the pair is covered.
 
         Args:
-            entry: What is about to be sent.
-            trigger: Where its stop has to stand.
+            approved: What is about to be sent, and where its stop has to stand.
             base: The position of the pair's trade, base currency; 0 without one.
 
         Raises:
             EntryRefused: If the stop was not accepted, or the position of the trade has been
                 closed meanwhile; nothing is left behind then.
         """
+        entry = approved.order
         held = self.book.of(entry.pair)
         with held.lock:
             if not base:
@@ -118,7 +118,7 @@ class StopManager:
             if held.required_stop is None:
                 held.trigger, held.trigger_inferred = 0.0, False
                 held.begin_anew()
-            held.tighten(trigger)
+            held.tighten(approved.stop)
             intent = PendingEntry(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
             )

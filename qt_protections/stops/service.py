@@ -13,12 +13,13 @@ from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.denial import Denial
+from qt_protections.rules.entries import ApprovedEntry, EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.stop_count import free_stops
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings, StopPlacement
-from qt_protections.stops.intercept.entries import Admission, EntryInterceptor
+from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.hearing import Hearing
@@ -29,7 +30,7 @@ from qt_protections.stops.placer import Placer
 from qt_protections.stops.reconciliation.positions import StopOfStranger
 from qt_protections.stops.reconciliation.trades import TradeReconciliation
 from qt_protections.stops.state.client_ids import Namer
-from qt_protections.stops.state.pair import EntryOrder, PairStates
+from qt_protections.stops.state.pair import PairStates
 from qt_protections.stops.venue.capabilities import Capabilities
 from qt_protections.stops.venue.freqtrade import FreqtradeVenue
 from qt_protections.stops.venue.pacing import pace
@@ -54,7 +55,7 @@ class StopService:
         exchange: Exchange,
         can: Capabilities,
         settings: Settings,
-        admit: Callable[[EntryOrder], Admission],
+        approve: Callable[[EntryRequest], ApprovedEntry],
         announce: Callable[[str, Denial], None],
         stop_of_stranger: StopOfStranger,
         exit_lock: AbstractContextManager[Any],
@@ -66,7 +67,7 @@ class StopService:
             exchange: The bot's exchange.
             can: What that allows.
             settings: The guard's.
-            admit: Judges an entry, or raises.
+            approve: Judges an entry, or raises.
             announce: Says of a pair why its entry was refused.
             stop_of_stranger: Says where the stop of a position stands that no trade accounts for.
             exit_lock: Freqtrade's, under which its loop and remote control change trades.
@@ -108,7 +109,7 @@ class StopService:
             self._sentinel = Monitor(exchange, watch, hearing, proof, _loop_s(strategy))
         self._running = False
         self._exit_lock = exit_lock
-        EntryInterceptor(exchange, keeper, admit, announce, self._warm_up)
+        EntryInterceptor(exchange, keeper, approve, announce, self._warm_up)
         if watch is not None:
             StopInterceptor(exchange, keeper, self._books.has_looked, hearing)
         self.tag = self._books.tag

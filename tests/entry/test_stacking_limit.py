@@ -17,10 +17,11 @@ from qt_protections.entry.gates import Gates
 from qt_protections.market.signals import Signals
 from qt_protections.portfolio.trades import exposures
 from qt_protections.reporting.operator_log import OperatorLog
+from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.pairs import base_of
 from qt_protections.settings import Settings, load_settings
-from qt_protections.stops.state.pair import EntryOrder, PairStates, PendingEntry
+from qt_protections.stops.state.pair import PairStates, PendingEntry
 from qt_protections.stops.venue.protocol import Position
 from tests.patience import MANY_EXAMPLES
 
@@ -95,7 +96,7 @@ class Account:
             return
         if kind == "lost":
             intent = PendingEntry(
-                EntryOrder(pair, False, 1.0, 100.0, 1.0), f"{next(self._ids)}", True
+                EntryRequest(pair, False, 100.0, 1.0, 1.0), f"{next(self._ids)}", True
             )
             intent.lost = True
             self.lost[pair].append(intent)

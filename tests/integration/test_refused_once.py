@@ -14,9 +14,9 @@ from freqtrade.persistence import PairLocks, Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.entry.decision import Decision
-from qt_protections.entry.sizer import EntryRequest
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.denial import DenyCode
+from qt_protections.rules.entries import EntryRequest
 from tests.integration.hands import trade_by_hand
 from tests.integration.rig import BTC, ETH, SOL, Rig, force_entry
 from tests.patience import until

@@ -11,10 +11,10 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade
 
 from qt_protections.entry.policy import STACKED_TAG
-from qt_protections.entry.sizer import EntryRequest
 from qt_protections.errors import EntryFailed, EntryRefused
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.denial import DenyCode
+from qt_protections.rules.entries import EntryRequest
 from qt_protections.stops.venue.binance.orders import BinanceVenue
 from tests.integration.hands import by_hand, guarding, trade_by_hand
 from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max

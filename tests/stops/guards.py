@@ -3,14 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from qt_protections.rules.entries import ApprovedEntry, EntryRequest
 from qt_protections.settings import StopPlacement
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.state.client_ids import Namer
-from qt_protections.stops.state.pair import EntryOrder, PairState, PairStates, PendingEntry
+from qt_protections.stops.state.pair import PairState, PairStates, PendingEntry
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from tests.stops.paper import BTC, Paper
+
+
+def approved(pair: str, amount: float, trigger: float) -> ApprovedEntry:
+    """Return an entry at 100 that may go out, negative for a short."""
+    request = EntryRequest(pair, amount < 0, 100.0, 10.0, abs(amount))
+    return ApprovedEntry(request, request.rate, trigger, request.amount)
 
 
 @dataclass
@@ -29,8 +36,7 @@ class Guards:
         self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC, base: float = 0.0
     ) -> PendingEntry:
         """Get a pair ready for an entry, negative for a short."""
-        entry = EntryOrder(pair, amount < 0, abs(amount), 100.0, 10.0)
-        return self.keeper.expect(entry, trigger, base)
+        return self.keeper.expect(approved(pair, amount, trigger), base)
 
     def enter(self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC) -> PairState:
         """Enter at market, and have a trade book it as Freqtrade's thread does."""

@@ -27,14 +27,14 @@ from pandas import DataFrame
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.denial import DenyCode, deny
+from qt_protections.rules.entries import ApprovedEntry, EntryRequest
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.rules.stop_price import stop_at
 from qt_protections.settings import Settings
 from qt_protections.stops import service
-from qt_protections.stops.intercept.entries import Admission
 from qt_protections.stops.monitor.sentinel import Monitor
 from qt_protections.stops.monitor.watch import StopWatch
-from qt_protections.stops.state.pair import EntryOrder, PairStates
+from qt_protections.stops.state.pair import PairStates
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.capabilities import capabilities
 from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
@@ -336,7 +336,7 @@ class PaperBot:
                 self.exchange,
                 capabilities(self.exchange, config),
                 Settings(trail_callback=None, **settings),
-                self._admit,
+                self._approve,
                 lambda *_: None,
                 self._stop_of_stranger,
                 self.bot._exit_lock,
@@ -427,10 +427,11 @@ class PaperBot:
     def _price(self, pair: str) -> float:
         return self.exchange.get_rate(pair, refresh=True, side="entry", is_short=False)
 
-    def _admit(self, entry: EntryOrder) -> Admission:
+    def _approve(self, entry: EntryRequest) -> ApprovedEntry:
         if self.stops.unsettled(entry.pair):
             raise EntryRefused(entry.pair, deny(DenyCode.ENTRY_UNSETTLED, ""))
-        return Admission(stop_at(entry.rate, DISTANCE, is_short=entry.is_short), entry.amount)
+        stop = stop_at(entry.rate, DISTANCE, is_short=entry.is_short)
+        return ApprovedEntry(entry, entry.rate, stop, entry.amount)
 
     @staticmethod
     def _stop_of_stranger(

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from freqtrade.persistence import Order
 
+from qt_protections.rules.entries import EntryRequest
 from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.state import client_ids
 from qt_protections.stops.state import pair as book
-from qt_protections.stops.state.pair import EntryOrder, PairState, PendingEntry
+from qt_protections.stops.state.pair import PairState, PendingEntry
 from qt_protections.stops.venue.protocol import CcxtOrder
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import GROUPS, Event, campaign, draw, failure, quiet, shorten
@@ -1015,7 +1016,7 @@ def test_every_clock_is_moved_by_hand() -> None:
     """Whether a module holds the clock by name, by its module, as a default or for a dataclass."""
     clock = HandClock()
     with clock.in_place():
-        intent = PendingEntry(EntryOrder(BTC, False, 1.0, 100.0, 1.0), "name", True)
+        intent = PendingEntry(EntryRequest(BTC, False, 100.0, 1.0, 1.0), "name", True)
         clock.sleep(7.0)
         assert intent.age_s == 7.0
         assert book.monotonic() == clock.now

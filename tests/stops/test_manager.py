@@ -8,7 +8,7 @@ import pytest
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.state.client_ids import Namer, Role
-from qt_protections.stops.state.pair import EMERGENCY, TRAILED, EntryOrder
+from qt_protections.stops.state.pair import EMERGENCY, TRAILED
 from tests.stops.clocks import hand_clock
 from tests.stops.guards import Guards, guards, order_event
 from tests.stops.paper import BTC, LOST, refusal
@@ -446,8 +446,7 @@ def test_stops_of_the_other_side_go(on_paper: Guards) -> None:
 def test_a_second_entry_is_covered_whole_before_it_goes_out(on_paper: Guards) -> None:
     """At the tighter of the two triggers; the smaller stop goes once the larger one stands."""
     on_paper.enter()
-    entry = EntryOrder(BTC, False, 1.0, 100.0, 10.0)
-    intent = on_paper.keeper.expect(entry, 97.0, 1.0)
+    intent = on_paper.expect(1.0, 97.0, base=1.0)
     assert [(o["amount"], o["stopPrice"]) for o in on_paper.paper.live()][-1] == (2.0, 98.0)
     order = on_paper.paper.enter(BTC, 1.0, intent.client_id)
     on_paper.keeper.answered(intent, on_paper.paper.orders[order])

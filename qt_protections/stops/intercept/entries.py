@@ -8,7 +8,6 @@ client id, by which a lost answer is settled, where orders can be found by it.
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from freqtrade.exceptions import DependencyException
@@ -18,12 +17,13 @@ from freqtrade.persistence import LocalTrade, Trade
 from qt_protections.errors import EntryFailed, EntryRefused, gate_failed, withhold_secrets
 from qt_protections.portfolio.trades import open_trade
 from qt_protections.rules.denial import Denial, DenyCode, deny
+from qt_protections.rules.entries import ApprovedEntry, EntryRequest
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Outcome, Refusal
 from qt_protections.stops.intercept.client_ids import ClientIds
 from qt_protections.stops.manager import TRADE_CLOSED, StopManager
 from qt_protections.stops.state.client_ids import Role
-from qt_protections.stops.state.pair import EntryOrder, PendingEntry
+from qt_protections.stops.state.pair import PendingEntry
 from qt_protections.stops.venue.failures import classify
 from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
 
@@ -34,19 +34,6 @@ _ASK_AFTER_S = (0.0, 0.2, 0.5, 1.0)
 _PAIR_TAKEN = deny(DenyCode.PAIR_TAKEN, "the pair has got a trade meanwhile, and may have one only")
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What an entry may be.
-
-    Attributes:
-        trigger: Where its stop has to stand, quote currency.
-        amount: The most it may be, base currency.
-    """
-
-    trigger: float
-    amount: float
-
-
 class EntryInterceptor:
     """Callable with the signature of `Exchange.create_order`."""
 
@@ -54,7 +41,7 @@ class EntryInterceptor:
         self,
         exchange: Exchange,
         keeper: StopManager,
-        admit: Callable[[EntryOrder], Admission],
+        approve: Callable[[EntryRequest], ApprovedEntry],
         announce: Callable[[str, Denial], None],
         warm_up: Callable[[], None],
         pause: Callable[[float], None] = time.sleep,
@@ -64,13 +51,13 @@ class EntryInterceptor:
         Args:
             exchange: The bot's exchange.
             keeper: Who covers what passes.
-            admit: Judges an entry, or raises.
+            approve: Judges an entry, or raises.
             announce: Says of a pair why its entry was refused.
             warm_up: Opens a connection for the stop while margin type and leverage are set.
             pause: Waits for some seconds.
         """
         self._keeper = keeper
-        self._admit = admit
+        self._approve = approve
         self._announce = announce
         self._warm_up = warm_up
         self._pause = pause
@@ -96,26 +83,29 @@ class EntryInterceptor:
             raise
 
     def _enter(self, order: dict[str, Any]) -> Any:
-        entry = EntryOrder(
+        entry = EntryRequest(
             pair=order["pair"],
             is_short=order["side"] == "sell",
-            amount=self._as_executed(order["pair"], order["amount"]),
             rate=self._rate(order),
             leverage=order["leverage"],
+            amount=self._as_executed(order["pair"], order["amount"]),
         )
         # Another thread may have changed a trade since this one read it, and waited for its turn.
         Trade.commit()
         trade = open_trade(entry.pair)
         _check_trade(entry.pair, trade, is_initial=order.get("initial_order", True))
-        admission = self._admit(entry)
-        if admission.amount < entry.amount:
-            entry = replace(entry, amount=admission.amount)
-            order["amount"] = admission.amount
+        approved = self._approve(entry)
+        if approved.amount < entry.amount:
+            order["amount"] = approved.amount
+        return self._send(order, approved, trade.amount if trade else 0.0)
+
+    def _send(self, order: dict[str, Any], approved: ApprovedEntry, base: float) -> Any:
+        """Send an approved entry, with the position of its pair's trade covered as well."""
         self._warm_up()
         # Before the stop: Binance changes no margin type with an order open, and the price has less
         # time to run from the stop to the entry.
         self._prepare(order)
-        intent = self._keeper.expect(entry, admission.trigger, trade.amount if trade else 0.0)
+        intent = self._keeper.expect(approved, base)
         try:
             with self._names.given(intent.client_id, is_prepared=True):
                 answer = self._create_order(**order)

@@ -16,6 +16,7 @@ from sqlalchemy import case, select
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import subtract_exact, sum_exact
+from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.reconciliation.isolation import apart
@@ -26,7 +27,7 @@ from qt_protections.stops.reconciliation.trade_writer import (
     take_over_entry,
 )
 from qt_protections.stops.state.client_ids import Role
-from qt_protections.stops.state.pair import OF_ENTRIES, EntryOrder, PairState, PendingEntry
+from qt_protections.stops.state.pair import OF_ENTRIES, PairState, PendingEntry
 from qt_protections.stops.state.records import filled_since, is_on_record, stops_since
 from qt_protections.stops.state.stop import filled_ms, part_of
 from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
@@ -106,7 +107,7 @@ class EntryReconciliation:
     ) -> Trade:
         """Make a normal trade of an entry Freqtrade does not know of, or a part of the pair's."""
         is_short = order["side"] == "sell"
-        entry = EntryOrder(held.pair, is_short, float(order["amount"]), rate, leverage)
+        entry = EntryRequest(held.pair, is_short, rate, leverage, float(order["amount"]))
         tag = self.tags.get(held.pair)
         trade = trade or self._new_trade(entry, tag)
         row = Order.order_by_id(str(order["id"]), held.pair)
@@ -305,7 +306,7 @@ class EntryReconciliation:
             trade,
         )
 
-    def _new_trade(self, entry: EntryOrder, tag: str | None) -> Trade:
+    def _new_trade(self, entry: EntryRequest, tag: str | None) -> Trade:
         trade = new_trade(self._exchange, self._strategy, entry, tag)
         Trade.session.add(trade)
         return trade

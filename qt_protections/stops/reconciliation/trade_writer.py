@@ -13,9 +13,9 @@ from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import subtract_exact, sum_exact
+from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.stop_price import stop_distance
 from qt_protections.stops.reconciliation.order_sequence import note_fill, set_in_order
-from qt_protections.stops.state.pair import EntryOrder
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.venue.protocol import CcxtOrder
 
@@ -181,7 +181,7 @@ def take_over_entry(trade: Trade, row: Order) -> None:
 def new_trade(
     exchange: Exchange,
     strategy: IStrategy,
-    entry: EntryOrder,
+    entry: EntryRequest,
     tag: str | None,
 ) -> Trade:
     """Return a trade for an entry the exchange has and no open trade does, without its order yet.

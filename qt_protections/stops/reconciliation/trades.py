@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from qt_protections.errors import withhold_secrets
 from qt_protections.portfolio.trades import open_trade
 from qt_protections.rules.amounts import subtract_exact, sum_exact
+from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.quote import Quote
@@ -45,7 +46,7 @@ from qt_protections.stops.reconciliation.trade_writer import (
     row_of,
     take_exit,
 )
-from qt_protections.stops.state.pair import EntryOrder, PairState, PendingEntry, UnbookedFill
+from qt_protections.stops.state.pair import PairState, PendingEntry, UnbookedFill
 from qt_protections.stops.state.records import read_stops
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.venue.protocol import Position, Rank, RequestError
@@ -351,8 +352,8 @@ class TradeReconciliation:
                 held.pending_entries.remove(intent)
             return
         if intent is None:
-            entry = EntryOrder(
-                trade.pair, trade.is_short, row.safe_amount, row.safe_price, trade.leverage or 1.0
+            entry = EntryRequest(
+                trade.pair, trade.is_short, row.safe_price, trade.leverage or 1.0, row.safe_amount
             )
             intent = PendingEntry(entry, "", self._keeper.beforehand(trade.pair), row.order_id)
             intent.at_ms = _epoch_ms(row.order_date_utc)

@@ -13,6 +13,7 @@ from time import monotonic
 from freqtrade.enums import ExitType
 
 from qt_protections.rules.amounts import subtract_exact, sum_exact
+from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.stop_plan import LiveStop, RequiredStop, covered, tightest
 from qt_protections.stops.state.stop import Stop, StopKind, as_booked, filled_ms, part_of
@@ -28,17 +29,6 @@ OF_ENTRIES = "-entries"
 _SAME = 1e-9
 #: How many stops that are over a pair remembers, should the exchange not answer when asked.
 _PAST = 20
-
-
-@dataclass(frozen=True, slots=True)
-class EntryOrder:
-    """An entry on its way out; amount in base currency, rate in quote currency."""
-
-    pair: str
-    is_short: bool
-    amount: float
-    rate: float
-    leverage: float
 
 
 @dataclass(slots=True)
@@ -59,7 +49,7 @@ class PendingEntry:
         sent: When, on this process's monotonic clock.
     """
 
-    entry: EntryOrder
+    entry: EntryRequest
     client_id: str
     stop_first: bool
     order_id: str = ""

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from freqtrade.persistence import init_db
 
-from qt_protections.stops.intercept.entries import Admission, EntryInterceptor
+from qt_protections.rules.entries import ApprovedEntry
+from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.state.client_ids import Namer
@@ -41,7 +42,7 @@ def sent_params(folder: Path, name: str, mode: str, *, reduces: bool) -> list[di
     EntryInterceptor(
         exchange,
         keeper,
-        lambda entry: Admission(98.0, entry.amount),
+        lambda entry: ApprovedEntry(entry, entry.rate, 98.0, entry.amount),
         lambda pair, denial: None,
         lambda: None,
     )

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.stop_plan import RequiredStop
-from qt_protections.stops.state.pair import EntryOrder, PairState, PairStates, PendingEntry
+from qt_protections.stops.state.pair import PairState, PairStates, PendingEntry
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.venue.protocol import Position
 from tests.patience import PATIENCE_S
@@ -21,7 +22,7 @@ def held(**known: object) -> PairState:
 
 def intent(amount: float = 2.0, *, stop_first: bool = True, filled: float = 0.0) -> PendingEntry:
     """Return an entry under way."""
-    entry = EntryOrder(BTC, False, amount, 100.0, 10.0)
+    entry = EntryRequest(BTC, False, 100.0, 10.0, amount)
     return PendingEntry(entry, "name", stop_first, "7", filled)
 
 
