@@ -218,7 +218,7 @@ class QTGuard(IStrategy):
         if not _asks_freqtrade("leverage", asked):
             return super().leverage(*args, **asked)
         wanted = min(super().leverage(*args, **asked), asked["max_leverage"])
-        return self._qt.planner.leverage(asked["pair"], wanted, is_short=asked["side"] == "short")
+        return self._qt.sizer.leverage(asked["pair"], wanted, is_short=asked["side"] == "short")
 
     def custom_stake_amount(self, *args: Any, **asked: Any) -> float:
         """Return what the wrapped strategy stakes, at most what the risk allows."""

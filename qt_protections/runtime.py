@@ -50,7 +50,7 @@ from qt_protections.stops.state.client_ids import identity
 from qt_protections.stops.venue.capabilities import capabilities
 
 if TYPE_CHECKING:
-    from qt_protections.stops.monitor.sentinel import Health
+    from qt_protections.stops.monitor.monitor import Health
     from qt_protections.stops.service import StopService
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -70,7 +70,7 @@ class Runtime:
         live: Whether orders reach an exchange, or a dry run's imitation of one.
         context: What the guard's protections may know.
         account: What there is, what is held, and what it costs.
-        planner: What one more entry may be.
+        sizer: What one more entry may be.
         first_frames: Compares settings with what the first candles tell.
         entries: Every way into a position.
         stops: What keeps the positions covered; None unless live.
@@ -102,14 +102,14 @@ class Runtime:
                 "position_stacking (--eps) is on: it gives a pair several trades, and a live bot "
                 "has one. Leave it out; the guard's stack_entries adds entries to that trade."
             )
-        self.announcer = OperatorLog(
+        self.operator_log = OperatorLog(
             speaks=self.live, explains=strategy.dp.runmode is not RunMode.HYPEROPT
         )
         self.market = Market(strategy.dp, strategy.config, settings)
         self.backtest: Backtest | None = None
         if not self.live:
             self.backtest = Backtest(
-                strategy, self.announcer, self.market, says_epochs=settings.hyperopt_summary
+                strategy, self.operator_log, self.market, says_epochs=settings.hyperopt_summary
             )
             begins(strategy, self.backtest)
         self.signals = Signals(strategy.dp, settings.confidence_column, strategy.timeframe)
@@ -117,14 +117,14 @@ class Runtime:
         self._held: Counter[str] | None = None
         self._simulated = SimulatedStops(strategy)
         self.account = Account(strategy, settings, self._view)
-        self.planner = PositionSizer(
+        self.sizer = PositionSizer(
             strategy,
             self.account,
             self.market,
             settings,
             self.signals,
             self._view,
-            self.announcer.lowered,
+            self.operator_log.lowered,
             entries_sharing(strategy, settings),
         )
         say_what_does_not_fit(strategy, settings, len(whitelist(strategy.dp)))
@@ -132,17 +132,17 @@ class Runtime:
         self.gates = Gates(
             settings,
             self.signals,
-            self.announcer,
+            self.operator_log,
             self.account.exposures,
             OwnRules(rules, strategy.dp) if rules else None,
         )
         self.entries = EntryPolicy(
             strategy,
             settings,
-            self.planner,
+            self.sizer,
             self.gates,
             self.signals,
-            self.announcer,
+            self.operator_log,
             StandingRefusals(
                 self.signals.version,
                 self.account.all_exposures,
@@ -185,8 +185,8 @@ class Runtime:
             can,
             self._settings,
             self.entries.approve,
-            self.announcer.refusal,
-            self.planner.stop_of_stranger,
+            self.operator_log.refusal,
+            self.sizer.stop_of_stranger,
             exit_lock(strategy.dp),
         )
         lock_reloads(strategy.dp)
@@ -204,7 +204,7 @@ class Runtime:
     def ask_protections(self, pairs: list[str], now: datetime) -> None:
         """Say the regime, and let the protections lock what they want locked at `now` (UTC)."""
         try:
-            self.announcer.regime(
+            self.operator_log.regime(
                 self.market.regime_pair,
                 self._settings.regime_timeframe,
                 self.market.global_trend(now),
@@ -219,7 +219,7 @@ class Runtime:
 
     def loop_begins(self, candle: datetime) -> None:
         """Look after the stops, before any entry; `candle` is the open time of the running one."""
-        self.announcer.new_candle(candle)
+        self.operator_log.new_candle(candle)
         if self.backtest is not None:
             self.first_frames.all_seen()  # backtests analyse all pairs before their first loop
             self.backtest.candle(candle)
@@ -227,7 +227,7 @@ class Runtime:
         self.entries.loop_begins()
         if self.stops is not None:
             self.stops.loop()
-            counts = self.announcer.count, self.announcer.tally.allowed.total()
+            counts = self.operator_log.count, self.operator_log.tally.allowed.total()
             state = (counts, *self.stops.state())
             if state != self._told or monotonic() >= self._tell_at:
                 self._told, self._tell_at = state, monotonic() + _TELL_EVERY_S
@@ -254,12 +254,12 @@ class Runtime:
             currency=self.account.currency,
             equity=self.account.equity(),
             exposures=exposures,
-            limits=self.planner.limits(risk_of(exposures, costs_of)),
+            limits=self.sizer.limits(risk_of(exposures, costs_of)),
             costs_of=costs_of,
             stop_state=stops.stop_state,
-            refused=list(self.announcer.refused.values()),  # remote control may add to it
+            refused=list(self.operator_log.refused.values()),  # remote control may add to it
             watch=None if (health := stops.health) is None else _watch_seen(health, now),
-            tally=self.announcer.tally,
+            tally=self.operator_log.tally,
         )
 
     def _entries_held(self, pair: str) -> int:

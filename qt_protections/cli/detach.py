@@ -168,12 +168,12 @@ def _detach(bot: _Bot, exchange: "Exchange", *, only_look: bool) -> "tuple[list[
     from qt_protections.stops.detachment import Known, act, judge, look  # noqa: PLC0415
     from qt_protections.stops.venue.binance.orders import BinanceVenue  # noqa: PLC0415
 
-    line: Venue = BinanceVenue(exchange, {}, timeout_ms=_PATIENT_MS)
+    venue: Venue = BinanceVenue(exchange, {}, timeout_ms=_PATIENT_MS)
     init_db(bot.config["db_url"])
 
     def looked() -> "list[Judged]":
-        found = look(line, [Known.of(trade) for trade in Trade.get_open_trades()])
-        return judge(found, bot.id, may_arrive=_may_arrive(bot, line.arrives_within_s))
+        found = look(venue, [Known.of(trade) for trade in Trade.get_open_trades()])
+        return judge(found, bot.id, may_arrive=_may_arrive(bot, venue.arrives_within_s))
 
     judged = looked()
     now = datetime.now(UTC)
@@ -181,10 +181,10 @@ def _detach(bot: _Bot, exchange: "Exchange", *, only_look: bool) -> "tuple[list[
     ours = locks.count(now)
     if only_look:
         return judged, ours
-    done = act(line, [each for each in judged if not each.is_conditional])
+    done = act(venue, [each for each in judged if not each.is_conditional])
     if any(each.verdict == "withdrawn" for each in done):
         judged = looked()  # an entry may have filled before it was withdrawn
-    done += act(line, [each for each in judged if each.is_conditional])
+    done += act(venue, [each for each in judged if each.is_conditional])
     locks.release(now)
     return done, before - len(PairLocks.get_pair_locks(None, now))
 

@@ -39,7 +39,7 @@ class Gates:
         self,
         settings: Settings,
         signals: Signals,
-        announcer: OperatorLog,
+        operator_log: OperatorLog,
         exposures: Callable[[], Sequence[Exposure]],
         own_rules: OwnRules | None = None,
     ) -> None:
@@ -48,7 +48,7 @@ class Gates:
         Args:
             settings: The guard's.
             signals: What the newest candles say.
-            announcer: Who says what was refused.
+            operator_log: Who says what was refused.
             exposures: Gives every position and entry under way that counts.
             own_rules: The user's own.
         """
@@ -57,7 +57,7 @@ class Gates:
         self._heeds_locks = settings.locks_hold_forced_entries
         self._column = settings.confidence_column
         self._signals = signals
-        self._announcer = announcer
+        self._operator_log = operator_log
         self._exposures = exposures
         self._own_rules = own_rules
 
@@ -88,9 +88,9 @@ class Gates:
             logger.exception("The entry gate failed for %s.", pair)
             denial = gate_failed("the entry gate", error)
         if denial is not None:
-            self._announcer.refusal(pair, denial, signal.confidence)
+            self._operator_log.refusal(pair, denial, signal.confidence)
         elif is_short and signal.regime is Regime.UPTREND and not self._short_gate.is_off:
-            self._announcer.rare_short(pair, signal)
+            self._operator_log.rare_short(pair, signal)
         return denial
 
     def entries_held(self, pair: str) -> int:
@@ -125,13 +125,13 @@ class Gates:
 
     def _gated(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
         wanted = frame["enter_short"] == 1
-        self._announcer.tally.removed.pop(pair, None)
+        self._operator_log.tally.removed.pop(pair, None)
         if not wanted.any():
             return frame
         facts = frame[REGIME], frame[LOCAL_DISTANCE], confidences(frame, self._column)
         refused = wanted & ~self._short_gate.allowed(*facts)
         if not self._signals.live:
-            self._announcer.tally.removed[pair] = self._removed(frame[refused])
+            self._operator_log.tally.removed[pair] = self._removed(frame[refused])
         rare = wanted & self._short_gate.exceptions(*facts)
         frame = _without(frame, refused)
         if rare.any():
@@ -153,7 +153,7 @@ class Gates:
         signal = self._signals.of(frame)
         denial = self._short(signal)
         if denial is not None:
-            self._announcer.refusal(pair, denial, signal.confidence)
+            self._operator_log.refusal(pair, denial, signal.confidence)
 
     def _short(self, signal: Signal) -> Denial | None:
         return self._short_gate.check(signal.regime, signal.local_distance, signal.confidence)

@@ -57,10 +57,10 @@ class EntryPolicy:
         self,
         strategy: IStrategy,
         settings: Settings,
-        planner: PositionSizer,
+        sizer: PositionSizer,
         gates: Gates,
         signals: Signals,
-        announcer: OperatorLog,
+        operator_log: OperatorLog,
         refusals: StandingRefusals,
         stops: Callable[[], StopView],
         simulated_stops: SimulatedStops,
@@ -70,25 +70,25 @@ class EntryPolicy:
         Args:
             strategy: The guarded strategy.
             settings: The guard's.
-            planner: What an entry may be.
+            sizer: What an entry may be.
             gates: Whether it may be at all.
             signals: What the newest candles say.
-            announcer: Who says what was refused.
+            operator_log: Who says what was refused.
             refusals: Who remembers it.
             stops: Gives who knows of the stops: they are attached later than the policy.
             simulated_stops: The stops of backtests.
         """
         self._strategy = strategy
         self._settings = settings
-        self._planner = planner
+        self._sizer = sizer
         self._gates = gates
         self._signals = signals
-        self._announcer = announcer
+        self._operator_log = operator_log
         self._refusals = refusals
         self._stops = stops
         self._simulated_stops = simulated_stops
         self._bot_thread = threading.get_ident()
-        self._for_the_door: dict[str, Denial] = {}
+        self._for_the_interceptor: dict[str, Denial] = {}
         #: The limit that cut a pair's entry that is asked for, and what moved its stop.
         self._changed: dict[str, tuple[DenyCode | None, StopBound | None]] = {}
         self.observe: Callable[[Decision], None] | None = None
@@ -120,7 +120,7 @@ class EntryPolicy:
             return False
         if denial is None:
             return False
-        self._announcer.refusal(pair, denial)
+        self._operator_log.refusal(pair, denial)
         return True
 
     def passes(
@@ -168,15 +168,15 @@ class EntryPolicy:
             tag: The entry's; tells one that somebody forces.
             is_new: Whether it opens a position, as for `passes`.
         """
-        self._for_the_door.pop(wish.pair, None)
+        self._for_the_interceptor.pop(wish.pair, None)
         question = self._question(wish.pair, tag, is_short=wish.is_short) if is_new else None
         least, allowance = 0.0, None
         try:
-            least = self._planner.least_proposed(wish)
+            least = self._sizer.least_proposed(wish)
             stake = _number(wanted)
             if not stake > 0:  # nor is NaN
                 return 0.0
-            allowance = self._planner.allowance(wish, now)
+            allowance = self._sizer.allowance(wish, now)
             # A hair above whole lots: Freqtrade divides by the price, and cuts what is below.
             most = allowance.stake * (1 + 1e-9)
             self._note_changes(allowance, is_cut=stake > most)
@@ -195,7 +195,7 @@ class EntryPolicy:
             if not is_new and not self._signals.live:
                 self._count(wish.pair, is_short=wish.is_short, is_new=False)
             return stake
-        self._announcer.refusal(wish.pair, denial)
+        self._operator_log.refusal(wish.pair, denial)
         if question is not None:
             self._refusals.remember(question, denial)
         return max(least, 1.0) if self._goes_on(wish.pair, tag, denial) else 0.0
@@ -212,17 +212,17 @@ class EntryPolicy:
         tag = self._signals.again(trade.pair, trade.date_last_filled_utc, is_short=trade.is_short)
         if not entries or tag is None:
             return 0.0, None
-        if not self._planner.stacking.is_far_enough(rate, entries[-1].safe_price, one_r(trade)):
+        if not self._sizer.stacking.is_far_enough(rate, entries[-1].safe_price, one_r(trade)):
             return 0.0, None
         if (denial := locks.denial(trade.pair, now, is_short=trade.is_short)) is not None:
-            self._announcer.refusal(trade.pair, denial)
+            self._operator_log.refusal(trade.pair, denial)
             return 0.0, None
         return entries[0].stake_amount_filled, f"{tag} {STACKED_TAG}".strip()
 
     def _plan_stop(self, pair: str, planned: Distance) -> None:
-        self._announcer.stop_bounded(pair, planned)
+        self._operator_log.stop_bounded(pair, planned)
         # With every rule off, a backtest goes by the strategy's stop, however far that is.
-        as_plain = planned.bound is StopBound.FARTHEST and self._planner.sizes_nothing
+        as_plain = planned.bound is StopBound.FARTHEST and self._sizer.sizes_nothing
         self._simulated_stops.plan(pair, None if as_plain else planned.ratio)
 
     def _objection(self, allowance: ApprovedEntry, stake: float, least: float) -> Denial | None:
@@ -231,8 +231,8 @@ class EntryPolicy:
         risk_pct = self._settings.risk_per_trade
         if risk_pct is not None and stake < least:  # without it Freqtrade may raise the stake
             return stake_too_small(stake, least, risk_pct / 100)
-        denial = self._planner.check_liquidation(allowance, allowance.amount_of(stake))
-        return denial or self._planner.check_spread(allowance)
+        denial = self._sizer.check_liquidation(allowance, allowance.amount_of(stake))
+        return denial or self._sizer.check_spread(allowance)
 
     def _decision(
         self,
@@ -246,7 +246,7 @@ class EntryPolicy:
         if allowance is not None:
             distance = allowance.distance
             if denial is None:
-                loss_ratio = self._planner.loss_ratio(allowance, stake)
+                loss_ratio = self._sizer.loss_ratio(allowance, stake)
         return Decision(
             now,
             wish.pair,
@@ -265,7 +265,7 @@ class EntryPolicy:
 
     def _count(self, pair: str, *, is_short: bool, is_new: bool) -> None:
         cut_by, bound = self._changed.pop(pair, (None, None))
-        self._announcer.allowed(is_short=is_short, is_new=is_new, cut_by=cut_by, bound=bound)
+        self._operator_log.allowed(is_short=is_short, is_new=is_new, cut_by=cut_by, bound=bound)
 
     def _goes_on(self, pair: str, tag: str | None, denial: Denial) -> bool:
         """Send a forced entry on to the door with its refusal.
@@ -275,7 +275,7 @@ class EntryPolicy:
         """
         if not self._is_forced(tag):
             return False
-        self._for_the_door[pair] = denial
+        self._for_the_interceptor[pair] = denial
         return True
 
     def _is_forced(self, tag: str | None) -> bool:
@@ -297,7 +297,7 @@ class EntryPolicy:
             EntryRefused: If a rule objects, or cannot be asked.
         """
         pair, now = entry.pair, datetime.now(UTC)
-        denial = self._for_the_door.pop(pair, None)
+        denial = self._for_the_interceptor.pop(pair, None)
         denial = denial or self._gates.entry(pair, now, is_short=entry.is_short)
         if denial is not None:
             raise EntryRefused(pair, denial)
@@ -313,9 +313,9 @@ class EntryPolicy:
         denial = self._not_now(entry.pair)
         if denial is not None:
             raise EntryRefused(entry.pair, denial)
-        allowance = self._planner.allowance(entry, now)
+        allowance = self._sizer.allowance(entry, now)
         amount = min(entry.amount, allowance.amount)
-        least = self._planner.least_stake(entry)
+        least = self._sizer.least_stake(entry)
         denial = self._objection(allowance, allowance.stake_of(amount), least)
         if denial is None:
             whole, stops = allowance.position(amount).amount, self._stops()
@@ -324,7 +324,7 @@ class EntryPolicy:
             raise EntryRefused(entry.pair, denial)
         if amount < entry.amount:
             self._note_changes(allowance, is_cut=True)
-            self._announcer.cut(entry.pair, entry.amount, amount, allowance.room.loss)
+            self._operator_log.cut(entry.pair, entry.amount, amount, allowance.room.loss)
         self._count(entry.pair, is_short=entry.is_short, is_new=allowance.is_new)
         return replace(allowance, amount=amount)
 

@@ -48,18 +48,18 @@ class Backtest:
     """
 
     def __init__(
-        self, strategy: IStrategy, announcer: OperatorLog, market: Market, *, says_epochs: bool
+        self, strategy: IStrategy, operator_log: OperatorLog, market: Market, *, says_epochs: bool
     ) -> None:
         """Begin.
 
         Args:
             strategy: The guarded strategy.
-            announcer: Who counts.
+            operator_log: Who counts.
             market: Who knows the regime.
             says_epochs: Whether each epoch of hyperopt's is summed up in the log.
         """
         self._name = strategy.get_strategy_name()
-        self._announcer = announcer
+        self._operator_log = operator_log
         self._market = market
         mode = strategy.dp.runmode
         of_server = current_thread() is not main_thread()
@@ -80,7 +80,7 @@ class Backtest:
         """Take in that a candle begins; `opened` is its open time (UTC)."""
         if self._last is None or opened <= self._last:  # another epoch
             self._first = opened
-            self._announcer.begin()
+            self._operator_log.begin()
         self._last = opened
         self.is_over = self._end is not None and opened >= self._end
         if self.is_over and self._says:
@@ -88,13 +88,13 @@ class Backtest:
 
     def summary(self) -> Summary:
         """Return what became of the entries."""
-        announcer, first, last = self._announcer, self._first, self._last
+        operator_log, first, last = self._operator_log, self._first, self._last
         if first is None or last is None:
-            return summary(announcer.tally, ())
+            return summary(operator_log.tally, ())
         return summary(
-            announcer.tally,
-            announcer.refused.values(),
-            announcer.tally.removed_within(first, last),
+            operator_log.tally,
+            operator_log.refused.values(),
+            operator_log.tally.removed_within(first, last),
             self._market.regime_shares(first, last),
         )
 

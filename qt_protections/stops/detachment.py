@@ -105,15 +105,15 @@ class Found:
     trades: dict[str, Known]
 
 
-def look(line: Venue, trades: Iterable[Known]) -> Found:
+def look(venue: Venue, trades: Iterable[Known]) -> Found:
     """Ask the exchange; a weight of 90 on Binance.
 
     Raises:
         RequestError: If it does not answer.
     """
     # Positions last: an entry that fills in between has its stop on the first list still.
-    stops, orders = line.open_stops(), line.open_orders()
-    positions, held = line.positions(), line.account_positions()
+    stops, orders = venue.open_stops(), venue.open_orders()
+    positions, held = venue.positions(), venue.account_positions()
     return Found(stops, orders, positions, held, {known.pair: known for known in trades})
 
 
@@ -133,9 +133,9 @@ def judge(found: Found, bot: str, *, may_arrive: bool = False) -> list[Judged]:
     return [_judged(found, own, name, order, may_arrive) for name, order in own]
 
 
-def act(line: Venue, judged: Sequence[Judged]) -> list[Judged]:
+def act(venue: Venue, judged: Sequence[Judged]) -> list[Judged]:
     """Do what was judged, and return what became of each order."""
-    return [_done(line, each) for each in judged]
+    return [_done(venue, each) for each in judged]
 
 
 def _judged(
@@ -206,23 +206,23 @@ def _is_covered(found: Found, own: Sequence[tuple[Name, CcxtOrder]], known: Know
     return sum(recorded) >= position.amount * (1 - _SAME)
 
 
-def _done(line: Venue, each: Judged) -> Judged:
+def _done(venue: Venue, each: Judged) -> Judged:
     try:
         if each.verdict is Verdict.RECORDED:
             _record(each)
         elif each.verdict is Verdict.WITHDRAWN:
-            return _withdraw(line, each)
+            return _withdraw(venue, each)
     except RequestError as error:
         why = f"the exchange did not take that: {without_secrets(str(error))}"
         return replace(each, verdict=Verdict.FAILED, why=why)
     return each
 
 
-def _withdraw(line: Venue, each: Judged) -> Judged:
+def _withdraw(venue: Venue, each: Judged) -> Judged:
     if not each.is_conditional:
-        line.cancel_order(each.pair, each.order_id)
+        venue.cancel_order(each.pair, each.order_id)
         return each
-    was_there = line.cancel(each.pair, each.order_id)
+    was_there = venue.cancel(each.pair, each.order_id)
     return each if was_there else replace(each, why=f"{each.why}; it was gone already")
 
 

@@ -61,7 +61,7 @@ class StopManager:
     def __init__(
         self,
         book: PairStates,
-        line: Venue,
+        venue: Venue,
         namer: Namer,
         placer: Placer,
         placement: StopPlacement,
@@ -73,7 +73,7 @@ class StopManager:
 
         Args:
             book: What is known.
-            line: Where orders go.
+            venue: Where orders go.
             namer: Gives orders their client ids.
             placer: Sends what protects.
             placement: When a stop goes out.
@@ -83,9 +83,9 @@ class StopManager:
                 spot the fee may be taken from it.
         """
         self.book = book
-        self.line = line
+        self.venue = venue
         self.namer = namer
-        self.history = OrderHistory(line, namer)
+        self.history = OrderHistory(venue, namer)
         self._placer = placer
         self._placement = placement
         self.naked_deadline_s = naked_deadline_s
@@ -119,25 +119,25 @@ class StopManager:
                 held.trigger, held.trigger_inferred = 0.0, False
                 held.begin_anew()
             held.tighten(approved.stop)
-            intent = PendingEntry(
+            pending = PendingEntry(
                 entry, self.namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)
             )
-            held.pending_entries.append(intent)
+            held.pending_entries.append(pending)
             held.touch()
-            if intent.stop_first:
-                self._stop_beforehand(held, intent)
-        return intent
+            if pending.stop_first:
+                self._stop_beforehand(held, pending)
+        return pending
 
-    def answered(self, intent: PendingEntry, order: CcxtOrder) -> None:
+    def answered(self, pending: PendingEntry, order: CcxtOrder) -> None:
         """Take in an entry's answer, and make sure of the stop if anything filled."""
-        held = self.book.of(intent.entry.pair)
+        held = self.book.of(pending.entry.pair)
         with held.lock:
-            intent.learn(order)
+            pending.learn(order)
             held.touch()
             try:
                 need = held.required_stop
                 # Only what may have been consumed is asked after: a missing stop goes out first.
-                if intent.filled > 0 and need is not None and covered(need, held.standing):
+                if pending.filled > 0 and need is not None and covered(need, held.standing):
                     self._make_sure(held)
                 if not self._at_hand_over:
                     self.reconcile_stops(held)
@@ -153,38 +153,38 @@ class StopManager:
         """
         held = self.book.of(pair)
         with held.lock:
-            intent = held.intent_of(str(order.get("id") or ""))
-            if intent is not None and intent.learn(order):
-                self.answered(intent, order)
+            pending = held.pending_of(str(order.get("id") or ""))
+            if pending is not None and pending.learn(order):
+                self.answered(pending, order)
 
-    def refused(self, intent: PendingEntry) -> None:
+    def refused(self, pending: PendingEntry) -> None:
         """Forget an entry that was certainly not executed, and withdraw what stood for it alone."""
-        held = self.book.of(intent.entry.pair)
+        held = self.book.of(pending.entry.pair)
         with held.lock:
-            held.pending_entries.remove(intent)
+            held.pending_entries.remove(pending)
             held.touch()
             self.reconcile_stops(held)
 
-    def find_entry(self, held: PairState, intent: PendingEntry) -> CcxtOrder | None:
+    def find_entry(self, held: PairState, pending: PendingEntry) -> CcxtOrder | None:
         """Ask for an entry; one nobody knows of is forgotten once it can arrive no more.
 
         Raises:
             RequestError: If the exchange does not answer.
         """
-        if intent.order_id:  # an entry of an earlier run has no other name
-            order = self.line.find_order(held.pair, order_id=intent.order_id)
+        if pending.order_id:  # an entry of an earlier run has no other name
+            order = self.venue.find_order(held.pair, order_id=pending.order_id)
         else:
-            order = self.line.find_order(held.pair, client_id=intent.client_id)
+            order = self.venue.find_order(held.pair, client_id=pending.client_id)
         # What was heard of arrived, though the exchange does not find it now.
-        is_unheard = not (intent.order_id or intent.filled)
-        if order is None and is_unheard and intent.age_s > self.line.arrives_within_s:
+        is_unheard = not (pending.order_id or pending.filled)
+        if order is None and is_unheard and pending.age_s > self.venue.arrives_within_s:
             logger.info("The entry of %s was never executed.", symbol_of(held.pair))
-            held.pending_entries.remove(intent)
+            held.pending_entries.remove(pending)
         return order
 
     def lost_exit(self, pair: str, client_id: str) -> None:
         """Take note of an exit whose answer was lost: Freqtrade forgets it, and it may happen."""
-        if self.line.WATCHES:
+        if self.venue.WATCHES:
             held = self.book.of(pair)
             with held.lock:
                 held.exits[client_id] = monotonic()
@@ -313,7 +313,7 @@ class StopManager:
     def _find_child(self, held: PairState, child: str) -> CcxtOrder | None:
         """Return the order a stop became; None while that is not known, or nobody answers."""
         try:
-            return self.line.find_order(held.pair, order_id=child) if child else None
+            return self.venue.find_order(held.pair, order_id=child) if child else None
         except RequestError as error:
             logger.warning("Could not ask for order %s of %s: %s", child, held.pair, error)
             return None
@@ -408,7 +408,7 @@ class StopManager:
             RequestError: If nobody tells though somebody else holds a part.
         """
         try:
-            position = self.line.positions().get(held.pair)
+            position = self.venue.positions().get(held.pair)
         except RequestError as error:
             if held.external_position is not None:
                 raise
@@ -512,7 +512,7 @@ class StopManager:
         """Cancel a stop that protects nothing any more; return whether it is gone."""
         with held.lock:
             try:
-                if not self.line.cancel(held.pair, order_id) and self._is_told_of(held, order_id):
+                if not self.venue.cancel(held.pair, order_id) and self._is_told_of(held, order_id):
                     return held.stop_of(order_id) is None
             except RequestError as error:
                 logger.warning("Could not cancel stop %s of %s: %s", order_id, held.pair, error)
@@ -526,7 +526,7 @@ class StopManager:
             return self.ask_after(held, stop)
         # One of an earlier run that fired while no bot ran: its trade has it on record, and books
         # what it filled once the exchange names its order.
-        order = self.line.find_stop(held.pair, order_id=order_id)
+        order = self.venue.find_stop(held.pair, order_id=order_id)
         return order is not None and stop_status(order) is StopStatus.TRIGGERED
 
     def may_cancel(self, held: PairState, order_id: str) -> bool:
@@ -539,12 +539,12 @@ class StopManager:
 
     def call_off(self, held: PairState) -> None:
         """Cancel entries that wait: for want of cover, or because their trade has ended."""
-        for intent in held.pending_entries:
-            if not intent.order_id or intent.final:
+        for pending in held.pending_entries:
+            if not pending.order_id or pending.final:
                 continue
-            logger.warning("Entry %s of %s is called off.", intent.order_id, held.pair)
+            logger.warning("Entry %s of %s is called off.", pending.order_id, held.pair)
             try:
-                self.line.cancel_order(held.pair, intent.order_id)
+                self.venue.cancel_order(held.pair, pending.order_id)
             except RequestError as error:
                 logger.warning("Could not cancel it: %s. Trying again.", error)
 
@@ -556,7 +556,7 @@ class StopManager:
             return monotonic() >= self._fallen_back.get(pair, 0.0)
         return self._placement == "before_entry"
 
-    def _stop_beforehand(self, held: PairState, intent: PendingEntry) -> None:
+    def _stop_beforehand(self, held: PairState, pending: PendingEntry) -> None:
         try:
             self._place_missing(held, Purpose.STOP_BEFORE_ENTRY)
         except Unplaced as refusal:
@@ -569,9 +569,9 @@ class StopManager:
                     _ON_FILL_FOR_S / 60,
                 )
                 self._fallen_back[held.pair] = monotonic() + _ON_FILL_FOR_S
-                intent.stop_first = False
+                pending.stop_first = False
                 return
-            held.pending_entries.remove(intent)
+            held.pending_entries.remove(pending)
             self.reconcile_stops(held)  # of several stops the first may stand
             told = str(refusal)
             denial = deny(DenyCode.STOP_REFUSED, f"no stop, no entry: {told}", refusal=told)
@@ -722,7 +722,7 @@ class StopManager:
         Raises:
             RequestError: If the exchange does not answer.
         """
-        order = self.line.find_stop(held.pair, order_id=stop.order_id)
+        order = self.venue.find_stop(held.pair, order_id=stop.order_id)
         if order is None:
             return False
         match stop_status(order):

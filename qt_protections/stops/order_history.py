@@ -35,9 +35,9 @@ _SAME = 1e-6
 class OrderHistory:
     """Finds the orders that reduced a pair's position and that nobody has booked."""
 
-    def __init__(self, line: Venue, namer: Namer) -> None:
+    def __init__(self, venue: Venue, namer: Namer) -> None:
         """Take the exchange, and who knows this bot's orders."""
-        self._line = line
+        self._venue = venue
         self._namer = namer
         self._ask_at: dict[str, float] = {}
 
@@ -187,7 +187,7 @@ class OrderHistory:
         entries = [o for o in orders if o["side"] != _closing_side(held.is_short)]
         is_shared = others > 0 or any(self._role(order) is None for order in entries)
         return is_shared and any(
-            _is_untold(self._line.find_stop(held.pair, order_id=name)) for name in stops
+            _is_untold(self._venue.find_stop(held.pair, order_id=name)) for name in stops
         )
 
     def _book_closes(
@@ -255,7 +255,7 @@ class OrderHistory:
             since_ms: The moment that is asked about.
         """
         self._ask_at[held.pair] = monotonic() + _ASK_EVERY_S
-        orders = self._line.orders_since(held.pair, since_ms - _SENT_BEFORE_MS)
+        orders = self._venue.orders_since(held.pair, since_ms - _SENT_BEFORE_MS)
         return sorted((o for o in orders if _filled_since(o, from_ms)), key=filled_ms)
 
     def book(self, held: PairState, order: CcxtOrder) -> None:
@@ -285,15 +285,15 @@ class OrderHistory:
         Raises:
             RequestError: If the exchange does not answer.
         """
-        for intent in held.pending_entries:
-            if intent.order_id and not intent.final:
-                order = self._line.find_order(held.pair, order_id=intent.order_id)
+        for pending in held.pending_entries:
+            if pending.order_id and not pending.final:
+                order = self._venue.find_order(held.pair, order_id=pending.order_id)
                 if order is not None:
-                    intent.learn(order)
+                    pending.learn(order)
 
     def _known(self, held: PairState) -> set[str]:
         """Return the orders that the book accounts for."""
-        entries = {intent.order_id for intent in held.pending_entries}
+        entries = {pending.order_id for pending in held.pending_entries}
         standing = {stop.order_id for stop in held.all_stops}
         # What became of those is booked by their stop's name.
         known = (held.known_to_freqtrade | standing) - held.written_off.keys()
@@ -309,7 +309,7 @@ class OrderHistory:
         Raises:
             RequestError: If the exchange does not answer.
         """
-        found = {name: self._line.find_stop(pair, order_id=name) for name in order_ids}
+        found = {name: self._venue.find_stop(pair, order_id=name) for name in order_ids}
         told = [(name, stop) for name, stop in found.items() if stop is not None]
         return {child: name for name, stop in told if (child := child_id(stop))}
 

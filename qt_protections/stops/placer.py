@@ -79,8 +79,8 @@ class _Attempt:
 class Placer:
     """Places stops, trailing stops and emergency closes, each by a name of its own."""
 
-    def __init__(self, line: Venue, namer: Namer, pause: Callable[[float], None] = sleep) -> None:
-        self._line = line
+    def __init__(self, venue: Venue, namer: Namer, pause: Callable[[float], None] = sleep) -> None:
+        self._venue = venue
         self._namer = namer
         self._pause = pause
 
@@ -97,7 +97,7 @@ class Placer:
             Unplaced: If the exchange did not take it, or did not say so.
         """
         began = monotonic()
-        if purpose is Purpose.STOP_MOVE and not self._line.has_room(Rank.MOVE):
+        if purpose is Purpose.STOP_MOVE and not self._venue.has_room(Rank.MOVE):
             text = "what the exchange allows in this minute is left to what protects"
             raise Unplaced(Step.GIVE_UP, RequestError(text, Outcome.NOT_EXECUTED), ())
         logger.info("[SHIELD] Placing IMMEDIATE SL for %s", symbol_of(order.pair))
@@ -140,8 +140,8 @@ class Placer:
                 Purpose.EMERGENCY_CLOSE,
                 Role.EMERGENCY_CLOSE,
                 order.pair,
-                lambda name: self._line.close(order, name),
-                lambda name: self._line.find_order(order.pair, client_id=name),
+                lambda name: self._venue.close(order, name),
+                lambda name: self._venue.find_order(order.pair, client_id=name),
             )
         )
 
@@ -150,8 +150,8 @@ class Placer:
             purpose,
             Role.STOP,
             order.pair,
-            lambda name: self._line.place_stop(order, name),
-            lambda name: self._line.find_stop(order.pair, client_id=name),
+            lambda name: self._venue.place_stop(order, name),
+            lambda name: self._venue.find_stop(order.pair, client_id=name),
             until,
         )
 
@@ -160,13 +160,13 @@ class Placer:
             Purpose.TRAILING,
             Role.TRAILING,
             order.pair,
-            lambda name: self._line.place_trailing(order, name),
-            lambda name: self._line.find_stop(order.pair, client_id=name),
+            lambda name: self._venue.place_trailing(order, name),
+            lambda name: self._venue.find_stop(order.pair, client_id=name),
         )
 
     def _beyond_the_price(self, order: StopOrder, refusal: Unplaced) -> float:
         try:
-            price, tick = self._line.price(order.pair), self._line.tick(order.pair)
+            price, tick = self._venue.price(order.pair), self._venue.tick(order.pair)
         except RequestError as error:
             raise Unplaced(Step.GIVE_UP, error, refusal.steps) from refusal
         if not may_reprice(order.is_short, order.trigger, price):
@@ -199,7 +199,7 @@ class Placer:
                     name = self._namer.new(attempt.role, attempt.pair)
                 # The same name again: were the first still to arrive, this one is refused. Where
                 # names are unknown nothing is sent twice.
-                step = Step.AGAIN if self._line.WATCHES else Step.GIVE_UP
+                step = Step.AGAIN if self._venue.WATCHES else Step.GIVE_UP
             pause = pause_s(attempt.purpose, tries) if step is Step.AGAIN else None
             if pause is None or monotonic() >= attempt.until:
                 try:

@@ -23,7 +23,7 @@ from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.hearing import Hearing
-from qt_protections.stops.monitor.sentinel import LOOP_S, Health, Monitor
+from qt_protections.stops.monitor.monitor import LOOP_S, Health, Monitor
 from qt_protections.stops.monitor.stream_proof import ProvenLine, StreamProof
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.placer import Placer
@@ -75,43 +75,43 @@ class StopService:
         logger.info("[OK] Stops on %s", can.text)
         proof = StreamProof()
         hearing = Hearing(proof)
-        line = _line(exchange, strategy, can, proof)
+        venue = _venue(exchange, strategy, can, proof)
         namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
-        placer = Placer(line, namer)
+        placer = Placer(venue, namer)
         placement = _placement(settings, can)
-        self._book = PairStates(line.largest)
-        keeper = StopManager(
+        self._book = PairStates(venue.largest)
+        manager = StopManager(
             self._book,
-            line,
+            venue,
             namer,
             placer,
             placement,
             settings.naked_deadline,
             at_hand_over=can.blocks,
         )
-        watch = StopWatch(keeper) if can.watches else None
+        watch = StopWatch(manager) if can.watches else None
         trailing = TrailingRule.of(settings.trail_callback, settings.trail_activation)
         self._books = TradeReconciliation(
             strategy,
             exchange,
-            keeper,
+            manager,
             watch,
             trailing if can.trailing else None,
             stop_of_stranger,
             hearing,
             blocks=can.blocks,
         )
-        self._line = line
+        self._venue = venue
         self._exchange = exchange
         self.watches = can.watches
-        self._sentinel: Monitor | None = None
+        self._monitor: Monitor | None = None
         if watch is not None:
-            self._sentinel = Monitor(exchange, watch, hearing, proof, _loop_s(strategy))
+            self._monitor = Monitor(exchange, watch, hearing, proof, _loop_s(strategy))
         self._running = False
         self._exit_lock = exit_lock
-        EntryInterceptor(exchange, keeper, approve, announce, self._warm_up)
+        EntryInterceptor(exchange, manager, approve, announce, self._warm_up)
         if watch is not None:
-            StopInterceptor(exchange, keeper, self._books.has_looked, hearing)
+            StopInterceptor(exchange, manager, self._books.has_looked, hearing)
         self.tag = self._books.tag
         self.stop_state = self._books.stop_state
 
@@ -137,7 +137,7 @@ class StopService:
 
     def clock_skew_s(self) -> float:
         """Return how many seconds this machine's clock is ahead of the exchange's; 0 if unknown."""
-        return self._line.clock_skew_s
+        return self._venue.clock_skew_s
 
     def free_stops(self) -> float:
         """Return how many more stops the account takes; infinity where they cannot be listed."""
@@ -145,7 +145,7 @@ class StopService:
 
     def largest(self, pair: str) -> float:
         """Return what one order at market of a pair may be, base currency; infinity if any."""
-        return self._line.largest(pair)
+        return self._venue.largest(pair)
 
     # In each loop
 
@@ -154,13 +154,13 @@ class StopService:
         looked = self._look_after() and self._books.has_looked()
         # Not before: the watch would cancel what stands for a position nobody has seen yet.
         self._running = self._running or looked
-        if self._sentinel is not None and self._running:
-            self._supervise(self._sentinel)
+        if self._monitor is not None and self._running:
+            self._supervise(self._monitor)
 
     @property
     def health(self) -> Health | None:
         """How the watch does; None where the bot's loop alone looks after the stops."""
-        return self._sentinel.health if self._sentinel is not None else None
+        return self._monitor.health if self._monitor is not None else None
 
     def state(self) -> tuple[object, ...]:
         """Return what differs once something is held, stands or is heard otherwise."""
@@ -184,20 +184,20 @@ class StopService:
 
     def close(self) -> None:
         """End the watch, and leave nothing behind that protects nothing."""
-        if self._sentinel is not None:
-            self._sentinel.stop()
+        if self._monitor is not None:
+            self._monitor.stop()
         if self._running:
             self._running = False
             self._look_after()
 
     def _warm_up(self) -> None:
-        if self._sentinel is not None and self._running:
-            self._sentinel.warm_up()
+        if self._monitor is not None and self._running:
+            self._monitor.warm_up()
 
-    def _supervise(self, sentinel: Monitor) -> None:
+    def _supervise(self, monitor: Monitor) -> None:
         try:
-            sentinel.start()
-            sentinel.loop_came()
+            monitor.start()
+            monitor.loop_came()
         except Exception:
             logger.exception("[ALERT] The guard's threads could not be checked in this loop.")
 
@@ -218,11 +218,11 @@ class StopService:
         return True
 
 
-def _line(exchange: Exchange, strategy: IStrategy, can: Capabilities, proof: StreamProof) -> Venue:
+def _venue(exchange: Exchange, strategy: IStrategy, can: Capabilities, proof: StreamProof) -> Venue:
     if can.watches:
-        line = ProvenLine(exchange, strategy.order_types, proof)
-        pace(exchange, line.budget)
-        return line
+        venue = ProvenLine(exchange, strategy.order_types, proof)
+        pace(exchange, venue.budget)
+        return venue
     return FreqtradeVenue(exchange, strategy.order_types)
 
 

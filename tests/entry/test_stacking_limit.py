@@ -95,12 +95,12 @@ class Account:
         if denial is not None:
             return
         if kind == "lost":
-            intent = PendingEntry(
+            pending = PendingEntry(
                 EntryRequest(pair, False, 100.0, 1.0, 1.0), f"{next(self._ids)}", True
             )
-            intent.lost = True
-            self.lost[pair].append(intent)
-            self.book.of(pair).pending_entries.append(intent)
+            pending.lost = True
+            self.lost[pair].append(pending)
+            self.book.of(pair).pending_entries.append(pending)
             return
         self._order(pair)
         if kind == "market":

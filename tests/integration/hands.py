@@ -66,16 +66,16 @@ def guarding(bot: FreqtradeBot) -> Any:
 def refusals(bot: FreqtradeBot) -> dict[tuple[str, DenyCode], int]:
     """Return how often each rule refused each pair, as `qt-guard status` counts."""
     strategy: Any = bot.strategy
-    refused = strategy._qt_post.announcer.refused
+    refused = strategy._qt_post.operator_log.refused
     return {key: refusal.count for key, refusal in refused.items()}
 
 
-def keeper(bot: FreqtradeBot) -> Any:
-    """Return a bot's keeper."""
-    return guarding(bot)._books._keeper
+def manager(bot: FreqtradeBot) -> Any:
+    """Return a bot's manager."""
+    return guarding(bot)._books._manager
 
 
 def kill(rig: Rig, bot: FreqtradeBot) -> None:
     """End a bot without a word: its threads stop, and nothing is tidied up."""
-    guarding(bot)._sentinel.stop()
+    guarding(bot)._monitor.stop()
     rig.forget(bot)

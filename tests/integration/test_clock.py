@@ -10,7 +10,7 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.denial import DenyCode
-from tests.integration.hands import cancel_by_hand, keeper
+from tests.integration.hands import cancel_by_hand, manager
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, until
 
 
@@ -64,7 +64,7 @@ def test_a_bot_that_is_behind_from_the_start_says_so(
     skew = '[[fault]]\nkind = "clock_skew"\nahead_ms = 7000\n'
     with Rig(tmp_path, held_market("uptrend"), unlimited=True, faults=skew) as rig:
         bot = rig.bot()
-        assert keeper(bot).line.clock_skew_s == pytest.approx(-7, abs=0.8)
+        assert manager(bot).line.clock_skew_s == pytest.approx(-7, abs=0.8)
         assert caplog.text.count("[ALERT] This machine's clock is") == 1
         difference = bot.exchange._api.options["timeDifference"]
         assert difference == pytest.approx(-7000, abs=800)

@@ -110,8 +110,8 @@ def break_gate(bot: FreqtradeBot, gate: str) -> None:
     breaking: dict[str, Callable[[], None]] = {
         "signal": lambda: setattr(post.signals, "newest", _broken),
         "rule": lambda: setattr(post.gates, "_limit", None),
-        "sizing": lambda: setattr(post.planner, "_budget", None),
-        "plan": lambda: setattr(post.planner, "_check_stop", _broken),
+        "sizing": lambda: setattr(post.sizer, "_budget", None),
+        "plan": lambda: setattr(post.sizer, "_check_stop", _broken),
     }
     breaking[gate]()
 
@@ -180,7 +180,7 @@ def test_a_strategy_that_wants_no_stake_gets_none(rig: Rig, wanted: Any) -> None
     wish = EntryRequest(BTC, is_short=False, rate=90_000.0, leverage=30.0)
     assert post.entries.capped_stake(wanted, wish, datetime.now(UTC), None) == 0.0
     errors = {DenyCode.GATE_FAILED} if isinstance(wanted, str | None) else set()
-    assert {code for _, code in post.announcer.refused} == errors
+    assert {code for _, code in post.operator_log.refused} == errors
 
 
 def test_numpys_numbers_are_numbers(rig: Rig) -> None:
@@ -196,10 +196,10 @@ def test_no_room_is_no_failure(rig: Rig) -> None:
     bot = rig.bot()
     force_entry(bot, BTC)
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    post.planner._budget = replace(post.planner._budget, max_open_ratio=0.001)
+    post.sizer._budget = replace(post.sizer._budget, max_open_ratio=0.001)
     wish = EntryRequest(ETH, is_short=False, rate=3_000.0, leverage=30.0)
     assert post.entries.capped_stake(50.0, wish, datetime.now(UTC), None) == 0.0
-    assert {code for _, code in post.announcer.refused} == {DenyCode.OPEN_RISK_FULL}
+    assert {code for _, code in post.operator_log.refused} == {DenyCode.OPEN_RISK_FULL}
 
 
 def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:

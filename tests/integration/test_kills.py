@@ -17,9 +17,9 @@ from qt_protections.stops.venue.protocol import RequestError
 from tests.integration.hands import (
     Killed,
     guarding,
-    keeper,
     kill,
     let_evidence_suffice,
+    manager,
     unlock,
 )
 from tests.integration.rig import BTC, Rig, enter_by_limit, force_entry, naked_max, until
@@ -169,7 +169,7 @@ def test_of_a_move_half_done_the_new_stop_stays(rig: Rig, same: dict[str, Any]) 
     trade = force_entry(first, BTC)
     assert trade is not None
     tighter = trade.stop_loss * 1.005
-    hand = keeper(first)
+    hand = manager(first)
 
     def die(*_: object) -> None:
         raise Killed
@@ -230,10 +230,10 @@ def test_nothing_is_withdrawn_before_the_first_look(
         failure = RequestError("no answer in time", Outcome.UNKNOWN)
         patch.setattr(BinanceVenue, request_, Mock(side_effect=failure))
         bot = rig.bot(**same)
-    assert not guarding(bot)._sentinel._thread.is_alive()
+    assert not guarding(bot)._monitor._thread.is_alive()
     assert rig.live_stops("BTCUSDT") == [stop]
     bot.process()
-    assert guarding(bot)._sentinel._thread.is_alive()
+    assert guarding(bot)._monitor._thread.is_alive()
     (trade,) = Trade.get_open_trades()
     assert trade.amount == pytest.approx(rig.position("BTCUSDT"))
     assert naked_max(rig) == 0
@@ -365,7 +365,7 @@ def rest_beside_a_trailed_position(rig: Rig, bot: FreqtradeBot) -> None:
 def trail_out_beside_an_entry(rig: Rig, bot: FreqtradeBot) -> None:
     """Let the trailing stop fire, and the second entry wait on: killed before it is called off."""
     rest_beside_a_trailed_position(rig, bot)
-    keeper(bot).call_off = lambda held: None
+    manager(bot).call_off = lambda held: None
     rig.move("BTCUSDT", 0.985)
     until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
 

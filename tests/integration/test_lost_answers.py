@@ -13,7 +13,7 @@ from freqtrade.rpc.rpc import RPC, RPCException
 from qt_protections.errors import EntryRefused
 from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import Road
-from tests.integration.hands import keeper
+from tests.integration.hands import manager
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
@@ -124,11 +124,11 @@ def test_the_answer_to_a_move(open_rig: Callable[[str], Rig], way: str) -> None:
         bot = rig.bot(max_open_trades=1)
         trade = enter(bot)
         for _ in range(2):  # the stop before the entry may be struck as well
-            until(lambda: keeper(bot).line.shut_s(Road.STOPS) == 0)
+            until(lambda: manager(bot).line.shut_s(Road.STOPS) == 0)
             trade = trade or enter(bot)
         assert trade is not None
         before = trade.stop_loss
-        hand = keeper(bot)
+        hand = manager(bot)
         hand.move(hand.book.of(BTC), before * 1.002)
         assert_books_equal(rig, bot)
         assert trade.stop_loss >= before
@@ -155,7 +155,7 @@ def test_the_answer_to_a_close(open_rig: Callable[[str], Rig], way: str) -> None
         bot = rig.bot(max_open_trades=1)
         trade = enter(bot)
         assert trade is not None
-        hand = keeper(bot)
+        hand = manager(bot)
         with hand.book.of(BTC).lock:
             hand._emergency_close(hand.book.of(BTC), "forced by a test")
         until(lambda: rig.position("BTCUSDT") == 0)

@@ -11,7 +11,7 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.settings import all_off
-from qt_protections.stops.monitor.sentinel import Monitor
+from qt_protections.stops.monitor.monitor import Monitor
 from tests.integration.rig import BTC, ETH, Rig, enter_by_limit, force_entry, naked_max, until
 
 LOST = VenueError(-1007, "Timeout waiting for response from backend server.")

@@ -10,7 +10,7 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.stops.reconciliation import positions
 from qt_protections.stops.state.client_ids import Role
-from tests.integration.hands import by_hand, keeper, kill
+from tests.integration.hands import by_hand, kill, manager
 from tests.integration.rig import BTC, Rig, record, until
 
 SETTINGS = {
@@ -66,7 +66,7 @@ class Story:
 
     def leave_off_the_record(self, share: float) -> None:
         """Send an exit as a bot does that is killed before it has the exit on record."""
-        name = keeper(self.bot).namer.new(Role.EXIT, BTC)
+        name = manager(self.bot).namer.new(Role.EXIT, BTC)
         amount = round(self.trade.amount * share, 3)
         opposite = "SELL" if self.side == "long" else "BUY"
         sent = by_hand(
@@ -203,7 +203,7 @@ def test_books_agree_if_several_stops_cover_together(rig: Rig, side: str) -> Non
 
 def cover_by_two(story: Story) -> list[str]:
     """Let one stop be half of the position at most; return the ids of the two that stand then."""
-    keeps, trade = keeper(story.bot), story.trade
+    keeps, trade = manager(story.bot), story.trade
     held = keeps.book.of(BTC)
     with held.lock:
         most = round(trade.amount / 2 + 0.0005, 3)

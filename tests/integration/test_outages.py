@@ -13,7 +13,7 @@ from freqtrade.persistence import Trade
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.engine.orders import AlgoStatus
 from qt_protections.rules.denial import DenyCode
-from tests.integration.hands import by_hand, keeper, let_evidence_suffice
+from tests.integration.hands import by_hand, let_evidence_suffice, manager
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 from tests.integration.test_unshown import fault
 
@@ -246,7 +246,7 @@ def test_a_large_position_is_closed_in_parts(rig: Rig) -> None:
     rig.move("BTCUSDT", 1.004)
     force_entry(bot, BTC)
     limit_orders(rig, "0.05")
-    keeps = keeper(bot)
+    keeps = manager(bot)
     keeps.book._largest = lambda _pair: 0.05
     held = keeps.book.of(BTC)
     with held.lock:

@@ -15,7 +15,7 @@ from qt_protections.rehearsal.journal import Event as JournalEvent
 from qt_protections.rehearsal.journal import EventKind
 from qt_protections.rules.denial import DenyCode
 from qt_protections.stops.monitor.hearing import Stream
-from tests.integration.hands import guarding, keeper
+from tests.integration.hands import guarding, manager
 from tests.integration.rig import (
     BTC,
     ETH,
@@ -45,7 +45,7 @@ def strict(tmp_path: Path) -> Iterator[Rig]:
 
 def listening(bot: FreqtradeBot) -> None:
     """Wait until the stream is relied on: from then on nothing is asked for that it tells."""
-    hearing = guarding(bot)._sentinel._hearing
+    hearing = guarding(bot)._monitor._hearing
     until(lambda: hearing.state is Stream.UP and hearing.is_attended)
 
 
@@ -126,7 +126,7 @@ def test_without_margin_type_and_leverage_nothing_is_sent(
         with pytest.raises(EntryFailed, match=f"Entry of BTC/USDT:USDT did not happen: .*{told}"):
             force_entry(bot, BTC)
         assert struck.events("stop_accepted", "order_accepted") == []
-        assert keeper(bot).book.of(BTC).pending_entries == []
+        assert manager(bot).book.of(BTC).pending_entries == []
         assert Trade.get_open_trades() == []
         assert force_entry(bot, BTC) is not None
         assert len(struck.live_stops("BTCUSDT")) == 1
@@ -147,7 +147,7 @@ def test_a_failure_before_the_entry_was_sent_leaves_no_doubt(
             force_entry(bot, BTC)
     assert rig.venue.conditional.live() == []
     assert rig.events("order_accepted") == []
-    assert keeper(bot).book.of(BTC).pending_entries == []
+    assert manager(bot).book.of(BTC).pending_entries == []
     assert force_entry(bot, BTC) is not None
 
 

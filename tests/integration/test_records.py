@@ -11,17 +11,17 @@ from freqtrade.rpc.rpc import RPC
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from tests.integration.hands import cancel_by_hand, guarding, keeper
+from tests.integration.hands import cancel_by_hand, guarding, manager
 from tests.integration.rig import BTC, ETH, Rig, force_entry, record, until
 
 
 def test_a_step_that_was_added_is_shown(rig: Rig) -> None:
-    """The keeper adds to the steps of a stop after they were put on record."""
+    """The manager adds to the steps of a stop after they were put on record."""
     bot = rig.bot()
     trade = force_entry(bot, BTC)
     assert trade is not None
     bot.process()
-    keeper(bot).book.of(BTC).steps.append("added since")
+    manager(bot).book.of(BTC).steps.append("added since")
     bot.process()
     assert record(bot, trade)["steps"] == ["added since"]
 

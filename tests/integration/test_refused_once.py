@@ -49,7 +49,7 @@ def post_of(bot: FreqtradeBot) -> Any:
 
 def refusals(bot: FreqtradeBot) -> dict[str, tuple[DenyCode, int]]:
     """Return per pair what was refused last, and in how many candles."""
-    refused = post_of(bot).announcer.refused.values()
+    refused = post_of(bot).operator_log.refused.values()
     return {each.pair: (each.denial.code, each.count) for each in refused}
 
 

@@ -16,7 +16,7 @@ from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.engine.orders import AlgoStatus
 from qt_protections.rules.denial import DenyCode
 from qt_protections.stops.state.pair import PairState
-from tests.integration.hands import guarding, keeper, refusals
+from tests.integration.hands import guarding, manager, refusals
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
 from tests.patience import PATIENCE_S
 
@@ -50,7 +50,7 @@ class Ordered:
         self.broken: list[str] = []
         self._lock = threading.Lock()
         self._owner: int | None = None
-        self._book = keeper(bot).book
+        self._book = manager(bot).book
         bot._exit_lock = guarding(bot)._exit_lock = self  # type: ignore[assignment]
 
     def __enter__(self) -> None:

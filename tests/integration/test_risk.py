@@ -159,7 +159,7 @@ def test_a_position_that_does_not_count_still_draws_on_the_balance(rig: Rig) -> 
     assert (foreign.pair, account(bot).exposures()) == (ETH, [])
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     wish = EntryRequest(BTC, False, float(rig.venue.tape.last("BTCUSDT")), 10.0)
-    assert list(post.planner.allowance(wish, datetime.now(UTC)).beside) == [foreign]
+    assert list(post.sizer.allowance(wish, datetime.now(UTC)).beside) == [foreign]
 
 
 @pytest.mark.parametrize(("capital", "counted"), [(1_000, 1_000), (1_000_000, 10_000)], ids=str)

@@ -83,7 +83,7 @@ def test_positions_and_refusals_of_a_live_bot(
     assert {thread.state for thread in seen.watch.threads} == {"running"}
     assert seen.watch.looked_s is not None
     text = shown(rig, capsys)
-    assert "threads running: sentinel, user-stream, watch-1" in text
+    assert "threads running: monitor, user-stream, watch-1" in text
     assert "rehearsal (" in text
     assert "LIVE GuardedQuiet" in text
     assert f"BTCUSDT long {trade.amount:,.8g} {trade.open_rate:,.8g}" in text
@@ -148,7 +148,7 @@ def test_telling_asks_nothing_of_the_exchange(rig: Rig) -> None:
     force_entry(bot, BTC)
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     before = read(status_file(rig, bot))
-    post.stops._sentinel.stop()  # it asks on a thread of its own
+    post.stops._monitor.stop()  # it asks on a thread of its own
     asked = len(rig.requests())
     post._tell(post.stops, is_running=True)
     assert len(rig.requests()) == asked

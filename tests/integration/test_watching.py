@@ -13,11 +13,11 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
 from qt_protections.rehearsal.streams.hub import Listener
-from qt_protections.stops.monitor.sentinel import _OPEN_LINES, Monitor
+from qt_protections.stops.monitor.monitor import _OPEN_LINES, Monitor
 from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.protocol import Position
-from tests.integration.hands import by_hand, cancel_by_hand, guarding, keeper, trade_by_hand
+from tests.integration.hands import by_hand, cancel_by_hand, guarding, manager, trade_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
 
 
@@ -66,7 +66,7 @@ def test_connections_are_open_before_they_are_needed(rig: Rig) -> None:
     bot = rig.bot("GuardedAlways", qt={"stop_placement": "on_fill"})
     bot.strategy.order_types["entry"] = "limit"
     bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
-    session = keeper(bot).line._connection._own.session
+    session = manager(bot).line._connection._own.session
     pools: Any = session.get_adapter("https://").poolmanager.pools
 
     def opened() -> int:
@@ -80,7 +80,7 @@ def test_connections_are_open_before_they_are_needed(rig: Rig) -> None:
 def test_the_stream_tells_of_it(rig: Rig, how: str) -> None:
     """Between two loops, without one question about the list of stops."""
     bot = rig.bot()
-    until(lambda: guarding(bot)._sentinel._stream.up)
+    until(lambda: guarding(bot)._monitor._stream.up)
     trade, old = entered(rig, bot)
     vanish(rig, old, how)
     until(lambda: rig.live_stops("BTCUSDT"))
@@ -108,7 +108,7 @@ def test_polling_finds_it_while_the_stream_is_down(deaf: Rig, how: str) -> None:
     trade, old = entered(deaf, bot)
     vanish(deaf, old, how)
     until(lambda: deaf.live_stops("BTCUSDT"))
-    assert not guarding(bot)._sentinel._stream.up
+    assert not guarding(bot)._monitor._stream.up
     assert_replaced(deaf, bot, trade, old)
 
 
@@ -116,7 +116,7 @@ def test_polling_finds_it_while_the_stream_is_down(deaf: Rig, how: str) -> None:
 def test_the_loop_finds_it(rig: Rig, how: str) -> None:
     """Were there neither stream nor ticks."""
     bot = rig.bot()
-    guarding(bot)._sentinel.stop()
+    guarding(bot)._monitor.stop()
     trade, old = entered(rig, bot)
     vanish(rig, old, how)
     bot.process()
@@ -140,7 +140,7 @@ def test_it_vanishes_again_and_again(rig: Rig) -> None:
 def test_freqtrade_itself_neither_doubles_nor_exits(rig: Rig) -> None:
     """Its own loop comes first: the guard knows nothing of the loss yet."""
     bot = rig.bot()
-    guarding(bot)._sentinel.stop()
+    guarding(bot)._monitor.stop()
     trade, old = entered(rig, bot)
     vanish(rig, old, "canceled")
     bot.exit_positions([trade])
@@ -152,7 +152,7 @@ def test_freqtrade_itself_neither_doubles_nor_exits(rig: Rig) -> None:
 def test_a_stop_nobody_can_tell_of(rig: Rig, listed: bool) -> None:
     """-2013 although it is live: nothing is doubled as long as the list shows it."""
     bot = rig.bot()
-    guarding(bot)._sentinel.stop()
+    guarding(bot)._monitor.stop()
     trade, stop = entered(rig, bot)
     desk = rig.venue.conditional
     find, live = desk.find, desk.live
@@ -195,16 +195,16 @@ def forgetful(tmp_path: Path) -> Iterator[Rig]:
 def test_a_single_lost_event_is_found_without_a_loop(forgetful: Rig, how: str) -> None:
     """A position is open, the stream is up and tells of everything else."""
     bot = forgetful.bot()
-    sentinel = guarding(bot)._sentinel
-    until(lambda: sentinel._stream.up)
+    monitor = guarding(bot)._monitor
+    until(lambda: monitor._stream.up)
     trade, old = entered(forgetful, bot)
-    until(lambda: not sentinel._proof._due)
+    until(lambda: not monitor._proof._due)
     forgetful.faults.begin()
     vanish(forgetful, old, how)
     assert len(forgetful.events("fault")) == 1
     assert force_entry(bot, ETH) is not None
     until(lambda: forgetful.live_stops("BTCUSDT"))
-    until(lambda: not sentinel._proof._due)
+    until(lambda: not monitor._proof._due)
     assert guarding(bot).health.stream == "up"
     assert_replaced(forgetful, bot, trade, old)
 
@@ -228,7 +228,7 @@ def test_a_stream_that_pings_and_says_nothing_is_polled(
 ) -> None:
     """The guard's own stop is not heard of: so what vanishes then is found without a loop."""
     bot = rig.bot()
-    until(lambda: guarding(bot)._sentinel._stream.up)
+    until(lambda: guarding(bot)._monitor._stream.up)
     silence.set()
     trade, old = entered(rig, bot)
     until(lambda: "it did not tell of stop" in caplog.text)
@@ -246,10 +246,10 @@ def test_a_thread_that_fails_is_heard_and_goes_on(
 ) -> None:
     """Another pair's position goes while the tick reads it: what vanishes then is found."""
     bot = rig.bot()
-    sentinel = guarding(bot)._sentinel
-    until(lambda: sentinel._stream.up)
+    monitor = guarding(bot)._monitor
+    until(lambda: monitor._stream.up)
     _, old = entered(rig, bot)
-    held, count = keeper(bot).book.of(ETH), iter(range(10**9))
+    held, count = manager(bot).book.of(ETH), iter(range(10**9))
     slot: Any = PairState.__dict__["external_position"]
     stranger = Position(ETH, False, 1.0, 3300.0, 30.0)
 
@@ -264,7 +264,7 @@ def test_a_thread_that_fails_is_heard_and_goes_on(
         until(lambda: next(count) > 6)
         vanish(rig, old, "canceled")
         until(lambda: rig.live_stops("BTCUSDT"))
-    assert sentinel._thread.is_alive()
+    assert monitor._thread.is_alive()
     bot.process()
     assert {thread.life for thread in guarding(bot).health.threads} == {"running"}
 
@@ -301,7 +301,7 @@ def test_a_cancel_that_failed_at_the_exit_is_made_good(rig: Rig, tmp_path: Path)
     """Before the next position: by the tick, without a loop of the bot's."""
     bot = rig.bot()
     trade, stop = entered(rig, bot)
-    line = keeper(bot).line
+    line = manager(bot).line
     cancel, refused = line.cancel, []
 
     def refuse(pair: str, order_id: str) -> bool:
@@ -320,7 +320,7 @@ def test_leftovers_of_either_side_go(rig: Rig) -> None:
     bot = rig.bot()
     last = float(rig.venue.tape.last("BTCUSDT"))
     for name, side, ratio in (("mine", "SELL", 0.9), ("mine", "BUY", 1.1), ("theirs", "SELL", 0.8)):
-        mine = keeper(bot).namer.new("S", BTC)
+        mine = manager(bot).namer.new("S", BTC)
         sent = by_hand(
             rig,
             "POST",
@@ -390,9 +390,9 @@ def test_a_reload_leaves_no_thread_behind(rig: Rig) -> None:
         bot.cleanup()
         rig.forget(bot)
         bot = rig.bot(**changes)
-        until(lambda bot=bot: guarding(bot)._sentinel._stream.up)  # type: ignore[misc]
+        until(lambda bot=bot: guarding(bot)._monitor._stream.up)  # type: ignore[misc]
         names = [name for name in guard_threads() if not name.startswith("qt-watch")]
-        assert sorted(names) == ["qt-sentinel", "qt-user-stream"]
+        assert sorted(names) == ["qt-monitor", "qt-user-stream"]
     assert rig.live_stops("BTCUSDT") == [stop]
     assert naked_max(rig) == 0
 

@@ -34,7 +34,7 @@ def refusal(
 
 def watch(*threads: ThreadSeen, stream: str = "up", looked_s: float | None = 2.4) -> WatchSeen:
     """Return what watches, well unless it is told otherwise."""
-    names = ("qt-sentinel", "qt-user-stream", *(f"qt-watch-{n}" for n in range(1, 9)))
+    names = ("qt-monitor", "qt-user-stream", *(f"qt-watch-{n}" for n in range(1, 9)))
     well = [ThreadSeen(name, "running", 0, 0.0) for name in names]
     return WatchSeen((*threads, *well), StreamSeen(stream, NOW - timedelta(minutes=5)), looked_s)
 

@@ -18,39 +18,39 @@ NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 def test_leverage_is_said_once_a_pair_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     """Of 1,327 lines for 108 trades one a pair is left."""
     caplog.set_level(logging.INFO)
-    announcer = OperatorLog(speaks=False)
+    operator_log = OperatorLog(speaks=False)
     for number in range(1327):
-        announcer.lowered((BTC, ETH)[number % 2], 30, 12.5)
+        operator_log.lowered((BTC, ETH)[number % 2], 30, 12.5)
     assert [r.getMessage().split(";")[0] for r in caplog.records] == [
         "[SAFETY] BTCUSDT: leverage 30 lowered to 12.5",
         "[SAFETY] ETHUSDT: leverage 30 lowered to 12.5",
     ]
-    assert announcer.tally.lowered == {BTC: 664, ETH: 663}
+    assert operator_log.tally.lowered == {BTC: 664, ETH: 663}
 
 
 def test_hyperopt_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """Each epoch would say it again."""
     caplog.set_level(logging.INFO)
-    announcer = OperatorLog(speaks=False, explains=False)
-    announcer.lowered(BTC, 30, 12.5)
+    operator_log = OperatorLog(speaks=False, explains=False)
+    operator_log.lowered(BTC, 30, 12.5)
     assert caplog.records == []
-    assert announcer.tally.lowered[BTC] == 1
+    assert operator_log.tally.lowered[BTC] == 1
 
 
 def test_an_entry_is_counted_with_all_that_was_done_to_it() -> None:
     """By side, by kind, and by the setting."""
-    announcer = OperatorLog(speaks=False)
-    announcer.allowed(is_short=False, is_new=True)
-    announcer.allowed(
+    operator_log = OperatorLog(speaks=False)
+    operator_log.allowed(is_short=False, is_new=True)
+    operator_log.allowed(
         is_short=True, is_new=True, cut_by=DenyCode.STAKE_TOO_SMALL, bound=StopBound.MAX_STOP
     )
-    announcer.allowed(is_short=True, is_new=False, cut_by=DenyCode.AVERAGING_DOWN)
-    tally = announcer.tally
+    operator_log.allowed(is_short=True, is_new=False, cut_by=DenyCode.AVERAGING_DOWN)
+    tally = operator_log.tally
     assert tally.allowed == {"long": 1, "short": 2}
     assert tally.further == 1
     assert tally.cut == {"risk_per_trade": 1, "averaging_down": 1}
     assert tally.clamped == {"max_stop": 1}
-    announcer.begin()
+    operator_log.begin()
     assert (tally.allowed.total(), tally.further, tally.cut.total()) == (0, 0, 0)
 
 

@@ -61,7 +61,7 @@ def test_every_position_with_what_it_risks() -> None:
 
 
 def test_limits_shrink_with_what_is_taken_of_the_equity() -> None:
-    """They are the planner's own, whichever equity they are shares of."""
+    """They are the sizer's own, whichever equity they are shares of."""
     budget = RiskBudget(0.01, 0.03, 0.02, less_open_risk=True)
     seen = snapshot(replace(known(), limits=budget.limits(10_000, 150)), BOT, NOW)
     assert seen.risk.max_open.amount == pytest.approx(295.5)

@@ -134,7 +134,7 @@ def test_a_watch_that_is_well() -> None:
     """Each thread, the stream and the last look, within 80 columns and without alarm."""
     page = shown(replace(snapshot(), watch=watch()))
     words = " ".join(page.split())
-    names = "sentinel, user-stream, watch-1, watch-2, watch-3, watch-4, watch-5, watch-6, watch-7,"
+    names = "monitor, user-stream, watch-1, watch-2, watch-3, watch-4, watch-5, watch-6, watch-7,"
     assert f"threads running: {names} watch-8" in words
     assert "stream up since 2026-01-02 11:55:30 UTC" in words
     assert "last look 2 s ago" in words
@@ -157,7 +157,7 @@ def test_a_thread_that_is_not_well_comes_first() -> None:
         "hangs for 42 s, [ALERT] in the log: b",
         "restarted 2 times, [ALERT] in the log: a",
         "restarted once, [ALERT] in the log: d",
-        "running: sentinel",
+        "running: monitor",
     )
     places = [page.index(words) for words in order]
     assert places == sorted(places)

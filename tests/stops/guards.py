@@ -1,4 +1,4 @@
-"""A keeper and its watch on paper, without a bot."""
+"""A manager and its watch on paper, without a bot."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,35 +25,35 @@ class Guards:
     """An exchange, who keeps its positions covered, and who watches."""
 
     paper: Paper
-    keeper: StopManager
+    manager: StopManager
     watch: StopWatch
 
     def held(self, pair: str = BTC) -> PairState:
         """Return what is known of a pair."""
-        return self.keeper.book.of(pair)
+        return self.manager.book.of(pair)
 
     def expect(
         self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC, base: float = 0.0
     ) -> PendingEntry:
         """Get a pair ready for an entry, negative for a short."""
-        return self.keeper.expect(approved(pair, amount, trigger), base)
+        return self.manager.expect(approved(pair, amount, trigger), base)
 
     def enter(self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC) -> PairState:
         """Enter at market, and have a trade book it as Freqtrade's thread does."""
-        intent = self.expect(amount, trigger, pair)
-        order_id = self.paper.enter(pair, amount, intent.client_id)
-        self.keeper.answered(intent, self.paper.orders[order_id])
+        pending = self.expect(amount, trigger, pair)
+        order_id = self.paper.enter(pair, amount, pending.client_id)
+        self.manager.answered(pending, self.paper.orders[order_id])
         held = self.held(pair)
         with held.lock:
-            held.pending_entries.remove(intent)
+            held.pending_entries.remove(pending)
             held.base += abs(amount)
         return held
 
     def rest(self, amount: float = 1.0, trigger: float = 96.0, pair: str = BTC) -> str:
         """Enter with a limit order that rests; return its id."""
-        intent = self.expect(amount, trigger, pair)
-        order_id = self.paper.enter(pair, amount, intent.client_id, fills=False)
-        self.keeper.answered(intent, self.paper.orders[order_id])
+        pending = self.expect(amount, trigger, pair)
+        order_id = self.paper.enter(pair, amount, pending.client_id, fills=False)
+        self.manager.answered(pending, self.paper.orders[order_id])
         return order_id
 
     def live(self, pair: str = BTC) -> list[str]:
@@ -64,12 +64,12 @@ class Guards:
 def guards(
     placement: StopPlacement = "auto", pause: Callable[[float], None] = lambda _seconds: None
 ) -> Guards:
-    """Return a keeper that never waits."""
+    """Return a manager that never waits."""
     paper = Paper()
     namer = Namer("test", "sqlite://")
     placer = Placer(paper, namer, pause)
-    keeper = StopManager(PairStates(paper.largest), paper, namer, placer, placement)
-    return Guards(paper, keeper, StopWatch(keeper))
+    manager = StopManager(PairStates(paper.largest), paper, namer, placer, placement)
+    return Guards(paper, manager, StopWatch(manager))
 
 
 def order_event(order_id: str, status: str, filled: float = 0.0, amount: float = 1.0) -> OrderEvent:

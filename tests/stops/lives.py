@@ -278,7 +278,7 @@ class Life:
         self._stream = how
         if how in ("dead", "down"):
             self._events.clear()
-        self.bot.sentinel.connect(how != "down")
+        self.bot.monitor.connect(how != "down")
 
     def hear(self, which: int, is_kept: bool) -> None:
         for event in _nth(self._events, which):
@@ -372,7 +372,7 @@ class Life:
     def _born(self) -> PaperBot:
         self._clock.sleep(2.0)  # a process takes its time
         bot = PaperBot(self._folder, self.paper, self._clock.sleep, stop_placement=self._placement)
-        bot.sentinel.connect(self._stream != "down")
+        bot.monitor.connect(self._stream != "down")
         return bot
 
     def _rise(self) -> None:
@@ -432,12 +432,12 @@ class Life:
         self._acts = True
         try:
             self._hear_if_live()
-            self.bot.sentinel.tick()
+            self.bot.monitor.tick()
         finally:
             self._acts = False
 
     def _is_known(self, pair: str) -> bool:
-        return self.bot is not None and self.bot.sentinel.book.of(pair).required_stop is not None
+        return self.bot is not None and self.bot.monitor.book.of(pair).required_stop is not None
 
     def _is_faulty(self) -> bool:
         """Whether nobody can cover a position now, nor close it, nor see that he has to."""
@@ -460,9 +460,9 @@ class Life:
         """Whether an entry's stop follows its fill."""
         if self.bot is None:
             return False
-        book = self.bot.sentinel.book
-        intent = book.of(entry["symbol"]).intent_of(entry["id"], entry["clientOrderId"])
-        return intent is not None and not intent.stop_first
+        book = self.bot.monitor.book
+        pending = book.of(entry["symbol"]).pending_of(entry["id"], entry["clientOrderId"])
+        return pending is not None and not pending.stop_first
 
     def _resting(self, pair: str) -> list[CcxtOrder]:
         return [
@@ -478,14 +478,14 @@ class Life:
     def _hear_if_live(self) -> None:
         events, self._events = self._events, []
         for event in events:
-            if self._stream == "live" and not self.bot.sentinel.is_busy(event.pair):
+            if self._stream == "live" and not self.bot.monitor.is_busy(event.pair):
                 self._hear(event)
             else:
                 self._events.append(event)
 
     def _hear(self, event: OrderEvent) -> None:
-        if self.bot.sentinel.runs:
-            self.bot.sentinel.hear(event)
+        if self.bot.monitor.runs:
+            self.bot.monitor.hear(event)
         if event.conditional:
             self.paper.heard(event)
 
@@ -520,7 +520,7 @@ class Life:
             # Freqtrade adds an order to its trade once it is over.
             booked += sum(_signed(order, order["filled"]) for order in self._resting(pair))
             if not trade.has_open_position:  # what closed some of it waits with the guard till then
-                fills = self.bot.sentinel.book.of(pair).unbooked_fills
+                fills = self.bot.monitor.book.of(pair).unbooked_fills
                 waiting = sum(fill.amount for fill in fills)
                 booked += waiting if trade.is_short else -waiting
         # Of what a deleted trade held, a new one may take up again what nobody can have closed:

@@ -7,7 +7,7 @@ from typing import Any
 
 from freqtrade.persistence import Trade, init_db
 
-from qt_protections.stops.monitor.sentinel import TICK_S
+from qt_protections.stops.monitor.monitor import TICK_S
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.protocol import CcxtOrder
 from tests.stops.account import Account
@@ -88,12 +88,12 @@ class Minutes:
                 self.bot.loop()
                 self._loop_at = self._clock.now + throttle_s
             self._hear()
-            self.bot.sentinel.tick()
+            self.bot.monitor.tick()
             self._clock.sleep(TICK_S)
         return Counter(self.paper.asked)
 
     def _hear(self) -> None:
         while self._events:
             event = self._events.pop(0)
-            if self.bot.sentinel.connects:
-                self.bot.sentinel.hear(event)
+            if self.bot.monitor.connects:
+                self.bot.monitor.hear(event)

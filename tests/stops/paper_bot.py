@@ -32,7 +32,7 @@ from qt_protections.rules.retry_policy import Outcome
 from qt_protections.rules.stop_price import stop_at
 from qt_protections.settings import Settings
 from qt_protections.stops import service
-from qt_protections.stops.monitor.sentinel import Monitor
+from qt_protections.stops.monitor.monitor import Monitor
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.state.pair import PairStates
 from qt_protections.stops.venue.binance.order_events import OrderEvent
@@ -223,7 +223,7 @@ class _AtOnce:
 
 
 class HandSentinel(Monitor):
-    """The sentinel without its threads: whoever runs it says when.
+    """The monitor without its threads: whoever runs it says when.
 
     Attributes:
         connects: Whether its stream finds a connection.
@@ -302,7 +302,7 @@ class PaperBot:
 
     Attributes:
         bot: Freqtrade's, for its functions.
-        sentinel: What acts between the loops.
+        monitor: What acts between the loops.
     """
 
     def __init__(
@@ -324,7 +324,7 @@ class PaperBot:
         self.bot._exit_reason_cache = {}  # type: ignore[assignment]
         strategy.ft_bot_start()
         with (
-            patch.object(service, "_line", lambda *_: paper),
+            patch.object(service, "_venue", lambda *_: paper),
             patch.object(service, "Monitor", HandSentinel),
             patch.object(service, "Placer", partial(service.Placer, pause=pause)),
             patch.object(
@@ -341,7 +341,7 @@ class PaperBot:
                 self._stop_of_stranger,
                 self.bot._exit_lock,
             )
-        self.sentinel = HandSentinel.made
+        self.monitor = HandSentinel.made
 
     def start(self) -> None:
         """Do what Freqtrade does before its first loop, and that loop."""

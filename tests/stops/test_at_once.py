@@ -46,7 +46,7 @@ def together(*acts: Callable[[], None]) -> None:
 
 
 class Stream:
-    """The events of an exchange, heard in threads of their own as the sentinel's are."""
+    """The events of an exchange, heard in threads of their own as the monitor's are."""
 
     def __init__(self) -> None:
         self.guards = guards()
@@ -105,7 +105,7 @@ class Life:
         """The strategy moves a stop a little nearer."""
         held = self.made.held(pair)
         nearer = held.trigger + (-1 if self.short[pair] else 1) * chance.random() * 0.01
-        self.made.keeper.move(held, nearer)
+        self.made.manager.move(held, nearer)
 
     def look(self, chance: random.Random, pair: str) -> None:
         """The loop looks at all, or a tick at one."""
@@ -133,11 +133,11 @@ class Life:
         amount = -1.0 if self.short[pair] else 1.0
         with held.lock:
             base = held.base
-        intent = self.made.expect(amount, trigger, pair, base)
-        order = self.made.paper.enter(pair, amount, intent.client_id)
-        self.made.keeper.answered(intent, self.made.paper.orders[order])
+        pending = self.made.expect(amount, trigger, pair, base)
+        order = self.made.paper.enter(pair, amount, pending.client_id)
+        self.made.manager.answered(pending, self.made.paper.orders[order])
         with held.lock:
-            held.pending_entries.remove(intent)
+            held.pending_entries.remove(pending)
             held.base += 1.0
 
 

@@ -31,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> HandClock:
 
 @pytest.fixture
 def on_paper(clock: HandClock) -> Guards:
-    """A keeper whose pauses move the clock; it closes after 5 s."""
+    """A manager whose pauses move the clock; it closes after 5 s."""
     return guards("on_fill", pause=clock.pass_s)
 
 
@@ -72,7 +72,7 @@ def test_the_same_when_a_stop_is_taken_away(clock: HandClock, failure: RequestEr
     began = clock()
     (stop,) = made.live()
     made.paper.end(stop, "canceled")
-    made.keeper.lost(held, stop, "CANCELED")
+    made.manager.lost(held, stop, "CANCELED")
     while made.paper.size[BTC]:
         tick(made, held, clock)
         assert clock() - began < 10
@@ -187,7 +187,7 @@ def test_a_reduce_only_reject_is_asked_about(clock: HandClock) -> None:
     made.paper.enter(BTC, -1.0)  # by another hand
     (stop,) = made.live()
     made.paper.end(stop, "rejected")
-    made.keeper.lost(held, stop, "REJECTED Reduce Only reject")
+    made.manager.lost(held, stop, "REJECTED Reduce Only reject")
     assert made.paper.sent("place_stop") == 1
     assert (held.base, made.live()) == (0.0, [])
 
@@ -199,7 +199,7 @@ def test_a_reduce_only_reject_of_a_position_that_is_there(clock: HandClock) -> N
     held.opened_ms = 1
     (stop,) = made.live()
     made.paper.end(stop, "rejected")
-    made.keeper.lost(held, stop, "REJECTED Reduce Only reject")
+    made.manager.lost(held, stop, "REJECTED Reduce Only reject")
     assert made.paper.is_covered(BTC)
 
 
@@ -208,9 +208,9 @@ def test_a_pair_goes_back_to_stops_before_entries(clock: HandClock) -> None:
     made = guards(pause=clock.pass_s)
     made.paper.before["place_stop"].append(refusal(-4509))
     made.enter()
-    assert not made.keeper.beforehand(BTC)
+    assert not made.manager.beforehand(BTC)
     clock.pass_s(901)
-    assert made.keeper.beforehand(BTC)
+    assert made.manager.beforehand(BTC)
 
 
 # Larger than one order
@@ -223,7 +223,7 @@ def test_a_large_position_is_covered_by_several_stops(clock: HandClock, placemen
     made.paper.most[BTC] = 1.0
     held = made.enter(2.5)
     assert sorted(stop["amount"] for stop in made.paper.live()) == [0.5, 1.0, 1.0]
-    assert made.keeper.move(held, 99.0)
+    assert made.manager.move(held, 99.0)
     assert sorted((s["amount"], s["stopPrice"]) for s in made.paper.live()) == [
         (0.5, 99.0),
         (1.0, 99.0),
@@ -232,7 +232,7 @@ def test_a_large_position_is_covered_by_several_stops(clock: HandClock, placemen
     assert not made.paper.laid_bare
     for stop in made.live():
         made.paper.trigger(stop)
-        made.keeper.ask_after(held, held.stop_of(stop))  # type: ignore[arg-type]
+        made.manager.ask_after(held, held.stop_of(stop))  # type: ignore[arg-type]
     assert made.paper.size[BTC] == 0
     assert sum(fill.amount for fill in held.unbooked_fills) == 2.5
 

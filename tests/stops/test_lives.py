@@ -98,12 +98,12 @@ def sends_twice(patch: pytest.MonkeyPatch) -> None:
     """Send an entry again when nobody knows what became of it."""
     settle = EntryInterceptor._settle_entry
 
-    def broken(self: EntryInterceptor, intent: PendingEntry, error: Exception) -> CcxtOrder:
+    def broken(self: EntryInterceptor, pending: PendingEntry, error: Exception) -> CcxtOrder:
         try:
-            return settle(self, intent, error)
+            return settle(self, pending, error)
         except Exception:
-            entry = intent.entry
-            with self._names.given(intent.client_id):
+            entry = pending.entry
+            with self._names.given(pending.client_id):
                 return self._create_order(
                     pair=entry.pair,
                     ordertype="market",
@@ -1016,9 +1016,9 @@ def test_every_clock_is_moved_by_hand() -> None:
     """Whether a module holds the clock by name, by its module, as a default or for a dataclass."""
     clock = HandClock()
     with clock.in_place():
-        intent = PendingEntry(EntryRequest(BTC, False, 100.0, 1.0, 1.0), "name", True)
+        pending = PendingEntry(EntryRequest(BTC, False, 100.0, 1.0, 1.0), "name", True)
         clock.sleep(7.0)
-        assert intent.age_s == 7.0
+        assert pending.age_s == 7.0
         assert book.monotonic() == clock.now
         assert client_ids.time.monotonic() == clock.now
-    assert intent.age_s != 7.0
+    assert pending.age_s != 7.0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qt_protections.stops.monitor.hearing import Stream
-from qt_protections.stops.monitor.sentinel import TICK_S
+from qt_protections.stops.monitor.monitor import TICK_S
 from qt_protections.stops.venue.protocol import Rank
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import quiet
@@ -61,12 +61,12 @@ def test_a_stop_that_vanished_unheard(
 ) -> None:
     """At whatever moment between two looks, and however many pairs wait for theirs."""
     minutes.hold(pairs, settle_s=20.0)
-    minutes.bot.sentinel.connect(is_heard)
+    minutes.bot.monitor.connect(is_heard)
     for moment in range(3):
         minutes.live(12.0 + 2.0 * moment, throttle_s)
         most_s = min(throttle_s, LOOP_S) + TICK_S
         assert uncovered_s(minutes, clock, throttle_s) <= most_s
-        assert (minutes.bot.sentinel._hearing.state is Stream.UP) is is_heard
+        assert (minutes.bot.monitor._hearing.state is Stream.UP) is is_heard
 
 
 def test_a_stop_that_is_taken_back_soon_after(minutes: Minutes, clock: HandClock) -> None:

@@ -22,8 +22,8 @@ def made() -> Guards:
 def asked(made: Guards, *, with_exits: bool = False) -> list[float]:
     """Ask what closed the position, and return what is booked."""
     held = made.held()
-    made.keeper.history._ask_at.clear()
-    made.keeper.history.book_closes(held, with_exits=with_exits)
+    made.manager.history._ask_at.clear()
+    made.manager.history.book_closes(held, with_exits=with_exits)
     return [fill.amount for fill in held.unbooked_fills]
 
 
@@ -57,7 +57,7 @@ def test_what_a_stop_became_is_the_stops(made: Guards) -> None:
 
 def test_exits_of_this_bot_are_freqtrades(made: Guards) -> None:
     """Unless it is certain that Freqtrade has none under way."""
-    made.paper.enter(BTC, -2.0, made.keeper.namer.new(Role.EXIT, BTC))
+    made.paper.enter(BTC, -2.0, made.manager.namer.new(Role.EXIT, BTC))
     assert asked(made) == []
     assert asked(made, with_exits=True) == [2.0]
 
@@ -112,13 +112,13 @@ def test_what_others_closed_of_their_own_is_not_the_trades(
     """The list of positions tells how much of the trade is gone."""
     made.paper.enter(BTC, -1.5)
     held = made.held()
-    made.keeper.history.book_closes(held, at_most)
+    made.manager.history.book_closes(held, at_most)
     assert [fill.amount for fill in held.unbooked_fills] == booked
 
 
 def test_a_pair_is_asked_for_once_in_five_seconds(made: Guards) -> None:
     """Each question costs request weight."""
-    history, held = made.keeper.history, made.held()
+    history, held = made.manager.history, made.held()
     assert history.is_due(held)
     history.book_closes(held)
     assert not history.is_due(held)
@@ -147,7 +147,7 @@ def test_an_order_that_rests_is_not_over(made: Guards) -> None:
 
 def test_the_guards_own_close_is_booked_if_its_answer_was_lost(made: Guards) -> None:
     """Nobody else books it."""
-    made.paper.enter(BTC, -2.0, made.keeper.namer.new(Role.EMERGENCY_CLOSE, BTC))
+    made.paper.enter(BTC, -2.0, made.manager.namer.new(Role.EMERGENCY_CLOSE, BTC))
     assert asked(made) == [2.0]
 
 
@@ -155,10 +155,10 @@ def test_a_stops_order_is_booked_once_however_many_stops_followed(made: Guards) 
     """The pair remembers what its stops became for as long as the position lasts."""
     held = made.held()
     made.paper.trigger(made.live()[0], share=0.5)
-    made.keeper.ask_after(held, held.stops[0])
+    made.manager.ask_after(held, held.stops[0])
     held.unbooked_fills.clear()  # the trade has booked it
     for step in range(1, 30):
-        made.keeper.move(held, 98.0 + step / 100)
+        made.manager.move(held, 98.0 + step / 100)
     assert asked(made) == []
 
 
@@ -174,4 +174,4 @@ def test_a_position_is_closed_when_its_orders_sum_up(
     held.opened_ms = max(order["timestamp"] for order in made.paper.orders.values())
     for amount in orders:
         made.paper.enter(BTC, amount)
-    assert made.keeper.history.is_closed(held, 2.0, held.opened_ms) is is_closed
+    assert made.manager.history.is_closed(held, 2.0, held.opened_ms) is is_closed

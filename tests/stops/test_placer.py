@@ -107,7 +107,7 @@ def test_no_try_begins_after_its_deadline(desk: Desk) -> None:
 
 
 def test_a_stop_passed_twice_is_given_up(desk: Desk) -> None:
-    """What follows is the keeper's to do: to close."""
+    """What follows is the manager's to do: to close."""
     desk.paper.before["place_stop"].extend([refusal(-2021)] * 2)
     with pytest.raises(Unplaced) as unplaced:
         desk.stop()

@@ -93,7 +93,7 @@ def test_while_nothing_is_held(minutes: Minutes) -> None:
 def test_while_the_stream_is_down(minutes: Minutes, throttle_s: float) -> None:
     """What is held is polled; the rest is not asked for."""
     minutes.hold(5)
-    minutes.bot.sentinel.connect(False)
+    minutes.bot.monitor.connect(False)
     asked = minutes.live(300.0, throttle_s)
     assert 60 <= weight_of(asked) / 5 <= saved(5, throttle_s) + 250, asked
 
@@ -102,7 +102,7 @@ def test_while_the_stream_is_down(minutes: Minutes, throttle_s: float) -> None:
 def test_many_positions_share_what_is_asked(minutes: Minutes, is_heard: bool) -> None:
     """Fifty pairs cost less than Freqtrade's own questions: the whole account is asked for."""
     minutes.hold(50, settle_s=60.0)
-    minutes.bot.sentinel.connect(is_heard)
+    minutes.bot.monitor.connect(is_heard)
     asked = minutes.live(60.0, 5.0)
     assert weight_of(asked) <= saved(50, 5.0), asked
 

@@ -40,7 +40,7 @@ class EntryInterceptor:
     def __init__(
         self,
         exchange: Exchange,
-        keeper: StopManager,
+        manager: StopManager,
         approve: Callable[[EntryRequest], ApprovedEntry],
         announce: Callable[[str, Denial], None],
         warm_up: Callable[[], None],
@@ -50,20 +50,20 @@ class EntryInterceptor:
 
         Args:
             exchange: The bot's exchange.
-            keeper: Who covers what passes.
+            manager: Who covers what passes.
             approve: Judges an entry, or raises.
             announce: Says of a pair why its entry was refused.
             warm_up: Opens a connection for the stop while margin type and leverage are set.
             pause: Waits for some seconds.
         """
-        self._keeper = keeper
+        self._manager = manager
         self._approve = approve
         self._announce = announce
         self._warm_up = warm_up
         self._pause = pause
         self._exchange = exchange
         self._futures = exchange.trading_mode == "futures"
-        self._names = ClientIds(exchange, are_found=keeper.line.WATCHES)
+        self._names = ClientIds(exchange, are_found=manager.venue.WATCHES)
         self._create_order = exchange.create_order
         exchange.create_order = self  # type: ignore[method-assign]
 
@@ -105,13 +105,13 @@ class EntryInterceptor:
         # Before the stop: Binance changes no margin type with an order open, and the price has less
         # time to run from the stop to the entry.
         self._prepare(order)
-        intent = self._keeper.expect(approved, base)
+        pending = self._manager.expect(approved, base)
         try:
-            with self._names.given(intent.client_id, is_prepared=True):
+            with self._names.given(pending.client_id, is_prepared=True):
                 answer = self._create_order(**order)
         except Exception as error:
-            answer = self._settle_entry(intent, error)
-        self._keeper.answered(intent, answer)
+            answer = self._settle_entry(pending, error)
+        self._manager.answered(pending, answer)
         return answer
 
     def _rate(self, order: dict[str, Any]) -> float:
@@ -150,48 +150,48 @@ class EntryInterceptor:
         except Exception as error:
             _drop(order["pair"], error)
 
-    def _settle_entry(self, intent: PendingEntry, error: Exception) -> CcxtOrder:
+    def _settle_entry(self, pending: PendingEntry, error: Exception) -> CcxtOrder:
         """Return the entry if the exchange has it after all; it is never sent twice."""
         failure = classify(error)
         if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
-            self._keeper.refused(intent)
-            _drop(intent.entry.pair, error)
-        found = self._ask_for(intent.entry.pair, intent.client_id)
+            self._manager.refused(pending)
+            _drop(pending.entry.pair, error)
+        found = self._ask_for(pending.entry.pair, pending.client_id)
         if found is not None:
             logger.warning(
                 "The answer to the entry of %s was lost (%s); the exchange has it: order ID %s.",
-                symbol_of(intent.entry.pair),
+                symbol_of(pending.entry.pair),
                 failure,
                 found["id"],
             )
             return found
-        intent.lost, intent.sent = True, time.monotonic()  # the stop before it took its time
+        pending.lost, pending.sent = True, time.monotonic()  # the stop before it took its time
         logger.error(
             "[ALERT] The entry of %s ended unknown (%s): its stop stays, and no other entry goes "
             "out, until the exchange tells what became of it.",
-            symbol_of(intent.entry.pair),
+            symbol_of(pending.entry.pair),
             failure,
         )
         raise _told(
             error,
-            f"Entry of {intent.entry.pair} ended unknown ({failure}): it may have happened. Its "
+            f"Entry of {pending.entry.pair} ended unknown ({failure}): it may have happened. Its "
             "stop stays, and no other entry goes out, until the exchange tells what became of it.",
         )
 
     def _exit(self, order: dict[str, Any]) -> Any:
-        name = self._keeper.namer.new(Role.EXIT, order["pair"])
+        name = self._manager.namer.new(Role.EXIT, order["pair"])
         try:
             with self._names.given(name):
                 return self._create_order(**order)
         except Exception as error:
             failure = classify(error)
             if failure.refusal is Refusal.NO_POSITION:
-                self._keeper.found_no_position(self._keeper.book.of(order["pair"]))
+                self._manager.found_no_position(self._manager.book.of(order["pair"]))
             if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
                 raise
             found = self._ask_for(order["pair"], name)
             if found is None:
-                self._keeper.lost_exit(order["pair"], name)
+                self._manager.lost_exit(order["pair"], name)
                 raise
             logger.warning(
                 "The answer to the exit of %s was lost (%s); the exchange has it: order ID %s.",
@@ -202,12 +202,12 @@ class EntryInterceptor:
             return found
 
     def _ask_for(self, pair: str, client_id: str) -> CcxtOrder | None:
-        if not self._keeper.line.WATCHES:
+        if not self._manager.venue.WATCHES:
             return None
         for pause in _ASK_AFTER_S:
             self._pause(pause)
             try:
-                found = self._keeper.line.find_order(pair, client_id=client_id)
+                found = self._manager.venue.find_order(pair, client_id=client_id)
             except RequestError as error:
                 logger.warning("Could not ask for %s of %s: %s", client_id, pair, error)
                 continue

@@ -47,7 +47,7 @@ class StopInterceptor:
     def __init__(
         self,
         exchange: Exchange,
-        keeper: StopManager,
+        manager: StopManager,
         has_looked: Callable[[], bool],
         hearing: Hearing,
     ) -> None:
@@ -55,12 +55,12 @@ class StopInterceptor:
 
         Args:
             exchange: The bot's exchange.
-            keeper: Who places and cancels.
+            manager: Who places and cancels.
             has_looked: Whether book and exchange have been compared since the start.
             hearing: Whether the end of a stop would have been heard.
         """
         self._hearing = hearing
-        self._keeper = keeper
+        self._manager = manager
         self._has_looked = has_looked
         self._fetch_orders = exchange.fetch_orders
         self._fetch_order = exchange.fetch_order
@@ -81,14 +81,14 @@ class StopInterceptor:
             InsufficientFundsError: If nothing is left to protect; Freqtrade then asks for the fill.
             TemporaryError: If none could be placed; the watch goes on trying, or has closed.
         """
-        held = self._keeper.book.of(pair)
+        held = self._manager.book.of(pair)
         with held.lock:
             held.is_short, held.leverage = side == "buy", leverage
             held.base = max(
                 held.base, subtract_exact(amount, *(fill.amount for fill in held.unbooked_fills))
             )
             held.tighten(stop_price)
-            self._keeper.reconcile_stops(held)
+            self._manager.reconcile_stops(held)
             if held.required_stop is None:
                 raise InsufficientFundsError(f"the position of {pair} is closed already")
             if held.active_stop is None or not covered(held.required_stop, held.standing):
@@ -119,11 +119,11 @@ class StopInterceptor:
         return told
 
     def _fetch(self, order_id: str, pair: str) -> CcxtOrder:
-        held = self._keeper.book.of(pair)
+        held = self._manager.book.of(pair)
         if (known := self._heard_of(held, order_id)) is not None:
             return known
         try:
-            order = self._keeper.line.find_stop(pair, order_id=order_id)
+            order = self._manager.venue.find_stop(pair, order_id=order_id)
             if order is not None and stop_status(order) is StopStatus.TRIGGERED:
                 if order_id in held.written_off or is_on_record(child_id(order), pair):
                     # What it became is booked as an order of its own.
@@ -136,7 +136,7 @@ class StopInterceptor:
         if order is None:
             return _last_known(held, order_id, None)
         if stop_status(order) is StopStatus.GONE:
-            self._keeper.lost(held, order_id, str(order["status"]))
+            self._manager.lost(held, order_id, str(order["status"]))
         return order
 
     def _heard_of(self, held: PairState, order_id: str) -> CcxtOrder | None:
@@ -146,8 +146,8 @@ class StopInterceptor:
         watch looks for events that got lost as often as Freqtrade asks. Near the limit of what the
         exchange allows nobody looks: then Freqtrade's own question goes out, up to nearer still.
         """
-        line = self._keeper.line
-        if not line.has_room(Rank.COMPARE) and line.has_room(Rank.ASK):
+        venue = self._manager.venue
+        if not venue.has_room(Rank.COMPARE) and venue.has_room(Rank.ASK):
             return None
         stop, hearing = held.stop_of(order_id), self._hearing
         fresh_s = _HEARD_S if hearing.is_whole_since(held.looked) else _POLLED_S
@@ -161,7 +161,7 @@ class StopInterceptor:
         Returns:
             Nothing Freqtrade takes for an answer: it asks for the order next.
         """
-        held = self._keeper.book.of(pair)
+        held = self._manager.book.of(pair)
         with held.lock:
             held.touch()
             if not self._has_looked():
@@ -171,16 +171,16 @@ class StopInterceptor:
                 return {}
             if open_trade(pair) is None:
                 held.base = 0.0
-            if not self._keeper.may_cancel(held, order_id):
+            if not self._manager.may_cancel(held, order_id):
                 logger.info(
                     "Stop %s of %s stays: nothing else covers the position.",
                     order_id,
                     symbol_of(pair),
                 )
                 return {}
-            self._keeper.cancel(held, order_id)  # one that stays is cancelled in the next loop
+            self._manager.cancel(held, order_id)  # one that stays is cancelled in the next loop
             if held.required_stop is None:
-                self._keeper.reconcile_stops(
+                self._manager.reconcile_stops(
                     held
                 )  # what stood beside it must not hit the next position
         return {}
@@ -192,7 +192,7 @@ class StopInterceptor:
             ExchangeError: As Freqtrade's own function.
         """
         order = self._fetch_order(order_id.removesuffix(OF_ENTRIES), pair, params)
-        self._keeper.told(pair, order)
+        self._manager.told(pair, order)
         row = Order.order_by_id(order_id, pair)
         if row is None or row.ft_order_side != row.trade.exit_side:
             return order
@@ -207,7 +207,7 @@ class StopInterceptor:
             ExchangeError: As Freqtrade's own function.
         """
         order: CcxtOrder = self._cancel_order(order_id, pair, params)
-        self._keeper.told(pair, order)
+        self._manager.told(pair, order)
         return order
 
     def orders(
@@ -222,10 +222,10 @@ class StopInterceptor:
             TemporaryError: If the exchange does not answer.
         """
         stops = {}
-        held = self._keeper.book.of(pair)
+        held = self._manager.book.of(pair)
         try:
             for order_id in stops_since(pair, since - _EARLIER):
-                stop = self._keeper.line.find_stop(pair, order_id=order_id)
+                stop = self._manager.venue.find_stop(pair, order_id=order_id)
                 if stop is None or not (child := child_id(stop)):
                     continue
                 if not (order_id in held.written_off or is_on_record(child, pair)):
@@ -248,12 +248,12 @@ class StopInterceptor:
         The position would look smaller than it is, and what covers the rest of it would go.
         """
         if held.stop_of(str(stop["id"])) is not None:
-            self._keeper.fired(held, str(stop["id"]), child_id(stop))
+            self._manager.fired(held, str(stop["id"]), child_id(stop))
 
     def _executed(self, held: PairState, stop: CcxtOrder) -> CcxtOrder:
         """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""
         child = child_id(stop)
-        order = self._keeper.line.find_order(held.pair, order_id=child) if child else None
+        order = self._manager.venue.find_order(held.pair, order_id=child) if child else None
         # A trigger alone is no fill.
         return {**stop, "status": "open"} if order is None else _booked(held, stop, order)
 

@@ -42,25 +42,25 @@ class StopWatch:
         filled: When the stream last told that an order filled, whoever sent it; likewise.
     """
 
-    def __init__(self, keeper: StopManager) -> None:
-        self._keeper = keeper
-        self.book = keeper.book
+    def __init__(self, manager: StopManager) -> None:
+        self._manager = manager
+        self.book = manager.book
         self.looked = self.filled = -inf
 
     @property
     def shut(self) -> bool:
         """Whether the exchange takes nothing at present: asking would make it longer."""
-        return self._keeper.line.shut_s(Road.STOPS) > 0
+        return self._manager.venue.shut_s(Road.STOPS) > 0
 
     @property
     def may_compare(self) -> bool:
         """Whether what the exchange allows leaves room for looking."""
-        return self._keeper.line.has_room(Rank.COMPARE)
+        return self._manager.venue.has_room(Rank.COMPARE)
 
     def ping(self, idle_s: float) -> None:
         """Keep a connection open, if the exchange answers at all; see `Venue.ping`."""
         try:
-            self._keeper.line.ping(idle_s)
+            self._manager.venue.ping(idle_s)
         except RequestError as error:
             logger.debug("No answer to a ping: %s", error)  # who needs one will say so
 
@@ -72,7 +72,7 @@ class StopWatch:
         """
         as_of = monotonic()
         by_pair: defaultdict[str, list[CcxtOrder]] = defaultdict(list)
-        listed = self._keeper.line.open_stops()
+        listed = self._manager.venue.open_stops()
         self.looked = as_of
         self.book.conditional_orders = len(listed)
         for order in listed:
@@ -89,7 +89,7 @@ class StopWatch:
             RequestError: If the exchange does not answer; nothing was changed then.
         """
         as_of = monotonic()
-        self._compare(held, self._keeper.line.open_stops(held.pair), as_of)
+        self._compare(held, self._manager.venue.open_stops(held.pair), as_of)
 
     def catch_up(self) -> None:
         """Find out what happened unheard.
@@ -117,14 +117,14 @@ class StopWatch:
             RequestError: If the exchange does not answer.
         """
         with held.lock:
-            for intent in held.pending_entries:
-                if intent.stop_first or intent.final or not intent.order_id:
+            for pending in held.pending_entries:
+                if pending.stop_first or pending.final or not pending.order_id:
                     continue
-                order = self._keeper.line.find_order(held.pair, order_id=intent.order_id)
+                order = self._manager.venue.find_order(held.pair, order_id=pending.order_id)
                 # Asking alone is no news: else one that rests would put off all comparisons.
-                if order is not None and intent.learn(order):
+                if order is not None and pending.learn(order):
                     held.touch()
-                    self._keeper.reconcile_stops(held)
+                    self._manager.reconcile_stops(held)
 
     def heard(self, event: OrderEvent) -> None:
         """Act on an event of the user data stream."""
@@ -149,13 +149,13 @@ class StopWatch:
             for stop in held.all_stops:
                 if stop.order_id in held.unconfirmed:
                     self._missing(held, stop)
-            self._keeper.book_heard(held)
-            self._keeper.book_written_off(held)
-            self._keeper.reconcile_stops(held)
-            for intent in [intent for intent in held.pending_entries if intent.lost]:
-                if intent.age_s > self._keeper.line.arrives_within_s:
-                    self._keeper.find_entry(held, intent)
-                    self._keeper.reconcile_stops(held)
+            self._manager.book_heard(held)
+            self._manager.book_written_off(held)
+            self._manager.reconcile_stops(held)
+            for pending in [pending for pending in held.pending_entries if pending.lost]:
+                if pending.age_s > self._manager.venue.arrives_within_s:
+                    self._manager.find_entry(held, pending)
+                    self._manager.reconcile_stops(held)
 
     def _compare(self, held: PairState, listed: Iterable[CcxtOrder], as_of: float) -> None:
         with held.lock:
@@ -174,7 +174,7 @@ class StopWatch:
                 else:
                     held.unlisted.setdefault(stop.order_id, as_of)
                     self._missing(held, stop)
-            self._keeper.reconcile_stops(held)
+            self._manager.reconcile_stops(held)
 
     def check_price(self, held: PairState) -> None:
         """Ask for the price of a pair with a stop, and see whether that should have triggered.
@@ -183,7 +183,7 @@ class StopWatch:
             RequestError: If the exchange does not answer.
         """
         if held.active_stop is not None:
-            price = self._keeper.line.price(held.pair)
+            price = self._manager.venue.price(held.pair)
             self.check_trigger(held, Quote(price, price))
 
     def check_trigger(self, held: PairState, quote: Quote) -> None:
@@ -203,24 +203,24 @@ class StopWatch:
                 return
             now = monotonic()
             held.passed_since = now if held.passed_since is None else held.passed_since
-            if now - held.passed_since < self._keeper.naked_deadline_s:
+            if now - held.passed_since < self._manager.naked_deadline_s:
                 return
-            price = self._keeper.line.price(held.pair)  # of the kind that triggers stops
-            told = self._keeper.ask_after(held, stop)
+            price = self._manager.venue.price(held.pair)  # of the kind that triggers stops
+            told = self._manager.ask_after(held, stop)
             if told and held.active_stop is stop and _is_beyond(stop, Quote(price, price)):
-                self._keeper.does_not_fire(held)
+                self._manager.does_not_fire(held)
 
     def _take_up(self, held: PairState, order: CcxtOrder) -> None:
         """Add a live stop to the book that an earlier run placed, or whose answer was lost."""
         order_id = str(order["id"])
         if held.stop_of(order_id) is not None or self._is_over(held, order_id):
             return
-        name = self._keeper.namer.mine(order.get("clientOrderId"))
+        name = self._manager.namer.mine(order.get("clientOrderId"))
         if name is None and order_id not in held.known_to_freqtrade:
             return
         if not (
             order_id in held.known_to_freqtrade
-            or self._keeper.namer.is_of_this_run(order["clientOrderId"])
+            or self._manager.namer.is_of_this_run(order["clientOrderId"])
         ):
             held.inherited.add(order_id)
         if name is not None and name.role is Role.TRAILING:
@@ -240,7 +240,7 @@ class StopWatch:
         if order_id not in held.ended_orders:
             return False
         try:
-            order = self._keeper.line.find_stop(held.pair, order_id=order_id)
+            order = self._manager.venue.find_stop(held.pair, order_id=order_id)
         except RequestError as error:
             logger.warning("Could not ask after stop %s of %s: %s", order_id, held.pair, error)
             return True  # the next list tells
@@ -256,12 +256,12 @@ class StopWatch:
         is_told = self._ask_after(held, stop)
         if is_told is None and stop.order_id in held.fired:
             # It was heard to trigger, and covers nothing soon, whether or not anybody answers.
-            self._keeper.fired(held, stop.order_id, child="")
+            self._manager.fired(held, stop.order_id, child="")
             return
         if is_told or (is_told is None and not _is_long_unlisted(held, stop)):
             return
         if stop.order_id in held.unconfirmed or is_told is None:
-            self._keeper.give_up(held, stop.order_id)
+            self._manager.give_up(held, stop.order_id)
         else:
             held.unconfirmed.add(stop.order_id)
 
@@ -271,7 +271,7 @@ class StopWatch:
         What is asked or done next goes on without the answer: that may take another road.
         """
         try:
-            return self._keeper.ask_after(held, stop)
+            return self._manager.ask_after(held, stop)
         except RequestError as error:
             logger.warning("Could not ask after stop %s of %s: %s", stop.order_id, held.pair, error)
             return None
@@ -281,10 +281,10 @@ class StopWatch:
             self._heard_of_guard(held, event)
         elif event.status in _GONE:
             held.touch()
-            self._keeper.lost(held, event.order_id, f"{event.status} {event.reason}".strip())
+            self._manager.lost(held, event.order_id, f"{event.status} {event.reason}".strip())
         elif event.status == "FINISHED":
             held.touch()
-            self._keeper.fired(held, event.order_id, event.child_id)
+            self._manager.fired(held, event.order_id, event.child_id)
         elif event.status in _AT_TRIGGER:
             # Asked after with the next tick, if nothing follows.
             held.unconfirmed.add(event.order_id)
@@ -296,20 +296,20 @@ class StopWatch:
         if len(others) < len(held.external_stops) and event.status in (_GONE | {"FINISHED"}):
             held.external_stops = others
             held.touch()
-            self._keeper.reconcile_stops(held)
+            self._manager.reconcile_stops(held)
 
     def _heard_of_order(self, held: PairState, event: OrderEvent) -> None:
         """Cover what an entry just filled; let go of what a dead entry needed."""
-        intent = held.intent_of(event.order_id, event.client_id)
-        if intent is None:
-            self._keeper.heard_of_exit(held, event.client_id)
+        pending = held.pending_of(event.order_id, event.client_id)
+        if pending is None:
+            self._manager.heard_of_exit(held, event.client_id)
             self._heard_of_close(held, event)
             return
         held.touch()
-        intent.order_id = intent.order_id or event.order_id
-        intent.filled = max(intent.filled, event.filled)
-        intent.final = intent.final or event.status in _FINAL
-        self._keeper.reconcile_stops(held)
+        pending.order_id = pending.order_id or event.order_id
+        pending.filled = max(pending.filled, event.filled)
+        pending.final = pending.final or event.status in _FINAL
+        self._manager.reconcile_stops(held)
 
     def _heard_of_close(self, held: PairState, event: OrderEvent) -> None:
         """Find out what an order took of a position that nobody here sent.
@@ -319,15 +319,15 @@ class StopWatch:
         """
         closes = event.side == ("BUY" if held.is_short else "SELL")
         is_over = event.status in _FINAL and event.filled > 0
-        is_mine = self._keeper.namer.mine(event.client_id) is not None
+        is_mine = self._manager.namer.mine(event.client_id) is not None
         if not (closes and is_over and held.own) or is_mine:
             return
         held.touch()
         for stop in held.all_stops:
             self._ask_after(held, stop)
         if event.order_id not in held.booked:
-            self._keeper.heard_of_close(held, event.order_id, event.filled)
-        self._keeper.reconcile_stops(held)
+            self._manager.heard_of_close(held, event.order_id, event.filled)
+        self._manager.reconcile_stops(held)
 
 
 def _is_long_unlisted(held: PairState, stop: Stop) -> bool:

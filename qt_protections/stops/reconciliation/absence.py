@@ -26,9 +26,9 @@ _BEYOND_ARRIVAL_S = 10.0
 class Absence:
     """Remembers for how long two endpoints have not shown a position."""
 
-    def __init__(self, line: Venue) -> None:
+    def __init__(self, venue: Venue) -> None:
         """Take the exchange."""
-        self._line = line
+        self._venue = venue
         self._since: dict[str, float] = {}
         self._agreed: Counter[str] = Counter()
         self._shown: Collection[str] = ()
@@ -61,7 +61,7 @@ class Absence:
         """
         if self._also_shown is None and not self._is_silent:
             try:
-                self._also_shown = self._line.account_positions()
+                self._also_shown = self._venue.account_positions()
             except RequestError as error:
                 self._is_silent = True
                 logger.warning("Could not ask for the account's positions: %s", error)
@@ -74,4 +74,4 @@ class Absence:
     @property
     def needed_s(self) -> float:
         """Seconds for which both lists have to agree."""
-        return max(AGREE_S, self._line.arrives_within_s + _BEYOND_ARRIVAL_S)
+        return max(AGREE_S, self._venue.arrives_within_s + _BEYOND_ARRIVAL_S)

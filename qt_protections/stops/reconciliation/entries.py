@@ -72,12 +72,12 @@ class EntryReconciliation:
         tags: The tag of each pair's last entry.
     """
 
-    def __init__(self, strategy: IStrategy, exchange: Exchange, keeper: StopManager) -> None:
+    def __init__(self, strategy: IStrategy, exchange: Exchange, manager: StopManager) -> None:
         """Take the bot's own objects."""
         self.tags: dict[str, str | None] = {}
         self._strategy = strategy
         self._exchange = exchange
-        self._keeper = keeper
+        self._manager = manager
 
     @staticmethod
     def has_to_settle(held: PairState, trade: Trade | None) -> bool:
@@ -89,7 +89,7 @@ class EntryReconciliation:
         with held.lock:
             exits = [partial(self._settle_exit, held, name) for name in held.exits]
             entries = [
-                partial(self._settle, held, intent, trade) for intent in held.pending_entries
+                partial(self._settle, held, pending, trade) for pending in held.pending_entries
             ]
             for settle in (*exits, *entries):
                 try:
@@ -116,11 +116,11 @@ class EntryReconciliation:
         else:
             take_over_entry(trade, row)
         Trade.commit()
-        if held.intent_of(str(order["id"])) is None:
+        if held.pending_of(str(order["id"])) is None:
             # The trade has not counted it before Freqtrade asks for it.
-            intent = PendingEntry(entry, "", stop_first=False)
-            intent.learn(order)
-            held.pending_entries.append(intent)
+            pending = PendingEntry(entry, "", stop_first=False)
+            pending.learn(order)
+            held.pending_entries.append(pending)
         logger.warning(
             "[OK] Entry %s of %s was not on record and is a normal trade now: %s",
             order["id"],
@@ -138,14 +138,14 @@ class EntryReconciliation:
         Raises:
             RequestError: If the exchange does not answer.
         """
-        for order in self._keeper.line.open_orders(pair):
+        for order in self._manager.venue.open_orders(pair):
             if self._is_stray(order):
                 logger.warning(
                     "Cancelling entry %s of %s: no trade has it.",
                     order["id"],
                     symbol_of(order["symbol"]),
                 )
-                self._keeper.line.cancel_order(order["symbol"], str(order["id"]))
+                self._manager.venue.cancel_order(order["symbol"], str(order["id"]))
 
     @staticmethod
     def has_outlived_exits() -> bool:
@@ -162,17 +162,17 @@ class EntryReconciliation:
                 self._cancel_outlived(row)
 
     def _cancel_outlived(self, row: Order) -> None:
-        line = self._keeper.line
+        venue = self._manager.venue
         try:
-            order = line.find_order(row.ft_pair, order_id=row.order_id)
+            order = venue.find_order(row.ft_pair, order_id=row.order_id)
             if order is not None and order["status"] == "open":
                 logger.warning(
                     "Cancelling exit %s of %s: its trade is closed.",
                     row.order_id,
                     symbol_of(row.ft_pair),
                 )
-                line.cancel_order(row.ft_pair, row.order_id)
-                order = line.find_order(row.ft_pair, order_id=row.order_id)
+                venue.cancel_order(row.ft_pair, row.order_id)
+                order = venue.find_order(row.ft_pair, order_id=row.order_id)
         except RequestError as error:
             logger.warning("Could not cancel exit %s: %s. Trying again.", row.order_id, error)
             return
@@ -196,13 +196,13 @@ class EntryReconciliation:
         since = dt_now() - HISTORY_SPAN
         pair = held.pair
         # Trades book what their stops became by the stop's id.
-        of_stops = self._keeper.history.children(pair, stops_since(pair, since))
+        of_stops = self._manager.history.children(pair, stops_since(pair, since))
         booked = of_stops.keys() | held.booked
         entry_side = "sell" if is_short else "buy"
         entries: list[CcxtOrder] = []
         closes: list[CcxtOrder] = []
         left = known = 0.0
-        found = {str(o["id"]): o for o in self._keeper.line.orders_since(pair, dt_ts(since))}
+        found = {str(o["id"]): o for o in self._manager.venue.orders_since(pair, dt_ts(since))}
         for order in sorted(found.values(), key=filled_ms):
             filled = 0.0 if order.get("status") == "open" else float(order.get("filled") or 0.0)
             known = (sum_exact if order["side"] == entry_side else subtract_exact)(known, filled)
@@ -235,68 +235,68 @@ class EntryReconciliation:
 
     def _settle_exit(self, held: PairState, client_id: str) -> None:
         """Find out about an exit that may be on no record, and book what it closed."""
-        line = self._keeper.line
-        order = line.find_order(held.pair, client_id=client_id)
+        venue = self._manager.venue
+        order = venue.find_order(held.pair, client_id=client_id)
         if order is None:
-            if monotonic() - held.exits[client_id] > line.arrives_within_s:
+            if monotonic() - held.exits[client_id] > venue.arrives_within_s:
                 del held.exits[client_id]
         elif Order.order_by_id(str(order["id"]), held.pair) is not None:
             del held.exits[client_id]  # Freqtrade books it
         elif order["status"] == "open":
-            line.cancel_order(held.pair, str(order["id"]))  # nobody would look after it
+            venue.cancel_order(held.pair, str(order["id"]))  # nobody would look after it
         else:
             del held.exits[client_id]
             if held.own:
-                self._keeper.history.book(held, order)
+                self._manager.history.book(held, order)
 
-    def _settle(self, held: PairState, intent: PendingEntry, trade: Trade | None) -> None:
-        if self._is_with_a_trade(held, intent, trade):
+    def _settle(self, held: PairState, pending: PendingEntry, trade: Trade | None) -> None:
+        if self._is_with_a_trade(held, pending, trade):
             return
-        mine = intent.lost or intent.thread == threading.get_ident()
-        if not mine and intent.age_s < _OTHER_THREAD_S:
+        mine = pending.lost or pending.thread == threading.get_ident()
+        if not mine and pending.age_s < _OTHER_THREAD_S:
             return  # remote control is still at it
-        order = self._keeper.find_entry(held, intent)
+        order = self._manager.find_entry(held, pending)
         if order is None:
             return
-        intent.learn(order)
-        if self._is_with_a_trade(held, intent, trade):
+        pending.learn(order)
+        if self._is_with_a_trade(held, pending, trade):
             return
-        if intent.final and not intent.filled:
-            held.pending_entries.remove(intent)
+        if pending.final and not pending.filled:
+            held.pending_entries.remove(pending)
             return
         if trade is not None and held.ends_first:
             return
-        self.take_up(held, trade, order, intent.entry.leverage, intent.entry.rate)
+        self.take_up(held, trade, order, pending.entry.leverage, pending.entry.rate)
 
-    def _is_with_a_trade(self, held: PairState, intent: PendingEntry, trade: Trade | None) -> bool:
-        row = Order.order_by_id(intent.order_id, held.pair) if intent.order_id else None
+    def _is_with_a_trade(self, held: PairState, pending: PendingEntry, trade: Trade | None) -> bool:
+        row = Order.order_by_id(pending.order_id, held.pair) if pending.order_id else None
         if row is not None and not row.trade.is_open:
-            self._outlived(held, intent, row, trade)
+            self._outlived(held, pending, row, trade)
         return row is not None
 
     def _outlived(
-        self, held: PairState, intent: PendingEntry, row: Order, trade: Trade | None
+        self, held: PairState, pending: PendingEntry, row: Order, trade: Trade | None
     ) -> None:
         """Cancel an entry whose trade was closed by a stop: Freqtrade would let it wait on.
 
         What fills all the same is a position: it gets a trade of its own.
         """
         if not row.ft_is_open:
-            held.pending_entries.remove(intent)  # its trade has come and gone
+            held.pending_entries.remove(pending)  # its trade has come and gone
             return
-        intent.lost = True
-        order = self._keeper.find_entry(held, intent)
+        pending.lost = True
+        order = self._manager.find_entry(held, pending)
         if order is None or order["status"] == "open":
-            self._keeper.call_off(held)
+            self._manager.call_off(held)
             return
-        intent.learn(order)
-        if not intent.filled:
+        pending.learn(order)
+        if not pending.filled:
             row.update_from_ccxt_object(order)
-            held.pending_entries.remove(intent)
+            held.pending_entries.remove(pending)
             return
         if trade is not None and held.ends_first:
             return
-        trade = trade or self._new_trade(intent.entry, row.ft_order_tag)
+        trade = trade or self._new_trade(pending.entry, row.ft_order_tag)
         take_over_entry(trade, row)
         Trade.commit()
         logger.warning(
@@ -313,7 +313,7 @@ class EntryReconciliation:
 
     def _is_stray(self, order: CcxtOrder) -> bool:
         """Whether an order is an entry of this bot's that no trade accounts for."""
-        name = self._keeper.namer.mine(order.get("clientOrderId"))
+        name = self._manager.namer.mine(order.get("clientOrderId"))
         if name is None or name.role is not Role.ENTRY:
             return False
         row = Order.order_by_id(str(order["id"]), order["symbol"])

@@ -48,15 +48,15 @@ class PositionReconciliation:
 
     def __init__(
         self,
-        keeper: StopManager,
+        manager: StopManager,
         entries: EntryReconciliation,
         stop_of_stranger: StopOfStranger,
     ) -> None:
         """Take who places and asks, and who says where a stranger's stop stands."""
         self._stop_of_stranger = stop_of_stranger
-        self._keeper = keeper
+        self._manager = manager
         self._entries = entries
-        self._absence = Absence(keeper.line)
+        self._absence = Absence(manager.venue)
         self._odd: dict[str, int] = {}
         #: Since when a pair's orders are asked for that may explain a position, monotonic.
         self._asking: dict[str, float] = {}
@@ -88,7 +88,7 @@ class PositionReconciliation:
         """
         if held.external_position is None:
             held.external_since_ms = self._now_ms()
-            amount = sum_exact(held.base, *(intent.unbooked for intent in held.pending_entries))
+            amount = sum_exact(held.base, *(pending.unbooked for pending in held.pending_entries))
             held.external_position = Position(
                 held.pair, held.is_short, amount, price, held.leverage
             )
@@ -122,13 +122,13 @@ class PositionReconciliation:
             RequestError: If the exchange does not answer.
         """
         for pair in positions.keys() - trades.keys():
-            held = self._keeper.book.of(pair)
+            held = self._manager.book.of(pair)
             with apart(pair), held.lock:
                 self._compare(held, positions[pair], None, at_start=True)
         kept = []
         for pair, position in positions.items():
             if pair in trades and trades[pair].is_short == position.is_short:
-                kept.append(self._keeper.book.of(pair))
+                kept.append(self._manager.book.of(pair))
                 kept[-1].external_position = position
         try:
             look()
@@ -140,16 +140,16 @@ class PositionReconciliation:
         for pair in trades:
             self._asking.setdefault(pair, monotonic())
         self._compare_all(positions, trades, at_start=True)
-        for held in self._keeper.book:
+        for held in self._manager.book:
             with apart(held.pair):
-                self._keeper.reconcile_stops(held)
+                self._manager.reconcile_stops(held)
 
     def _compare_all(
         self, positions: dict[str, Position], trades: dict[str, Trade], *, at_start: bool
     ) -> None:
         for pair in positions:
-            self._keeper.book.of(pair)
-        for held in self._keeper.book:
+            self._manager.book.of(pair)
+        for held in self._manager.book:
             with apart(held.pair), held.lock:
                 self._compare(
                     held, positions.get(held.pair), trades.get(held.pair), at_start=at_start
@@ -171,7 +171,7 @@ class PositionReconciliation:
             held.denied = 0
         if at_start and trade is not None and not (missing or short):
             # An exit that a kill kept off the record is not missed beside somebody's own part.
-            self._keeper.book_closes(held, 0.0, with_exits=True)
+            self._manager.book_closes(held, 0.0, with_exits=True)
         if not (surplus or missing or short):
             self._odd.pop(held.pair, None)
             return
@@ -181,7 +181,7 @@ class PositionReconciliation:
             return
         if short and position is not None and self._refreshed(held):
             lacking = _lacking(held, position, trade)
-            self._keeper.book_closes(held, lacking, shown=position.amount, with_exits=True)
+            self._manager.book_closes(held, lacking, shown=position.amount, with_exits=True)
         if missing:
             self._find_missing(held, trade)
         if surplus and position is not None and not self._recover(held, position, trade):
@@ -189,11 +189,11 @@ class PositionReconciliation:
 
     def _find_missing(self, held: PairState, trade: Trade | None) -> None:
         """Book what closed a position that is not there; end its trade, or say that it stays."""
-        is_asked = self._keeper.history.is_due(held)
+        is_asked = self._manager.history.is_due(held)
         # The loop holds Freqtrade's lock of exits: one without a record stays without one.
         # One list that is empty proves nothing: somebody else's part may only not be shown.
         shown = 0.0 if self._absence.is_proven(held.pair) else None
-        found = self._keeper.book_closes(held, shown=shown, with_exits=True)
+        found = self._manager.book_closes(held, shown=shown, with_exits=True)
         if not found and is_asked and not self._is_written_off(held, trade):
             self._say_unproven(held)
 
@@ -232,14 +232,14 @@ class PositionReconciliation:
         if self._absence.may_be_shown(held.pair):
             return False
         try:
-            return self._keeper.history.is_closed(held, amount, since_ms)
+            return self._manager.history.is_closed(held, amount, since_ms)
         except RequestError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False
 
     def _now_ms(self) -> int:
         """Return the exchange's time, epoch milliseconds."""
-        return int((time() - self._keeper.line.clock_skew_s) * 1000)
+        return int((time() - self._manager.venue.clock_skew_s) * 1000)
 
     def _is_written_off(self, held: PairState, trade: Trade | None) -> bool:
         """Close a trade in the books that the exchange holds nothing of, by three witnesses.
@@ -286,7 +286,7 @@ class PositionReconciliation:
     def _refreshed(self, held: PairState) -> bool:
         """Ask what waiting entries have filled, unheard perhaps; return whether that was told."""
         try:
-            self._keeper.history.refresh_entries(held)
+            self._manager.history.refresh_entries(held)
         except RequestError as error:
             logger.warning("Could not ask for entries of %s: %s", symbol_of(held.pair), error)
             return False
@@ -316,7 +316,7 @@ class PositionReconciliation:
         # A trade that was deleted takes its entries along: they are nobody's.
         is_both = left and trade is not None
         lacking = subtract_exact(sum_exact(held.base, left), position.amount) if is_both else 0.0
-        if lacking and self._keeper.book_closes(held, lacking, with_exits=True):
+        if lacking and self._manager.book_closes(held, lacking, with_exits=True):
             return False  # that closed what the trade has on record, and is booked before them
         is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
         if is_over or (is_told and not lacking):
@@ -379,8 +379,8 @@ class PositionReconciliation:
             # Of the list that may lag: what filled later is not in it yet.
             held.external_since_ms = position.updated_ms or self._now_ms()
         held.external_position = position
-        if any(intent.entry.is_short != position.is_short for intent in held.pending_entries):
-            self._keeper.call_off(held)  # a stop stands for one side only
+        if any(pending.entry.is_short != position.is_short for pending in held.pending_entries):
+            self._manager.call_off(held)  # a stop stands for one side only
         if held.base:
             return  # a part of it is a trade's, and stands where that one's stop stands
         need = held.required_stop
@@ -419,7 +419,7 @@ class PositionReconciliation:
 
         stop = stop_from(position.entry_price)
         try:
-            price = self._keeper.line.price(position.pair)
+            price = self._manager.venue.price(position.pair)
         except RequestError as error:
             logger.warning("Could not ask for the price of %s: %s", position.pair, error)
             return stop

@@ -76,7 +76,7 @@ class TradeReconciliation:
         self,
         strategy: IStrategy,
         exchange: Exchange,
-        keeper: StopManager,
+        manager: StopManager,
         watch: StopWatch | None,
         trailing: TrailingRule | None,
         stop_of_stranger: StopOfStranger,
@@ -89,7 +89,7 @@ class TradeReconciliation:
         Args:
             strategy: The guarded strategy.
             exchange: The bot's exchange.
-            keeper: Who places and cancels.
+            manager: Who places and cancels.
             watch: Who compares with the exchange; None where the exchange cannot be listed.
             trailing: The native trailing stop; None without one.
             stop_of_stranger: Says where the stop of a position stands that no trade accounts for.
@@ -97,14 +97,14 @@ class TradeReconciliation:
             blocks: Whether a live stop keeps the asset from being sold otherwise: Freqtrade's own
                 handling then cancels it before each exit, and the guard only places the first.
         """
-        self._keeper = keeper
+        self._manager = manager
         self._watch = watch
         self._hearing = hearing
         self._trailing = trailing
         self._blocks = blocks
         self._stop_of_stranger = stop_of_stranger
-        self._entries = EntryReconciliation(strategy, exchange, keeper)
-        self._positions = PositionReconciliation(keeper, self._entries, stop_of_stranger)
+        self._entries = EntryReconciliation(strategy, exchange, manager)
+        self._positions = PositionReconciliation(manager, self._entries, stop_of_stranger)
         self._untrailed: dict[str, float] = {}
         self._quotes: dict[str, Quote] = {}
         self._positions_seen = self._prices_read = -inf
@@ -126,7 +126,7 @@ class TradeReconciliation:
 
         Nobody knows before the first comparison with the exchange.
         """
-        held = self._keeper.book.of(pair)
+        held = self._manager.book.of(pair)
         if not self.has_looked() or held.external_position is not None or self._unbooked(held):
             return True
         if held.inherited and held.required_stop is None:
@@ -140,17 +140,17 @@ class TradeReconciliation:
     def unaccounted(self) -> list[Exposure]:
         """Return what the exchange holds, or may, beyond what trades account for."""
         return [
-            found for held in self._keeper.book for found in held.unaccounted(self._unbooked(held))
+            found for held in self._manager.book for found in held.unaccounted(self._unbooked(held))
         ]
 
     @staticmethod
     def _unbooked(held: PairState) -> list[PendingEntry]:
         """Return the entries of a pair that no trade has on record: lost, or not yet told."""
         return [
-            intent
-            for intent in held.pending_entries
-            if not intent.is_void
-            and (intent.lost or Order.order_by_id(intent.order_id, held.pair) is None)
+            pending
+            for pending in held.pending_entries
+            if not pending.is_void
+            and (pending.lost or Order.order_by_id(pending.order_id, held.pair) is None)
         ]
 
     def quote(self, pair: str) -> Quote:
@@ -164,13 +164,13 @@ class TradeReconciliation:
 
     def trigger(self, pair: str, *, is_short: bool) -> float:
         """Return where the stop of a side has to stand, quote currency; 0 while unknown."""
-        held = self._keeper.book.of(pair)
+        held = self._manager.book.of(pair)
         return held.trigger if held.is_short is is_short else 0.0
 
     def stop_state(self, pair: str) -> str:
         """Return what is known of a pair's stop: live, in doubt, or none."""
         # Without the pair's lock: who holds that may wait for the exchange's answer.
-        return _state(self._keeper.book.of(pair))
+        return _state(self._manager.book.of(pair))
 
     def loop(self) -> None:
         """Settle what is open, compare with the exchange, and tell the trades.
@@ -193,7 +193,7 @@ class TradeReconciliation:
 
     def _all_seen(self) -> object:
         """Return all that a loop goes by: what the database has of open trades, and the book."""
-        return rows(), [held.page for held in self._keeper.book]
+        return rows(), [held.page for held in self._manager.book]
 
     def _is_calm(self, seen: object) -> bool:
         """Whether this loop would find all as the last one found and left it.
@@ -207,7 +207,7 @@ class TradeReconciliation:
         """
         if not self._started or self._failed or self._calm is None or self._watch is None:
             return False
-        if any(held.is_under_way for held in self._keeper.book) or seen != self._calm:
+        if any(held.is_under_way for held in self._manager.book) or seen != self._calm:
             return False
         if self._entries.has_outlived_exits():
             return False
@@ -225,7 +225,7 @@ class TradeReconciliation:
         trades = self._open_trades()
         unsettled = [
             held
-            for held in self._keeper.book
+            for held in self._manager.book
             if self._entries.has_to_settle(held, trades.get(held.pair))
         ]
         for held in unsettled:
@@ -234,20 +234,20 @@ class TradeReconciliation:
         trades = self._open_trades() if unsettled else trades
         for pair, trade in trades.items():
             with apart(pair, self._failed):
-                self._learn(self._keeper.book.of(pair), trade)
+                self._learn(self._manager.book.of(pair), trade)
         compared = False
         with apart("The exchange's list of positions", self._failed):
             compared = self._compare(trades)
         for pair, trade in trades.items():
             with apart(pair, self._failed):
-                self._tell(self._keeper.book.of(pair), trade)
+                self._tell(self._manager.book.of(pair), trade)
         self._started = self._started or compared
         self._forget_records(trades)
         return bool(unsettled)
 
     def filled(self, trade: Trade) -> None:
         """Take in a fill Freqtrade has just booked, and hand the trade its stop."""
-        held = self._keeper.book.of(trade.pair)
+        held = self._manager.book.of(trade.pair)
         worked_out = StopSet.of(trade) if trade.sl_orders else None
         with held.lock:
             self._learn(held, trade)
@@ -258,9 +258,9 @@ class TradeReconciliation:
                 self._recall_trails(held, trade)
                 self._watch.look_at(held)
             elif not self._blocks:
-                self._keeper.reconcile_stops(held)
+                self._manager.reconcile_stops(held)
             elif trade.has_open_position and not trade.has_open_orders:
-                self._keeper.place_once(held)
+                self._manager.place_once(held)
             self._write(held, trade)
         if worked_out is not None and worked_out.is_tighter(trade):
             # Freqtrade has worked the stop out anew, from the average with a further entry. The
@@ -277,7 +277,7 @@ class TradeReconciliation:
             may_loosen: Whether the stop may move away from the price, as Freqtrade lets
                 `custom_stoploss` move it right after a fill.
         """
-        held = self._keeper.book.of(trade.pair)
+        held = self._manager.book.of(trade.pair)
         with held.lock:
             if self._watch is not None:
                 self._watch.check_trigger(held, Quote(price, price))
@@ -288,10 +288,10 @@ class TradeReconciliation:
             gain = trade.stop_loss - before.trigger
             gain = -gain if trade.is_short else gain
             if gain > tick / 2:
-                self._keeper.move(held, trade.stop_loss)
+                self._manager.move(held, trade.stop_loss)
                 self._write(held, trade)
             elif gain < -tick / 2 and may_loosen:
-                self._keeper.loosen(held, trade.stop_loss)
+                self._manager.loosen(held, trade.stop_loss)
                 self._write(held, trade)
             cover = held.active_stop  # none if the move ended in a close
             if cover is not None and trade.stop_loss != cover.trigger:
@@ -346,19 +346,19 @@ class TradeReconciliation:
         )
 
     def _learn_entry(self, held: PairState, trade: Trade, row: Order) -> None:
-        intent = held.intent_of(row.order_id)
+        pending = held.pending_of(row.order_id)
         if not row.ft_is_open:
-            if intent is not None:
-                held.pending_entries.remove(intent)
+            if pending is not None:
+                held.pending_entries.remove(pending)
             return
-        if intent is None:
+        if pending is None:
             entry = EntryRequest(
                 trade.pair, trade.is_short, row.safe_price, trade.leverage or 1.0, row.safe_amount
             )
-            intent = PendingEntry(entry, "", self._keeper.beforehand(trade.pair), row.order_id)
-            intent.at_ms = _epoch_ms(row.order_date_utc)
-            held.pending_entries.append(intent)
-        intent.filled = max(intent.filled, row.safe_filled)
+            pending = PendingEntry(entry, "", self._manager.beforehand(trade.pair), row.order_id)
+            pending.at_ms = _epoch_ms(row.order_date_utc)
+            held.pending_entries.append(pending)
+        pending.filled = max(pending.filled, row.safe_filled)
 
     def _let_go(self, trades: dict[str, Trade], positions: dict[str, Position] | None) -> None:
         """Note of which pairs no trade of Freqtrade's is open any more.
@@ -367,7 +367,7 @@ class TradeReconciliation:
             trades: Those that are.
             positions: The account's, by pair; None if the exchange was not asked.
         """
-        for held in self._keeper.book:
+        for held in self._manager.book:
             # Each pair that was ever asked about is in the book, and each costs a query here.
             if held.pair not in trades and not held.is_let_go:
                 with apart(held.pair, self._failed):
@@ -398,9 +398,9 @@ class TradeReconciliation:
         """Compare book and exchange; return whether the exchange could be asked."""
         if self._watch is None:
             self._let_go(trades, {})
-            for held in self._keeper.book:
+            for held in self._manager.book:
                 if held.required_stop is None or not self._blocks:
-                    self._keeper.reconcile_stops(held)
+                    self._manager.reconcile_stops(held)
             return True
         if self._started:
             return self._compare_again(self._watch, trades)
@@ -435,7 +435,7 @@ class TradeReconciliation:
 
     def _read_prices_if_due(self, watch: StopWatch) -> None:
         """Ask for the prices at which stops should trigger, where Freqtrade did not lately."""
-        stopped = [held for held in self._keeper.book if held.active_stop is not None]
+        stopped = [held for held in self._manager.book if held.active_stop is not None]
         is_unpriced = any(monotonic() - held.priced >= PRICES_S for held in stopped)
         if is_unpriced and self._is_due(self._prices_read, PRICES_S):
             self._read_prices(watch)
@@ -443,19 +443,19 @@ class TradeReconciliation:
     def _is_due(self, last: float, every_s: float) -> bool:
         """Whether to ask for a list again, if what the exchange allows leaves room for that."""
         due = monotonic() - last >= every_s
-        return due and self._keeper.line.has_room(Rank.COMPARE)
+        return due and self._manager.venue.has_room(Rank.COMPARE)
 
     def _positions_s(self, watch: StopWatch) -> float:
         """Return how old the list of positions may be, seconds."""
         is_settling = watch.filled > self._positions_seen or self._positions.are_unsettled
-        if is_settling or any(held.inherited or held.trade_deleted for held in self._keeper.book):
+        if is_settling or any(held.inherited or held.trade_deleted for held in self._manager.book):
             return UNSETTLED_S
         return POSITIONS_S if self._hearing.is_whole_since(self._positions_seen) else UNHEARD_S
 
     def _compare_first(self, watch: StopWatch, trades: dict[str, Trade]) -> None:
         self._entries.cancel_strays()
         for trade in trades.values():
-            self._recall_trails(self._keeper.book.of(trade.pair), trade)
+            self._recall_trails(self._manager.book.of(trade.pair), trade)
         positions = self._list_positions()  # with what a stray filled meanwhile
         self._let_go(trades, positions)
         self._positions.compare_at_start(positions, trades, watch.look)
@@ -467,7 +467,7 @@ class TradeReconciliation:
 
     def _list_positions(self) -> dict[str, Position]:
         asked = monotonic()
-        positions = self._keeper.line.positions()
+        positions = self._manager.venue.positions()
         self._positions_seen = asked
         self._positions.see(positions)
         return positions
@@ -479,7 +479,7 @@ class TradeReconciliation:
         """
         self._prices_read = monotonic()
         try:
-            quotes = self._keeper.line.quotes()
+            quotes = self._manager.venue.quotes()
         except Exception as error:
             # The stops are looked after all the same.
             logger.warning("Could not read the prices: %r", error)
@@ -487,7 +487,7 @@ class TradeReconciliation:
             self._quotes = {pair: replace(quote, is_old=True) for pair, quote in known}
             return
         self._quotes = quotes
-        for held in self._keeper.book:
+        for held in self._manager.book:
             if held.pair in quotes:
                 with apart(held.pair):
                     watch.check_trigger(held, quotes[held.pair])
@@ -499,7 +499,7 @@ class TradeReconciliation:
             for order_id in record.get("trailing", []):
                 if held.stop_of(order_id) is not None or order_id in held.ended_orders:
                     continue
-                order = self._keeper.line.find_stop(held.pair, order_id=order_id)
+                order = self._manager.venue.find_stop(held.pair, order_id=order_id)
                 if order is not None:
                     held.trailing_stops.append(Stop.trailing(held.pair, order))
 
@@ -549,9 +549,9 @@ class TradeReconciliation:
             "price": held.trigger,
             "amount": sum_exact(*(stop.amount for stop in held.standing)),
             "state": _state(held),
-            "placement": "before_entry" if self._keeper.beforehand(held.pair) else "on_fill",
+            "placement": "before_entry" if self._manager.beforehand(held.pair) else "on_fill",
             "latency_ms": round(held.latency_ms, 1),
-            "steps": list(held.steps),  # the keeper adds to its own
+            "steps": list(held.steps),  # the manager adds to its own
             "trailing": [trail.order_id for trail in held.trailing_stops],
         }
         if trade.id is None or self._recorded.get(trade.id) == record:
@@ -589,7 +589,7 @@ class TradeReconciliation:
         activation = rule.activation_price(
             trade.open_rate, trade.initial_stop_loss or trade.stop_loss, is_short=trade.is_short
         )
-        placed = activation > 0 and self._keeper.trail(
+        placed = activation > 0 and self._manager.trail(
             held, missing, rule.callback_pct, None if rule.trails_from_fill else activation
         )
         if not placed:

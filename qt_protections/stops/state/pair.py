@@ -271,8 +271,8 @@ class PairState:
             self.trigger,
             [stop.order_id for stop in self.all_stops],
             [
-                (intent.order_id, intent.filled, intent.lost)
-                for intent in list(self.pending_entries)
+                (pending.order_id, pending.filled, pending.lost)
+                for pending in list(self.pending_entries)
             ],
             self.external_position,
             bool(self.unconfirmed),
@@ -318,11 +318,11 @@ class PairState:
     @property
     def required_stop(self) -> RequiredStop | None:
         """What has to stand now: for the position, and for what entries under way may add."""
-        stranger, intents = self.external_position, list(self.pending_entries)
-        amount = sum_exact(self.base, *(each.required_cover for each in intents))
+        stranger, waiting = self.external_position, list(self.pending_entries)
+        amount = sum_exact(self.base, *(each.required_cover for each in waiting))
         if stranger is not None and not self._guards_of(stranger):
-            waiting = [subtract_exact(intent.required_cover, intent.unbooked) for intent in intents]
-            amount = max(amount, sum_exact(stranger.amount, *waiting))
+            unfilled = [subtract_exact(each.required_cover, each.unbooked) for each in waiting]
+            amount = max(amount, sum_exact(stranger.amount, *unfilled))
         return self._need(amount)
 
     @property
@@ -340,12 +340,12 @@ class PairState:
     def own(self) -> float:
         """What this bot's trades hold, base currency."""
         base = 0.0 if self.trade_deleted else self.base
-        return sum_exact(base, *(intent.unbooked for intent in list(self.pending_entries)))
+        return sum_exact(base, *(pending.unbooked for pending in list(self.pending_entries)))
 
     @property
     def known_since_ms(self) -> int:
         """Since when orders may have closed the position unheard; 0 while that is unknown."""
-        sent = [intent.at_ms for intent in self.pending_entries if intent.at_ms]
+        sent = [pending.at_ms for pending in self.pending_entries if pending.at_ms]
         return self.opened_ms or min(sent, default=0)
 
     def _guards_of(self, stranger: Position) -> list[Stop]:
@@ -383,7 +383,7 @@ class PairState:
 
     def unaccounted(self, unbooked: Sequence[PendingEntry]) -> list[Exposure]:
         """Return what no trade accounts for: entries none has booked, and a stranger's part."""
-        found = [self._exposure(intent.entry.amount, intent.entry.rate) for intent in unbooked]
+        found = [self._exposure(pending.entry.amount, pending.entry.rate) for pending in unbooked]
         stranger = self.external_position
         if stranger is not None:
             own = self.base if stranger.is_short == self.is_short else 0.0
@@ -402,14 +402,14 @@ class PairState:
             self.pair, self.is_short, amount, stranger.entry_price, stop, is_foreign=True
         )
 
-    def intent_of(self, order_id: str, client_id: str = "") -> PendingEntry | None:
+    def pending_of(self, order_id: str, client_id: str = "") -> PendingEntry | None:
         """Return the entry with one of these names."""
         return next(
             (
-                intent
-                for intent in self.pending_entries
-                if (order_id and intent.order_id == order_id)
-                or (client_id and intent.client_id == client_id)
+                pending
+                for pending in self.pending_entries
+                if (order_id and pending.order_id == order_id)
+                or (client_id and pending.client_id == client_id)
             ),
             None,
         )
@@ -453,7 +453,7 @@ class PairState:
         if order["side"] != ("buy" if self.is_short else "sell"):
             return part_of(order, 0.0)
         later = [
-            intent.unbooked for intent in self.pending_entries if intent.at_ms > filled_ms(order)
+            pending.unbooked for pending in self.pending_entries if pending.at_ms > filled_ms(order)
         ]
         own = subtract_exact(self.own, *later)
         if later and not self.trade_deleted:
@@ -518,14 +518,14 @@ class PairState:
         self.heard.pop(order_id, None)
         self.base, further = subtract_exact(self.base, amount), subtract_exact(amount, self.base)
         of_entries = 0.0
-        for intent in self.pending_entries:
-            of_entries = sum_exact(of_entries, intent.close(subtract_exact(further, of_entries)))
+        for pending in self.pending_entries:
+            of_entries = sum_exact(of_entries, pending.close(subtract_exact(further, of_entries)))
         return of_entries
 
     @property
     def closed_entries(self) -> bool:
         """Whether something closed entries, in part or whole, that no trade has booked."""
-        return any(intent.closed for intent in self.pending_entries)
+        return any(pending.closed for pending in self.pending_entries)
 
     @property
     def ends_first(self) -> bool:

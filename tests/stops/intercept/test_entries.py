@@ -38,10 +38,10 @@ def sent_params(folder: Path, name: str, mode: str, *, reduces: bool) -> list[di
     watches = (name, mode) == ("binance", "futures")
     line = BinanceVenue(exchange, {}) if watches else FreqtradeVenue(exchange, {})
     namer = Namer("test", "sqlite://")
-    keeper = StopManager(PairStates(), line, namer, Placer(line, namer), "on_fill")
+    manager = StopManager(PairStates(), line, namer, Placer(line, namer), "on_fill")
     EntryInterceptor(
         exchange,
-        keeper,
+        manager,
         lambda entry: ApprovedEntry(entry, entry.rate, 98.0, entry.amount),
         lambda pair, denial: None,
         lambda: None,

@@ -14,7 +14,7 @@ from tests.stops.paper import BTC, ETH, LOST
 
 @pytest.fixture
 def on_paper() -> Guards:
-    """A keeper, its watch, and the stream between exchange and watch."""
+    """A manager, its watch, and the stream between exchange and watch."""
     made = guards()
     made.paper.on_event = made.watch.heard
     return made
@@ -44,7 +44,7 @@ def test_a_stop_that_is_gone_is_replaced_as_the_event_comes(on_paper: Guards, st
 def test_events_of_what_the_guard_did_itself_change_nothing(on_paper: Guards) -> None:
     """A move cancels the old stop, and the exchange tells of it."""
     held = on_paper.enter()
-    on_paper.keeper.move(held, 99.0)
+    on_paper.manager.move(held, 99.0)
     assert len(on_paper.live()) == 1
     assert on_paper.paper.sent("place_stop") == 2
 
@@ -168,14 +168,14 @@ def test_a_look_ends_for_no_pair_at_anothers_error(
     for pair in (BTC, ETH):
         deaf.enter(pair=pair)
         deaf.paper.end(*deaf.live(pair), "canceled")
-    mend = deaf.keeper.reconcile_stops
+    mend = deaf.manager.reconcile_stops
 
     def fail_over_one(held: PairState) -> bool:
         if held.pair == failing:
             raise error
         return mend(held)
 
-    monkeypatch.setattr(deaf.keeper, "reconcile_stops", fail_over_one)
+    monkeypatch.setattr(deaf.manager, "reconcile_stops", fail_over_one)
     deaf.watch.look()
     assert [pair for pair in (BTC, ETH) if deaf.live(pair)] == [
         pair for pair in (BTC, ETH) if pair != failing
@@ -207,7 +207,7 @@ def test_catching_up_ends_for_no_pair_at_anothers_error(
 
 def test_leftovers_of_an_earlier_run_are_cancelled(deaf: Guards) -> None:
     """Known by their names; another bot's and a person's stay."""
-    namer = deaf.keeper.namer
+    namer = deaf.manager.namer
     mine = [
         deaf.paper.stray_stop(BTC, 1.0, 98.0, namer.new(Role.STOP, BTC)),
         deaf.paper.stray_stop(ETH, -1.0, 102.0, namer.new(Role.TRAILING, ETH)),
@@ -235,7 +235,7 @@ def test_what_a_trade_claims_is_taken_up_whatever_its_name(deaf: Guards) -> None
 
 def test_of_two_stops_of_a_move_half_done_the_new_one_stays(deaf: Guards) -> None:
     """The bot died between the new stop and the cancel of the old one."""
-    namer = deaf.keeper.namer
+    namer = deaf.manager.namer
     old = deaf.paper.stray_stop(BTC, 1.0, 97.0, namer.new(Role.STOP, BTC))
     new = deaf.paper.stray_stop(BTC, 1.0, 98.0, namer.new(Role.STOP, BTC))
     deaf.paper.size[BTC] = 1.0
@@ -253,7 +253,7 @@ def test_a_list_older_than_a_change_is_not_acted_on(deaf: Guards) -> None:
 
     def move_meanwhile(pair: str | None = None) -> list[dict[str, object]]:
         found = listed(pair)
-        deaf.keeper.move(held, 99.0)
+        deaf.manager.move(held, 99.0)
         return found
 
     deaf.paper.open_stops = move_meanwhile  # type: ignore[method-assign]
@@ -384,14 +384,14 @@ def test_a_close_is_not_measured_while_an_entry_is_on_its_way(deaf: Guards) -> N
     """What the entry has filled is in the position, and would stand for what a hand closed."""
     held = deaf.enter(2.0)
     held.opened_ms = 1
-    intent = deaf.expect(1.0, base=2.0)
+    pending = deaf.expect(1.0, base=2.0)
     hand = deaf.paper.enter(BTC, -2.0, "web_1")
-    entry = deaf.paper.enter(BTC, 1.0, intent.client_id)
+    entry = deaf.paper.enter(BTC, 1.0, pending.client_id)
     deaf.watch.heard(
         OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, 2.0, "", "", 100.0, side="SELL")
     )
     assert held.own == 2.0
-    deaf.keeper.answered(intent, deaf.paper.orders[entry])
+    deaf.manager.answered(pending, deaf.paper.orders[entry])
     deaf.watch.check_doubts(held)
     assert held.own == 1.0
 

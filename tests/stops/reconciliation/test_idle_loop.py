@@ -158,7 +158,7 @@ def test_what_another_thread_changed_reaches_the_book(minutes: Minutes) -> None:
     """A trade that holds less needs less."""
     minutes.hold(1, settle_s=60.0)
     until_idle(minutes)
-    held = minutes.bot.sentinel.book.of(PAIR)
+    held = minutes.bot.monitor.book.of(PAIR)
     assert held.base == 1.0
     by_another_thread(lambda: Trade.session.execute(update(Trade).values(amount=0.5)))
     guards_loop(minutes)
@@ -175,7 +175,7 @@ def test_a_trade_that_another_thread_deleted_is_missed(minutes: Minutes) -> None
     until_idle(minutes)
     by_another_thread(delete_trade)
     guards_loop(minutes)
-    assert minutes.bot.sentinel.book.of(PAIR).trade_deleted
+    assert minutes.bot.monitor.book.of(PAIR).trade_deleted
 
 
 CHANGED_IN_THE_BOOK: list[Callable[[PairState], object]] = [
@@ -197,7 +197,7 @@ def test_what_changed_in_the_book_is_told(
     """In the next loop."""
     minutes.hold(1, settle_s=60.0)
     until_idle(minutes)
-    change(minutes.bot.sentinel.book.of(PAIR))
+    change(minutes.bot.monitor.book.of(PAIR))
     assert guards_loop(minutes).loaded
 
 
@@ -213,7 +213,7 @@ def test_each_field_of_the_book_is_the_loops_or_is_not() -> None:
     """A field that the loop goes by belongs into `PairState.page`, or `PairState.is_under_way`."""
     read = {
         name
-        for part in (PairState.page, PairState.is_under_way)
+        for part in (PairState.page, PairState.all_stops, PairState.is_under_way)
         for name in part.fget.__code__.co_names  # type: ignore[attr-defined]
     }
     assert {each.name for each in fields(PairState)} - read == NOT_THE_LOOPS
@@ -236,7 +236,7 @@ def test_what_failed_is_done_again(
         real(self, *args)
 
     monkeypatch.setattr(TradeReconciliation, part, may_fail)
-    minutes.bot.sentinel.book.of(PAIR).touch()
+    minutes.bot.monitor.book.of(PAIR).touch()
     logging.disable()
     try:
         for _ in range(3):
@@ -261,7 +261,7 @@ def test_what_could_not_be_put_on_record_is_put_there(
         raise SQLAlchemyError("locked")
 
     monkeypatch.setattr(Trade, "set_custom_data", refuse)
-    minutes.bot.sentinel.book.of(PAIR).steps.append("tried")
+    minutes.bot.monitor.book.of(PAIR).steps.append("tried")
     for _ in range(3):
         guards_loop(minutes)
     monkeypatch.setattr(Trade, "set_custom_data", real)

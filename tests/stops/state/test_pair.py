@@ -20,7 +20,7 @@ def held(**known: object) -> PairState:
     return PairState(BTC, **({"base": 1.0, "trigger": 98.0} | known))  # type: ignore[arg-type]
 
 
-def intent(amount: float = 2.0, *, stop_first: bool = True, filled: float = 0.0) -> PendingEntry:
+def pending(amount: float = 2.0, *, stop_first: bool = True, filled: float = 0.0) -> PendingEntry:
     """Return an entry under way."""
     entry = EntryRequest(BTC, False, 100.0, 10.0, amount)
     return PendingEntry(entry, "name", stop_first, "7", filled)
@@ -38,13 +38,13 @@ def stop(order_id: str, *, is_short: bool = False) -> Stop:
         ({}, 1.0),
         ({"trigger": 0.0}, None),
         ({"base": 0.0}, None),
-        ({"pending_entries": [intent()]}, 3.0),
-        ({"pending_entries": [intent(stop_first=False)]}, 1.0),
-        ({"pending_entries": [intent(stop_first=False, filled=0.5)]}, 3.0),
-        ({"base": 0.0, "pending_entries": [intent()]}, 2.0),
+        ({"pending_entries": [pending()]}, 3.0),
+        ({"pending_entries": [pending(stop_first=False)]}, 1.0),
+        ({"pending_entries": [pending(stop_first=False, filled=0.5)]}, 3.0),
+        ({"base": 0.0, "pending_entries": [pending()]}, 2.0),
         ({"external_position": Position(BTC, False, 5.0, 100.0, 10.0)}, 5.0),
         ({"external_position": Position(BTC, False, 0.5, 100.0, 10.0)}, 1.0),
-        ({"base": 0.1, "pending_entries": [intent(0.2)]}, 0.3),
+        ({"base": 0.1, "pending_entries": [pending(0.2)]}, 0.3),
     ],
     ids=[
         "trade",
@@ -67,7 +67,7 @@ def test_the_need(known: dict[str, object], amount: float | None) -> None:
 
 def test_a_dead_entry_needs_what_it_filled() -> None:
     """And no more."""
-    entry = intent(filled=0.5)
+    entry = pending(filled=0.5)
     entry.final = True
     assert held(pending_entries=[entry]).required_stop == RequiredStop(False, 1.5, 98.0)
 
@@ -113,21 +113,21 @@ def test_what_is_dropped_is_gone_from_everywhere_and_remembered() -> None:
 
 def test_an_entry_is_known_by_either_name() -> None:
     """And an empty name is nobody's."""
-    entry = intent()
+    entry = pending()
     nameless = PendingEntry(entry.entry, "", True)
     pair = held(pending_entries=[nameless, entry])
-    assert pair.intent_of("7") is entry
-    assert pair.intent_of("", "name") is entry
-    assert pair.intent_of("8", "other") is None
-    assert pair.intent_of("", "") is None
+    assert pair.pending_of("7") is entry
+    assert pair.pending_of("", "name") is entry
+    assert pair.pending_of("8", "other") is None
+    assert pair.pending_of("", "") is None
 
 
 def test_what_no_trade_accounts_for() -> None:
     """An unbooked entry is the bot's own; of a stranger's position the part that no trade has."""
-    lost = intent()
+    lost = pending()
     stranger = Position(BTC, False, 3.0, 110.0, 1.0)
     own, foreign = held(
-        base=1.0, pending_entries=[lost, intent()], external_position=stranger
+        base=1.0, pending_entries=[lost, pending()], external_position=stranger
     ).unaccounted([lost])
     assert own == Exposure(BTC, False, lost.entry.amount, lost.entry.rate, own.stop)
     assert foreign == Exposure(BTC, False, 2.0, 110.0, foreign.stop, is_foreign=True)

@@ -41,7 +41,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def line(scene: Scene) -> BinanceVenue:
+def venue(scene: Scene) -> BinanceVenue:
     """A line with Freqtrade's usual order types."""
     return BinanceVenue(scene.exchange, {"stoploss": "market"}, round(PATIENCE_S * 1000))
 
@@ -54,7 +54,7 @@ def enter(scene: Scene, pair: str, amount: float, side: str = "buy", leverage: f
 
 
 def stop(
-    line: BinanceVenue,
+    venue: BinanceVenue,
     pair: str = BTC,
     *,
     is_short: bool = False,
@@ -62,20 +62,20 @@ def stop(
     **changes: Any,
 ) -> Any:
     """Place a stop a tenth away from the price."""
-    trigger = line.price(pair) * (1.1 if is_short else 0.9)
+    trigger = venue.price(pair) * (1.1 if is_short else 0.9)
     order = StopOrder(pair, is_short, 0.01, trigger, 1.0)
-    return line.place_stop(replace(order, **changes), client_id)
+    return venue.place_stop(replace(order, **changes), client_id)
 
 
 @pytest.mark.parametrize(
     ("is_short", "side", "sent"), [(False, "SELL", "80000.1"), (True, "BUY", "110000")]
 )
 def test_a_stop_reduces_and_triggers_no_later_than_asked(
-    line: BinanceVenue, is_short: bool, side: str, sent: str
+    venue: BinanceVenue, is_short: bool, side: str, sent: str
 ) -> None:
     """It is STOP_MARKET, reduce-only, by quantity, and its trigger is rounded toward the price."""
     trigger = 110_000.04 if is_short else 80_000.04
-    order = stop(line, is_short=is_short, amount=0.0129, trigger=trigger)
+    order = stop(venue, is_short=is_short, amount=0.0129, trigger=trigger)
     assert {
         "orderType": "STOP_MARKET",
         "side": side,
@@ -90,20 +90,20 @@ def test_a_stop_reduces_and_triggers_no_later_than_asked(
 
 
 @pytest.mark.parametrize("amount", [0.3 - 0.1, 0.1 + 0.1, 0.2004])
-def test_a_stop_covers_the_last_lot(line: BinanceVenue, amount: float) -> None:
+def test_a_stop_covers_the_last_lot(venue: BinanceVenue, amount: float) -> None:
     """0.3 - 0.1 is a little less than 0.2, which cut to lots would be 0.199."""
-    assert stop(line, amount=amount)["info"]["quantity"] == "0.2"
+    assert stop(venue, amount=amount)["info"]["quantity"] == "0.2"
 
 
-def test_margin_type_and_leverage_are_not_touched(scene: Scene, line: BinanceVenue) -> None:
+def test_margin_type_and_leverage_are_not_touched(scene: Scene, venue: BinanceVenue) -> None:
     """Freqtrade's entry sends them; twice would be two round trips more."""
-    stop(line, trigger=80_000.0)
+    stop(venue, trigger=80_000.0)
     placed = {"POST /fapi/v1/algoOrder": 1}
     sent = {what: count for what, count in scene.requests().items() if what.startswith("POST")}
     assert sent == placed
 
 
-def test_a_stop_is_the_one_freqtrade_would_have_placed(scene: Scene, line: BinanceVenue) -> None:
+def test_a_stop_is_the_one_freqtrade_would_have_placed(scene: Scene, venue: BinanceVenue) -> None:
     """So that Freqtrade finds nothing to replace in it."""
     types = {"stoploss": "market", "stoploss_price_type": "mark"}
     mark = BinanceVenue(scene.exchange, types, round(PATIENCE_S * 1000))
@@ -115,88 +115,88 @@ def test_a_stop_is_the_one_freqtrade_would_have_placed(scene: Scene, line: Binan
     }
 
 
-def test_an_order_is_found_by_either_id(line: BinanceVenue) -> None:
+def test_an_order_is_found_by_either_id(venue: BinanceVenue) -> None:
     """And what the exchange does not know is None."""
-    placed = stop(line)
-    by_name = line.find_stop(BTC, client_id="qt0000-SBTCUSDT-1")
+    placed = stop(venue)
+    by_name = venue.find_stop(BTC, client_id="qt0000-SBTCUSDT-1")
     assert by_name is not None
-    assert by_name == line.find_stop(BTC, order_id=placed["id"])
+    assert by_name == venue.find_stop(BTC, order_id=placed["id"])
     assert by_name["id"] == placed["id"]
-    assert line.find_stop(BTC, client_id="qt0000-SBTCUSDT-2") is None
-    assert line.find_stop(BTC, order_id="4999999999") is None
+    assert venue.find_stop(BTC, client_id="qt0000-SBTCUSDT-2") is None
+    assert venue.find_stop(BTC, order_id="4999999999") is None
 
 
-def test_open_orders_are_told_in_one_request(scene: Scene, line: BinanceVenue) -> None:
+def test_open_orders_are_told_in_one_request(scene: Scene, venue: BinanceVenue) -> None:
     """Of all pairs or of one; conditional ones apart from those of the book."""
-    stop(line, BTC)
-    stop(line, ETH, is_short=True, client_id="other")
+    stop(venue, BTC)
+    stop(venue, ETH, is_short=True, client_id="other")
     scene.exchange.create_order(
         pair=ETH, ordertype="limit", side="buy", amount=0.5, rate=1500.0, leverage=2.0
     )
     before = sum(scene.requests().values())
-    assert [order["symbol"] for order in line.open_stops()] == [BTC, ETH]
-    assert [order["clientOrderId"] for order in line.open_stops(ETH)] == ["other"]
-    assert [(order["symbol"], order["price"]) for order in line.open_orders()] == [(ETH, 1500.0)]
+    assert [order["symbol"] for order in venue.open_stops()] == [BTC, ETH]
+    assert [order["clientOrderId"] for order in venue.open_stops(ETH)] == ["other"]
+    assert [(order["symbol"], order["price"]) for order in venue.open_orders()] == [(ETH, 1500.0)]
     assert sum(scene.requests().values()) == before + 3
 
 
-def test_a_cancelled_order_may_be_cancelled_again(scene: Scene, line: BinanceVenue) -> None:
+def test_a_cancelled_order_may_be_cancelled_again(scene: Scene, venue: BinanceVenue) -> None:
     """What is gone is gone; nothing is raised."""
-    placed = stop(line)
+    placed = stop(venue)
     resting = scene.exchange.create_order(
         pair=ETH, ordertype="limit", side="buy", amount=0.5, rate=1500.0, leverage=2.0
     )
     for _ in range(2):
-        line.cancel(BTC, placed["id"])
-        line.cancel_order(ETH, resting["id"])
-    assert (line.open_stops(), line.open_orders()) == ([], [])
-    cancelled = line.find_stop(BTC, order_id=placed["id"])
+        venue.cancel(BTC, placed["id"])
+        venue.cancel_order(ETH, resting["id"])
+    assert (venue.open_stops(), venue.open_orders()) == ([], [])
+    cancelled = venue.find_stop(BTC, order_id=placed["id"])
     assert cancelled is not None
     assert cancelled["status"] == "canceled"
 
 
-def test_positions_are_told_with_side_size_and_leverage(scene: Scene, line: BinanceVenue) -> None:
+def test_positions_are_told_with_side_size_and_leverage(scene: Scene, venue: BinanceVenue) -> None:
     """A symbol with nothing but a resting order is not among them."""
-    assert line.positions() == {}
+    assert venue.positions() == {}
     enter(scene, BTC, 0.02, leverage=7.0)
     enter(scene, ETH, 0.5, "sell", leverage=13.0)
     scene.exchange.create_order(
         pair="ZEN/USDT:USDT", ordertype="limit", side="buy", amount=50, rate=5.0, leverage=2.0
     )
-    long, short = line.positions()[BTC], line.positions()[ETH]
+    long, short = venue.positions()[BTC], venue.positions()[ETH]
     assert (long.is_short, long.amount, long.leverage) == (False, 0.02, 7.0)
     assert (short.is_short, short.amount, short.leverage) == (True, 0.5, 13.0)
-    assert long.entry_price == pytest.approx(line.price(BTC), rel=1e-3)
-    assert line.positions().keys() == {BTC, ETH}
+    assert long.entry_price == pytest.approx(venue.price(BTC), rel=1e-3)
+    assert venue.positions().keys() == {BTC, ETH}
 
 
-def test_closing_reduces_by_name(scene: Scene, line: BinanceVenue) -> None:
+def test_closing_reduces_by_name(scene: Scene, venue: BinanceVenue) -> None:
     """The order is found by its name, and more than there is is not sold."""
     enter(scene, BTC, 0.02)
-    closed = line.close(CloseOrder(BTC, False, 0.05, 7.0), "qt-X")
+    closed = venue.close(CloseOrder(BTC, False, 0.05, 7.0), "qt-X")
     assert (closed["status"], closed["filled"]) == ("closed", 0.02)
-    assert line.positions() == {}
-    found = line.find_order(BTC, client_id="qt-X")
+    assert venue.positions() == {}
+    found = venue.find_order(BTC, client_id="qt-X")
     assert found is not None
     assert (found["id"], found["reduceOnly"]) == (closed["id"], True)
     with pytest.raises(RequestError) as refused:
-        line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-Y")
+        venue.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-Y")
     assert (refused.value.outcome, refused.value.code) == (Outcome.REFUSED, -2022)
-    assert line.find_order(BTC, client_id="qt-Y") is None
+    assert venue.find_order(BTC, client_id="qt-Y") is None
 
 
-def test_a_triggered_stop_leads_to_what_it_sent(scene: Scene, line: BinanceVenue) -> None:
+def test_a_triggered_stop_leads_to_what_it_sent(scene: Scene, venue: BinanceVenue) -> None:
     """FINISHED alone proves no fill: the order it sent tells."""
     enter(scene, BTC, 0.02)
-    placed = stop(line, amount=0.02, trigger=line.price(BTC) * 0.99)
+    placed = stop(venue, amount=0.02, trigger=venue.price(BTC) * 0.99)
     scene.move("BTCUSDT", 0.95)
-    done = line.find_stop(BTC, order_id=placed["id"])
+    done = venue.find_stop(BTC, order_id=placed["id"])
     assert done is not None
     assert done["status"] == "closed"
-    child = line.find_order(BTC, order_id=done["info"]["actualOrderId"])
+    child = venue.find_order(BTC, order_id=done["info"]["actualOrderId"])
     assert child is not None
     assert (child["status"], child["filled"], child["side"]) == ("closed", 0.02, "sell")
-    assert line.positions() == {}
+    assert venue.positions() == {}
 
 
 @pytest.mark.parametrize(
@@ -209,15 +209,15 @@ def test_a_triggered_stop_leads_to_what_it_sent(scene: Scene, line: BinanceVenue
     ids=["at-once", "long", "short"],
 )
 def test_a_trailing_stop_takes_a_percentage(
-    line: BinanceVenue, activation: float | None, is_short: bool, side: str, sent: str
+    venue: BinanceVenue, activation: float | None, is_short: bool, side: str, sent: str
 ) -> None:
     """And sits beside the stop, reduce-only; 0.1 + 0.2 is 0.3."""
-    order = line.place_trailing(TrailingOrder(BTC, is_short, 0.02, 0.1 + 0.2, activation), "qt-T")
+    order = venue.place_trailing(TrailingOrder(BTC, is_short, 0.02, 0.1 + 0.2, activation), "qt-T")
     info = order["info"]
     assert (info["orderType"], info["side"]) == ("TRAILING_STOP_MARKET", side)
     assert (info["callbackRate"], info["reduceOnly"]) == ("0.3", True)
     assert info["activatePrice"] == sent
-    assert line.find_stop(BTC, client_id="qt-T") is not None
+    assert venue.find_stop(BTC, client_id="qt-T") is not None
 
 
 @pytest.mark.parametrize(
@@ -233,13 +233,13 @@ def test_the_price_is_the_one_that_triggers(
     scene: Scene, types: dict[str, str], kind: str, endpoint: str
 ) -> None:
     """A re-priced stop is measured by what would trigger it."""
-    line = BinanceVenue(scene.exchange, types, round(PATIENCE_S * 1000))
-    price = line.price(BTC)
+    venue = BinanceVenue(scene.exchange, types, round(PATIENCE_S * 1000))
+    price = venue.price(BTC)
     tape = scene.venue.tape
     told = tape.mark("BTCUSDT") if kind == "MARK_PRICE" else tape.last("BTCUSDT")
     assert price == float(told)
     assert scene.requests()[endpoint] == 1
-    assert stop(line)["info"]["workingType"] == kind
+    assert stop(venue)["info"]["workingType"] == kind
 
 
 def test_freqtrades_rate_limiter_and_retries_are_left_out(scene: Scene) -> None:
@@ -255,11 +255,11 @@ def test_freqtrades_rate_limiter_and_retries_are_left_out(scene: Scene) -> None:
     assert (own.timeout, theirs.timeout) == (1500, 10000)
 
 
-def test_reloaded_markets_are_taken_over(scene: Scene, line: BinanceVenue) -> None:
+def test_reloaded_markets_are_taken_over(scene: Scene, venue: BinanceVenue) -> None:
     """A pair that was listed since is known at once."""
     scene.exchange.reload_markets(force=True, load_leverage_tiers=False)
-    line.open_stops()
-    assert line._connection.api().markets is scene.exchange._api.markets
+    venue.open_stops()
+    assert venue._connection.api().markets is scene.exchange._api.markets
 
 
 def test_the_window_of_a_users_settings_counts(scene: Scene) -> None:
@@ -269,14 +269,14 @@ def test_the_window_of_a_users_settings_counts(scene: Scene) -> None:
 
 
 def test_an_order_in_a_market_freqtrade_has_not_loaded_is_told_as_well(
-    scene: Scene, line: BinanceVenue
+    scene: Scene, venue: BinanceVenue
 ) -> None:
     """Someone may trade what was listed since the last reload; the watch must not end by it."""
-    stop(line, BTC)
-    stop(line, ETH, client_id="other")
+    stop(venue, BTC)
+    stop(venue, ETH, client_id="other")
     api = scene.exchange._api
     del api.markets[ETH], api.markets_by_id["ETHUSDT"]
-    assert [order["symbol"] for order in line.open_stops()] == [BTC, "ETHUSDT"]
+    assert [order["symbol"] for order in venue.open_stops()] == [BTC, "ETHUSDT"]
 
 
 def delist(scene: Scene) -> None:
@@ -287,17 +287,17 @@ def delist(scene: Scene) -> None:
 
 
 def test_a_position_in_a_market_freqtrade_has_not_loaded_makes_it_load(
-    scene: Scene, line: BinanceVenue
+    scene: Scene, venue: BinanceVenue
 ) -> None:
     """Else it could be neither covered nor counted for up to an hour."""
     enter(scene, ETH, 0.5)
     delist(scene)
-    assert line.positions()[ETH].amount == 0.5
-    assert "id" in stop(line, ETH)
+    assert venue.positions()[ETH].amount == 0.5
+    assert "id" in stop(venue, ETH)
 
 
 def test_a_position_in_a_market_that_is_not_listed_is_told_once(
-    scene: Scene, line: BinanceVenue, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    scene: Scene, venue: BinanceVenue, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
     """No order can be sent there; the others are told all the same."""
     enter(scene, BTC, 0.5)
@@ -311,7 +311,7 @@ def test_a_position_in_a_market_that_is_not_listed_is_told_once(
 
     delist(scene)
     monkeypatch.setattr(scene.exchange, "reload_markets", reload_markets)
-    assert [list(line.positions()) for _ in range(4)] == [[BTC]] * 4
+    assert [list(venue.positions()) for _ in range(4)] == [[BTC]] * 4
     assert loads == [True, True]
     assert caplog.text.count("[ALERT] ETHUSDT is held on the exchange, which lists no such") == 1
 
@@ -321,73 +321,75 @@ def busy() -> VenueError:
     return VenueError(-1003, "Too many requests.", 429, retry_after_s=1700)
 
 
-def test_a_close_does_not_wait_for_the_conditional_orders(scene: Scene, line: BinanceVenue) -> None:
+def test_a_close_does_not_wait_for_the_conditional_orders(
+    scene: Scene, venue: BinanceVenue
+) -> None:
     """Each request before a silence is over counts toward a ban: of that service, none is sent."""
     enter(scene, BTC, 0.02)
-    placed = stop(line)
+    placed = stop(venue)
     scene.venue.before.append(busy())
     with pytest.raises(RequestError, match="-1003"):
-        stop(line, client_id="qt-2")
-    assert 0 < line.shut_s(Road.STOPS) <= 1700
+        stop(venue, client_id="qt-2")
+    assert 0 < venue.shut_s(Road.STOPS) <= 1700
     before = scene.requests()
     for ask in (
-        line.open_stops,
-        lambda: stop(line, client_id="qt-3", trigger=80_000.0),
-        lambda: line.find_stop(BTC, client_id="qt-2"),
-        lambda: line.cancel(BTC, placed["id"]),
-        lambda: line.place_trailing(TrailingOrder(BTC, False, 0.02, 1.0, None), "qt-T"),
+        venue.open_stops,
+        lambda: stop(venue, client_id="qt-3", trigger=80_000.0),
+        lambda: venue.find_stop(BTC, client_id="qt-2"),
+        lambda: venue.cancel(BTC, placed["id"]),
+        lambda: venue.place_trailing(TrailingOrder(BTC, False, 0.02, 1.0, None), "qt-T"),
     ):
         with pytest.raises(RequestError, match="nothing is sent for"):
             ask()
     assert {k: n for k, n in scene.requests().items() if "lgo" in k} == {
         k: n for k, n in before.items() if "lgo" in k
     }
-    assert line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")["filled"] == 0.02
-    assert (line.positions(), line.open_orders()) == ({}, [])
+    assert venue.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")["filled"] == 0.02
+    assert (venue.positions(), venue.open_orders()) == ({}, [])
 
 
-def test_a_stop_does_not_wait_for_the_orders(scene: Scene, line: BinanceVenue) -> None:
+def test_a_stop_does_not_wait_for_the_orders(scene: Scene, venue: BinanceVenue) -> None:
     """Nor for what was asked of the account."""
     enter(scene, BTC, 0.02)
     scene.venue.before.append(busy())
     with pytest.raises(RequestError, match="-1003"):
-        line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")
+        venue.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")
     for ask in (
-        line.open_orders,
-        lambda: line.orders_since(BTC, 0),
-        lambda: line.find_order(BTC, client_id="qt-X"),
-        lambda: line.cancel_order(BTC, "1"),
-        lambda: line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-Y"),
+        venue.open_orders,
+        lambda: venue.orders_since(BTC, 0),
+        lambda: venue.find_order(BTC, client_id="qt-X"),
+        lambda: venue.cancel_order(BTC, "1"),
+        lambda: venue.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-Y"),
     ):
         with pytest.raises(RequestError, match="orders: too many requests"):
             ask()
-    assert stop(line)["status"] == "open"
-    assert line.account_positions() == {BTC}
-    assert [line.shut_s(road) > 0 for road in Road] == [False, True, False]
+    assert stop(venue)["status"] == "open"
+    assert venue.account_positions() == {BTC}
+    assert [venue.shut_s(road) > 0 for road in Road] == [False, True, False]
 
 
-def test_too_many_orders_hold_up_no_close(scene: Scene, line: BinanceVenue) -> None:
+def test_too_many_orders_hold_up_no_close(scene: Scene, venue: BinanceVenue) -> None:
     """That limit is a period's of 10 or 60 s, and the account's."""
     enter(scene, BTC, 0.02)
     text = "Too many new orders; current limit is 300 orders per 10 SECOND."
     scene.venue.before.append(VenueError(-1015, text, 429))
     with pytest.raises(RequestError, match="-1015"):
-        line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")
-    assert line.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")["filled"] == 0.02
+        venue.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")
+    assert venue.close(CloseOrder(BTC, False, 0.02, 7.0), "qt-X")["filled"] == 0.02
 
 
 @pytest.mark.parametrize(
     ("status", "told"), [(AlgoStatus.REJECTED, "rejected"), (AlgoStatus.EXPIRED, "expired")]
 )
 def test_a_stop_that_was_taken_and_is_dead_is_told_as_gone(
-    scene: Scene, line: BinanceVenue, status: AlgoStatus, told: str
+    scene: Scene, venue: BinanceVenue, status: AlgoStatus, told: str
 ) -> None:
     """Binance may answer so, with HTTP 200."""
     scene.venue.stillborn = status
-    order = stop(line)
+    order = stop(venue)
     assert (order["status"], stop_status(order)) == (told, StopStatus.GONE)
-    assert line.open_stops() == []
-    found = line.find_stop(BTC, client_id="qt0000-SBTCUSDT-1")
+    assert venue.open_stops() == []
+    found = venue.find_stop(BTC, client_id="qt0000-SBTCUSDT-1")
     assert found is not None
     assert stop_status(found) is StopStatus.GONE
 
@@ -395,7 +397,7 @@ def test_a_stop_that_was_taken_and_is_dead_is_told_as_gone(
 # -- what proves -----------------------------------------------------------------------------------
 
 
-def test_the_history_tells_whose_and_what_became_of_each(scene: Scene, line: BinanceVenue) -> None:
+def test_the_history_tells_whose_and_what_became_of_each(scene: Scene, venue: BinanceVenue) -> None:
     """Entries, foreign orders, what a stop sent and a close: oldest first, of one pair."""
     begun_ms = scene.venue.now_ms
     enter(scene, BTC, 0.03)
@@ -403,20 +405,20 @@ def test_the_history_tells_whose_and_what_became_of_each(scene: Scene, line: Bin
     scene.exchange.create_order(
         pair=BTC, ordertype="limit", side="buy", amount=0.01, rate=50_000.0, leverage=7.0
     )
-    placed = stop(line, amount=0.02, trigger=line.price(BTC) * 0.99)
+    placed = stop(venue, amount=0.02, trigger=venue.price(BTC) * 0.99)
     scene.move("BTCUSDT", 0.95)
-    line.close(CloseOrder(BTC, False, 0.01, 7.0), "qt-X")
-    entry, resting, child, closed = line.orders_since(BTC, begun_ms)
+    venue.close(CloseOrder(BTC, False, 0.01, 7.0), "qt-X")
+    entry, resting, child, closed = venue.orders_since(BTC, begun_ms)
     assert [o["side"] for o in (entry, resting, child, closed)] == ["buy", "buy", "sell", "sell"]
     assert [o["filled"] for o in (entry, resting, child, closed)] == [0.03, 0.0, 0.02, 0.01]
-    fired = line.find_stop(BTC, order_id=placed["id"])
+    fired = venue.find_stop(BTC, order_id=placed["id"])
     assert fired is not None
     assert child["id"] == fired["info"]["actualOrderId"]
     assert (closed["clientOrderId"], closed["reduceOnly"]) == ("qt-X", True)
     assert (resting["status"], entry["status"]) == ("open", "closed")
     times = [order["timestamp"] for order in (entry, resting, child, closed)]
     assert times == sorted(times)
-    assert [o["id"] for o in line.orders_since(BTC, closed["timestamp"] + 1)] == []
+    assert [o["id"] for o in venue.orders_since(BTC, closed["timestamp"] + 1)] == []
 
 
 def place(scene: Scene, count: int, first: int = 0) -> None:
@@ -429,20 +431,20 @@ def place(scene: Scene, count: int, first: int = 0) -> None:
 
 
 @pytest.mark.parametrize("count", [1000, 2300])
-def test_a_long_history_is_told_whole(scene: Scene, line: BinanceVenue, count: int) -> None:
+def test_a_long_history_is_told_whole(scene: Scene, venue: BinanceVenue, count: int) -> None:
     """One answer holds 1,000 orders at most."""
     begun_ms = scene.venue.now_ms
     for number in range(0, count, 100):
         place(scene, min(100, count - number), number)
         scene.requests()  # the exchange's clock goes on
-    found = line.orders_since(BTC, begun_ms)
+    found = venue.orders_since(BTC, begun_ms)
     assert [order["clientOrderId"] for order in found] == [f"f{number}" for number in range(count)]
     assert scene.requests()["GET /fapi/v1/allOrders"] <= count // 1000 * 2 + 2
 
 
 @pytest.mark.parametrize("latest_first", [False, True])
 def test_a_history_is_whole_whichever_end_an_answer_begins_at(
-    scene: Scene, line: BinanceVenue, monkeypatch: pytest.MonkeyPatch, latest_first: bool
+    scene: Scene, venue: BinanceVenue, monkeypatch: pytest.MonkeyPatch, latest_first: bool
 ) -> None:
     """Binance's documents leave that open."""
     monkeypatch.setattr(binance_line, "_MOST_ORDERS", 5)
@@ -457,103 +459,103 @@ def test_a_history_is_whole_whichever_end_an_answer_begins_at(
     for number in range(13):
         place(scene, 1, number)
         until(lambda before=scene.venue.now_ms: scene.requests() and scene.venue.now_ms > before)
-    found = line.orders_since(BTC, begun_ms)
+    found = venue.orders_since(BTC, begun_ms)
     assert [order["clientOrderId"] for order in found] == [f"f{number}" for number in range(13)]
 
 
-def test_the_history_goes_back_six_days(scene: Scene, line: BinanceVenue) -> None:
+def test_the_history_goes_back_six_days(scene: Scene, venue: BinanceVenue) -> None:
     """Binance searches seven at most; the sixth day is soon enough for a guard."""
     asked: list[dict[str, Any]] = []
-    api = line._connection.api()
+    api = venue._connection.api()
     get = api.fapiPrivateGetAllOrders
     api.fapiPrivateGetAllOrders = lambda params: asked.append(params) or get(params)
-    line.orders_since(BTC, 0)
-    line.orders_since(BTC, scene.venue.now_ms - 1000)
+    venue.orders_since(BTC, 0)
+    venue.orders_since(BTC, scene.venue.now_ms - 1000)
     ages_s = [(scene.venue.now_ms - params["startTime"]) / 1000 for params in asked]
     assert ages_s[0] == pytest.approx(6 * 86_400, abs=60)
     assert ages_s[1] == pytest.approx(1, abs=60)
 
 
-def test_two_endpoints_tell_of_positions(scene: Scene, line: BinanceVenue) -> None:
+def test_two_endpoints_tell_of_positions(scene: Scene, venue: BinanceVenue) -> None:
     """Long or short, whoever opened them; a resting order is none."""
-    assert line.account_positions() == set()
+    assert venue.account_positions() == set()
     enter(scene, BTC, 0.02)
     enter(scene, ETH, 0.5, "sell")
     scene.exchange.create_order(
         pair="ZEN/USDT:USDT", ordertype="limit", side="buy", amount=50, rate=5.0, leverage=2.0
     )
-    assert line.account_positions() == set(line.positions()) == {BTC, ETH}
+    assert venue.account_positions() == set(venue.positions()) == {BTC, ETH}
     assert scene.requests()["GET /fapi/v3/account"] >= 2
-    line.close(CloseOrder(ETH, True, 0.5, 7.0), "qt-X")
-    assert line.account_positions() == {BTC}
+    venue.close(CloseOrder(ETH, True, 0.5, 7.0), "qt-X")
+    assert venue.account_positions() == {BTC}
 
 
-def test_quotes_are_of_all_pairs_and_of_the_book(scene: Scene, line: BinanceVenue) -> None:
+def test_quotes_are_of_all_pairs_and_of_the_book(scene: Scene, venue: BinanceVenue) -> None:
     """In one request."""
-    quotes = line.quotes()
+    quotes = venue.quotes()
     assert quotes.keys() == {pair for pair in scene.exchange.markets if pair.endswith(":USDT")}
     quote = quotes[BTC]
     assert quote.bid < quote.ask
-    assert quote.bid <= line.price(BTC) * 1.001
-    assert quote.ask >= line.price(BTC) * 0.999
+    assert quote.bid <= venue.price(BTC) * 1.001
+    assert quote.ask >= venue.price(BTC) * 0.999
     assert 0 < quote.spread < 0.01
 
 
-def test_a_pair_whose_book_is_empty_has_no_quote(scene: Scene, line: BinanceVenue) -> None:
+def test_a_pair_whose_book_is_empty_has_no_quote(scene: Scene, venue: BinanceVenue) -> None:
     """Nor has one that Freqtrade does not know."""
-    api = line._connection.api()
+    api = venue._connection.api()
     get = api.fapiPublicGetTickerBookTicker
     api.fapiPublicGetTickerBookTicker = lambda: [
         row | {"bidPrice": "0"} if row["symbol"] == "ETHUSDT" else row
         for row in [*get(), {"symbol": "NEWUSDT", "bidPrice": "1", "askPrice": "2"}]
     ]
-    quotes = line.quotes()
+    quotes = venue.quotes()
     assert ETH not in quotes
     assert BTC in quotes
     assert not any("NEW" in pair for pair in quotes)
 
 
-def test_orders_of_one_pair_are_told_alone(scene: Scene, line: BinanceVenue) -> None:
+def test_orders_of_one_pair_are_told_alone(scene: Scene, venue: BinanceVenue) -> None:
     """Whoever placed them, and none that is conditional or done."""
     for pair, rate in ((BTC, 50_000.0), (ETH, 1500.0)):
         scene.exchange.create_order(
             pair=pair, ordertype="limit", side="buy", amount=0.02, rate=rate, leverage=2.0
         )
     enter(scene, BTC, 0.02)
-    stop(line)
-    (told,) = line.open_orders(BTC)
+    stop(venue)
+    (told,) = venue.open_orders(BTC)
     assert (told["symbol"], told["status"], told["price"]) == (BTC, "open", 50_000.0)
 
 
 @pytest.mark.parametrize(
     ("ask", "weight"),
     [
-        (lambda line: line.open_stops(), 40),
-        (lambda line: line.open_stops(BTC), 1),
-        (lambda line: line.open_orders(), 40),
-        (lambda line: line.open_orders(BTC), 1),
-        (lambda line: line.orders_since(BTC, 0), 5),
-        (lambda line: line.positions(), 5),
-        (lambda line: line.account_positions(), 5),
-        (lambda line: line.quotes(), 5),
-        (lambda line: line.price(BTC), 1),
-        (lambda line: line.ping(), 1),
-        (lambda line: line.find_stop(BTC, client_id="x"), 1),
-        (lambda line: line.find_order(BTC, client_id="x"), 1),
+        (lambda venue: venue.open_stops(), 40),
+        (lambda venue: venue.open_stops(BTC), 1),
+        (lambda venue: venue.open_orders(), 40),
+        (lambda venue: venue.open_orders(BTC), 1),
+        (lambda venue: venue.orders_since(BTC, 0), 5),
+        (lambda venue: venue.positions(), 5),
+        (lambda venue: venue.account_positions(), 5),
+        (lambda venue: venue.quotes(), 5),
+        (lambda venue: venue.price(BTC), 1),
+        (lambda venue: venue.ping(), 1),
+        (lambda venue: venue.find_stop(BTC, client_id="x"), 1),
+        (lambda venue: venue.find_order(BTC, client_id="x"), 1),
     ],
 )
 def test_requests_weigh_what_is_said_of_them(
-    scene: Scene, line: BinanceVenue, ask: Callable[[BinanceVenue], object], weight: int
+    scene: Scene, venue: BinanceVenue, ask: Callable[[BinanceVenue], object], weight: int
 ) -> None:
     """By the exchange's own count, which begins anew each minute."""
 
     def used() -> int:
-        return int(line._connection._own.last_response_headers["X-MBX-USED-WEIGHT-1M"])
+        return int(venue._connection._own.last_response_headers["X-MBX-USED-WEIGHT-1M"])
 
     def cost() -> int:
-        line.ping()
+        venue.ping()
         before = used()
-        ask(line)
+        ask(venue)
         return used() - before
 
     assert weight in {cost(), cost()}  # of two in a row, one lies within a minute
@@ -562,18 +564,20 @@ def test_requests_weigh_what_is_said_of_them(
 # -- the largest order -----------------------------------------------------------------------------
 
 
-def test_the_largest_order_is_taken_and_a_lot_more_is_not(scene: Scene, line: BinanceVenue) -> None:
+def test_the_largest_order_is_taken_and_a_lot_more_is_not(
+    scene: Scene, venue: BinanceVenue
+) -> None:
     """Both as a stop and as a close."""
     instrument = scene.venue.tape.instrument("BTCUSDT")
-    most = line.largest(BTC)
+    most = venue.largest(BTC)
     assert most == float(instrument.market_max_qty) < float(instrument.max_qty)
-    assert float(stop(line, amount=most)["info"]["quantity"]) == most
+    assert float(stop(venue, amount=most)["info"]["quantity"]) == most
     more = most + float(instrument.step)
     with pytest.raises(RequestError) as refused:
-        stop(line, amount=more, client_id="qt-2")
+        stop(venue, amount=more, client_id="qt-2")
     assert refused.value.code == -4005
     with pytest.raises(RequestError) as refused:
-        line.close(CloseOrder(BTC, False, more, 1.0), "qt-X")
+        venue.close(CloseOrder(BTC, False, more, 1.0), "qt-X")
     assert refused.value.code == -4005
 
 
@@ -589,20 +593,20 @@ def test_the_largest_order_is_taken_and_a_lot_more_is_not(scene: Scene, line: Bi
     ],
 )
 def test_the_largest_order_is_told_in_base_currency(
-    scene: Scene, line: BinanceVenue, limits: dict[str, Any], size: float, most: float
+    scene: Scene, venue: BinanceVenue, limits: dict[str, Any], size: float, most: float
 ) -> None:
     """Of contracts of any size; where ccxt knows of no limit there is none."""
     market = scene.exchange.markets[BTC]
     scene.exchange.markets[BTC] = {**market, "limits": limits, "contractSize": size}
-    assert line.largest(BTC) == pytest.approx(most)
+    assert venue.largest(BTC) == pytest.approx(most)
 
 
-def test_a_failed_request_is_forgotten_with_its_error(scene: Scene, line: BinanceVenue) -> None:
+def test_a_failed_request_is_forgotten_with_its_error(scene: Scene, venue: BinanceVenue) -> None:
     """Freqtrade has the collector of cycles run about once an hour: until then cycles stay."""
     scene.venue.before.append(VenueError(-1008, http_status=503))
     gc.disable()
     try:
-        stop(line)
+        stop(venue)
     except RequestError as error:
         failed = weakref.ref(error)
     finally:
@@ -612,32 +616,32 @@ def test_a_failed_request_is_forgotten_with_its_error(scene: Scene, line: Binanc
 
 @pytest.mark.parametrize(("used", "sent"), [(1190, 1), (1200, 0)])
 def test_pings_leave_half_of_a_minutes_weight_alone(
-    scene: Scene, line: BinanceVenue, used: int, sent: int
+    scene: Scene, venue: BinanceVenue, used: int, sent: int
 ) -> None:
     """It is for what has a reason."""
-    line.budget.note({"X-MBX-USED-WEIGHT-1M": str(used)})
-    line.ping()
+    venue.budget.note({"X-MBX-USED-WEIGHT-1M": str(used)})
+    venue.ping()
     assert scene.requests().get("GET /fapi/v1/ping", 0) == sent
 
 
-def test_a_connection_in_use_is_not_pinged(scene: Scene, line: BinanceVenue) -> None:
+def test_a_connection_in_use_is_not_pinged(scene: Scene, venue: BinanceVenue) -> None:
     """Whatever was asked keeps the connection open."""
-    line.price(BTC)
-    line.ping(idle_s=60.0)
+    venue.price(BTC)
+    venue.ping(idle_s=60.0)
     assert scene.requests().get("GET /fapi/v1/ping", 0) == 0
-    line.ping(idle_s=0.0)
+    venue.ping(idle_s=0.0)
     assert scene.requests().get("GET /fapi/v1/ping", 0) == 1
 
 
 def test_a_connection_in_use_reads_the_clock_all_the_same(
-    scene: Scene, line: BinanceVenue, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, venue: BinanceVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A busy guard never pings, and clocks drift."""
     for pause in ("_EVERY_S", "_AGAIN_S"):
         monkeypatch.setattr(f"qt_protections.stops.venue.binance.server_clock.{pause}", 0.0)
     before = scene.requests()["GET /fapi/v1/time"]
-    line.price(BTC)
-    line.ping(idle_s=60.0)
+    venue.price(BTC)
+    venue.ping(idle_s=60.0)
     assert scene.requests()["GET /fapi/v1/time"] > before
 
 
@@ -651,19 +655,19 @@ def test_a_connection_in_use_reads_the_clock_all_the_same(
     ],
 )
 def test_the_last_of_a_minutes_weight_is_for_what_protects(
-    scene: Scene, line: BinanceVenue, used: int, taken: set[str]
+    scene: Scene, venue: BinanceVenue, used: int, taken: set[str]
 ) -> None:
     """What is turned away was not sent, and may be asked for later."""
     acts: dict[str, Callable[[], object]] = {
-        "find": lambda: line.find_stop(BTC, client_id="x"),
-        "trail": lambda: line.place_trailing(TrailingOrder(BTC, False, 1.0, 1.0, None), "qt-T"),
-        "cancel": lambda: line.cancel(BTC, "404"),
-        "stop": lambda: stop(line),
-        "close": lambda: line.close(CloseOrder(BTC, False, 1.0, 1.0), "qt-X"),
+        "find": lambda: venue.find_stop(BTC, client_id="x"),
+        "trail": lambda: venue.place_trailing(TrailingOrder(BTC, False, 1.0, 1.0, None), "qt-T"),
+        "cancel": lambda: venue.cancel(BTC, "404"),
+        "stop": lambda: stop(venue),
+        "close": lambda: venue.close(CloseOrder(BTC, False, 1.0, 1.0), "qt-X"),
     }
     turned_away = set()
     for name, act in acts.items():
-        line.budget.note({"X-MBX-USED-WEIGHT-1M": str(used)})
+        venue.budget.note({"X-MBX-USED-WEIGHT-1M": str(used)})
         try:
             act()
         except RequestError as error:
@@ -672,27 +676,27 @@ def test_the_last_of_a_minutes_weight_is_for_what_protects(
     assert turned_away == {(name, Outcome.NOT_EXECUTED) for name in acts.keys() - taken}
 
 
-def test_threads_share_the_line(line: BinanceVenue) -> None:
+def test_threads_share_the_line(venue: BinanceVenue) -> None:
     """Entries by remote control run in a thread of their own."""
 
     def place(number: int) -> str:
-        return str(stop(line, trigger=80_000.0, client_id=f"qt-{number}")["clientOrderId"])
+        return str(stop(venue, trigger=80_000.0, client_id=f"qt-{number}")["clientOrderId"])
 
     with ThreadPoolExecutor(4) as pool:
         placed = list(pool.map(place, range(24)))
     assert placed == [f"qt-{number}" for number in range(24)]
-    assert {order["clientOrderId"] for order in line.open_stops()} == set(placed)
+    assert {order["clientOrderId"] for order in venue.open_stops()} == set(placed)
 
 
 def test_neither_key_nor_secret_is_logged_or_shown(
-    scene: Scene, line: BinanceVenue, caplog: pytest.LogCaptureFixture
+    scene: Scene, venue: BinanceVenue, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not even with ccxt's own log at its loudest."""
     with caplog.at_level(logging.DEBUG):
-        stop(line)
+        stop(venue)
         with pytest.raises(RequestError) as refused:
-            stop(line)
-    shown = [caplog.text, str(refused.value), repr(refused.value), repr(line), repr(vars(line))]
+            stop(venue)
+    shown = [caplog.text, str(refused.value), repr(refused.value), repr(venue), repr(vars(venue))]
     assert caplog.text
     assert not any(secret in text for text in shown for secret in (API_KEY, API_SECRET))
     assert (refused.value.outcome, refused.value.code) == (Outcome.REFUSED, -4116)

@@ -16,7 +16,7 @@ from freqtrade.exchange import Exchange
 from qt_protections.rules.look_interval import FRESH_S, LONGEST_S
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.monitor.hearing import Hearing, Stream
-from qt_protections.stops.monitor.sentinel import TICK_S, Monitor
+from qt_protections.stops.monitor.monitor import TICK_S, Monitor
 from qt_protections.stops.monitor.stream_proof import StreamProof
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.threads.supervised import Life
@@ -29,7 +29,7 @@ from tests.stops.stream_house import PATIENCE_S, STOP, House, open_house
 
 @pytest.fixture
 def made() -> Guards:
-    """A keeper and its watch, with nothing between exchange and watch but the sentinel."""
+    """A manager and its watch, with nothing between exchange and watch but the monitor."""
     return guards()
 
 
@@ -47,64 +47,64 @@ def exchange(house: House) -> Exchange:
 
 
 @pytest.fixture
-def sentinel(made: Guards, exchange: Exchange) -> Iterator[Monitor]:
-    """A sentinel that has not started: its ticks are the test's."""
+def monitor(made: Guards, exchange: Exchange) -> Iterator[Monitor]:
+    """A monitor that has not started: its ticks are the test's."""
     built = Monitor(exchange, made.watch)
     yield built
     built.stop()
 
 
 @pytest.fixture
-def hearing(sentinel: Monitor) -> Monitor:
+def hearing(monitor: Monitor) -> Monitor:
     """One whose stream is up, and all has been asked that was not heard."""
-    sentinel._stream.start()
-    until(lambda: sentinel._stream.up)
-    ticked(sentinel)
-    assert sentinel.health.stream is Stream.UP
-    return sentinel
+    monitor._stream.start()
+    until(lambda: monitor._stream.up)
+    ticked(monitor)
+    assert monitor.health.stream is Stream.UP
+    return monitor
 
 
-def run_dry(sentinel: Monitor, *pairs: str) -> None:
+def run_dry(monitor: Monitor, *pairs: str) -> None:
     """Wait until what was put in the lanes is done."""
     for pair in (*pairs, BTC, ETH, ""):
         done = threading.Event()
-        assert sentinel._lanes.put(pair, done.set)
+        assert monitor._lanes.put(pair, done.set)
         assert done.wait(PATIENCE_S)
-    until(lambda: not sentinel._lanes._waiting)  # an act that has just been done is in its lane yet
+    until(lambda: not monitor._lanes._waiting)  # an act that has just been done is in its lane yet
 
 
-def ticked(sentinel: Monitor, times: int = 1) -> None:
-    """Let the sentinel tick, and wait for what that led to."""
+def ticked(monitor: Monitor, times: int = 1) -> None:
+    """Let the monitor tick, and wait for what that led to."""
     for _ in range(times):
-        run_dry(sentinel)  # a tick passes over pairs that are being looked after
-        a_second_passes(sentinel)
-        sentinel._tick()
-    run_dry(sentinel)
+        run_dry(monitor)  # a tick passes over pairs that are being looked after
+        a_second_passes(monitor)
+        monitor._tick()
+    run_dry(monitor)
 
 
-def a_second_passes(sentinel: Monitor) -> None:
+def a_second_passes(monitor: Monitor) -> None:
     """Let everything that was asked be a second older."""
-    for pair in sentinel._tried:
-        sentinel._tried[pair] -= TICK_S
-    for held in sentinel._watch.book:
+    for pair in monitor._tried:
+        monitor._tried[pair] -= TICK_S
+    for held in monitor._watch.book:
         held.looked -= TICK_S
         held.changed -= TICK_S
-    sentinel._watch.looked -= TICK_S
-    sentinel._looked -= TICK_S
+    monitor._watch.looked -= TICK_S
+    monitor._looked -= TICK_S
 
 
-def looked_long_ago(sentinel: Monitor, *helds: PairState) -> None:
+def looked_long_ago(monitor: Monitor, *helds: PairState) -> None:
     """Let nobody have compared a pair for a while."""
     for held in helds:
         held.looked = time.monotonic() - LONGEST_S - 1
-    sentinel._tried.clear()
-    sentinel._looked = -inf
+    monitor._tried.clear()
+    monitor._looked = -inf
 
 
-def looks(sentinel: Monitor, patch: pytest.MonkeyPatch, failing: str = "") -> list[str]:
+def looks(monitor: Monitor, patch: pytest.MonkeyPatch, failing: str = "") -> list[str]:
     """Return the pairs that are looked at from now on; the look at one of them may fail."""
     looked: list[str] = []
-    look_at = sentinel._watch.look_at
+    look_at = monitor._watch.look_at
 
     def look(held: PairState) -> None:
         looked.append(held.pair)
@@ -112,7 +112,7 @@ def looks(sentinel: Monitor, patch: pytest.MonkeyPatch, failing: str = "") -> li
             raise LOST
         look_at(held)
 
-    patch.setattr(sentinel._watch, "look_at", look)
+    patch.setattr(monitor._watch, "look_at", look)
     return looked
 
 
@@ -126,7 +126,7 @@ def alerts(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 def test_a_pair_that_fails_keeps_no_other_from_being_looked_after(
-    sentinel: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
+    monitor: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever about it fails; and the ticks go on."""
 
@@ -135,19 +135,19 @@ def test_a_pair_that_fails_keeps_no_other_from_being_looked_after(
         def required_stop(self) -> None:  # type: ignore[override]
             raise AttributeError("'NoneType' object has no attribute 'amount'")
 
-    made.keeper.book._pairs[BTC] = Broken(BTC, base=1.0)
+    made.manager.book._pairs[BTC] = Broken(BTC, base=1.0)
     made.enter(pair=ETH)
     made.paper.end(*made.live(ETH), "canceled")
-    sentinel._thread.start()
+    monitor._thread.start()
     until(lambda: made.live(ETH))
     made.paper.end(*made.live(ETH), "canceled")
     until(lambda: made.live(ETH))
-    assert sentinel._thread.state.restarts == 0
+    assert monitor._thread.state.restarts == 0
     assert len([line for line in alerts(caplog) if BTC in line]) == 1
 
 
 def test_a_pair_is_read_under_its_lock(
-    sentinel: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
+    monitor: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bot's thread may let a stranger go meanwhile: what was seen of it is gone at once."""
     need, owned = PairState.required_stop.fget, []
@@ -159,33 +159,33 @@ def test_a_pair_is_read_under_its_lock(
 
     made.enter()
     monkeypatch.setattr(PairState, "required_stop", property(look))
-    ticked(sentinel, 3)
+    ticked(monitor, 3)
     assert owned
     assert all(owned)
 
 
 def test_the_ticks_go_on_after_an_error_of_their_own(
-    sentinel: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
+    monitor: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is said, counted, and seen in the health."""
     made.enter()
     failing = [RuntimeError("forced by a test")]
-    tick = sentinel._tick
+    tick = monitor._tick
 
     def fail_once() -> None:
         if failing:
             raise failing.pop()
         tick()
 
-    sentinel._tick = fail_once  # type: ignore[method-assign]
-    sentinel._thread.start()
-    until(lambda: sentinel._thread.state.restarts)
+    monitor._tick = fail_once  # type: ignore[method-assign]
+    monitor._thread.start()
+    until(lambda: monitor._thread.state.restarts)
     made.paper.end(*made.live(), "canceled")
     until(made.live)
     assert alerts(caplog)[0] == (
-        "[ALERT] Thread qt-sentinel failed: forced by a test. It begins again."
+        "[ALERT] Thread qt-monitor failed: forced by a test. It begins again."
     )
-    assert sentinel.health.threads[0].restarts == 1
+    assert monitor.health.threads[0].restarts == 1
 
 
 # Whatever road is shut
@@ -236,39 +236,39 @@ def test_doubts_are_asked_after_all_the_same(
 # What the stream does not tell is asked
 
 
-def test_while_the_stream_is_down_every_tick_asks(sentinel: Monitor, made: Guards) -> None:
+def test_while_the_stream_is_down_every_tick_asks(monitor: Monitor, made: Guards) -> None:
     """Of what has something to protect."""
     made.enter()
     made.held(ETH)
     made.paper.asked.clear()
-    ticked(sentinel, 3)
+    ticked(monitor, 3)
     assert made.paper.asked == ["open_stops"] * 3
 
 
-def test_pairs_share_what_may_be_polled(sentinel: Monitor, made: Guards) -> None:
+def test_pairs_share_what_may_be_polled(monitor: Monitor, made: Guards) -> None:
     """Thirty are asked for as often as plain Freqtrade would ask, and not each second."""
     pairs = [f"C{number}/USDT:USDT" for number in range(30)]
     for pair in pairs:
         made.enter(pair=pair)
-    sentinel._tick()
-    run_dry(sentinel, *pairs)
+    monitor._tick()
+    run_dry(monitor, *pairs)
     made.paper.asked.clear()
     for _ in range(60):
-        a_second_passes(sentinel)
-        sentinel._tick()
-        run_dry(sentinel, *pairs)
+        a_second_passes(monitor)
+        monitor._tick()
+        run_dry(monitor, *pairs)
     assert 30 * 12 <= made.paper.sent("open_stops") <= 30 * 15
 
 
-def test_near_the_limit_nothing_is_looked_at(sentinel: Monitor, made: Guards) -> None:
+def test_near_the_limit_nothing_is_looked_at(monitor: Monitor, made: Guards) -> None:
     """What lacks cover is covered all the same."""
     held = made.enter()
     made.paper.has_room = lambda rank: rank < Rank.COMPARE  # type: ignore[method-assign]
     made.paper.asked.clear()
-    ticked(sentinel, 3)
+    ticked(monitor, 3)
     assert made.paper.asked == []
     held.drop(*made.live())
-    ticked(sentinel)
+    ticked(monitor)
     assert made.paper.asked == ["place_stop"]
 
 
@@ -309,20 +309,20 @@ def test_a_pair_that_just_changed_is_looked_at_each_second(
     assert looked.count(BTC) <= 2
 
 
-def test_a_connection_that_opens_is_no_knowledge_yet(sentinel: Monitor, made: Guards) -> None:
+def test_a_connection_that_opens_is_no_knowledge_yet(monitor: Monitor, made: Guards) -> None:
     """What happened before is asked for until the exchange answers, by pair."""
     made.enter()
     (old,) = made.live()
     made.paper.before["open_stops"].extend([LOST] * 3)  # the look of the opening, and two ticks
-    sentinel._stream.start()
-    until(lambda: sentinel._stream.up)
-    ticked(sentinel, 2)
+    monitor._stream.start()
+    until(lambda: monitor._stream.up)
+    ticked(monitor, 2)
     assert not made.paper.before["open_stops"]
     made.paper.end(old, "canceled")
-    ticked(sentinel)
+    ticked(monitor)
     (new,) = made.live()
     assert new != old
-    assert sentinel._asked[BTC] >= sentinel._hearing.whole_since
+    assert monitor._asked[BTC] >= monitor._hearing.whole_since
 
 
 def test_an_event_whose_act_failed_is_asked_for(
@@ -349,25 +349,25 @@ def test_an_event_whose_act_failed_is_asked_for(
 def test_one_road_that_fails_stops_no_other(road: str, exchange: Exchange) -> None:
     """Entries are asked for by one service, stops by another; both until both have answered."""
     made = guards("on_fill")
-    sentinel = Monitor(exchange, made.watch)
+    monitor = Monitor(exchange, made.watch)
     made.rest()
     made.paper.asked.clear()
     made.paper.before[road].append(RequestError("down", Outcome.NOT_EXECUTED))
-    ticked(sentinel)
+    ticked(monitor)
     assert made.paper.asked == ["find_order", "open_stops"]
-    assert BTC not in sentinel._asked
-    ticked(sentinel)
-    assert BTC in sentinel._asked
-    sentinel.stop()
+    assert BTC not in monitor._asked
+    ticked(monitor)
+    assert BTC in monitor._asked
+    monitor.stop()
 
 
 def test_an_exchange_that_does_not_answer_fills_no_log(
-    sentinel: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
+    monitor: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One line for many ticks."""
     made.enter()
     made.paper.before["open_stops"].extend([LOST] * 5)
-    ticked(sentinel, 5)
+    ticked(monitor, 5)
     said = [r for r in caplog.records if "could not reach the exchange" in r.getMessage()]
     assert len(said) == 1
 
@@ -533,61 +533,61 @@ def test_the_state_of_the_stream_and_its_age() -> None:
 
 @pytest.mark.parametrize("check", [Monitor.loop_came, Monitor._tick])
 def test_what_has_died_is_started(
-    sentinel: Monitor, caplog: pytest.LogCaptureFixture, check: Callable[[Monitor], None]
+    monitor: Monitor, caplog: pytest.LogCaptureFixture, check: Callable[[Monitor], None]
 ) -> None:
     """By the bot's loop, and by each tick."""
-    sentinel._lanes._started = 1
-    threads = (sentinel._thread, sentinel._stream.thread, sentinel._lanes.threads[0])
+    monitor._lanes._started = 1
+    threads = (monitor._thread, monitor._stream.thread, monitor._lanes.threads[0])
     for thread in threads:
         thread._is_wanted, thread._thread = True, threading.Thread()  # as if it had died
         assert thread.state.life is Life.DEAD
-    check(sentinel)
+    check(monitor)
     for thread in threads:
         assert thread.state.life is Life.RUNNING
         assert f"[ALERT] Thread {thread.name} had ended unheard. It runs again." in caplog.text
 
 
 def test_a_loop_that_does_not_come_is_said(
-    sentinel: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
+    monitor: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once, while there is something to protect; and again when it comes."""
-    sentinel._loop_at -= 3600.0
-    ticked(sentinel)
+    monitor._loop_at -= 3600.0
+    ticked(monitor)
     assert alerts(caplog) == []
     made.enter()
-    ticked(sentinel, 3)
+    ticked(monitor, 3)
     (said,) = alerts(caplog)
     assert said.startswith("[ALERT] The bot's loop has not come round for 36")
     with caplog.at_level(logging.INFO):
-        sentinel.loop_came()
-        ticked(sentinel)
+        monitor.loop_came()
+        ticked(monitor)
     assert "[OK] The bot's loop is well again." in caplog.text
 
 
-def test_the_health(sentinel: Monitor, made: Guards) -> None:
+def test_the_health(monitor: Monitor, made: Guards) -> None:
     """Each thread, the stream, and how long ago the pair was compared that waits longest."""
-    assert sentinel.health.looked_s is None
-    assert {thread.life for thread in sentinel.health.threads} == {Life.ENDED}
+    assert monitor.health.looked_s is None
+    assert {thread.life for thread in monitor.health.threads} == {Life.ENDED}
     one, other = made.enter(), made.enter(pair=ETH)
-    sentinel.start()
-    ticked(sentinel)
-    sentinel._began -= 3600.0
+    monitor.start()
+    ticked(monitor)
+    monitor._began -= 3600.0
     now = time.monotonic()
     one.looked, other.looked = now - 7.0, now - 3.0
-    health = sentinel.health
+    health = monitor.health
     assert health.looked_s is not None
     assert health.looked_s >= 7.0 or one.looked > now - 7.0  # a tick of its own came between
     names = [thread.name for thread in health.threads]
-    assert names[:3] == ["qt-sentinel", "qt-user-stream", "qt-watch-1"]
+    assert names[:3] == ["qt-monitor", "qt-user-stream", "qt-watch-1"]
     assert {thread.life for thread in health.threads} == {Life.RUNNING}
 
 
-def test_it_starts_once_and_ends_once(sentinel: Monitor) -> None:
+def test_it_starts_once_and_ends_once(monitor: Monitor) -> None:
     """More is no error, and what has ended stays so."""
-    sentinel.start()
-    sentinel.start()
-    sentinel.stop()
-    sentinel.stop()
-    sentinel.start()
-    assert {thread.life for thread in sentinel.health.threads} == {Life.ENDED}
+    monitor.start()
+    monitor.start()
+    monitor.stop()
+    monitor.stop()
+    monitor.start()
+    assert {thread.life for thread in monitor.health.threads} == {Life.ENDED}
     assert not [t for t in threading.enumerate() if t.name.startswith("qt-")]

@@ -102,7 +102,7 @@ class Monitor:
         self._hearing = Hearing(self._proof) if hearing is None else hearing
         self._stream = UserStream(exchange, self._heard, self._turned)
         self._lanes = Lanes(_THREADS)
-        self._thread = Supervised("qt-sentinel", self._run)
+        self._thread = Supervised("qt-monitor", self._run)
         self._is_started = self._is_stopped = False
         self._loop_s = loop_s
         self._ping_at = self._complain_at = 0.0
@@ -177,7 +177,7 @@ class Monitor:
         else:
             self._hearing.lost()
 
-    # What the sentinel's own thread does
+    # What the monitor's own thread does
 
     def _run(self, thread: Supervised) -> None:
         while not thread.wait(TICK_S):
@@ -189,8 +189,8 @@ class Monitor:
         self._check_threads()
         self._check_loop()
         self._check_stream()
-        intents = [intent for held in self._watch.book for intent in held.pending_entries]
-        self._waiting = sum(not intent.stop_first for intent in intents)
+        waiting = [pending for held in self._watch.book for pending in held.pending_entries]
+        self._waiting = sum(not pending.stop_first for pending in waiting)
         self._look_at_all()
         turn = self._whose_turn()
         for held in self._watch.book:
