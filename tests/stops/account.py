@@ -19,6 +19,8 @@ _FEE = 0.0004
 NEAR = 1e-6
 #: Milliseconds after which a bot knows of an entry that came late, or filled unheard.
 _UNKNOWN_MS = 12_000
+#: Milliseconds for which a service that is up again may not have been asked anew.
+_MOMENT_MS = 10_000
 
 
 class Account(Paper):
@@ -66,6 +68,7 @@ class Account(Paper):
         self._side: dict[str, float] = {}
         self._arrived: dict[str, tuple[int, float]] = {}
         self._coming: dict[str, tuple[int, float]] = {}
+        self._untold_ms = 0
 
     # What Freqtrade sends
 
@@ -199,6 +202,8 @@ class Account(Paper):
     def _request(self, what: str) -> Iterator[None]:
         if self.before[what] or self.after[what]:
             self.troubled()
+        if what == "find_stop" and what in self.failing:
+            self._untold_ms = self._stamp()
         with super()._request(what):
             yield
 
@@ -288,9 +293,13 @@ class Account(Paper):
 
         Freqtrade exits what its trade has on record, guarded or not: what was closed since the last
         loop is still on it. An exit that rests waits for a loop to cancel it once its trade is
-        closed.
+        closed. What has no cover is closed at its deadline, though the service of stops could not
+        tell a moment ago what a stop that fired has closed.
         """
-        if _role(order["clientOrderId"]) != Role.EXIT:
+        role = _role(order["clientOrderId"])
+        if role == Role.EMERGENCY_CLOSE and self._stamp() - self._untold_ms < _MOMENT_MS:
+            return self.unbooked[order["symbol"]]
+        if role != Role.EXIT:
             return 0.0
         return self.unbooked[order["symbol"]] if order["type"] == "market" else inf
 

@@ -1,8 +1,8 @@
 """The one door every order leaves by: an entry passes it only with its stop seen to.
 
 It stands in for `create_order` of the exchange object the bot trades with, so signals, forced
-entries, position adjustments and replaced orders all meet it. An exit passes untouched; both get a
-client id, by which a lost answer is settled, where orders can be found by it.
+entries, position adjustments and replaced orders all meet it. An exit of an open trade passes
+untouched; both get a client id, by which a lost answer is settled, where orders can be found by it.
 """
 
 import logging
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from freqtrade.exceptions import DependencyException
+from freqtrade.exceptions import DependencyException, InvalidOrderException
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import LocalTrade, Trade
 
@@ -179,6 +179,15 @@ class EntryInterceptor:
         )
 
     def _exit(self, order: dict[str, Any]) -> Any:
+        """Send an exit, by a name by which a lost answer is settled.
+
+        Raises:
+            InvalidOrderException: If the pair has no open trade. Freqtrade may learn while it
+                replaces an exit that the old one has closed the trade, and would send another one,
+                which closes what somebody else holds.
+        """
+        if open_trade(order["pair"]) is None:
+            raise InvalidOrderException(f"No exit of {order['pair']}: its trade is closed already.")
         name = self._manager.namer.new(Role.EXIT, order["pair"])
         try:
             with self._names.given(name):

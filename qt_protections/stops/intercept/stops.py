@@ -206,7 +206,7 @@ class StopInterceptor:
         Raises:
             ExchangeError: As Freqtrade's own function.
         """
-        order: CcxtOrder = self._cancel_order(order_id, pair, params)
+        order: CcxtOrder = self._cancel_order(order_id.removesuffix(OF_ENTRIES), pair, params)
         self._manager.told(pair, order)
         return order
 

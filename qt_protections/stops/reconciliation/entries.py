@@ -88,9 +88,7 @@ class EntryReconciliation:
         """Find out about each entry under way that no trade has on record."""
         with held.lock:
             exits = [partial(self._settle_exit, held, name) for name in held.exits]
-            entries = [
-                partial(self._settle, held, pending, trade) for pending in held.pending_entries
-            ]
+            entries = [partial(self._settle_entry, held, each) for each in held.pending_entries]
             for settle in (*exits, *entries):
                 try:
                     settle()
@@ -249,7 +247,9 @@ class EntryReconciliation:
             if held.own:
                 self._manager.history.book(held, order)
 
-    def _settle(self, held: PairState, pending: PendingEntry, trade: Trade | None) -> None:
+    def _settle_entry(self, held: PairState, pending: PendingEntry) -> None:
+        # The entry before may have become a trade, and a pair has one at most.
+        trade = next((each for each in Trade.get_open_trades() if each.pair == held.pair), None)
         if self._is_with_a_trade(held, pending, trade):
             return
         mine = pending.lost or pending.thread == threading.get_ident()

@@ -321,15 +321,24 @@ class PositionReconciliation:
         is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
         if is_over or (is_told and not lacking):
             del self._asking[held.pair]  # else the history may lag as any list does
+            if trade is not None and not strays.entries:
+                # Somebody's own part may hide that others closed the trade's, unheard.
+                self._manager.book_closes(held, shown=position.amount, with_exits=True)
         if not strays.entries or left > subtract_exact(position.amount, held.base) * (1 + _SAME):
             return False
+        self._take_up_all(held, position, trade, strays)
+        return True
+
+    def _take_up_all(
+        self, held: PairState, position: Position, trade: Trade | None, strays: Strays
+    ) -> None:
+        """Put entries on record that a list of positions shows."""
         if trade is None:
             held.base = 0.0  # of a deleted trade: these are the entries that it was made of
         trade = self._take_up(held, trade, strays, position.leverage, position.entry_price)
         if not held.trigger and trade is not None:
             held.trigger, held.trigger_inferred = trade.stop_loss, True
         held.is_short, held.leverage = position.is_short, position.leverage
-        return True
 
     def _recover_unseen(self, held: PairState, trade: Trade | None) -> None:
         """Put entries on record that the list of positions does not show beside the trade.

@@ -56,6 +56,9 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: Seconds from one list of the account's positions to the next: while all is heard and agrees,
 #: while something does not agree yet or has just filled, and while events are not heard.
 POSITIONS_S, UNSETTLED_S, UNHEARD_S = 30.0, 2.0, 5.0
+#: Seconds for which such a list may lack what nobody heard, after a start or a gap of the stream:
+#: lists have lagged 25.
+_LISTS_LAG_S = 25.0
 #: Seconds from one list of all live stops of the account to the next; each pair that is held is
 #: looked at by itself in between. After a start the pause begins short and doubles: the first list
 #: may have lacked a stop of an earlier run, which would hit the next position of its pair.
@@ -450,7 +453,8 @@ class TradeReconciliation:
         is_settling = watch.filled > self._positions_seen or self._positions.are_unsettled
         if is_settling or any(held.inherited or held.trade_deleted for held in self._manager.book):
             return UNSETTLED_S
-        return POSITIONS_S if self._hearing.is_whole_since(self._positions_seen) else UNHEARD_S
+        is_heard = self._hearing.is_whole_since(self._positions_seen - _LISTS_LAG_S)
+        return POSITIONS_S if is_heard else UNHEARD_S
 
     def _compare_first(self, watch: StopWatch, trades: dict[str, Trade]) -> None:
         self._entries.cancel_strays()
