@@ -309,9 +309,10 @@ class Settings(BaseSettings):
         """The interval of a symbol's own EMA200."""
         return self.local_timeframe or self.regime_timeframe
 
-    def regime_pair_for(self, stake_currency: str) -> str:
-        """Return the regime's reference pair in Freqtrade's notation for futures."""
-        return self.regime_pair or f"BTC/{stake_currency}:{stake_currency}"
+    def regime_pair_for(self, stake_currency: str, *, is_spot: bool = False) -> str:
+        """Return the regime's reference pair in Freqtrade's notation for futures or spot."""
+        settled_in = "" if is_spot else f":{stake_currency}"
+        return self.regime_pair or f"BTC/{stake_currency}{settled_in}"
 
 
 @dataclass(frozen=True, slots=True)
