@@ -211,7 +211,10 @@ class QTGuard(IStrategy):
             self._qt.stops.tag(pair, tag)
         # As Freqtrade calls the strategy's: to it an error there is a yes.
         confirm = strategy_safe_wrapper(super().confirm_trade_entry, default_retval=True)
-        return bool(confirm(*args, **asked))
+        if not confirm(*args, **asked):
+            return False
+        self._qt.entries.confirmed(pair, is_short=is_short)
+        return True
 
     def leverage(self, *args: Any, **asked: Any) -> float:
         """Return the wrapped strategy's leverage, or what keeps liquidation beyond the stop."""

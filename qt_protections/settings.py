@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
+from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Le
@@ -309,9 +310,10 @@ class Settings(BaseSettings):
         """The interval of a symbol's own EMA200."""
         return self.local_timeframe or self.regime_timeframe
 
-    def regime_pair_for(self, stake_currency: str) -> str:
-        """Return the regime's reference pair in Freqtrade's notation for futures."""
-        return self.regime_pair or f"BTC/{stake_currency}:{stake_currency}"
+    def regime_pair_for(self, stake_currency: str, *, is_spot: bool = False) -> str:
+        """Return the regime's reference pair in Freqtrade's notation for futures or spot."""
+        settled_in = "" if is_spot else f":{stake_currency}"
+        return self.regime_pair or f"BTC/{stake_currency}{settled_in}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +437,8 @@ def _checked_block(block: object) -> dict[str, Any]:
             f'unknown setting {", ".join(map(repr, unknown))} in the "{CONFIG_BLOCK}" block of the '
             f"configuration{_did_you_mean(unknown)}; known are: {', '.join(Settings.model_fields)}"
         )
-    return dict(block)
+    # Freqtrade's own variables (FREQTRADE__QT__MAX_STOP=null) can bring null as text only.
+    return {name: None if value == _NULL else value for name, value in block.items()}
 
 
 def _warnings(
@@ -458,8 +461,11 @@ def _warnings(
 def _sentence(error: ErrorDetails, origins: Mapping[str, Origin]) -> str:
     name = str(error["loc"][0])
     field = Settings.model_fields[name]
-    allowed = f" (allowed: {_bounds(field)}; default {field.default!r})"
+    or_null = " or null" if NoneType in get_args(field.annotation) else ""
+    allowed = f" (allowed: {_bounds(field)}{or_null}; default {field.default!r})"
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "string_pattern_mismatch":  # which names a regular expression
+        message = "Is no pair such as BTC/USDT:USDT"
     message = message[0].lower() + message[1:]
     return f"{_named(name, origins)} = {error['input']!r}: {message}{allowed}"
 
@@ -501,6 +507,8 @@ def _bounds(field: FieldInfo) -> str:
 
 def _choices(field: FieldInfo) -> str:
     """Return what a setting that is no number may be."""
+    if _unit(field) == "pair":
+        return "a pair"
     if _unit(field) == "interval":
         return "1m .. 1d"
     if field.annotation is bool:

@@ -1,5 +1,7 @@
 """Settings: precedence, bounds, and sentences that name setting, value and fix."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,7 +52,7 @@ def test_environment_over_config_over_default(monkeypatch: pytest.MonkeyPatch) -
         ("averaging_down", "allow", "refuse, share"),
         ("stop_placement", "after", "auto, before_entry, on_fill"),
         ("stop_placement", None, "auto, before_entry, on_fill"),
-        ("regime_pair", "BTC", "pattern"),
+        ("regime_pair", "BTC", "is no pair"),
         ("naked_deadline", 0.9, "1.0 .. 60.0"),
         ("naked_deadline", 60.1, "1.0 .. 60.0"),
         ("naked_deadline", None, "1.0 .. 60.0"),
@@ -288,3 +290,20 @@ def test_null_in_the_environment_is_off(name: str, monkeypatch: pytest.MonkeyPat
     loaded = load_settings({name: 1})
     assert getattr(loaded.settings, name) is None
     assert loaded.warnings == ()
+
+
+def test_null_may_come_as_text() -> None:
+    """Freqtrade's own variables (FREQTRADE__QT__RISK_PER_TRADE=null) bring it as text."""
+    loaded = load_settings({"risk_per_trade": "null", "trail_callback": "null"})
+    assert loaded.settings.risk_per_trade is None
+    assert loaded.settings.trail_callback is None
+    assert loaded.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("risk_per_trade", "0.1 .. 2.0 or null"), ("min_stop", "0.0 .. 10.0")]
+)
+def test_a_refusal_names_null_where_null_is_allowed(name: str, allowed: str) -> None:
+    """Whoever sets 0 wants the rule off, and null is what switches some rules off."""
+    with pytest.raises(SettingsError, match=re.escape(f"(allowed: {allowed}; default")):
+        load_settings({name: -1})

@@ -139,15 +139,18 @@ class EntryPolicy:
         question = self._question(pair, tag, is_short=is_short) if is_new else None
         denial = self._gates.entry(pair, now, is_short=is_short)
         if denial is None:
-            # A backtest asks nothing after that; it does ask again for an entry it replaces.
-            if is_new and not self._signals.live and open_trade(pair) is None:
-                self._count(pair, is_short=is_short, is_new=True)
             return True
         if self.observe is not None:
             self.observe(Decision(now, pair, is_short, denial.code))
         if question is not None:
             self._refusals.remember(question, denial)
         return self._goes_on(pair, tag, denial)
+
+    def confirmed(self, pair: str, *, is_short: bool) -> None:
+        """Count a backtest's new entry, which the wrapped strategy has confirmed as well."""
+        # A backtest asks nothing after that; it does ask again for an entry it replaces.
+        if not self._signals.live and open_trade(pair) is None:
+            self._count(pair, is_short=is_short, is_new=True)
 
     def capped_stake(
         self,

@@ -8,7 +8,7 @@ import pandas as pd
 from freqtrade.constants import Config
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import load_pair_history
-from freqtrade.enums import CandleType, RunMode
+from freqtrade.enums import CandleType, RunMode, TradingMode
 from freqtrade.exchange import timeframe_to_prev_date, timeframe_to_seconds
 
 from qt_protections.rules.correlation import BetaRule, Group
@@ -46,15 +46,39 @@ class Market:
         self._betas: dict[str, tuple[object, float]] = {}
         self._stored: dict[tuple[str, str], pd.DataFrame] = {}
         self._misses = False
-        self.regime_pair = settings.regime_pair_for(config["stake_currency"])
+        self._is_unlisted = False
+        self.regime_pair = settings.regime_pair_for(
+            config["stake_currency"], is_spot=config.get("trading_mode") == TradingMode.SPOT
+        )
 
     def informative_pairs(self) -> list[tuple[str, str]]:
-        """Return the (pair, interval) candles the trends need."""
+        """Return the (pair, interval) candles the trends need, of what the exchange has."""
         local = self._settings.local_interval
         wanted = [(pair, local) for pair in whitelist(self._dp)]
+        if not self._has_regime_pair():
+            # Freqtrade would ask for its candles in each loop, and log each of ten tries.
+            return wanted
         if self._settings.max_group_risk is not None:
             wanted.append((self.regime_pair, local))
         return [(self.regime_pair, self._settings.regime_timeframe), *wanted]
+
+    def _has_regime_pair(self) -> bool:
+        """Tell whether the exchange has the regime's pair; say once what follows if not."""
+        if self._dp._exchange is None:
+            return True
+        # ccxt takes BTC/USDT for the contract of that name.
+        settled = f"{self.regime_pair}:{self.regime_pair.rpartition('/')[2]}"
+        if self._dp.market(self.regime_pair) or self._dp.market(settled):
+            return True
+        if not self._is_unlisted:
+            self._is_unlisted = True
+            logger.warning(
+                "[SAFETY] The exchange has no market %s (regime_pair): its trend is UNKNOWN, and "
+                "while uptrend_short_exception_conf is above 0 every short is refused. Set "
+                "regime_pair to a pair that the exchange has.",
+                self.regime_pair,
+            )
+        return False
 
     def add_columns(self, frame: pd.DataFrame, pair: str) -> pd.DataFrame:
         """Return the frame with what was known of both trends when each of its candles closed."""

@@ -87,7 +87,7 @@ def config_overlay(port: int, instruments: Iterable[Instrument] = INSTRUMENTS) -
         "stake_currency": "USDT",
         "exchange": {
             "name": "binance",
-            "key": API_KEY,
+            "api_key": API_KEY,  # preferred to `key`, so a key of the user's own does not count
             "secret": API_SECRET,
             "enable_ws": False,
             "only_from_ccxt": True,

@@ -28,6 +28,7 @@ from qt_protections.stops.monitor.stream_proof import ProvenLine, StreamProof
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.reconciliation.positions import StopOfStranger
+from qt_protections.stops.reconciliation.trade_cache import give_up
 from qt_protections.stops.reconciliation.trades import TradeReconciliation
 from qt_protections.stops.state.client_ids import Namer
 from qt_protections.stops.state.pair import PairStates
@@ -212,7 +213,7 @@ class StopService:
             try:
                 self._books.loop()
             except Exception:
-                Trade.rollback()
+                give_up()
                 logger.exception("[ALERT] The stops could not be looked after in this loop.")
                 return False
         return True

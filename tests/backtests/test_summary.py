@@ -62,6 +62,19 @@ def test_a_backtest_says_what_the_guard_did(backtests: Backtests) -> None:
     assert cached.splitlines()[1:] == page.splitlines()[1:]
 
 
+def test_what_the_strategy_refuses_by_itself_is_no_entry(backtests: Backtests) -> None:
+    """The strategy's `confirm_trade_entry` is asked after the guard, and may say no."""
+    with backtests.plain.open("a") as plain:
+        plain.write(
+            "\n    def confirm_trade_entry(self, *args, current_time, **kwargs):"
+            "\n        return current_time.hour % 2 == 0\n"
+        )
+    backtests.backtest()
+    told, trades = backtests.metadata()[KEY], backtests.trades()
+    assert sum(told["allowed"].values()) == len(trades) > 0
+    assert max(told["cut"].values()) <= len(trades)
+
+
 def test_an_epoch_of_hyperopt_says_so_on_request(backtests: Backtests) -> None:
     """A line each, counted from its own first candle; none without the setting."""
     options = (

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from freqtrade.data.dataprovider import DataProvider
 from freqtrade.data.history import get_datahandler
-from freqtrade.enums import CandleType, RunMode
+from freqtrade.enums import CandleType, RunMode, TradingMode
 from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import PairLocks, Trade
 
@@ -74,6 +74,53 @@ def test_longer_candles_are_built_from_the_strategys_own(
     assert set(built[REGIME].iloc[:2398]) == {Regime.UNKNOWN}
     assert set(built[REGIME].iloc[2400:]) == {Regime.UPTREND}
     assert (built[LOCAL_DISTANCE].iloc[2400:] < -0.02).all()
+
+
+class Listing:
+    """An exchange, of what a data provider asks it here: which markets there are."""
+
+    def __init__(self, *pairs: str) -> None:
+        self.markets = {pair: {"symbol": pair} for pair in pairs}
+
+
+def live(exchange: Any, mode: TradingMode = TradingMode.FUTURES, **qt: object) -> Market:
+    """Return the market of a dry run that trades one pair."""
+    config: Any = {
+        "runmode": RunMode.DRY_RUN,
+        "trading_mode": mode,
+        "timeframe": "1h",
+        "stake_currency": "USDT",
+        "exchange": {"pair_whitelist": [next(iter(exchange.markets))]},
+    }
+    return Market(DataProvider(config, exchange), config, load_settings(qt).settings)
+
+
+def test_on_spot_the_regime_is_read_on_spot(caplog: pytest.LogCaptureFixture) -> None:
+    """A spot market has no contract: Freqtrade would fail to fetch its candles in each loop."""
+    spot = live(Listing("ETH/USDT", "BTC/USDT"), TradingMode.SPOT)
+    assert spot.informative_pairs() == [("BTC/USDT", "4h"), ("ETH/USDT", "4h")]
+    assert caplog.messages == []
+
+
+def test_a_regime_pair_that_the_exchange_has_not_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Freqtrade would ask for its candles in each loop, and write twenty lines each time."""
+    exchange = Listing(ETH, BTC)
+    misspelt = live(exchange, regime_pair="BTX/USDT:USDT", max_group_risk=1.0)
+    for _ in range(2):
+        assert misspelt.informative_pairs() == [(ETH, "4h")]
+    (said,) = caplog.messages
+    assert "BTX/USDT:USDT (regime_pair)" in said
+    exchange.markets["BTX/USDT:USDT"] = {"symbol": "BTX/USDT:USDT"}
+    assert ("BTX/USDT:USDT", "4h") in misspelt.informative_pairs(), "listed meanwhile"
+
+
+def test_a_contract_may_be_named_as_ccxt_takes_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Live, ccxt finds the contract by the name of the spot market."""
+    named = live(Listing(ETH, BTC), regime_pair="BTC/USDT")
+    assert named.informative_pairs() == [("BTC/USDT", "4h"), (ETH, "4h")]
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize(("conf", "said"), [(0.65, 1), (0.0, 0)], ids=["gate on", "gate off"])

@@ -34,7 +34,7 @@ def options(port: int, **changed: str) -> dict[str, Any]:
     exchange: Any = config_overlay(port)["exchange"]
     config = dict(exchange["ccxt_config"])
     config["options"] = config["options"] | {"defaultType": "swap"}
-    return {"apiKey": exchange["key"], "secret": exchange["secret"], **config, **changed}
+    return {"apiKey": exchange["api_key"], "secret": exchange["secret"], **config, **changed}
 
 
 @pytest.fixture

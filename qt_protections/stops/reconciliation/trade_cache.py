@@ -43,12 +43,24 @@ def write_down() -> bool:
     try:
         session.commit()
     except SQLAlchemyError:
-        session.rollback()
+        give_up()
         logger.exception("[ALERT] What was left to write down before this loop is lost.")
         return False
     finally:
         session.expire_on_commit = True
     return True
+
+
+def give_up() -> None:
+    """Undo what this thread has not written; the thread gets another session if its own is stuck.
+
+    SIGTERM is an exception in Freqtrade. One that comes out of a commit leaves the session
+    half-way: then the session takes neither commit nor rollback, and the cleanup needs both.
+    """
+    try:
+        Trade.rollback()
+    except SQLAlchemyError:
+        Trade.session.remove()
 
 
 def read_anew() -> None:

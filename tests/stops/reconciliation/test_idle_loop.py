@@ -268,3 +268,29 @@ def test_what_could_not_be_put_on_record_is_put_there(
     guards_loop(minutes)
     (trade,) = Trade.get_open_trades()
     assert trade.get_custom_data(STOP_RECORD)["steps"][-1] == "tried"
+
+
+def test_a_commit_that_a_signal_ended_half_way_ends_well(minutes: Minutes) -> None:
+    """SIGTERM is an exception in Freqtrade, and may come out of any statement.
+
+    A session that is left between commit and its end takes no rollback either.
+    """
+    minutes.hold(1, settle_s=60.0)
+    until_idle(minutes)
+
+    def ends(_: object) -> None:
+        raise KeyboardInterrupt
+
+    session = Trade.session()
+    event.listen(session, "after_commit", ends)
+    with pytest.raises(KeyboardInterrupt):
+        Trade.commit()
+    event.remove(session, "after_commit", ends)
+    minutes.bot.sentinel.book.of(PAIR).steps.append("tried")
+    logging.disable()
+    try:
+        minutes.bot.stops.loop()  # a last time, as Freqtrade cleans up
+    finally:
+        logging.disable(logging.NOTSET)
+    (trade,) = Trade.get_open_trades()
+    assert trade.get_custom_data(STOP_RECORD)["steps"][-1] == "tried"
