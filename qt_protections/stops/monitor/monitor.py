@@ -17,6 +17,7 @@ from qt_protections.stops.monitor.stream_proof import StreamProof
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.threads.lanes import Act, Lanes
+from qt_protections.stops.threads.memory import give_back_memory
 from qt_protections.stops.threads.supervised import Supervised, ThreadState, Trouble
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.binance.user_stream import UserStream
@@ -52,6 +53,8 @@ _COMPLAIN_EVERY_S = 10.0
 _END_S = 5.0
 #: The last words on a conditional order.
 _ENDED = frozenset({"CANCELED", "EXPIRED", "REJECTED", "TRIGGERED", "FINISHED"})
+#: Seconds from one time memory is given back to the next.
+_TRIM_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Monitor:
         self._thread = Supervised("qt-monitor", self._run)
         self._is_started = self._is_stopped = False
         self._loop_s = loop_s
-        self._ping_at = self._complain_at = 0.0
+        self._ping_at = self._complain_at = self._trim_at = 0.0
         self._looked = -inf
         self._began = self._loop_at = monotonic()
         self._loop_every_s = LONGEST_S
@@ -200,6 +203,9 @@ class Monitor:
                 look_after = partial(self._look_after, held, is_turn=held.pair == turn)
                 self._lanes.put_if_idle(held.pair, look_after)
         self._keep_lines_open()
+        if monotonic() >= self._trim_at:
+            self._trim_at = monotonic() + _TRIM_EVERY_S
+            give_back_memory()
 
     def _check_threads(self) -> None:
         for thread in self._threads:
