@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench constraints clean
+.PHONY: help demo test test-all check format bench constraints clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.11 ...") if sys.version_info < (3, 11) else None'
@@ -20,7 +20,10 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## a live bot under the guard on the rehearsal exchange, offline, about 90 s
 	$(BIN)/qt-guard demo
 
-test: $(READY) ## all tests, with the real freqtrade commands as processes
+test: $(READY) ## the tests, under ten minutes on two idle cores
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
+
+test-all: $(READY) ## every test: random lives, campaigns, each style of strategy as well
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(READY) ## formatting, lint, types and spelling

@@ -7,6 +7,8 @@ import pytest
 
 from benchmarks.ratchet import MARGINS, figures, measure, recorded, worse
 
+pytestmark = pytest.mark.long
+
 RECORD = {"requests": 100.0, "weight": 400.0, "threads": 8.0, "cpu_ratio": 2.0}
 
 

@@ -14,7 +14,7 @@ from qt_protections.cli.command import main
 from tests.conformance.candles import TIMERANGE, write_candles
 from tests.conformance.markets import markets, write_config
 
-pytestmark = pytest.mark.freqtrade
+pytestmark = [pytest.mark.freqtrade, pytest.mark.long]
 
 STRATEGIES = Path(__file__).parent / "strategies"
 

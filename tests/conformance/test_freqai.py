@@ -13,7 +13,7 @@ from tests.conformance.test_conformance import STRATEGIES
 for name in ("lightgbm", "datasieve", "sklearn", "xgboost"):
     pytest.importorskip(name, reason=f"FreqAI needs {name}: pip install 'qt-protections[freqai]'")
 
-pytestmark = pytest.mark.freqtrade
+pytestmark = [pytest.mark.freqtrade, pytest.mark.long]
 
 FREQAI = {
     "enabled": True,

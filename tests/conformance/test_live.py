@@ -10,6 +10,8 @@ import pytest
 from tests.conformance.live import all_strategies
 from tests.conformance.lived import Lived, difference, lived
 
+pytestmark = pytest.mark.long
+
 #: Entries that are replaced, exits by what the strategy says, further entries that move the stop,
 #: and stops that fire.
 STYLES = ["AdjustOrder", "ExitReasons", "Pyramid", "TightStop"]

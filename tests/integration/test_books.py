@@ -14,6 +14,8 @@ from qt_protections.rehearsal.engine.ledger import Income
 from tests.integration.hands import unlock
 from tests.integration.rig import Rig, force_entry, held_market
 
+pytestmark = pytest.mark.long
+
 ROUNDS = 29
 BOTH_SIDES = {"uptrend_short_exception_conf": 0.0}
 MOVES = (1.004, 0.997, 1.0, 0.97, 1.012, 0.999, 1.03)

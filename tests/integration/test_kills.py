@@ -24,6 +24,8 @@ from tests.integration.hands import (
 )
 from tests.integration.rig import BTC, Rig, enter_by_limit, force_entry, naked_max, until
 
+pytestmark = pytest.mark.long
+
 
 def die_at_order(
     rig: Rig, bot: FreqtradeBot, order: Callable[[], object], *, sent: bool = True

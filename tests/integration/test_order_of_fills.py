@@ -13,6 +13,8 @@ from qt_protections.stops.state.client_ids import Role
 from tests.integration.hands import by_hand, kill, manager
 from tests.integration.rig import BTC, Rig, record, until
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {
     "uptrend_short_exception_conf": 0.0,
     "trail_callback": None,

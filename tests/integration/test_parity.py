@@ -26,6 +26,8 @@ from qt_protections.rules.denial import DenyCode
 from tests.integration.rig import HERE, Rig
 from tests.integration.turns import BASES, MINUTES, START, turns_market
 
+pytestmark = pytest.mark.long
+
 PAIRS = [f"{base}/USDT:USDT" for base in BASES]
 INTERVALS = ("1m", "15m")
 STRATEGY = "GuardedTurns"

@@ -17,6 +17,8 @@ from tests.integration.hands import (
 )
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
 
+pytestmark = pytest.mark.long
+
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
 

@@ -11,7 +11,7 @@ import pytest
 from qt_protections.rehearsal.page.routes import PAGE
 from tests.integration.commands import ROOT, run
 
-pytestmark = pytest.mark.freqtrade
+pytestmark = [pytest.mark.freqtrade, pytest.mark.long]
 
 
 def test_the_wheel_brings_strategies_and_protections(tmp_path: Path) -> None:

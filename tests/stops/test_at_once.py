@@ -17,6 +17,8 @@ from tests.patience import PATIENCE_S
 from tests.stops.guards import Guards, guards
 from tests.stops.paper import BTC, ETH
 
+pytestmark = pytest.mark.long
+
 PAIRS = (BTC, ETH, "ZEN/USDT:USDT", "SOL/USDT:USDT")
 
 

@@ -20,6 +20,8 @@ from tests.stops.hand_clock import HandClock
 from tests.stops.lives import GROUPS, Event, campaign, draw, failure, quiet, shorten
 from tests.stops.paper import BTC, ETH
 
+pytestmark = pytest.mark.long
+
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 #: Lives of the suite: so many blocks, which may run at once, of so many lives each.

@@ -14,6 +14,8 @@ from tests.stops.hand_clock import HandClock
 from tests.stops.lives import quiet
 from tests.stops.minutes import Minutes
 
+pytestmark = pytest.mark.long
+
 #: By request: what it weighs, and what it is for. Binance USD-M futures; orders weigh nothing, they
 #: have limits of their own.
 WEIGHT_AND_REASON = {

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from qt_protections.rehearsal.faults.script import KINDS
 from qt_protections.rehearsal.market.scenarios import SCENARIOS
 from qt_protections.rehearsal.market.tape import build_market
@@ -9,6 +11,8 @@ from qt_protections.rehearsal.venue import Venue
 from tests.rehearsal.ear import Ear
 from tests.rehearsal.stage import MIDNIGHT_MS, Stage
 from tests.rehearsal.struck import ALGO, ENTRY, ORDER, STOP, Struck, fault
+
+pytestmark = pytest.mark.long
 
 RISK, LOOKUP = "/fapi/v3/positionRisk", "/fapi/v1/openAlgoOrders"
 SCRIPT = "\n".join(
