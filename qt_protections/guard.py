@@ -21,6 +21,7 @@ from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
+from qt_protections.configuration import SettingsError, block_of, load_settings
 from qt_protections.entry import locks
 from qt_protections.entry.own_rules import EntryRule, own_rules
 from qt_protections.errors import withhold_secrets
@@ -32,7 +33,6 @@ from qt_protections.reporting.backtest_summary import await_end
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.regime import Regime
 from qt_protections.runtime import Runtime
-from qt_protections.settings import SettingsError, block_of, load_settings
 from qt_protections.stops.reconciliation.trade_writer import StopSet
 from qt_protections.stops.simulated.trailing import PriceBar
 

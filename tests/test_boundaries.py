@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "qt_protections"
 #: a folder, or a module that stands in none; `stops/` has rooms of its own.
 ALLOWED = {
     "settings": set(),
+    "configuration": {"settings"},
     "rules": set(),
     "errors": {"rules"},
     "host": {"errors", "rules", "settings"},
@@ -56,11 +57,13 @@ ALLOWED = {
         *("stops.state", "stops.venue"),
     },
     "guard": {
-        *("entry", "errors", "host", "market", "reporting", "rules", "runtime", "settings"),
+        *("configuration", "entry", "errors", "host", "market", "reporting", "rules", "runtime"),
+        "settings",
         *("stops.reconciliation", "stops.simulated"),
     },
-    "conformance": {"guard", "settings"},
+    "conformance": {"configuration", "guard", "settings"},
     "cli": {
+        "configuration",
         *("conformance", "entry", "errors", "guard", "protections", "rehearsal", "reporting"),
         *("settings", "stops.detachment", "stops.state", "stops.venue", "stops.venue.binance"),
     },

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.settings import (
+from qt_protections.configuration import (
     Origin,
-    Settings,
     SettingsError,
     all_off,
     block_of,
     describe,
     load_settings,
 )
+from qt_protections.settings import Settings
 
 
 @pytest.fixture(autouse=True)

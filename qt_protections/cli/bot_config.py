@@ -9,7 +9,7 @@ from freqtrade.constants import DEFAULT_DB_DRYRUN_URL, DEFAULT_DB_PROD_URL
 from freqtrade.exceptions import OperationalException
 from freqtrade.misc import deep_merge_dicts
 
-from qt_protections.settings import SettingsError
+from qt_protections.configuration import SettingsError
 
 USER_DATA = "user_data"
 

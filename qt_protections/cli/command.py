@@ -12,8 +12,7 @@ from rich.table import Table
 
 from qt_protections import __version__
 from qt_protections.cli import conform, demo, detach, status
-from qt_protections.rehearsal import command as exchange_command
-from qt_protections.settings import (
+from qt_protections.configuration import (
     CONFIG_BLOCK,
     Loaded,
     SettingsError,
@@ -21,6 +20,7 @@ from qt_protections.settings import (
     describe,
     load_settings,
 )
+from qt_protections.rehearsal import command as exchange_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

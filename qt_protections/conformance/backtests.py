@@ -7,8 +7,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from qt_protections.configuration import CONFIG_BLOCK
 from qt_protections.conformance.trades import Backtested
-from qt_protections.settings import CONFIG_BLOCK, ENV_PREFIX
+from qt_protections.settings import ENV_PREFIX
 
 #: What a process imports before the first backtest, so that none of its children pays for that:
 #: Freqtrade, the guard, and what `qt-guard` itself imports, which each child does again.

@@ -13,10 +13,10 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from qt_protections.configuration import CONFIG_BLOCK, all_off
 from qt_protections.conformance.backtests import PRELOADED, NotRun, Request, backtest
 from qt_protections.conformance.guarding import Found, write_guarded
 from qt_protections.conformance.trades import Backtested, difference
-from qt_protections.settings import CONFIG_BLOCK, all_off
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection

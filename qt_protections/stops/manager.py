@@ -22,13 +22,11 @@ from qt_protections.settings import StopPlacement
 from qt_protections.stops.order_history import OrderHistory
 from qt_protections.stops.placer import Placer, Unplaced
 from qt_protections.stops.state.client_ids import Namer, Role
-from qt_protections.stops.state.pair import (
-    EMERGENCY,
-    PairState,
-    PairStates,
-    PendingEntry,
-)
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.pair_states import PairStates
+from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.state.stop import Stop, StopKind, StopStatus, child_id, stop_status
+from qt_protections.stops.state.unbooked_fill import EMERGENCY
 from qt_protections.stops.venue.protocol import (
     CcxtOrder,
     CloseOrder,

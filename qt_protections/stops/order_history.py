@@ -16,9 +16,10 @@ from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.stops.state.client_ids import Namer, Role
-from qt_protections.stops.state.pair import OF_ENTRIES, PairState
+from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.records import is_on_record
 from qt_protections.stops.state.stop import StopStatus, child_id, filled_ms, part_of, stop_status
+from qt_protections.stops.state.unbooked_fill import OF_ENTRIES
 from qt_protections.stops.venue.protocol import CcxtOrder, Venue
 
 logger = withhold_secrets(logging.getLogger(__name__))

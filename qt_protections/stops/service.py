@@ -31,7 +31,7 @@ from qt_protections.stops.reconciliation.positions import StopOfStranger
 from qt_protections.stops.reconciliation.trade_cache import give_up
 from qt_protections.stops.reconciliation.trades import TradeReconciliation
 from qt_protections.stops.state.client_ids import Namer
-from qt_protections.stops.state.pair import PairStates
+from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.venue.capabilities import Capabilities
 from qt_protections.stops.venue.freqtrade import FreqtradeVenue
 from qt_protections.stops.venue.pacing import pace

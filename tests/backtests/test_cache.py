@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from qt_protections.configuration import load_settings
 from qt_protections.host import backtest_cache
-from qt_protections.settings import load_settings
 from tests.backtests.runs import Backtests, is_reused
 
 

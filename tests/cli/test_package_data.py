@@ -3,7 +3,7 @@
 import json
 
 from qt_protections.cli.package_data import base_config, strategies_folder
-from qt_protections.settings import CONFIG_BLOCK, describe, load_settings
+from qt_protections.configuration import CONFIG_BLOCK, describe, load_settings
 
 
 def test_the_shipped_configuration_holds_every_setting() -> None:

@@ -19,9 +19,9 @@ import pytest
 import time_machine
 from freqtrade.persistence import PairLocks, Trade
 
+from qt_protections.configuration import all_off
 from qt_protections.conformance.guarding import Found, write_guarded
 from qt_protections.rules.stop_price import FARTHEST
-from qt_protections.settings import all_off
 from qt_protections.stops.venue.binance import user_socket
 from tests.integration.rig import Rig
 from tests.integration.turns import START, turns_market

@@ -9,11 +9,11 @@ import pytest
 from freqtrade.enums import RunMode
 from freqtrade.strategy.interface import IStrategy
 
+from qt_protections.configuration import load_settings
 from qt_protections.entry.config_checks import FirstFrames, entries_sharing, say_what_does_not_fit
 from qt_protections.errors import GuardNotInstalled
 from qt_protections.market.trends import REGIME
 from qt_protections.rules.regime import Regime
-from qt_protections.settings import load_settings
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 START = pd.Timestamp("2024-01-01", tz="UTC")

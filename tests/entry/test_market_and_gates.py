@@ -14,6 +14,7 @@ from freqtrade.exceptions import ConfigurationError
 from freqtrade.persistence import PairLocks, Trade
 
 import qt_protections.market.trends
+from qt_protections.configuration import load_settings
 from qt_protections.entry.gates import RARE_SHORT_TAG, Gates
 from qt_protections.market.signals import Signal, Signals
 from qt_protections.market.trends import LOCAL_DISTANCE, REGIME, Market, whitelist
@@ -21,7 +22,6 @@ from qt_protections.protections.context import ProtectionContext
 from qt_protections.protections.qt_global_regime import QtGlobalRegime
 from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.regime import Regime
-from qt_protections.settings import load_settings
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
 START = pd.Timestamp("2024-01-01", tz="UTC")

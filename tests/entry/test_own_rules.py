@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qt_protections import Denial, EntryRule, ProposedEntry, deny
+from qt_protections.configuration import load_settings
 from qt_protections.entry.gates import Gates
 from qt_protections.entry.own_rules import OwnRules, own_rules
 from qt_protections.errors import GuardNotInstalled
@@ -23,7 +24,6 @@ from qt_protections.market.signals import Signals
 from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.reporting.status import summary
 from qt_protections.rules.denial import DenyCode
-from qt_protections.settings import load_settings
 from tests.extending import program
 
 BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"

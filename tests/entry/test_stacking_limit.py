@@ -13,6 +13,7 @@ from freqtrade.persistence import LocalTrade, Order, PairLocks, Trade
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qt_protections.configuration import load_settings
 from qt_protections.entry.gates import Gates
 from qt_protections.market.signals import Signals
 from qt_protections.portfolio.trades import exposures
@@ -20,8 +21,9 @@ from qt_protections.reporting.operator_log import OperatorLog
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.pairs import base_of
-from qt_protections.settings import Settings, load_settings
-from qt_protections.stops.state.pair import PairStates, PendingEntry
+from qt_protections.settings import Settings
+from qt_protections.stops.state.pair_states import PairStates
+from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.venue.protocol import Position
 from tests.patience import MANY_EXAMPLES
 

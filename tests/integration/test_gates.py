@@ -15,10 +15,10 @@ from freqtrade.plugins.protectionmanager import ProtectionManager
 from freqtrade.resolvers import ProtectionResolver
 from freqtrade.rpc.rpc import RPC, RPCException
 
+from qt_protections.configuration import all_off
 from qt_protections.errors import EntryRefused, GuardNotInstalled
 from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.entries import EntryRequest
-from qt_protections.settings import all_off
 from tests.integration.rig import BTC, ETH, ZEN, Rig, enter_by_limit, force_entry, naked_max
 
 

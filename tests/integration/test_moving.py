@@ -9,8 +9,8 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
+from qt_protections.configuration import all_off
 from qt_protections.rehearsal.errors import VenueError
-from qt_protections.settings import all_off
 from qt_protections.stops.monitor.monitor import Monitor
 from tests.integration.rig import BTC, ETH, Rig, enter_by_limit, force_entry, naked_max, until
 

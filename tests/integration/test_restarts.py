@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from freqtrade.persistence import Trade
 
+from qt_protections.configuration import all_off
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.regime import Regime
-from qt_protections.settings import all_off
 from tests.integration.rig import BTC, Rig, force_entry, naked_max
 
 

@@ -9,7 +9,9 @@ from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.state.client_ids import Namer
-from qt_protections.stops.state.pair import PairState, PairStates, PendingEntry
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.pair_states import PairStates
+from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from tests.stops.paper import BTC, Paper
 

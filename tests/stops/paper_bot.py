@@ -34,7 +34,7 @@ from qt_protections.settings import Settings
 from qt_protections.stops import service
 from qt_protections.stops.monitor.monitor import Monitor
 from qt_protections.stops.monitor.watch import StopWatch
-from qt_protections.stops.state.pair import PairStates
+from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.capabilities import capabilities
 from qt_protections.stops.venue.protocol import CcxtOrder, RequestError

@@ -6,7 +6,8 @@ import pytest
 
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.retry_policy import Outcome
-from qt_protections.stops.state.pair import EMERGENCY, PairState
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.unbooked_fill import EMERGENCY
 from qt_protections.stops.venue.protocol import RequestError
 from tests.stops.clocks import HandClock, hand_clock
 from tests.stops.guards import Guards, guards

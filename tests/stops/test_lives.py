@@ -14,7 +14,8 @@ from qt_protections.stops.manager import StopManager
 from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.state import client_ids
 from qt_protections.stops.state import pair as book
-from qt_protections.stops.state.pair import PairState, PendingEntry
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.venue.protocol import CcxtOrder
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import GROUPS, Event, campaign, draw, failure, quiet, shorten

@@ -8,7 +8,7 @@ import pytest
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.state.client_ids import Namer, Role
-from qt_protections.stops.state.pair import EMERGENCY, TRAILED
+from qt_protections.stops.state.unbooked_fill import EMERGENCY, TRAILED
 from tests.stops.clocks import hand_clock
 from tests.stops.guards import Guards, guards, order_event
 from tests.stops.paper import BTC, LOST, refusal

@@ -23,7 +23,7 @@ from qt_protections.rules.retry_policy import Outcome, Refusal
 from qt_protections.stops.intercept.client_ids import ClientIds
 from qt_protections.stops.manager import TRADE_CLOSED, StopManager
 from qt_protections.stops.state.client_ids import Role
-from qt_protections.stops.state.pair import PendingEntry
+from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.venue.failures import classify
 from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
 

@@ -23,9 +23,10 @@ from qt_protections.rules.stop_plan import covered
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.reconciliation.order_sequence import note_fill_on_record
-from qt_protections.stops.state.pair import OF_ENTRIES, PairState
+from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.records import is_on_record, stops_since
 from qt_protections.stops.state.stop import StopStatus, as_booked, child_id, part_of, stop_status
+from qt_protections.stops.state.unbooked_fill import OF_ENTRIES
 from qt_protections.stops.venue.protocol import CcxtOrder, Rank, RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))

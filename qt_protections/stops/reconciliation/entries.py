@@ -27,9 +27,11 @@ from qt_protections.stops.reconciliation.trade_writer import (
     take_over_entry,
 )
 from qt_protections.stops.state.client_ids import Role
-from qt_protections.stops.state.pair import OF_ENTRIES, PairState, PendingEntry
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.state.records import filled_since, is_on_record, stops_since
 from qt_protections.stops.state.stop import filled_ms, part_of
+from qt_protections.stops.state.unbooked_fill import OF_ENTRIES
 from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))

@@ -46,9 +46,11 @@ from qt_protections.stops.reconciliation.trade_writer import (
     row_of,
     take_exit,
 )
-from qt_protections.stops.state.pair import PairState, PendingEntry, UnbookedFill
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.state.records import read_stops
 from qt_protections.stops.state.stop import Stop
+from qt_protections.stops.state.unbooked_fill import UnbookedFill
 from qt_protections.stops.venue.protocol import Position, Rank, RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))

@@ -5,130 +5,29 @@ pair or sends something for it holds that pair's lock.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from time import monotonic
 
-from freqtrade.enums import ExitType
-
 from qt_protections.rules.amounts import subtract_exact, sum_exact
-from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.stop_plan import LiveStop, RequiredStop, covered, tightest
+from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.state.stop import Stop, StopKind, as_booked, filled_ms, part_of
+from qt_protections.stops.state.unbooked_fill import (
+    EMERGENCY,
+    EXCHANGE_STOP,
+    OF_ENTRIES,
+    TRAILED,
+    UnbookedFill,
+)
 from qt_protections.stops.venue.protocol import CcxtOrder, Position
 
-#: Exit reasons of what the guard closed, or had the exchange close.
-EMERGENCY = "emergency_exit"
-TRAILED = "trailing_stop_on_exchange"
-EXCHANGE_STOP = ExitType.STOPLOSS_ON_EXCHANGE.value
-#: Ends the name of the part of an order that closed entries which no trade had booked.
-OF_ENTRIES = "-entries"
 #: Sums of lots may differ in their last binary digits.
 _SAME = 1e-9
 #: How many stops that are over a pair remembers, should the exchange not answer when asked.
 _PAST = 20
-
-
-@dataclass(slots=True)
-class PendingEntry:
-    """An entry the guard let out, until a trade of Freqtrade's has booked its end.
-
-    Attributes:
-        entry: What was asked for.
-        client_id: Its name on the exchange.
-        stop_first: Whether its stop stands before it fills.
-        order_id: The exchange's id; empty until its answer is known.
-        filled: Base currency, as far as known.
-        closed: What a stop or a close took off that again, before a trade booked it.
-        final: Whether it can fill no further.
-        lost: Whether its answer was lost, and asking has not settled it yet.
-        at_ms: When the exchange took it, epoch milliseconds by its clock; 0 while unknown.
-        thread: Who sent it.
-        sent: When, on this process's monotonic clock.
-    """
-
-    entry: EntryRequest
-    client_id: str
-    stop_first: bool
-    order_id: str = ""
-    filled: float = 0.0
-    closed: float = 0.0
-    final: bool = False
-    lost: bool = False
-    at_ms: int = 0
-    thread: int = field(default_factory=threading.get_ident)
-    sent: float = field(default_factory=monotonic)
-
-    @property
-    def age_s(self) -> float:
-        """Seconds since it was sent."""
-        return monotonic() - self.sent
-
-    @property
-    def required_cover(self) -> float:
-        """What the entry adds to the size its pair's stop has to cover.
-
-        From its first contract on that is all it may still become: stops that followed it fill by
-        fill would always be late, and a reduce-only stop takes no more than there is.
-        """
-        if self.final or not (self.stop_first or self.unbooked > 0):
-            return self.unbooked
-        return subtract_exact(self.entry.amount, self.closed)
-
-    @property
-    def is_void(self) -> bool:
-        """Whether it ended without a fill, by the exchange's own word."""
-        return self.final and not self.filled
-
-    @property
-    def unbooked(self) -> float:
-        """What it filled and nothing has closed yet."""
-        return subtract_exact(self.filled, self.closed)
-
-    def learn(self, order: CcxtOrder) -> bool:
-        """Take in what the exchange says of it, and return whether it filled more, or ended."""
-        before = self.filled, self.final
-        self.order_id = str(order["id"])
-        self.filled = max(self.filled, float(order.get("filled") or 0.0))
-        self.final = self.final or order.get("status") not in (None, "open")
-        self.lost = False
-        self.at_ms = self.at_ms or int(order.get("timestamp") or 0)
-        return (self.filled, self.final) != before
-
-    def close(self, amount: float) -> float:
-        """Take a close off what is left, and return how much of it there was.
-
-        What is told of the fill later must not bring back what was closed.
-        """
-        taken = min(amount, self.unbooked)
-        if taken > 0:
-            self.closed = sum_exact(self.closed, taken)
-            self.stop_first = False
-        return taken
-
-
-@dataclass(frozen=True, slots=True)
-class UnbookedFill:
-    """An order that reduced a position and that its trade has yet to book.
-
-    Attributes:
-        order: As the exchange executed it.
-        reason: Exit reason for the trade; empty for a stop, which Freqtrade names itself.
-        stop: The stop it was the child of; None for a close at market.
-        is_of_entries: Whether it closed nothing but what entries filled that no trade has booked.
-    """
-
-    order: CcxtOrder
-    reason: str
-    stop: Stop | None = None
-    is_of_entries: bool = False
-
-    @property
-    def amount(self) -> float:
-        """What it filled, base currency."""
-        return float(self.order.get("filled") or 0.0)
 
 
 @dataclass(slots=True)
@@ -566,33 +465,3 @@ class PairState:
     def touch(self) -> None:
         """Note that something was sent or heard."""
         self.changed = monotonic()
-
-
-class PairStates:
-    """Every pair the guard has something to do with.
-
-    Attributes:
-        conditional_orders: How many live ones the account had when last asked, whoever sent them.
-    """
-
-    def __init__(self, largest: Callable[[str], float] = lambda _pair: inf) -> None:
-        """Begin empty.
-
-        Args:
-            largest: Tells the most one order at market may be, base currency, by pair.
-        """
-        self.conditional_orders = 0
-        self._largest = largest
-        self._pairs: dict[str, PairState] = {}
-        self._lock = threading.Lock()
-
-    def of(self, pair: str) -> PairState:
-        """Return what is known of a pair; nothing at first."""
-        with self._lock:
-            held = self._pairs.setdefault(pair, PairState(pair))
-            held.largest = self._largest(pair)  # the exchange changes it now and then
-            return held
-
-    def __iter__(self) -> Iterator[PairState]:
-        with self._lock:
-            return iter(list(self._pairs.values()))

@@ -5,8 +5,9 @@ from datetime import datetime
 from freqtrade.persistence import Order, Trade
 from sqlalchemy import or_, select
 
-from qt_protections.stops.state.pair import OF_ENTRIES, PairState
+from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.stop import Stop
+from qt_protections.stops.state.unbooked_fill import OF_ENTRIES
 
 
 def read_stops(held: PairState, trade: Trade | None) -> None:

@@ -11,7 +11,7 @@ from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.state.client_ids import Namer
-from qt_protections.stops.state.pair import PairStates
+from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.freqtrade import FreqtradeVenue
 from tests.integration.offline_bot import offline_market

@@ -17,8 +17,9 @@ from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.monitor.stream_proof import StreamProof
 from qt_protections.stops.reconciliation.trade_writer import add_stop
-from qt_protections.stops.state.pair import PairState, UnbookedFill
+from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.stop import Stop
+from qt_protections.stops.state.unbooked_fill import UnbookedFill
 from tests.stops.guards import Guards, guards
 from tests.stops.offline import offline_exchange
 from tests.stops.paper import BTC, LOST

@@ -286,7 +286,7 @@ def test_a_commit_that_a_signal_ended_half_way_ends_well(minutes: Minutes) -> No
     with pytest.raises(KeyboardInterrupt):
         Trade.commit()
     event.remove(session, "after_commit", ends)
-    minutes.bot.sentinel.book.of(PAIR).steps.append("tried")
+    minutes.bot.monitor.book.of(PAIR).steps.append("tried")
     logging.disable()
     try:
         minutes.bot.stops.loop()  # a last time, as Freqtrade cleans up

@@ -8,7 +8,9 @@ import pytest
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.stop_plan import RequiredStop
-from qt_protections.stops.state.pair import PairState, PairStates, PendingEntry
+from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.pair_states import PairStates
+from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.venue.protocol import Position
 from tests.patience import PATIENCE_S
