@@ -25,9 +25,18 @@ ALLOWED = {
     "stops.state": {"rules", "stops.venue"},
     "stops.placer": {"errors", "rules", "stops.state", "stops.venue"},
     "stops.order_history": {"errors", "rules", "stops.state", "stops.venue"},
+    "stops.close_booking": {
+        *("errors", "rules", "stops.order_history", "stops.state", "stops.venue"),
+    },
     "stops.manager": {
         *("errors", "rules", "settings"),
-        *("stops.order_history", "stops.placer", "stops.state", "stops.venue"),
+        *(
+            "stops.close_booking",
+            "stops.order_history",
+            "stops.placer",
+            "stops.state",
+            "stops.venue",
+        ),
     },
     "stops.monitor": {
         *("errors", "rules", "stops.manager", "stops.state"),

@@ -7,7 +7,6 @@ the moment something happens. What a trade has yet to learn waits in the book fo
 import logging
 import re
 from dataclasses import replace
-from functools import partial
 from math import inf
 from time import monotonic
 
@@ -19,6 +18,7 @@ from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Purpose, Refusal, Step
 from qt_protections.rules.stop_plan import RequiredStop, covered, parts, plan
 from qt_protections.settings import StopPlacement
+from qt_protections.stops.close_booking import HISTORY_LAGS_S, CloseBooking
 from qt_protections.stops.order_history import OrderHistory
 from qt_protections.stops.placer import Placer, Unplaced
 from qt_protections.stops.state.client_ids import Namer, Role
@@ -47,8 +47,6 @@ _SAY_EVERY_S = 10.0
 _TRIGGERED_S = 2.0
 #: Why an entry is refused whose trade is gone.
 TRADE_CLOSED = deny(DenyCode.TRADE_CLOSED, "the trade it adds to was closed meanwhile")
-#: Seconds for which the order history may not tell yet what was heard; other lists have lagged 25.
-_HISTORY_LAGS_S = 60.0
 #: Binance's reason for a stop that found no position when it triggered.
 _NO_POSITION = re.compile(r"reduce.?only", re.IGNORECASE)
 
@@ -84,6 +82,7 @@ class StopManager:
         self.venue = venue
         self.namer = namer
         self.history = OrderHistory(venue, namer)
+        self.closes = CloseBooking(venue, self.history)
         self._placer = placer
         self._placement = placement
         self.naked_deadline_s = naked_deadline_s
@@ -250,7 +249,7 @@ class StopManager:
             if _NO_POSITION.search(how):
                 self.found_no_position(held)
                 if not held.pending_entries:
-                    self.book_closes(held)  # the engine saw no position: ask before placing again
+                    self.closes.book(held)  # the engine saw no position: ask before placing again
             self.reconcile_stops(held)
 
     @staticmethod
@@ -264,7 +263,7 @@ class StopManager:
         with held.lock:
             # What an earlier run's stop protects is not known: that one goes on proof alone.
             is_inherited = order_id in held.inherited
-            held.written_off[order_id] = monotonic() + _HISTORY_LAGS_S
+            held.written_off[order_id] = monotonic() + HISTORY_LAGS_S
             self.lost(held, order_id, "the exchange knows nothing of it")
             if not is_inherited and self.may_cancel(held, order_id):
                 self.cancel(held, order_id)
@@ -279,8 +278,8 @@ class StopManager:
             order = self._find_child(held, child)
             if order is None or order["status"] == "open":
                 if self._is_overdue(held, stop):
-                    held.write_off(order_id, monotonic() + _HISTORY_LAGS_S)
-                    self.book_closes(held)
+                    held.write_off(order_id, monotonic() + HISTORY_LAGS_S)
+                    self.closes.book(held)
                     self.reconcile_stops(held)
                 return
             amount = float(order.get("filled") or 0.0)
@@ -295,7 +294,7 @@ class StopManager:
             held.drop(order_id, order)
             filled = held.book_fill(stop, order)
             if filled and (held.own_required_stop is None or stop.kind is StopKind.FIXED):
-                self.call_off(held)  # what waits would enter what is being left
+                self.closes.call_off(held)  # what waits would enter what is being left
             self.reconcile_stops(held)
 
     def _learn_of_entries(self, held: PairState) -> None:
@@ -333,88 +332,6 @@ class StopManager:
             waited_s,
         )
         return True
-
-    def book_closes(
-        self,
-        held: PairState,
-        at_most: float = inf,
-        *,
-        shown: float | None = None,
-        with_exits: bool = False,
-    ) -> bool:
-        """Book what reduced the position unheard, if the exchange tells; the lock is held.
-
-        See `OrderHistory.book_closes`. Nothing is booked while the exchange does not answer.
-        """
-        try:
-            found = self.history.book_closes(held, at_most, shown=shown, with_exits=with_exits)
-        except RequestError as error:
-            logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
-            return False
-        if found and held.own_required_stop is None:
-            self.call_off(held)  # the trade ends with its position
-        return found
-
-    def heard_of_close(self, held: PairState, order_id: str, filled: float) -> None:
-        """Book what another hand closed, as far as that was the trade's; the lock is held.
-
-        Args:
-            held: The pair.
-            order_id: That hand's order.
-            filled: How much it filled, base currency.
-        """
-        if monotonic() > held.heard_until:
-            held.heard.clear()
-        held.heard[order_id] = filled
-        held.heard_until = monotonic() + _HISTORY_LAGS_S
-        self.history.heard(held)
-        self.book_heard(held)
-
-    def book_heard(self, held: PairState) -> None:
-        """Book what others were heard to take, once it is certain whose that was; lock is held.
-
-        What stays uncertain is found by the bot's loop, which waits longer before it believes a
-        list of positions. What a stop became is booked first, as the stop's.
-        """
-        if not held.heard or held.fired or not self.history.is_due(held):
-            return
-        own, is_over = held.own, monotonic() > held.heard_until
-        if any(not (each.order_id or each.final) for each in held.pending_entries) and not is_over:
-            return  # what that entry has filled is in the position, and hides what was closed
-        is_certain = False
-        try:
-            is_certain = self.history.book_heard(held, partial(self._shown, held))
-        except RequestError as error:
-            logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
-        if is_certain or is_over:
-            held.heard.clear()
-        if held.own < own and held.own_required_stop is None:
-            self.call_off(held)  # the trade ends with its position
-
-    def book_written_off(self, held: PairState) -> None:
-        """Book what a stop became that was dropped without that; the lock is held.
-
-        Beside somebody else's part of the position, nothing else may tell that something is gone.
-        """
-        if held.own and any(until > monotonic() for until in held.written_off.values()):
-            self.book_closes(held, 0.0)
-
-    def _shown(self, held: PairState) -> float | None:
-        """Return the position as it is listed, negative on the other side; None if nobody tells.
-
-        Raises:
-            RequestError: If nobody tells though somebody else holds a part.
-        """
-        try:
-            position = self.venue.positions().get(held.pair)
-        except RequestError as error:
-            if held.external_position is not None:
-                raise
-            logger.warning("Could not ask for the position of %s: %s", held.pair, error)
-            return None
-        if position is None:
-            return 0.0
-        return position.amount if position.is_short == held.is_short else -position.amount
 
     def move(self, held: PairState, trigger: float) -> bool:
         """Move the stop to a tighter trigger: the new one first, then the old one goes.
@@ -535,17 +452,6 @@ class StopManager:
             is_needed = held.required_stop is not None and not covered(held.required_stop, others)
             return not (is_needed or held.more_shown)
 
-    def call_off(self, held: PairState) -> None:
-        """Cancel entries that wait: for want of cover, or because their trade has ended."""
-        for pending in held.pending_entries:
-            if not pending.order_id or pending.final:
-                continue
-            logger.warning("Entry %s of %s is called off.", pending.order_id, held.pair)
-            try:
-                self.venue.cancel_order(held.pair, pending.order_id)
-            except RequestError as error:
-                logger.warning("Could not cancel it: %s. Trying again.", error)
-
     # Steps
 
     def beforehand(self, pair: str) -> bool:
@@ -647,7 +553,7 @@ class StopManager:
         need = held.own_required_stop
         if need is not None and not covered(need, held.standing):
             return False
-        self.call_off(held)
+        self.closes.call_off(held)
         return True
 
     def does_not_fire(self, held: PairState) -> None:
@@ -670,12 +576,12 @@ class StopManager:
         if is_news:
             held.quiet_until = monotonic() + _SAY_EVERY_S
             logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
-        self.call_off(held)
+        self.closes.call_off(held)
         try:
             self._close(held, need)
         except Unplaced as refusal:
             if not refusal.unanswered:
-                self.book_closes(held)  # there may be nothing left to close
+                self.closes.book(held)  # there may be nothing left to close
             if refusal.refusal is Refusal.NO_POSITION:
                 self.found_no_position(held)
             held.steps += ["close at market failed", *refusal.steps]

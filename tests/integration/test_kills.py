@@ -367,7 +367,7 @@ def rest_beside_a_trailed_position(rig: Rig, bot: FreqtradeBot) -> None:
 def trail_out_beside_an_entry(rig: Rig, bot: FreqtradeBot) -> None:
     """Let the trailing stop fire, and the second entry wait on: killed before it is called off."""
     rest_beside_a_trailed_position(rig, bot)
-    manager(bot).call_off = lambda held: None
+    manager(bot).closes.call_off = lambda held: None
     rig.move("BTCUSDT", 0.985)
     until(lambda: rig.report() and rig.position("BTCUSDT") == 0)
 

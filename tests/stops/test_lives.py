@@ -9,6 +9,7 @@ import pytest
 from freqtrade.persistence import Order
 
 from qt_protections.rules.entries import EntryRequest
+from qt_protections.stops.close_booking import CloseBooking
 from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.reconciliation.entries import EntryReconciliation
@@ -75,12 +76,11 @@ def leaves_over(patch: pytest.MonkeyPatch) -> None:
 def withdraws_what_is_not_shown(patch: pytest.MonkeyPatch) -> None:
     """Take a position that one list does not show for closed."""
 
-    def broken(self: StopManager, held: PairState, at_most: float = inf, **_: object) -> bool:
+    def broken(self: CloseBooking, held: PairState, at_most: float = inf, **_: object) -> bool:
         held.base = 0.0
-        self.reconcile_stops(held)
         return True
 
-    patch.setattr(StopManager, "book_closes", broken)
+    patch.setattr(CloseBooking, "book", broken)
 
 
 def takes_a_strangers(patch: pytest.MonkeyPatch) -> None:

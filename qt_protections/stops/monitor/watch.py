@@ -34,7 +34,7 @@ _UNLISTED_S = 4.0
 
 
 class StopWatch:
-    """Compares what is live with what should be, and has the keeper mend the difference.
+    """Compares what is live with what should be, and has the manager mend the difference.
 
     Attributes:
         book: What is known of each pair.
@@ -149,8 +149,8 @@ class StopWatch:
             for stop in held.all_stops:
                 if stop.order_id in held.unconfirmed:
                     self._missing(held, stop)
-            self._manager.book_heard(held)
-            self._manager.book_written_off(held)
+            self._manager.closes.book_heard(held)
+            self._manager.closes.book_written_off(held)
             self._manager.reconcile_stops(held)
             for pending in [pending for pending in held.pending_entries if pending.lost]:
                 if pending.age_s > self._manager.venue.arrives_within_s:
@@ -326,7 +326,7 @@ class StopWatch:
         for stop in held.all_stops:
             self._ask_after(held, stop)
         if event.order_id not in held.booked:
-            self._manager.heard_of_close(held, event.order_id, event.filled)
+            self._manager.closes.heard(held, event.order_id, event.filled)
         self._manager.reconcile_stops(held)
 
 

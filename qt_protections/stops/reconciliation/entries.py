@@ -289,7 +289,7 @@ class EntryReconciliation:
         pending.lost = True
         order = self._manager.find_entry(held, pending)
         if order is None or order["status"] == "open":
-            self._manager.call_off(held)
+            self._manager.closes.call_off(held)
             return
         pending.learn(order)
         if not pending.filled:

@@ -171,7 +171,7 @@ class PositionReconciliation:
             held.denied = 0
         if at_start and trade is not None and not (missing or short):
             # An exit that a kill kept off the record is not missed beside somebody's own part.
-            self._manager.book_closes(held, 0.0, with_exits=True)
+            self._manager.closes.book(held, 0.0, with_exits=True)
         if not (surplus or missing or short):
             self._odd.pop(held.pair, None)
             return
@@ -181,7 +181,7 @@ class PositionReconciliation:
             return
         if short and position is not None and self._refreshed(held):
             lacking = _lacking(held, position, trade)
-            self._manager.book_closes(held, lacking, shown=position.amount, with_exits=True)
+            self._manager.closes.book(held, lacking, shown=position.amount, with_exits=True)
         if missing:
             self._find_missing(held, trade)
         if surplus and position is not None and not self._recover(held, position, trade):
@@ -193,7 +193,7 @@ class PositionReconciliation:
         # The loop holds Freqtrade's lock of exits: one without a record stays without one.
         # One list that is empty proves nothing: somebody else's part may only not be shown.
         shown = 0.0 if self._absence.is_proven(held.pair) else None
-        found = self._manager.book_closes(held, shown=shown, with_exits=True)
+        found = self._manager.closes.book(held, shown=shown, with_exits=True)
         if not found and is_asked and not self._is_written_off(held, trade):
             self._say_unproven(held)
 
@@ -316,14 +316,14 @@ class PositionReconciliation:
         # A trade that was deleted takes its entries along: they are nobody's.
         is_both = left and trade is not None
         lacking = subtract_exact(sum_exact(held.base, left), position.amount) if is_both else 0.0
-        if lacking and self._manager.book_closes(held, lacking, with_exits=True):
+        if lacking and self._manager.closes.book(held, lacking, with_exits=True):
             return False  # that closed what the trade has on record, and is booked before them
         is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
         if is_over or (is_told and not lacking):
             del self._asking[held.pair]  # else the history may lag as any list does
             if trade is not None and not strays.entries:
                 # Somebody's own part may hide that others closed the trade's, unheard.
-                self._manager.book_closes(held, shown=position.amount, with_exits=True)
+                self._manager.closes.book(held, shown=position.amount, with_exits=True)
         if not strays.entries or left > subtract_exact(position.amount, held.base) * (1 + _SAME):
             return False
         self._take_up_all(held, position, trade, strays)
@@ -389,7 +389,7 @@ class PositionReconciliation:
             held.external_since_ms = position.updated_ms or self._now_ms()
         held.external_position = position
         if any(pending.entry.is_short != position.is_short for pending in held.pending_entries):
-            self._manager.call_off(held)  # a stop stands for one side only
+            self._manager.closes.call_off(held)  # a stop stands for one side only
         if held.base:
             return  # a part of it is a trade's, and stands where that one's stop stands
         need = held.required_stop
