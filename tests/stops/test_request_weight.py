@@ -60,14 +60,14 @@ def minutes(tmp_path: Path, clock: HandClock) -> Iterator[Minutes]:
         yield Minutes(tmp_path, clock)
 
 
-@pytest.mark.parametrize("throttle_s", [5.0, 2.0, 1.0])
-def test_while_all_is_heard(minutes: Minutes, throttle_s: float) -> None:
+@pytest.mark.parametrize(("throttle_s", "lasts"), [(5.0, 5), (2.0, 3), (1.0, 2)])
+def test_while_all_is_heard(minutes: Minutes, throttle_s: float, lasts: int) -> None:
     """Five positions: little more than Freqtrade's own questions, which the guard answers."""
     minutes.hold(5)
-    asked = minutes.live(300.0, throttle_s)
-    assert weight_of(asked) / 5 <= saved(5, throttle_s) + 60, asked
+    asked = minutes.live(60.0 * lasts, throttle_s)
+    assert weight_of(asked) / lasts <= saved(5, throttle_s) + 60, asked
     assert asked.keys() <= {"open_stops", "open_stops of a pair", "positions", "ping"}
-    assert asked.total() / 5 <= saved(5, throttle_s) + 10
+    assert asked.total() / lasts <= saved(5, throttle_s) + 10
 
 
 def test_one_position_while_all_is_heard(minutes: Minutes) -> None:
@@ -91,13 +91,13 @@ def test_while_nothing_is_held(minutes: Minutes) -> None:
     assert asked.keys() <= {"open_stops", "positions", "ping"}
 
 
-@pytest.mark.parametrize("throttle_s", [5.0, 1.0])
-def test_while_the_stream_is_down(minutes: Minutes, throttle_s: float) -> None:
+@pytest.mark.parametrize(("throttle_s", "lasts"), [(5.0, 5), (1.0, 2)])
+def test_while_the_stream_is_down(minutes: Minutes, throttle_s: float, lasts: int) -> None:
     """What is held is polled; the rest is not asked for."""
     minutes.hold(5)
     minutes.bot.monitor.connect(False)
-    asked = minutes.live(300.0, throttle_s)
-    assert 60 <= weight_of(asked) / 5 <= saved(5, throttle_s) + 250, asked
+    asked = minutes.live(60.0 * lasts, throttle_s)
+    assert 60 <= weight_of(asked) / lasts <= saved(5, throttle_s) + 250, asked
 
 
 @pytest.mark.parametrize("is_heard", [True, False])

@@ -23,8 +23,8 @@ class Capabilities:
     Attributes:
         placement_supported: When a stop may be placed, the preferred moment first.
         trailing: Whether the exchange has a native trailing stop the guard can place.
-        watches: Whether the live stops can be listed, see `Venue.WATCHES`.
-        user_stream: Whether the exchange pushes what happens to orders.
+        watches: Whether the live stops can be listed, see `Venue.WATCHES`, and the exchange pushes
+            what happens to orders.
         blocks: Whether a live stop keeps the asset from being sold otherwise, as on spot.
         text: All of it, for the start-up log.
     """
@@ -32,7 +32,6 @@ class Capabilities:
     placement_supported: tuple[Placement, ...]
     trailing: bool
     watches: bool
-    user_stream: bool
     blocks: bool
     text: str
 
@@ -66,7 +65,6 @@ def _everything(name: str) -> Capabilities:
         placement_supported=("before_entry", "on_fill"),
         trailing=True,
         watches=True,
-        user_stream=True,
         blocks=False,
         text=f"{name}: stop before the entry (falls back to on_fill per pair), native trailing "
         "stop, watched by user data stream and by polling",
@@ -78,7 +76,6 @@ def _simulated(name: str) -> Capabilities:
         placement_supported=("before_entry", "on_fill"),
         trailing=False,
         watches=False,
-        user_stream=False,
         blocks=False,
         text=f"{name}: stop before the entry, trailing by custom_stoploss, both simulated by "
         "Freqtrade, watched by its loop",
@@ -91,7 +88,6 @@ def _on_fill(name: str, *, blocks: bool) -> Capabilities:
         placement_supported=("on_fill",),
         trailing=False,
         watches=False,
-        user_stream=False,
         blocks=blocks,
         text=f"{name}: stop on_fill, no native trailing stop{why}, watched by Freqtrade's loop",
     )
