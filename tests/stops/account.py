@@ -251,7 +251,8 @@ class Account(Paper):
             left = abs(_settle((self.own, self.orphaned), pair, change))
             if role and left > self._excuses(order) + NEAR:
                 self.wrongs.append(f"sold {left:g} of somebody else's {pair}")
-            if not (role or self.is_heard()):
+            is_told = self.is_heard() and "find_order" not in self.failing
+            if not (role or is_told):
                 # Of an entry that fills next the exchange tells when it last filled, and not that
                 # nothing of it was there for the stop to close.
                 self.conceded[pair] += min(left, self._waiting(pair))

@@ -1079,6 +1079,16 @@ MENDED: dict[str, list[Event]] = {
         ("enter", ETH, 3.0, True, False, 1.0),
         ("exit", BTC, 0.0, True),
     ],
+    "an entry filled after a stop whose order nobody told of": [
+        ("begin", "on_fill"),
+        ("enter", BTC, 3.0, True, False, 0.0),
+        ("by_hand", BTC, -3.0),
+        ("fill", BTC, 1.0),
+        ("outage", "orders", False, 10),
+        ("fires_unknown", BTC, False, 3),
+        ("fill", BTC, 1.0),
+        ("calm",),
+    ],
 }
 
 
