@@ -39,7 +39,7 @@ class Account(Paper):
             base currency. A process that ends then leaves nobody who could tell it from what a stop
             became, whose order has no name: the next one takes it off the entries.
         conceded: The same, once the process has ended; and how much of somebody else's an unheard
-            stop took while an entry waited.
+            stop took while an entry waited, or a close at the deadline.
         is_on_record: Whether a trade has an order on record.
         is_heard: Whether a running bot hears of what happens.
         is_followed: Whether an entry's stop follows its fill.
@@ -251,6 +251,8 @@ class Account(Paper):
             left = abs(_settle((self.own, self.orphaned), pair, change))
             if role and left > self._excuses(order) + NEAR:
                 self.wrongs.append(f"sold {left:g} of somebody else's {pair}")
+            if role == Role.EMERGENCY_CLOSE:
+                self.conceded[pair] += left
             is_told = self.is_heard() and "find_order" not in self.failing
             if not (role or is_told):
                 # Of an entry that fills next the exchange tells when it last filled, and not that

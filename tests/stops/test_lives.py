@@ -1089,6 +1089,18 @@ MENDED: dict[str, list[Event]] = {
         ("fill", BTC, 1.0),
         ("calm",),
     ],
+    "an entry filled again after a close at the deadline": [
+        ("begin", "on_fill"),
+        ("enter", BTC, 3.0, True, False, 0.0),
+        ("by_hand", BTC, -3.0),
+        ("fill", BTC, 1.0),
+        ("outage", "orders", False, 10),
+        ("fires_unknown", BTC, False, 3),
+        ("outage", "stops", False, 10),
+        ("wait", 6),
+        ("fill", BTC, 1.0),
+        ("calm",),
+    ],
 }
 
 
