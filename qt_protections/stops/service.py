@@ -24,7 +24,7 @@ from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.monitor.monitor import LOOP_S, Health, Monitor
-from qt_protections.stops.monitor.stream_proof import ProvenLine, StreamProof
+from qt_protections.stops.monitor.stream_proof import ProvenVenue, StreamProof
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.reconciliation.positions import StopOfStranger
@@ -221,7 +221,7 @@ class StopService:
 
 def _venue(exchange: Exchange, strategy: IStrategy, can: Capabilities, proof: StreamProof) -> Venue:
     if can.watches:
-        venue = ProvenLine(exchange, strategy.order_types, proof)
+        venue = ProvenVenue(exchange, strategy.order_types, proof)
         pace(exchange, venue.budget)
         return venue
     return FreqtradeVenue(exchange, strategy.order_types)

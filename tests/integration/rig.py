@@ -41,7 +41,7 @@ from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rehearsal.server import RehearsalServer
 from qt_protections.rehearsal.venue import Venue
 from qt_protections.rehearsal.verdict.traffic import Traffic
-from qt_protections.stops.monitor.stream_proof import ProvenLine
+from qt_protections.stops.monitor.stream_proof import ProvenVenue
 from tests.patience import PATIENCE_S, until
 
 HERE = Path(__file__).parent
@@ -186,8 +186,8 @@ class Rig:
         if not self._is_silent:
             # Exchange, bot and guard share one interpreter here: on a busy machine an answer may
             # well take longer than the second and a half that the guard has for it.
-            patient = partial(ProvenLine, timeout_ms=round(PATIENCE_S * 1000))
-            self._patch.setattr("qt_protections.stops.service.ProvenLine", patient)
+            patient = partial(ProvenVenue, timeout_ms=round(PATIENCE_S * 1000))
+            self._patch.setattr("qt_protections.stops.service.ProvenVenue", patient)
         if self._is_unlimited:
             for limit in ("WEIGHT_PER_MINUTE", "ORDERS_PER_10_S", "ORDERS_PER_MINUTE"):
                 self._patch.setattr(f"qt_protections.stops.venue.budget.{limit}", 10**9)

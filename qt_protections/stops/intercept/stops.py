@@ -181,9 +181,8 @@ class StopInterceptor:
                 return {}
             self._manager.cancel(held, order_id)  # one that stays is cancelled in the next loop
             if held.required_stop is None:
-                self._manager.reconcile_stops(
-                    held
-                )  # what stood beside it must not hit the next position
+                # What stood beside it must not hit the next position.
+                self._manager.reconcile_stops(held)
         return {}
 
     def order(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:

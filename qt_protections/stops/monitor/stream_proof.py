@@ -99,8 +99,8 @@ class StreamProof:
             self._due.clear()
 
 
-class ProvenLine(BinanceVenue):
-    """A line that tells a `StreamProof` of each conditional order the exchange took or ended."""
+class ProvenVenue(BinanceVenue):
+    """A venue that tells a `StreamProof` of each conditional order the exchange took or ended."""
 
     def __init__(
         self,
@@ -114,11 +114,11 @@ class ProvenLine(BinanceVenue):
 
     def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:
         """Send a stop, and expect to hear of it."""
-        return self._placed(lambda: super(ProvenLine, self).place_stop(order, client_id))
+        return self._placed(lambda: super(ProvenVenue, self).place_stop(order, client_id))
 
     def place_trailing(self, order: TrailingOrder, client_id: str) -> CcxtOrder:
         """Send a trailing stop, and expect to hear of it."""
-        return self._placed(lambda: super(ProvenLine, self).place_trailing(order, client_id))
+        return self._placed(lambda: super(ProvenVenue, self).place_trailing(order, client_id))
 
     def cancel(self, pair: str, order_id: str) -> bool:
         """Cancel a conditional order, and expect to hear of its end."""

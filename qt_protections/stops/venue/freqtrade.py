@@ -1,6 +1,6 @@
-"""The line that goes through Freqtrade's own functions: dry runs, spot, and other exchanges.
+"""The venue through Freqtrade's own functions: dry runs, spot, and other exchanges.
 
-Freqtrade knows neither client ids nor a list of live stops, so this line does not watch, and a lost
+Freqtrade knows neither client ids nor a list of live stops, so this venue does not watch, and a lost
 answer is settled no better than Freqtrade does by itself.
 """
 

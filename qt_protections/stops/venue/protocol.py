@@ -1,4 +1,4 @@
-"""The guard's line to the exchange: what it can ask and send, and how that can fail."""
+"""What the guard can ask an exchange and send to it, and how that can fail."""
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qt_protections.stops.monitor.stream_proof import BOUND_S, ProvenLine, StreamProof
+from qt_protections.stops.monitor.stream_proof import BOUND_S, ProvenVenue, StreamProof
 from qt_protections.stops.venue.protocol import StopOrder, TrailingOrder
 from tests.stops.paper import BTC
 from tests.stops.stream_house import open_house
@@ -150,7 +150,7 @@ def test_the_line_tells_what_has_to_be_heard() -> None:
     """A stop and a trailing stop that were accepted, and the end of each; a cancel in vain not."""
     proof = opened()
     with open_house() as house:
-        line = ProvenLine(house.exchange(), {}, proof)
+        line = ProvenVenue(house.exchange(), {}, proof)
         stop = line.place_stop(StopOrder(BTC, False, 0.01, 90_000.0, 1.0), "qt-1")["id"]
         trail = line.place_trailing(TrailingOrder(BTC, False, 0.01, 1.5, None), "qt-2")["id"]
         assert set(proof._due) == {(stop, False), (trail, False)}

@@ -1,4 +1,4 @@
-"""The line to Binance USD-M futures, live: everything the guard knows how to use."""
+"""Binance USD-M futures, live: everything the guard knows how to use."""
 
 import logging
 from math import inf
