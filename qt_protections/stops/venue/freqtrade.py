@@ -1,7 +1,7 @@
 """The venue through Freqtrade's own functions: dry runs, spot, and other exchanges.
 
-Freqtrade knows neither client ids nor a list of live stops, so this venue does not watch, and a lost
-answer is settled no better than Freqtrade does by itself.
+Freqtrade knows neither client ids nor a list of live stops. So nobody watches this venue, and a
+lost answer is settled no better than Freqtrade does by itself.
 """
 
 from collections.abc import Callable
