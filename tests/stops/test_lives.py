@@ -1101,6 +1101,18 @@ MENDED: dict[str, list[Event]] = {
         ("fill", BTC, 1.0),
         ("calm",),
     ],
+    "an exit was replaced that had filled a part": [
+        ("begin", "auto"),
+        ("enter", BTC, 1.0, True, True, 0.5),
+        ("enter", BTC, 1.0, False, True, 1.0),
+        ("refuse", "find_order", -2019, 3),
+        ("exit", BTC, 0.0, False),
+        ("by_hand", BTC, -2.0),
+        ("enter", BTC, 3.0, True, True, 1.0),
+        ("fill", BTC, 0.5),
+        ("enter", ETH, 3.0, True, False, 1.0),
+        ("exit", BTC, 0.0, True),
+    ],
 }
 
 

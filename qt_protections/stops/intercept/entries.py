@@ -181,13 +181,17 @@ class EntryInterceptor:
     def _exit(self, order: dict[str, Any]) -> Any:
         """Send an exit, by a name by which a lost answer is settled.
 
+        An exit takes no more than its trade holds. Freqtrade may learn while it replaces an exit
+        that the old one has filled, and sends the amount it began with all the same: beside
+        somebody else's part of the position, reduce-only does not stop that.
+
         Raises:
-            InvalidOrderException: If the pair has no open trade. Freqtrade may learn while it
-                replaces an exit that the old one has closed the trade, and would send another one,
-                which closes what somebody else holds.
+            InvalidOrderException: If the pair has no open trade any more.
         """
-        if open_trade(order["pair"]) is None:
+        trade = open_trade(order["pair"])
+        if trade is None:
             raise InvalidOrderException(f"No exit of {order['pair']}: its trade is closed already.")
+        order["amount"] = min(order["amount"], trade.amount)
         name = self._manager.namer.new(Role.EXIT, order["pair"])
         try:
             with self._names.given(name):
