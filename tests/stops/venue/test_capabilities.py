@@ -10,47 +10,47 @@ from tests.stops.offline import offline_config, offline_exchange
 
 BOTH, FILL = ("before_entry", "on_fill"), ("on_fill",)
 
-# Exchange, trading mode, dry run: placement, native trailing, watches, user data stream, whether a
-# stop blocks the asset; text.
+# Exchange, trading mode, dry run: placement, native trailing, watches, whether a stop blocks
+# the asset; text.
 TABLE = [
     (
         ("binance", "futures", False),
-        (BOTH, True, True, True, False),
+        (BOTH, True, True, False),
         "binance futures: stop before the entry (falls back to on_fill per pair), native trailing "
         "stop, watched by user data stream and by polling",
     ),
     (
         ("binance", "futures", True),
-        (BOTH, False, False, False, False),
+        (BOTH, False, False, False),
         "binance futures, dry run: stop before the entry, trailing by custom_stoploss, both "
         "simulated by Freqtrade, watched by its loop",
     ),
     (
         ("binanceusdm", "futures", False),
-        (BOTH, True, True, True, False),
+        (BOTH, True, True, False),
         "binanceusdm futures: stop before the entry (falls back to on_fill per pair), native "
         "trailing stop, watched by user data stream and by polling",
     ),
     (
         ("binanceusdm", "futures", True),
-        (BOTH, False, False, False, False),
+        (BOTH, False, False, False),
         "binanceusdm futures, dry run: stop before the entry, trailing by custom_stoploss, both "
         "simulated by Freqtrade, watched by its loop",
     ),
     (
         ("binance", "spot", False),
-        (FILL, False, False, False, True),
+        (FILL, False, False, True),
         "binance spot: stop on_fill, no native trailing stop (stop orders block the asset), "
         "watched by Freqtrade's loop",
     ),
     (
         ("bybit", "futures", False),
-        (FILL, False, False, False, False),
+        (FILL, False, False, False),
         "bybit futures: stop on_fill, no native trailing stop, watched by Freqtrade's loop",
     ),
     (
         ("bybit", "futures", True),
-        (FILL, False, False, False, False),
+        (FILL, False, False, False),
         "bybit futures, dry run: stop on_fill, no native trailing stop, watched by Freqtrade's "
         "loop",
     ),
@@ -69,7 +69,7 @@ def found(folder: Path, name: str, mode: str, dry_run: bool) -> Capabilities:
 def test_what_an_exchange_gets(
     tmp_path: Path,
     where: tuple[str, str, bool],
-    what: tuple[tuple[str, ...], bool, bool, bool, bool],
+    what: tuple[tuple[str, ...], bool, bool, bool],
     text: str,
 ) -> None:
     """And the sentence that says it."""
