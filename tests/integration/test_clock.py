@@ -64,7 +64,7 @@ def test_a_bot_that_is_behind_from_the_start_says_so(
     skew = '[[fault]]\nkind = "clock_skew"\nahead_ms = 7000\n'
     with Rig(tmp_path, held_market("uptrend"), unlimited=True, faults=skew) as rig:
         bot = rig.bot()
-        assert manager(bot).line.clock_skew_s == pytest.approx(-7, abs=0.8)
+        assert manager(bot).venue.clock_skew_s == pytest.approx(-7, abs=0.8)
         assert caplog.text.count("[ALERT] This machine's clock is") == 1
         difference = bot.exchange._api.options["timeDifference"]
         assert difference == pytest.approx(-7000, abs=800)

@@ -132,7 +132,7 @@ def kill_amid_a_move(rig: Rig, bot: FreqtradeBot) -> None:
     def die(*_: object) -> None:
         raise Killed
 
-    hand.line.cancel = die
+    hand.venue.cancel = die
     with pytest.raises(Killed):
         hand.move(hand.book.of(BTC), tighter)
     kill(rig, bot)

@@ -176,7 +176,7 @@ def test_of_a_move_half_done_the_new_stop_stays(rig: Rig, same: dict[str, Any]) 
     def die(*_: object) -> None:
         raise Killed
 
-    hand.line.cancel = die
+    hand.venue.cancel = die
     with pytest.raises(Killed):
         hand.move(hand.book.of(BTC), tighter)
     kill(rig, first)

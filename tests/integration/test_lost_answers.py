@@ -124,7 +124,7 @@ def test_the_answer_to_a_move(open_rig: Callable[[str], Rig], way: str) -> None:
         bot = rig.bot(max_open_trades=1)
         trade = enter(bot)
         for _ in range(2):  # the stop before the entry may be struck as well
-            until(lambda: manager(bot).line.shut_s(Road.STOPS) == 0)
+            until(lambda: manager(bot).venue.shut_s(Road.STOPS) == 0)
             trade = trade or enter(bot)
         assert trade is not None
         before = trade.stop_loss

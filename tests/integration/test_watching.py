@@ -66,7 +66,7 @@ def test_connections_are_open_before_they_are_needed(rig: Rig) -> None:
     bot = rig.bot("GuardedAlways", qt={"stop_placement": "on_fill"})
     bot.strategy.order_types["entry"] = "limit"
     bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
-    session = manager(bot).line._connection._own.session
+    session = manager(bot).venue._connection._own.session
     pools: Any = session.get_adapter("https://").poolmanager.pools
 
     def opened() -> int:
@@ -301,7 +301,7 @@ def test_a_cancel_that_failed_at_the_exit_is_made_good(rig: Rig, tmp_path: Path)
     """Before the next position: by the tick, without a loop of the bot's."""
     bot = rig.bot()
     trade, stop = entered(rig, bot)
-    line = manager(bot).line
+    line = manager(bot).venue
     cancel, refused = line.cancel, []
 
     def refuse(pair: str, order_id: str) -> bool:
