@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY) ## a live bot under the guard on the rehearsal exchange, offline, about 90 s
 	$(BIN)/qt-guard demo
 
-test: $(READY) ## the tests, under ten minutes on two idle cores
+test: $(READY) ## the tests, some twelve minutes on two idle cores
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 
 test-all: $(READY) ## every test: random lives, campaigns, each style of strategy as well
