@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from time import monotonic
+from typing import cast
 
 from freqtrade.exchange import Exchange
 from freqtrade.persistence import Order, Trade
@@ -15,6 +16,7 @@ from freqtrade.util import dt_now, dt_ts
 from sqlalchemy import case, select
 
 from qt_protections.errors import withhold_secrets
+from qt_protections.portfolio.trades import open_trade
 from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.pairs import symbol_of
@@ -251,7 +253,7 @@ class EntryReconciliation:
 
     def _settle_entry(self, held: PairState, pending: PendingEntry) -> None:
         # The entry before may have become a trade, and a pair has one at most.
-        trade = next((each for each in Trade.get_open_trades() if each.pair == held.pair), None)
+        trade = cast(Trade | None, open_trade(held.pair))
         if self._is_with_a_trade(held, pending, trade):
             return
         mine = pending.lost or pending.thread == threading.get_ident()
