@@ -28,7 +28,7 @@ class CloseBooking:
     def call_off(self, held: PairState) -> None:
         """Cancel entries that wait: for want of cover, or because their trade has ended."""
         for pending in held.pending_entries:
-            if not pending.order_id or pending.final:
+            if not pending.order_id or pending.is_final:
                 continue
             logger.warning("Entry %s of %s is called off.", pending.order_id, held.pair)
             try:
@@ -78,10 +78,13 @@ class CloseBooking:
         What stays uncertain is found by the bot's loop, which waits longer before it believes a
         list of positions. What a stop became is booked first, as the stop's.
         """
-        if not held.heard or held.fired or not self._history.is_due(held):
+        if not held.heard or held.has_fired or not self._history.is_due(held):
             return
         own, is_over = held.own, monotonic() > held.heard_until
-        if any(not (each.order_id or each.final) for each in held.pending_entries) and not is_over:
+        if (
+            any(not (each.order_id or each.is_final) for each in held.pending_entries)
+            and not is_over
+        ):
             return  # what that entry has filled is in the position, and hides what was closed
         is_certain = False
         try:

@@ -25,6 +25,7 @@ from qt_protections.stops.state.client_ids import Namer, Role
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.state.pending_entry import PendingEntry
+from qt_protections.stops.state.phases import StopEvent
 from qt_protections.stops.state.stop import Stop, StopKind, StopStatus, child_id, stop_status
 from qt_protections.stops.state.unbooked_fill import EMERGENCY
 from qt_protections.stops.venue.protocol import (
@@ -220,18 +221,17 @@ class StopManager:
 
     @staticmethod
     def _left_over(held: PairState) -> set[str]:
+        inherited = {stop.order_id for stop in held.inherited}
         # A stop that has triggered may have closed a part only, and covers nothing any more.
-        todo = plan(
-            held.required_stop, [each for each in held.standing if each.order_id not in held.fired]
-        )
+        todo = plan(held.required_stop, held.unfired)
         if todo.place is not None:
             return set()  # first what is missing
         if held.more_shown:
-            return {stop.order_id for stop in held.wrong_side_stops} - held.inherited
+            return {stop.order_id for stop in held.wrong_side_stops} - inherited
         found = {*todo.cancel, *(stop.order_id for stop in held.wrong_side_stops)}
         if held.required_stop is None:
             found |= {stop.order_id for stop in held.all_stops}
-        return found - held.inherited
+        return found - inherited
 
     def lost(self, held: PairState, order_id: str, how: str) -> None:
         """Replace a stop that is gone without having done its work."""
@@ -262,7 +262,7 @@ class StopManager:
         """Replace a stop the exchange knows nothing of; should it stand all the same, it goes."""
         with held.lock:
             # What an earlier run's stop protects is not known: that one goes on proof alone.
-            is_inherited = order_id in held.inherited
+            is_inherited = any(stop.order_id == order_id for stop in held.inherited)
             held.written_off[order_id] = monotonic() + HISTORY_LAGS_S
             self.lost(held, order_id, "the exchange knows nothing of it")
             if not is_inherited and self.may_cancel(held, order_id):
@@ -274,7 +274,7 @@ class StopManager:
             stop = held.stop_of(order_id)
             if stop is None:
                 return
-            held.unconfirmed.add(order_id)  # until its order has ended; the watch asks again
+            stop.track.hear(StopEvent.TRIGGERED)  # the watch asks again until its order has ended
             order = self._find_child(held, child)
             if order is None or order["status"] == "open":
                 if self._is_overdue(held, stop):
@@ -321,7 +321,8 @@ class StopManager:
         That order is at market and fills within milliseconds. What closed the position after all is
         found in the order history, and a new stop takes no more than there is.
         """
-        waited_s = monotonic() - held.fired.setdefault(stop.order_id, monotonic())
+        fired_at = stop.track.fired_at
+        waited_s = 0.0 if fired_at is None else monotonic() - fired_at
         if waited_s < _TRIGGERED_S:
             return False
         logger.error(
@@ -447,8 +448,7 @@ class StopManager:
     def may_cancel(self, held: PairState, order_id: str) -> bool:
         """Whether what has to be covered stays so without this stop."""
         with held.lock:
-            gone = {order_id, *held.fired}
-            others = [stop for stop in held.standing if stop.order_id not in gone]
+            others = [stop for stop in held.unfired if stop.order_id != order_id]
             is_needed = held.required_stop is not None and not covered(held.required_stop, others)
             return not (is_needed or held.more_shown)
 
@@ -618,7 +618,7 @@ class StopManager:
         """Ask whether the stop in front of a fill still stands: a trigger may have consumed it."""
         stop = held.active_stop
         if stop is not None and not self.ask_after(held, stop):
-            held.unconfirmed.add(stop.order_id)
+            stop.track.hear(StopEvent.UNKNOWN)
 
     def ask_after(self, held: PairState, stop: Stop) -> bool:
         """Ask what became of a stop and act on it; return False if the exchange cannot tell.
@@ -631,7 +631,7 @@ class StopManager:
             return False
         match stop_status(order):
             case StopStatus.LIVE:
-                held.unconfirmed.discard(stop.order_id)
+                stop.track.hear(StopEvent.TOLD_LIVE)
             case StopStatus.TRIGGERED:
                 self.fired(held, stop.order_id, child_id(order))
             case StopStatus.GONE:

@@ -287,7 +287,7 @@ class OrderHistory:
             RequestError: If the exchange does not answer.
         """
         for pending in held.pending_entries:
-            if pending.order_id and not pending.final:
+            if pending.order_id and not pending.is_final:
                 order = self._venue.find_order(held.pair, order_id=pending.order_id)
                 if order is not None:
                     pending.learn(order)

@@ -100,7 +100,7 @@ class Account:
             pending = PendingEntry(
                 EntryRequest(pair, False, 100.0, 1.0, 1.0), f"{next(self._ids)}", True
             )
-            pending.lost = True
+            pending.lose_answer()
             self.lost[pair].append(pending)
             self.book.of(pair).pending_entries.append(pending)
             return

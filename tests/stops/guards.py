@@ -62,6 +62,10 @@ class Guards:
         """Return the ids of the conditional orders that are live."""
         return [order["id"] for order in self.paper.live(pair)]
 
+    def doubts(self, pair: str = BTC) -> list[str]:
+        """Return the ids of the stops that the exchange has to be asked after."""
+        return [s.order_id for s in self.held(pair).all_stops if s.track.is_in_doubt]
+
 
 def guards(
     placement: StopPlacement = "auto", pause: Callable[[float], None] = lambda _seconds: None

@@ -165,7 +165,7 @@ class EntryInterceptor:
                 found["id"],
             )
             return found
-        pending.lost, pending.sent = True, time.monotonic()  # the stop before it took its time
+        pending.lose_answer()
         logger.error(
             "[ALERT] The entry of %s ended unknown (%s): its stop stays, and no other entry goes "
             "out, until the exchange tells what became of it.",

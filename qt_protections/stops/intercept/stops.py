@@ -152,9 +152,10 @@ class StopInterceptor:
             return None
         stop, hearing = held.stop_of(order_id), self._hearing
         fresh_s = _HEARD_S if hearing.is_whole_since(held.looked) else _POLLED_S
-        is_sure = hearing.is_attended and order_id not in held.unconfirmed
+        if stop is None or stop.track.is_in_doubt:
+            return None
         is_fresh = monotonic() - held.looked < fresh_s
-        return stop.order if stop is not None and is_sure and is_fresh else None
+        return stop.order if hearing.is_attended and is_fresh else None
 
     def cancel(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
         """Cancel a stop, unless it is all that covers an open position.

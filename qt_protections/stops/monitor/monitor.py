@@ -361,6 +361,6 @@ class Monitor:
 
 def _is_bare(held: PairState) -> bool:
     """Whether a pair lacks cover, or that is not certain; whoever asks holds the pair's lock."""
-    if held.unconfirmed:
+    if held.is_in_doubt:
         return True
     return held.required_stop is not None and not covered(held.required_stop, held.standing)

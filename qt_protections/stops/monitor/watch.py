@@ -16,7 +16,8 @@ from qt_protections.rules.quote import Quote
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.state.client_ids import Role
 from qt_protections.stops.state.pair import PairState
-from qt_protections.stops.state.stop import Stop, StopStatus, guard_of, stop_status
+from qt_protections.stops.state.phases import StopEvent
+from qt_protections.stops.state.stop import Stop, StopKind, StopStatus, guard_of, stop_status
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.protocol import CcxtOrder, Rank, RequestError, Road
 
@@ -118,7 +119,7 @@ class StopWatch:
         """
         with held.lock:
             for pending in held.pending_entries:
-                if pending.stop_first or pending.final or not pending.order_id:
+                if pending.stop_first or pending.is_final or not pending.order_id:
                     continue
                 order = self._manager.venue.find_order(held.pair, order_id=pending.order_id)
                 # Asking alone is no news: else one that rests would put off all comparisons.
@@ -147,12 +148,12 @@ class StopWatch:
         """
         with held.lock:
             for stop in held.all_stops:
-                if stop.order_id in held.unconfirmed:
+                if stop.track.is_in_doubt:
                     self._missing(held, stop)
             self._manager.closes.book_heard(held)
             self._manager.closes.book_written_off(held)
             self._manager.reconcile_stops(held)
-            for pending in [pending for pending in held.pending_entries if pending.lost]:
+            for pending in [pending for pending in held.pending_entries if pending.is_lost]:
                 if pending.age_s > self._manager.venue.arrives_within_s:
                     self._manager.find_entry(held, pending)
                     self._manager.reconcile_stops(held)
@@ -170,9 +171,9 @@ class StopWatch:
             held.external_stops = [guard for guard in guards if guard is not None]
             for stop in held.all_stops:
                 if stop.order_id in live:
-                    held.unlisted.pop(stop.order_id, None)
+                    stop.track.unlisted_since = None
                 else:
-                    held.unlisted.setdefault(stop.order_id, as_of)
+                    stop.track.unlisted_since = stop.track.unlisted_since or as_of
                     self._missing(held, stop)
             self._manager.reconcile_stops(held)
 
@@ -218,18 +219,16 @@ class StopWatch:
         name = self._manager.namer.mine(order.get("clientOrderId"))
         if name is None and order_id not in held.known_to_freqtrade:
             return
+        is_trailing = name is not None and name.role is Role.TRAILING
+        stop = (Stop.trailing if is_trailing else Stop.of)(held.pair, order)
         if not (
             order_id in held.known_to_freqtrade
             or self._manager.namer.is_of_this_run(order["clientOrderId"])
         ):
-            held.inherited.add(order_id)
-        if name is not None and name.role is Role.TRAILING:
-            held.trailing_stops = [
-                *held.trailing_stops,
-                Stop.trailing(held.pair, order),
-            ]
+            stop.track.is_inherited = True
+        if stop.kind is StopKind.TRAILING:
+            held.trailing_stops = [*held.trailing_stops, stop]
             return
-        stop = Stop.of(held.pair, order)
         stops = [*held.stops, stop]
         held.stops = sorted(stops, key=lambda stop: stop.order.get("timestamp") or 0)
         if held.trigger_inferred and stop.is_short == held.is_short:
@@ -254,16 +253,16 @@ class StopWatch:
         Where nobody answers, the lists decide once they have not shown the stop for a while.
         """
         is_told = self._ask_after(held, stop)
-        if is_told is None and stop.order_id in held.fired:
+        if is_told is None and stop.track.has_fired:
             # It was heard to trigger, and covers nothing soon, whether or not anybody answers.
             self._manager.fired(held, stop.order_id, child="")
             return
-        if is_told or (is_told is None and not _is_long_unlisted(held, stop)):
+        if is_told or (is_told is None and not _is_long_unlisted(stop)):
             return
-        if stop.order_id in held.unconfirmed or is_told is None:
+        if stop.track.is_in_doubt or is_told is None:
             self._manager.give_up(held, stop.order_id)
         else:
-            held.unconfirmed.add(stop.order_id)
+            stop.track.hear(StopEvent.UNKNOWN)
 
     def _ask_after(self, held: PairState, stop: Stop) -> bool | None:
         """Ask what became of a stop; return whether the exchange can tell, None without an answer.
@@ -277,7 +276,8 @@ class StopWatch:
             return None
 
     def _heard_of_stop(self, held: PairState, event: OrderEvent) -> None:
-        if held.stop_of(event.order_id) is None:
+        stop = held.stop_of(event.order_id)
+        if stop is None:
             self._heard_of_guard(held, event)
         elif event.status in _GONE:
             held.touch()
@@ -287,8 +287,7 @@ class StopWatch:
             self._manager.fired(held, event.order_id, event.child_id)
         elif event.status in _AT_TRIGGER:
             # Asked after with the next tick, if nothing follows.
-            held.unconfirmed.add(event.order_id)
-            held.fired.setdefault(event.order_id, monotonic())
+            stop.track.hear(StopEvent.TRIGGERED)
 
     def _heard_of_guard(self, held: PairState, event: OrderEvent) -> None:
         """Cover a position without a trade once somebody's own stop does so no more."""
@@ -306,9 +305,7 @@ class StopWatch:
             self._heard_of_close(held, event)
             return
         held.touch()
-        pending.order_id = pending.order_id or event.order_id
-        pending.filled = max(pending.filled, event.filled)
-        pending.final = pending.final or event.status in _FINAL
+        pending.hear(event.order_id, event.filled, is_over=event.status in _FINAL)
         self._manager.reconcile_stops(held)
 
     def _heard_of_close(self, held: PairState, event: OrderEvent) -> None:
@@ -330,10 +327,12 @@ class StopWatch:
         self._manager.reconcile_stops(held)
 
 
-def _is_long_unlisted(held: PairState, stop: Stop) -> bool:
+def _is_long_unlisted(stop: Stop) -> bool:
     """Whether lists have not shown a stop for a while; an earlier run's goes on proof alone."""
-    since = held.unlisted.get(stop.order_id, inf)
-    return monotonic() - since >= _UNLISTED_S and stop.order_id not in held.inherited
+    since = stop.track.unlisted_since
+    if since is None or stop.track.is_inherited:
+        return False
+    return monotonic() - since >= _UNLISTED_S
 
 
 def _is_beyond(stop: Stop, quote: Quote) -> bool:

@@ -256,7 +256,7 @@ class EntryReconciliation:
         trade = cast(Trade | None, open_trade(held.pair))
         if self._is_with_a_trade(held, pending, trade):
             return
-        mine = pending.lost or pending.thread == threading.get_ident()
+        mine = pending.thread in (None, threading.get_ident())
         if not mine and pending.age_s < _OTHER_THREAD_S:
             return  # remote control is still at it
         order = self._manager.find_entry(held, pending)
@@ -265,7 +265,7 @@ class EntryReconciliation:
         pending.learn(order)
         if self._is_with_a_trade(held, pending, trade):
             return
-        if pending.final and not pending.filled:
+        if pending.is_void:
             held.pending_entries.remove(pending)
             return
         if trade is not None and held.ends_first:
@@ -288,7 +288,6 @@ class EntryReconciliation:
         if not row.ft_is_open:
             held.pending_entries.remove(pending)  # its trade has come and gone
             return
-        pending.lost = True
         order = self._manager.find_entry(held, pending)
         if order is None or order["status"] == "open":
             self._manager.closes.call_off(held)

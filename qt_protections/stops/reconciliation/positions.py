@@ -206,7 +206,7 @@ class PositionReconciliation:
             is_shown = position is not None and position.is_short == held.is_short
             for stop in held.all_stops:
                 if is_shown or stop.is_short == held.is_short:
-                    held.inherited.discard(stop.order_id)
+                    stop.track.is_inherited = False
         if position is not None or not held.inherited:
             return  # a position gets a trade, or is a stranger's, and with that a stop it needs
         try:
@@ -216,7 +216,8 @@ class PositionReconciliation:
             logger.warning("Could not ask for open orders of %s: %s", held.pair, error)
             return
         if self._absence.is_proven(held.pair):
-            held.inherited.clear()
+            for stop in held.inherited:
+                stop.track.is_inherited = False
 
     def _stranger_is_gone(self, held: PairState, position: Position | None) -> bool:
         """Whether what nobody accounted for is accounted for, or closed for certain."""
@@ -467,7 +468,7 @@ def _is_more(position: Position, own: float, held: PairState) -> bool:
 
     An entry whose answer was lost counts whole: it is being asked for.
     """
-    parts = [i.entry.amount if i.lost else i.unbooked for i in held.pending_entries]
+    parts = [i.entry.amount if i.is_lost else i.unbooked for i in held.pending_entries]
     return position.amount > sum_exact(own, *parts) * (1 + _SAME)
 
 

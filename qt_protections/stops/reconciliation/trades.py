@@ -154,8 +154,7 @@ class TradeReconciliation:
         return [
             pending
             for pending in held.pending_entries
-            if not pending.is_void
-            and (pending.lost or Order.order_by_id(pending.order_id, held.pair) is None)
+            if not pending.is_void and not _is_on_record(pending)
         ]
 
     def quote(self, pair: str) -> Quote:
@@ -360,7 +359,8 @@ class TradeReconciliation:
             entry = EntryRequest(
                 trade.pair, trade.is_short, row.safe_price, trade.leverage or 1.0, row.safe_amount
             )
-            pending = PendingEntry(entry, "", self._manager.beforehand(trade.pair), row.order_id)
+            pending = PendingEntry(entry, "", self._manager.beforehand(trade.pair))
+            pending.hear(row.order_id, row.safe_filled, is_over=False)
             pending.at_ms = _epoch_ms(row.order_date_utc)
             held.pending_entries.append(pending)
         pending.filled = max(pending.filled, row.safe_filled)
@@ -621,6 +621,12 @@ def _answers(what: str, compare: Callable[[], None]) -> bool:
     return True
 
 
+def _is_on_record(pending: PendingEntry) -> bool:
+    """Whether a trade accounts for an entry: none does if it rests and its trade is closed."""
+    row = Order.order_by_id(pending.order_id, pending.entry.pair) if pending.order_id else None
+    return row is not None and (row.trade.is_open or not row.ft_is_open)
+
+
 def _covers_of(held: PairState, trade: Trade) -> list[Stop]:
     """Return the stops that stand for a trade, the one that counts last.
 
@@ -687,7 +693,7 @@ def _state(held: PairState) -> str:
     cover = held.active_stop
     if cover is None:
         return "none"
-    return "in doubt" if cover.order_id in held.unconfirmed else "live"
+    return "in doubt" if cover.track.is_in_doubt else "live"
 
 
 def _id_on_record(fill: UnbookedFill) -> str:

@@ -14,6 +14,7 @@ from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.stop_plan import LiveStop, RequiredStop, covered, tightest
 from qt_protections.stops.state.pending_entry import PendingEntry
+from qt_protections.stops.state.phases import StopEvent
 from qt_protections.stops.state.stop import Stop, StopKind, as_booked, filled_ms, part_of
 from qt_protections.stops.state.unbooked_fill import (
     EMERGENCY,
@@ -64,9 +65,6 @@ class PairState:
         opened_ms: Since when the exchange's orders may have closed the position without this
             process having heard, epoch milliseconds by its clock; 0 while unknown.
         on_record: Ids of the trade's orders.
-        inherited: Stops of an earlier run that nothing known explains. They may protect an entry
-            whose answer was lost; only evidence that there is none lets them go.
-        fired: When this process first knew that a stop had triggered, on its monotonic clock.
         denied: How often the exchange's engine refused to reduce the position because it saw none,
             since a list last showed one.
         naked_since: When a stop of an uncovered position first failed, on the same clock.
@@ -79,8 +77,6 @@ class PairState:
         external_stops: Live stops of others that could cover one.
         trade_deleted: Whether the trade of the position was deleted.
         more_shown: Whether the last list showed more than is accounted for, and may only be old.
-        unconfirmed: Stops the exchange could not tell of when it was last asked.
-        unlisted: Since when lists have not shown a stop that stands by this book, monotonic.
         steps: What was done for the stop that stands, one line each.
         latency_ms: What it took to place it.
         changed: When something was sent or heard, on this process's monotonic clock.
@@ -112,8 +108,6 @@ class PairState:
     largest: float = inf
     opened_ms: int = 0
     on_record: frozenset[str] = frozenset()
-    inherited: set[str] = field(default_factory=set)
-    fired: dict[str, float] = field(default_factory=dict)
     denied: int = 0
     naked_since: float | None = None
     quiet_until: float = 0.0
@@ -125,8 +119,6 @@ class PairState:
     external_stops: list[Stop] = field(default_factory=list)
     trade_deleted: bool = False
     more_shown: bool = False
-    unconfirmed: set[str] = field(default_factory=set)
-    unlisted: dict[str, float] = field(default_factory=dict)
     steps: list[str] = field(default_factory=list)
     latency_ms: float = 0.0
     changed: float = 0.0
@@ -170,11 +162,11 @@ class PairState:
             self.trigger,
             [stop.order_id for stop in self.all_stops],
             [
-                (pending.order_id, pending.filled, pending.lost)
+                (pending.order_id, pending.filled, pending.phase)
                 for pending in list(self.pending_entries)
             ],
             self.external_position,
-            bool(self.unconfirmed),
+            self.is_in_doubt,
         )
 
     @property
@@ -199,16 +191,14 @@ class PairState:
             self.trade_id,
             self.trigger,
             self.leverage,
-            [(stop.order_id, stop.is_short, stop.amount, stop.trigger) for stop in self.all_stops],
+            [_line(stop) for stop in self.all_stops],
             self.known_to_freqtrade,
             self.trigger_inferred,
             self.opened_ms,
             self.on_record,
-            self.inherited.copy(),
             self.denied,
             self.trailing_unsupported,
             self.external_position,
-            self.unconfirmed.copy(),
             self.steps.copy(),
             self.latency_ms,
             self.changed,
@@ -259,6 +249,15 @@ class PairState:
         return [stop.standing for stop in self.stops if stop.is_short == self.is_short]
 
     @property
+    def unfired(self) -> list[LiveStop]:
+        """The live stops of the pair's side that have not triggered, as the rules see them.
+
+        A stop that triggered may have closed a part only, and covers nothing any more.
+        """
+        mine = [stop for stop in self.stops if stop.is_short == self.is_short]
+        return [stop.standing for stop in mine if not stop.track.has_fired]
+
+    @property
     def is_covered(self) -> bool:
         """Whether what has filled of this bot's trades is covered."""
         need = self.own_required_stop
@@ -268,6 +267,21 @@ class PairState:
     def all_stops(self) -> list[Stop]:
         """The live stops of either side, and the trailing ones."""
         return [*self.stops, *self.trailing_stops]
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the exchange has to be asked what became of a stop."""
+        return any(stop.track.is_in_doubt for stop in self.all_stops)
+
+    @property
+    def has_fired(self) -> bool:
+        """Whether a stop triggered whose order's fill is not known yet."""
+        return any(stop.track.has_fired for stop in self.all_stops)
+
+    @property
+    def inherited(self) -> list[Stop]:
+        """Stops of an earlier run that nothing known explains."""
+        return [stop for stop in self.all_stops if stop.track.is_inherited]
 
     @property
     def wrong_side_stops(self) -> list[Stop]:
@@ -322,14 +336,11 @@ class PairState:
         if child is not None:
             self.became(order_id, str(child["id"]))
         if (stop := self.stop_of(order_id)) is not None:
+            stop.track.hear(StopEvent.DROPPED)
             self.ended_orders[order_id] = as_booked(stop.order, child)
             self.ended_orders = dict(list(self.ended_orders.items())[-_PAST:])
         self.stops = [stop for stop in self.stops if stop.order_id != order_id]
         self.trailing_stops = [stop for stop in self.trailing_stops if stop.order_id != order_id]
-        self.unconfirmed.discard(order_id)
-        self.unlisted.pop(order_id, None)
-        self.inherited.discard(order_id)
-        self.fired.pop(order_id, None)
         self.released.add(order_id)
         self.touch()
 
@@ -465,3 +476,9 @@ class PairState:
     def touch(self) -> None:
         """Note that something was sent or heard."""
         self.changed = monotonic()
+
+
+def _line(stop: Stop) -> tuple[object, ...]:
+    """Return what the bot's loop goes by of a stop."""
+    track = stop.track
+    return stop.order_id, stop.is_short, stop.amount, stop.trigger, track.phase, track.is_inherited

@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from math import inf
+from time import monotonic
 from typing import Any
 
 from qt_protections.rules.stop_plan import LiveStop
+from qt_protections.stops.state.phases import StopEvent, StopPhase, advance_stop
 from qt_protections.stops.venue.protocol import CcxtOrder
 
 
@@ -24,6 +26,43 @@ class StopKind(StrEnum):
     TRAILING = "the exchange, behind the best price"
 
 
+@dataclass(slots=True)
+class StopTrack:
+    """What this process has found out of a stop since the exchange accepted the stop.
+
+    Attributes:
+        phase: What is known of it.
+        fired_at: When this process first knew that the stop had triggered, on its monotonic clock;
+            None before.
+        unlisted_since: Since when lists have not shown the stop, on the same clock; None if the
+            last list did.
+        is_inherited: Whether an earlier run placed the stop and nothing known explains it. Such a
+            stop may protect an entry whose answer was lost; only evidence that there is none lets
+            it go.
+    """
+
+    phase: StopPhase = StopPhase.LIVE
+    fired_at: float | None = None
+    unlisted_since: float | None = None
+    is_inherited: bool = False
+
+    def hear(self, event: StopEvent) -> None:
+        """Take in what was told of the stop."""
+        self.phase = advance_stop(self.phase, event)
+        if self.phase is StopPhase.FIRED and self.fired_at is None:
+            self.fired_at = monotonic()
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the exchange has to be asked what became of the stop."""
+        return self.phase in (StopPhase.UNCONFIRMED, StopPhase.FIRED)
+
+    @property
+    def has_fired(self) -> bool:
+        """Whether the stop triggered: what its order did is not known, and it covers no more."""
+        return self.phase is StopPhase.FIRED
+
+
 @dataclass(frozen=True, slots=True)
 class Stop:
     """A stop that the exchange accepted.
@@ -35,6 +74,7 @@ class Stop:
         trigger: The trigger price the exchange accepted, rounded to its tick; 0 of a trailing stop.
         order: The exchange's answer as ccxt parsed it.
         kind: Fixed or trailing.
+        track: What was found out since; the one part that changes.
     """
 
     pair: str
@@ -43,6 +83,7 @@ class Stop:
     trigger: float
     order: CcxtOrder = field(repr=False)
     kind: StopKind = StopKind.FIXED
+    track: StopTrack = field(default_factory=StopTrack, repr=False, compare=False)
 
     @classmethod
     def of(cls, pair: str, order: CcxtOrder, amount: float = 0.0, trigger: float = 0.0) -> "Stop":

@@ -19,6 +19,7 @@ from qt_protections.stops.monitor.hearing import Hearing, Stream
 from qt_protections.stops.monitor.monitor import TICK_S, Monitor
 from qt_protections.stops.monitor.stream_proof import StreamProof
 from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.phases import StopEvent
 from qt_protections.stops.threads.supervised import Life
 from qt_protections.stops.venue.protocol import Rank, RequestError, Road
 from tests.integration.rig import until
@@ -226,7 +227,7 @@ def test_doubts_are_asked_after_all_the_same(
 ) -> None:
     """A stop that may have fired is no cover that is certain."""
     held = made.enter()
-    held.unconfirmed.update(made.live())
+    held.stops[0].track.hear(StopEvent.UNKNOWN)
     monkeypatch.setattr(made.paper, "shut_s", lambda road: 60.0 if road is Road.STOPS else 0.0)
     made.paper.asked.clear()
     ticked(hearing)

@@ -93,7 +93,7 @@ def test_an_event_out_of_turn_takes_nothing_back() -> None:
     made.watch.heard(order_event(entry, "PARTIALLY_FILLED", 1.0, 3.0))
     (stop,) = made.paper.live()
     assert stop["amount"] == 3.0
-    assert made.held().pending_entries[0].final
+    assert made.held().pending_entries[0].is_final
 
 
 def test_orders_of_others_are_none_of_its_business(on_paper: Guards) -> None:
@@ -268,13 +268,13 @@ def test_a_list_older_than_a_change_is_not_acted_on(deaf: Guards) -> None:
 
 def test_a_stop_nobody_can_tell_of_is_neither_doubled_nor_dropped(deaf: Guards) -> None:
     """The first time; -2013 although it is live (freqtrade#12681)."""
-    held = deaf.enter()
+    deaf.enter()
     (stop,) = deaf.live()
     deaf.paper.untold.add(stop)
     deaf.paper.unlisted.add(stop)
     deaf.watch.look()
     assert deaf.live() == [stop]
-    assert held.unconfirmed == {stop}
+    assert deaf.doubts() == [stop]
 
 
 def test_a_stop_the_list_shows_is_no_reason_to_ask(deaf: Guards) -> None:
@@ -282,7 +282,7 @@ def test_a_stop_the_list_shows_is_no_reason_to_ask(deaf: Guards) -> None:
     held = deaf.enter()
     deaf.paper.untold.update(deaf.live())
     deaf.watch.look()
-    assert held.unconfirmed == set()
+    assert not held.is_in_doubt
     assert len(deaf.live()) == 1
 
 
@@ -295,7 +295,7 @@ def test_a_doubt_ends_when_the_exchange_tells_again(deaf: Guards) -> None:
     deaf.watch.look()
     deaf.paper.untold.clear()
     deaf.watch.check_doubts(held)
-    assert held.unconfirmed == set()
+    assert not held.is_in_doubt
     assert deaf.live() == [stop]
 
 
@@ -307,7 +307,7 @@ def test_silence_is_no_doubt(deaf: Guards) -> None:
     for _ in range(4):
         deaf.paper.before["find_stop"].append(RequestError("down", Outcome.NOT_EXECUTED))
         deaf.watch.look()
-    assert held.unconfirmed == set()
+    assert not held.is_in_doubt
     assert deaf.live() == [stop]
 
 

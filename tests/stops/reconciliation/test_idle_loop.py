@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from qt_protections.stops.reconciliation.trades import STOP_RECORD, TradeReconciliation
 from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.phases import StopEvent
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import quiet
 from tests.stops.minutes import Minutes
@@ -181,7 +182,7 @@ def test_a_trade_that_another_thread_deleted_is_missed(minutes: Minutes) -> None
 CHANGED_IN_THE_BOOK: list[Callable[[PairState], object]] = [
     PairState.touch,
     lambda held: held.drop(held.stops[0].order_id),
-    lambda held: held.unconfirmed.add("an id"),
+    lambda held: held.stops[0].track.hear(StopEvent.UNKNOWN),
     lambda held: held.steps.append("closed at market"),
     lambda held: held.book_close({"id": "1", "filled": 0.1}),
     lambda held: setattr(held, "trigger", held.trigger + 1),
@@ -204,8 +205,8 @@ def test_what_changed_in_the_book_is_told(
 #: What neither `TradeReconciliation._learn` nor `_tell` goes by while nothing is under way.
 NOT_THE_LOOPS = {
     "lock", "ended_orders", "children", "written_off", "booked_stops", "parts", "heard",
-    "heard_until", "largest", "fired", "naked_since", "quiet_until", "passed_since",
-    "external_since_ms", "external_stops", "unlisted", "looked", "more_shown", "priced",
+    "heard_until", "largest", "naked_since", "quiet_until", "passed_since",
+    "external_since_ms", "external_stops", "looked", "more_shown", "priced",
 }  # fmt: skip
 
 

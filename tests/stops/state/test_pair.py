@@ -11,6 +11,7 @@ from qt_protections.rules.stop_plan import RequiredStop
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.state.pending_entry import PendingEntry
+from qt_protections.stops.state.phases import StopEvent
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.venue.protocol import Position
 from tests.patience import PATIENCE_S
@@ -70,7 +71,7 @@ def test_the_need(known: dict[str, object], amount: float | None) -> None:
 def test_a_dead_entry_needs_what_it_filled() -> None:
     """And no more."""
     entry = pending(filled=0.5)
-    entry.final = True
+    entry.hear("7", 0.5, is_over=True)
     assert held(pending_entries=[entry]).required_stop == RequiredStop(False, 1.5, 98.0)
 
 
@@ -106,10 +107,11 @@ def test_stops_of_the_other_side_do_not_stand() -> None:
 
 def test_what_is_dropped_is_gone_from_everywhere_and_remembered() -> None:
     """Its trade has yet to learn; and a list made before counts no more."""
-    pair = held(stops=[stop("1"), stop("2")], unconfirmed={"1"})
+    pair = held(stops=[stop("1"), stop("2")])
+    pair.stops[0].track.hear(StopEvent.UNKNOWN)
     before = pair.changed
     pair.drop("1")
-    assert (pair.stop_of("1"), pair.unconfirmed, pair.released) == (None, set(), {"1"})
+    assert (pair.stop_of("1"), pair.is_in_doubt, pair.released) == (None, False, {"1"})
     assert pair.changed > before
 
 
