@@ -28,33 +28,43 @@ ALLOWED = {
     "stops.close_booking": {
         *("errors", "rules", "stops.order_history", "stops.state", "stops.venue"),
     },
+    "stops.outcomes": {
+        *("errors", "rules", "stops.close_booking", "stops.order_history"),
+        *("stops.state", "stops.venue"),
+    },
+    "stops.emergency": {
+        *("errors", "rules", "stops.close_booking", "stops.placer"),
+        *("stops.state", "stops.venue"),
+    },
     "stops.manager": {
-        *("errors", "rules", "settings"),
-        *(
-            "stops.close_booking",
-            "stops.order_history",
-            "stops.placer",
-            "stops.state",
-            "stops.venue",
-        ),
+        *("errors", "rules", "stops.close_booking", "stops.emergency", "stops.order_history"),
+        *("stops.outcomes", "stops.placer", "stops.state", "stops.venue"),
+    },
+    "stops.mover": {
+        *("errors", "rules", "stops.manager", "stops.placer", "stops.state", "stops.venue"),
+    },
+    "stops.entry_cover": {
+        *("errors", "rules", "settings", "stops.manager", "stops.placer"),
+        *("stops.state", "stops.venue"),
     },
     "stops.monitor": {
-        *("errors", "rules", "stops.manager", "stops.state"),
+        *("errors", "rules", "stops.entry_cover", "stops.state"),
         *("stops.threads", "stops.venue", "stops.venue.binance"),
     },
     "stops.reconciliation": {
-        *("errors", "portfolio", "rules"),
-        *("stops.manager", "stops.monitor", "stops.state", "stops.venue"),
+        *("errors", "portfolio", "rules", "stops.entry_cover", "stops.manager"),
+        *("stops.monitor", "stops.mover", "stops.state", "stops.venue"),
     },
     "stops.intercept": {
-        *("errors", "portfolio", "rules", "stops.manager", "stops.monitor"),
+        *("errors", "portfolio", "rules", "stops.entry_cover", "stops.monitor"),
         *("stops.reconciliation", "stops.state", "stops.venue"),
     },
     "stops.simulated": {"portfolio", "rules", "stops.reconciliation"},
     "stops.detachment": {"errors", "stops.reconciliation", "stops.state", "stops.venue"},
     "stops.service": {
-        *("errors", "rules", "settings", "stops.intercept", "stops.manager", "stops.monitor"),
-        *("stops.placer", "stops.reconciliation", "stops.state", "stops.venue"),
+        *("errors", "rules", "settings", "stops.entry_cover", "stops.intercept"),
+        *("stops.manager", "stops.monitor", "stops.mover", "stops.placer"),
+        *("stops.reconciliation", "stops.state", "stops.venue"),
     },
     "entry": {
         *("errors", "market", "portfolio", "protections", "reporting", "rules", "settings"),

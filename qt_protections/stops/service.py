@@ -19,6 +19,7 @@ from qt_protections.rules.quote import Quote
 from qt_protections.rules.stop_count import free_stops
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings, StopPlacement
+from qt_protections.stops.entry_cover import EntryCover
 from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.manager import StopManager
@@ -26,6 +27,7 @@ from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.monitor.monitor import LOOP_S, Health, Monitor
 from qt_protections.stops.monitor.stream_proof import ProvenVenue, StreamProof
 from qt_protections.stops.monitor.watch import StopWatch
+from qt_protections.stops.mover import StopMover
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.reconciliation.positions import StopOfStranger
 from qt_protections.stops.reconciliation.trade_cache import give_up
@@ -79,23 +81,22 @@ class StopService:
         venue = _venue(exchange, strategy, can, proof)
         namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
         placer = Placer(venue, namer)
-        placement = _placement(settings, can)
         self._book = PairStates(venue.largest)
         manager = StopManager(
             self._book,
             venue,
             namer,
             placer,
-            placement,
             settings.naked_deadline,
-            at_hand_over=can.blocks,
         )
-        watch = StopWatch(manager) if can.watches else None
+        cover = EntryCover(manager, _placement(settings, can), at_hand_over=can.blocks)
+        watch = StopWatch(cover) if can.watches else None
         trailing = TrailingRule.of(settings.trail_callback, settings.trail_activation)
         self._books = TradeReconciliation(
             strategy,
             exchange,
-            manager,
+            cover,
+            StopMover(manager, placer),
             watch,
             trailing if can.trailing else None,
             stop_of_stranger,
@@ -110,9 +111,9 @@ class StopService:
             self._monitor = Monitor(exchange, watch, hearing, proof, _loop_s(strategy))
         self._running = False
         self._exit_lock = exit_lock
-        EntryInterceptor(exchange, manager, approve, announce, self._warm_up)
+        EntryInterceptor(exchange, cover, approve, announce, self._warm_up)
         if watch is not None:
-            StopInterceptor(exchange, manager, self._books.has_looked, hearing)
+            StopInterceptor(exchange, cover, self._books.has_looked, hearing)
         self.tag = self._books.tag
         self.stop_state = self._books.stop_state
 

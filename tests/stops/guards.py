@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from qt_protections.rules.entries import ApprovedEntry, EntryRequest
 from qt_protections.settings import StopPlacement
+from qt_protections.stops.entry_cover import EntryCover
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.watch import StopWatch
+from qt_protections.stops.mover import StopMover
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.state.client_ids import Namer
 from qt_protections.stops.state.pair import PairState
@@ -27,8 +29,14 @@ class Guards:
     """An exchange, who keeps its positions covered, and who watches."""
 
     paper: Paper
-    manager: StopManager
+    cover: EntryCover
+    mover: StopMover
     watch: StopWatch
+
+    @property
+    def manager(self) -> StopManager:
+        """Who covers positions."""
+        return self.cover.manager
 
     def held(self, pair: str = BTC) -> PairState:
         """Return what is known of a pair."""
@@ -38,13 +46,13 @@ class Guards:
         self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC, base: float = 0.0
     ) -> PendingEntry:
         """Get a pair ready for an entry, negative for a short."""
-        return self.manager.expect(approved(pair, amount, trigger), base)
+        return self.cover.expect(approved(pair, amount, trigger), base)
 
     def enter(self, amount: float = 1.0, trigger: float = 98.0, pair: str = BTC) -> PairState:
         """Enter at market, and have a trade book it as Freqtrade's thread does."""
         pending = self.expect(amount, trigger, pair)
         order_id = self.paper.enter(pair, amount, pending.client_id)
-        self.manager.answered(pending, self.paper.orders[order_id])
+        self.cover.answered(pending, self.paper.orders[order_id])
         held = self.held(pair)
         with held.lock:
             held.pending_entries.remove(pending)
@@ -55,7 +63,7 @@ class Guards:
         """Enter with a limit order that rests; return its id."""
         pending = self.expect(amount, trigger, pair)
         order_id = self.paper.enter(pair, amount, pending.client_id, fills=False)
-        self.manager.answered(pending, self.paper.orders[order_id])
+        self.cover.answered(pending, self.paper.orders[order_id])
         return order_id
 
     def live(self, pair: str = BTC) -> list[str]:
@@ -74,8 +82,9 @@ def guards(
     paper = Paper()
     namer = Namer("test", "sqlite://")
     placer = Placer(paper, namer, pause)
-    manager = StopManager(PairStates(paper.largest), paper, namer, placer, placement)
-    return Guards(paper, manager, StopWatch(manager))
+    manager = StopManager(PairStates(paper.largest), paper, namer, placer)
+    cover = EntryCover(manager, placement)
+    return Guards(paper, cover, StopMover(manager, placer), StopWatch(cover))
 
 
 def order_event(order_id: str, status: str, filled: float = 0.0, amount: float = 1.0) -> OrderEvent:

@@ -107,7 +107,7 @@ class Life:
         """The strategy moves a stop a little nearer."""
         held = self.made.held(pair)
         nearer = held.trigger + (-1 if self.short[pair] else 1) * chance.random() * 0.01
-        self.made.manager.move(held, nearer)
+        self.made.mover.move(held, nearer)
 
     def look(self, chance: random.Random, pair: str) -> None:
         """The loop looks at all, or a tick at one."""
@@ -137,7 +137,7 @@ class Life:
             base = held.base
         pending = self.made.expect(amount, trigger, pair, base)
         order = self.made.paper.enter(pair, amount, pending.client_id)
-        self.made.manager.answered(pending, self.made.paper.orders[order])
+        self.made.cover.answered(pending, self.made.paper.orders[order])
         with held.lock:
             held.pending_entries.remove(pending)
             held.base += 1.0

@@ -73,7 +73,7 @@ def test_the_same_when_a_stop_is_taken_away(clock: HandClock, failure: RequestEr
     began = clock()
     (stop,) = made.live()
     made.paper.end(stop, "canceled")
-    made.manager.lost(held, stop, "CANCELED")
+    made.manager.outcomes.lost(held, stop, "CANCELED")
     while made.paper.size[BTC]:
         tick(made, held, clock)
         assert clock() - began < 10
@@ -188,7 +188,7 @@ def test_a_reduce_only_reject_is_asked_about(clock: HandClock) -> None:
     made.paper.enter(BTC, -1.0)  # by another hand
     (stop,) = made.live()
     made.paper.end(stop, "rejected")
-    made.manager.lost(held, stop, "REJECTED Reduce Only reject")
+    made.manager.outcomes.lost(held, stop, "REJECTED Reduce Only reject")
     assert made.paper.sent("place_stop") == 1
     assert (held.base, made.live()) == (0.0, [])
 
@@ -200,7 +200,7 @@ def test_a_reduce_only_reject_of_a_position_that_is_there(clock: HandClock) -> N
     held.opened_ms = 1
     (stop,) = made.live()
     made.paper.end(stop, "rejected")
-    made.manager.lost(held, stop, "REJECTED Reduce Only reject")
+    made.manager.outcomes.lost(held, stop, "REJECTED Reduce Only reject")
     assert made.paper.is_covered(BTC)
 
 
@@ -209,9 +209,9 @@ def test_a_pair_goes_back_to_stops_before_entries(clock: HandClock) -> None:
     made = guards(pause=clock.pass_s)
     made.paper.before["place_stop"].append(refusal(-4509))
     made.enter()
-    assert not made.manager.beforehand(BTC)
+    assert not made.cover.beforehand(BTC)
     clock.pass_s(901)
-    assert made.manager.beforehand(BTC)
+    assert made.cover.beforehand(BTC)
 
 
 # Larger than one order
@@ -224,7 +224,7 @@ def test_a_large_position_is_covered_by_several_stops(clock: HandClock, placemen
     made.paper.most[BTC] = 1.0
     held = made.enter(2.5)
     assert sorted(stop["amount"] for stop in made.paper.live()) == [0.5, 1.0, 1.0]
-    assert made.manager.move(held, 99.0)
+    assert made.mover.move(held, 99.0)
     assert sorted((s["amount"], s["stopPrice"]) for s in made.paper.live()) == [
         (0.5, 99.0),
         (1.0, 99.0),
@@ -233,7 +233,7 @@ def test_a_large_position_is_covered_by_several_stops(clock: HandClock, placemen
     assert not made.paper.laid_bare
     for stop in made.live():
         made.paper.trigger(stop)
-        made.manager.ask_after(held, held.stop_of(stop))  # type: ignore[arg-type]
+        made.manager.outcomes.ask_after(held, held.stop_of(stop))  # type: ignore[arg-type]
     assert made.paper.size[BTC] == 0
     assert sum(fill.amount for fill in held.unbooked_fills) == 2.5
 

@@ -11,7 +11,8 @@ from freqtrade.persistence import Order
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.stops.close_booking import CloseBooking
 from qt_protections.stops.intercept.entries import EntryInterceptor
-from qt_protections.stops.manager import StopManager
+from qt_protections.stops.mover import StopMover
+from qt_protections.stops.outcomes import StopOutcomes
 from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.state import client_ids
 from qt_protections.stops.state import pair as book
@@ -53,24 +54,24 @@ def test_lives_hold_what_is_promised(block: int, tmp_path: Path) -> None:
 
 def breaks_before_it_makes(patch: pytest.MonkeyPatch) -> None:
     """Cancel the old stop first, then place the new one."""
-    move = StopManager.move
+    move = StopMover.move
 
-    def broken(self: StopManager, held: PairState, trigger: float) -> bool:
+    def broken(self: StopMover, held: PairState, trigger: float) -> bool:
         for each in list(held.stops):
-            self.cancel(held, each.order_id)
+            self._manager.outcomes.cancel(held, each.order_id)
         return move(self, held, trigger)
 
-    patch.setattr(StopManager, "move", broken)
+    patch.setattr(StopMover, "move", broken)
 
 
 def leaves_over(patch: pytest.MonkeyPatch) -> None:
     """Believe a stop is gone without having cancelled it."""
 
-    def broken(self: StopManager, held: PairState, order_id: str) -> bool:
+    def broken(self: StopOutcomes, held: PairState, order_id: str) -> bool:
         held.drop(order_id)
         return True
 
-    patch.setattr(StopManager, "cancel", broken)
+    patch.setattr(StopOutcomes, "cancel", broken)
 
 
 def withdraws_what_is_not_shown(patch: pytest.MonkeyPatch) -> None:

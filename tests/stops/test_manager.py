@@ -49,7 +49,7 @@ def test_a_further_entry_counts_what_a_stop_closed_and_no_trade_has_booked(
     held = on_paper.enter(3.0)
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop, share=0.5)
-    on_paper.manager.ask_after(held, held.stops[0])
+    on_paper.manager.outcomes.ask_after(held, held.stops[0])
     on_paper.expect(1.0, base=3.0)
     assert held.base == 1.5
     assert [fill.amount for fill in held.unbooked_fills] == [1.5]
@@ -59,7 +59,7 @@ def test_no_further_entry_to_a_position_that_a_stop_has_closed(on_paper: Guards)
     """Its trade ends with the next loop."""
     held = on_paper.enter(3.0)
     on_paper.paper.trigger(*on_paper.live())
-    on_paper.manager.ask_after(held, held.stops[0])
+    on_paper.manager.outcomes.ask_after(held, held.stops[0])
     with pytest.raises(EntryRefused, match="closed meanwhile"):
         on_paper.expect(1.0, base=3.0)
     assert on_paper.live() == []
@@ -93,7 +93,7 @@ def test_a_pair_that_takes_no_stop_beforehand_gets_it_on_the_fill(
     on_paper.paper.before["place_stop"].append(refusal(code))
     held = on_paper.enter()
     assert on_paper.paper.is_covered(BTC)
-    assert not on_paper.manager.beforehand(BTC)
+    assert not on_paper.cover.beforehand(BTC)
     assert held.required_stop is not None
     assert on_paper.paper.sent("place_stop") == 2
 
@@ -104,7 +104,7 @@ def test_a_refused_entry_takes_its_stop_along(on_paper: Guards) -> None:
     first = on_paper.live()
     pending = on_paper.expect(base=1.0)
     assert len(on_paper.live()) == 2
-    on_paper.manager.refused(pending)
+    on_paper.cover.refused(pending)
     assert len(on_paper.live()) == 1
     assert on_paper.paper.is_covered(BTC)
     assert on_paper.live() != first, "the larger one stays: the newest that covers"
@@ -116,7 +116,7 @@ def test_a_stop_consumed_before_the_fill_is_placed_again(on_paper: Guards) -> No
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop)
     order = on_paper.paper.enter(BTC, 1.0, pending.client_id)
-    on_paper.manager.answered(pending, on_paper.paper.orders[order])
+    on_paper.cover.answered(pending, on_paper.paper.orders[order])
     assert on_paper.paper.is_covered(BTC)
     assert on_paper.live() != [stop]
 
@@ -128,7 +128,7 @@ def test_a_stop_the_exchange_cannot_tell_of_after_the_fill_is_asked_after_again(
     pending = on_paper.expect()
     on_paper.paper.untold.update(on_paper.live())
     order = on_paper.paper.enter(BTC, 1.0, pending.client_id)
-    on_paper.manager.answered(pending, on_paper.paper.orders[order])
+    on_paper.cover.answered(pending, on_paper.paper.orders[order])
     assert on_paper.doubts() == on_paper.live()
     assert len(on_paper.live()) == 1
 
@@ -138,7 +138,7 @@ def test_an_answer_lost_after_the_fill_does_not_undo_the_entry(on_paper: Guards)
     pending = on_paper.expect()
     order = on_paper.paper.enter(BTC, 1.0, pending.client_id)
     on_paper.paper.before["find_stop"].append(LOST)
-    on_paper.manager.answered(pending, on_paper.paper.orders[order])
+    on_paper.cover.answered(pending, on_paper.paper.orders[order])
     assert on_paper.paper.is_covered(BTC)
 
 
@@ -151,7 +151,7 @@ def test_a_lost_stop_is_replaced_where_it_stood(on_paper: Guards, amount: float)
     held = on_paper.enter(amount, 98.0 if amount > 0 else 102.0)
     (old,) = on_paper.live()
     on_paper.paper.stops[old]["status"] = "canceled"
-    on_paper.manager.lost(held, old, "canceled")
+    on_paper.manager.outcomes.lost(held, old, "canceled")
     (new,) = on_paper.paper.live()
     terms = ("amount", "side", "stopPrice")
     assert [new[k] for k in terms] == [on_paper.paper.stops[old][k] for k in terms]
@@ -164,7 +164,7 @@ def test_a_stop_is_lost_once(on_paper: Guards) -> None:
     (old,) = on_paper.live()
     on_paper.paper.stops[old]["status"] = "canceled"
     for _ in range(3):
-        on_paper.manager.lost(held, old, "canceled")
+        on_paper.manager.outcomes.lost(held, old, "canceled")
     assert len(on_paper.live()) == 1
     assert on_paper.paper.sent("place_stop") == 2
 
@@ -175,7 +175,7 @@ def test_a_fired_stop_is_booked_and_not_replaced(on_paper: Guards) -> None:
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop)
     child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
-    on_paper.manager.fired(held, stop, child)
+    on_paper.manager.outcomes.fired(held, stop, child)
     assert held.required_stop is None
     assert [(f.amount, f.reason) for f in held.unbooked_fills] == [(1.0, "")]
     assert on_paper.live() == []
@@ -186,7 +186,7 @@ def test_what_a_stop_left_over_is_covered_again(on_paper: Guards) -> None:
     held = on_paper.enter(2.0)
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop, share=0.25)
-    on_paper.manager.fired(held, stop, on_paper.paper.stops[stop]["info"]["actualOrderId"])
+    on_paper.manager.outcomes.fired(held, stop, on_paper.paper.stops[stop]["info"]["actualOrderId"])
     (new,) = on_paper.paper.live()
     assert new["amount"] == 1.5
 
@@ -198,7 +198,7 @@ def test_an_order_that_cannot_be_asked_after_is_asked_after_again(on_paper: Guar
     on_paper.paper.trigger(stop)
     child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
     on_paper.paper.before["find_order"].append(LOST)
-    on_paper.manager.fired(held, stop, child)
+    on_paper.manager.outcomes.fired(held, stop, child)
     assert not held.unbooked_fills
     on_paper.watch.check_doubts(held)
     assert held.required_stop is None
@@ -215,7 +215,7 @@ def test_the_rest_of_an_entry_is_covered_on_its_fill_when_its_stop_has_fired(
     held.pending_entries[0].filled = 1.0
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop)
-    on_paper.manager.fired(held, stop, on_paper.paper.stops[stop]["info"]["actualOrderId"])
+    on_paper.manager.outcomes.fired(held, stop, on_paper.paper.stops[stop]["info"]["actualOrderId"])
     assert on_paper.live() == []
     on_paper.paper.fill(entry, 2.0)
     on_paper.watch.heard(order_event(entry, "FILLED", 3.0, 3.0))
@@ -231,7 +231,7 @@ def test_a_stop_that_fired_before_its_cancel_is_booked(on_paper: Guards) -> None
     held = on_paper.enter()
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop)
-    assert on_paper.manager.cancel(held, stop)
+    assert on_paper.manager.outcomes.cancel(held, stop)
     assert [fill.amount for fill in held.unbooked_fills] == [1.0]
     assert held.required_stop is None
 
@@ -244,7 +244,7 @@ def test_a_stop_the_exchange_only_seems_not_to_know_stays_known(on_paper: Guards
     held.base = 0.0
     cancel = on_paper.paper.cancel
     on_paper.paper.cancel = lambda *_: False  # type: ignore[method-assign]
-    assert not on_paper.manager.cancel(held, stop)
+    assert not on_paper.manager.outcomes.cancel(held, stop)
     assert held.stop_of(stop) is not None
     on_paper.paper.cancel = cancel  # type: ignore[method-assign]
     assert on_paper.manager.reconcile_stops(held)
@@ -272,7 +272,7 @@ def test_the_new_stop_stands_before_the_old_one_goes(on_paper: Guards, amount: f
     """Make before break."""
     held = on_paper.enter(amount, 98.0 if amount > 0 else 102.0)
     on_paper.paper.asked.clear()
-    assert on_paper.manager.move(held, 99.0 if amount > 0 else 101.0)
+    assert on_paper.mover.move(held, 99.0 if amount > 0 else 101.0)
     assert on_paper.paper.asked == ["place_stop", "cancel"]
     assert len(on_paper.live()) == 1
     assert on_paper.paper.laid_bare == []
@@ -284,7 +284,7 @@ def test_a_refused_move_leaves_the_old_stop(on_paper: Guards, code: int) -> None
     held = on_paper.enter()
     before = on_paper.live()
     on_paper.paper.before["place_stop"].extend([refusal(code)] * 9)
-    assert not on_paper.manager.move(held, 99.0)
+    assert not on_paper.mover.move(held, 99.0)
     assert on_paper.live() == before
     assert on_paper.paper.size[BTC] == 1.0
 
@@ -296,7 +296,7 @@ def test_a_looser_stop_stands_before_the_old_one_goes(on_paper: Guards, largest:
     held = on_paper.enter(3.0)
     old = on_paper.live()
     on_paper.paper.asked.clear()
-    assert on_paper.manager.loosen(held, 97.0)
+    assert on_paper.mover.loosen(held, 97.0)
     assert on_paper.paper.asked == ["place_stop"] * len(old) + ["cancel"] * len(old)
     assert {stop["stopPrice"] for stop in on_paper.paper.live()} == {97.0}
     assert sum(stop["amount"] for stop in on_paper.paper.live()) >= 3.0
@@ -312,7 +312,7 @@ def test_a_looser_stop_that_is_refused_leaves_the_old_one(on_paper: Guards) -> N
     held = on_paper.enter(2.0)
     (old,) = on_paper.live()
     on_paper.paper.before["place_stop"].extend([refusal(-4045)] * 9)
-    assert not on_paper.manager.loosen(held, 97.0)
+    assert not on_paper.mover.loosen(held, 97.0)
     assert on_paper.live() == [old]
     assert held.trigger == 98.0
 
@@ -322,7 +322,7 @@ def test_of_two_stops_the_tighter_stays_where_it_cannot_be_cancelled(on_paper: G
     held = on_paper.enter(2.0)
     (old,) = on_paper.live()
     on_paper.paper.before["cancel"].append(refusal(-1008, Outcome.NOT_EXECUTED))
-    assert not on_paper.manager.loosen(held, 97.0)
+    assert not on_paper.mover.loosen(held, 97.0)
     on_paper.manager.reconcile_stops(held)
     assert on_paper.live() == [old]
     assert held.active_stop is not None
@@ -334,7 +334,7 @@ def test_a_move_whose_answer_is_lost_ends_with_one_stop(on_paper: Guards) -> Non
     held = on_paper.enter()
     on_paper.paper.after["place_stop"].append(LOST)
     on_paper.paper.before["find_stop"].extend([LOST] * 2)
-    on_paper.manager.move(held, 99.0)
+    on_paper.mover.move(held, 99.0)
     on_paper.watch.look()
     (stop,) = on_paper.paper.live()
     assert stop["stopPrice"] == 99.0
@@ -353,7 +353,7 @@ def test_what_cannot_be_covered_is_closed(on_paper: Guards) -> None:
     (stop,) = on_paper.live()
     on_paper.paper.stops[stop]["status"] = "rejected"
     on_paper.paper.before["place_stop"].extend([refusal(-1102)] * 9)
-    on_paper.manager.lost(held, stop, "rejected")
+    on_paper.manager.outcomes.lost(held, stop, "rejected")
     assert on_paper.paper.size[BTC] == 0.0
     assert on_paper.paper.orders[entry]["status"] == "canceled"
     assert [fill.reason for fill in held.unbooked_fills] == [EMERGENCY]
@@ -367,7 +367,7 @@ def test_an_entry_that_rests_uncovered_is_called_off(on_paper: Guards) -> None:
     on_paper.paper.stops[stop]["status"] = "rejected"
     on_paper.paper.before["place_stop"].extend([refusal(-1102)] * 9)
     on_paper.paper.before["cancel_order"].append(LOST)
-    on_paper.manager.lost(held, stop, "rejected")
+    on_paper.manager.outcomes.lost(held, stop, "rejected")
     assert on_paper.paper.orders[entry]["status"] == "open"
     on_paper.manager.reconcile_stops(held)
     assert on_paper.paper.orders[entry]["status"] == "canceled"
@@ -380,7 +380,7 @@ def test_silence_is_no_reason_to_close(on_paper: Guards) -> None:
     (stop,) = on_paper.live()
     on_paper.paper.stops[stop]["status"] = "rejected"
     on_paper.paper.before["place_stop"].extend([LOST] * 30)
-    on_paper.manager.lost(held, stop, "rejected")
+    on_paper.manager.outcomes.lost(held, stop, "rejected")
     assert on_paper.paper.sent("close") == 0
     on_paper.paper.before["place_stop"].clear()
     assert on_paper.manager.reconcile_stops(held)
@@ -395,7 +395,7 @@ def test_a_close_without_an_answer_is_not_sent_twice(on_paper: Guards, executed:
     on_paper.paper.stops[stop]["status"] = "rejected"
     on_paper.paper.before["place_stop"].extend([refusal(-1102)] * 9)
     (on_paper.paper.after if executed else on_paper.paper.before)["close"].append(LOST)
-    on_paper.manager.lost(held, stop, "rejected")
+    on_paper.manager.outcomes.lost(held, stop, "rejected")
     assert on_paper.paper.size[BTC] == 0.0
     assert on_paper.paper.sent("close") == (1 if executed else 2)
     assert [fill.amount for fill in held.unbooked_fills] == [1.0]
@@ -405,10 +405,12 @@ def test_a_close_without_an_answer_is_not_sent_twice(on_paper: Guards, executed:
 def test_a_trailing_stop_stands_beside_the_stop_and_goes_with_it(on_paper: Guards) -> None:
     """Its fill closes the trade under its own reason, and the stop that is left is cancelled."""
     held = on_paper.enter()
-    assert on_paper.manager.trail(held, 1.0, 1.5, 101.0)
+    assert on_paper.mover.trail(held, 1.0, 1.5, 101.0)
     (stop, trail) = on_paper.live()
     on_paper.paper.trigger(trail)
-    on_paper.manager.fired(held, trail, on_paper.paper.stops[trail]["info"]["actualOrderId"])
+    on_paper.manager.outcomes.fired(
+        held, trail, on_paper.paper.stops[trail]["info"]["actualOrderId"]
+    )
     assert [fill.reason for fill in held.unbooked_fills] == [TRAILED]
     assert on_paper.live() == []
     assert on_paper.paper.stops[stop]["status"] == "canceled"
@@ -422,7 +424,7 @@ def test_a_trailing_stop_that_is_refused_leaves_the_stop(
     held = on_paper.enter()
     on_paper.paper.before["place_trailing"].extend([refusal(-2007, outcome)] * 5)
     with caplog.at_level(logging.WARNING):
-        placed = on_paper.manager.trail(held, 1.0, 1.5, 101.0)
+        placed = on_paper.mover.trail(held, 1.0, 1.5, 101.0)
     assert placed is (outcome is Outcome.UNKNOWN)
     assert "its stop stays" in caplog.text
     assert len(on_paper.live()) == 1
@@ -449,7 +451,7 @@ def test_a_second_entry_is_covered_whole_before_it_goes_out(on_paper: Guards) ->
     pending = on_paper.expect(1.0, 97.0, base=1.0)
     assert [(o["amount"], o["stopPrice"]) for o in on_paper.paper.live()][-1] == (2.0, 98.0)
     order = on_paper.paper.enter(BTC, 1.0, pending.client_id)
-    on_paper.manager.answered(pending, on_paper.paper.orders[order])
+    on_paper.cover.answered(pending, on_paper.paper.orders[order])
     assert len(on_paper.live()) == 1
     assert on_paper.paper.laid_bare == []
 
@@ -514,13 +516,13 @@ def test_a_stop_that_closed_more_than_is_known_closed_the_entry_too(on_paper: Gu
     held = on_paper.enter(1.0)
     pending = on_paper.expect(2.0, base=1.0)
     waiting = on_paper.paper.enter(BTC, 2.0, pending.client_id, fills=False)
-    on_paper.manager.answered(pending, on_paper.paper.orders[waiting])
+    on_paper.cover.answered(pending, on_paper.paper.orders[waiting])
     on_paper.paper.fill(waiting, 2.0)  # and nobody tells
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop)
     child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
     assert on_paper.paper.orders[child]["filled"] == 3.0
-    on_paper.manager.fired(held, stop, child)
+    on_paper.manager.outcomes.fired(held, stop, child)
     on_paper.watch.heard(order_event(waiting, "FILLED", 2.0, 2.0))
     assert held.own == 0.0
     assert on_paper.live() == []

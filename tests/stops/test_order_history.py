@@ -155,10 +155,10 @@ def test_a_stops_order_is_booked_once_however_many_stops_followed(made: Guards) 
     """The pair remembers what its stops became for as long as the position lasts."""
     held = made.held()
     made.paper.trigger(made.live()[0], share=0.5)
-    made.manager.ask_after(held, held.stops[0])
+    made.manager.outcomes.ask_after(held, held.stops[0])
     held.unbooked_fills.clear()  # the trade has booked it
     for step in range(1, 30):
-        made.manager.move(held, 98.0 + step / 100)
+        made.mover.move(held, 98.0 + step / 100)
     assert asked(made) == []
 
 

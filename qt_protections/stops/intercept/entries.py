@@ -20,8 +20,8 @@ from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.entries import ApprovedEntry, EntryRequest
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Outcome, Refusal
+from qt_protections.stops.entry_cover import TRADE_CLOSED, EntryCover
 from qt_protections.stops.intercept.client_ids import ClientIds
-from qt_protections.stops.manager import TRADE_CLOSED, StopManager
 from qt_protections.stops.state.client_ids import Role
 from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.venue.failures import classify
@@ -40,7 +40,7 @@ class EntryInterceptor:
     def __init__(
         self,
         exchange: Exchange,
-        manager: StopManager,
+        cover: EntryCover,
         approve: Callable[[EntryRequest], ApprovedEntry],
         announce: Callable[[str, Denial], None],
         warm_up: Callable[[], None],
@@ -50,20 +50,21 @@ class EntryInterceptor:
 
         Args:
             exchange: The bot's exchange.
-            manager: Who covers what passes.
+            cover: Covers what passes.
             approve: Judges an entry, or raises.
             announce: Says of a pair why its entry was refused.
             warm_up: Opens a connection for the stop while margin type and leverage are set.
             pause: Waits for some seconds.
         """
-        self._manager = manager
+        self._cover = cover
+        self._manager = cover.manager
         self._approve = approve
         self._announce = announce
         self._warm_up = warm_up
         self._pause = pause
         self._exchange = exchange
         self._futures = exchange.trading_mode == "futures"
-        self._names = ClientIds(exchange, are_found=manager.venue.WATCHES)
+        self._names = ClientIds(exchange, are_found=cover.manager.venue.WATCHES)
         self._create_order = exchange.create_order
         exchange.create_order = self  # type: ignore[method-assign]
 
@@ -105,13 +106,13 @@ class EntryInterceptor:
         # Before the stop: Binance changes no margin type with an order open, and the price has less
         # time to run from the stop to the entry.
         self._prepare(order)
-        pending = self._manager.expect(approved, base)
+        pending = self._cover.expect(approved, base)
         try:
             with self._names.given(pending.client_id, is_prepared=True):
                 answer = self._create_order(**order)
         except Exception as error:
             answer = self._settle_entry(pending, error)
-        self._manager.answered(pending, answer)
+        self._cover.answered(pending, answer)
         return answer
 
     def _rate(self, order: dict[str, Any]) -> float:
@@ -154,7 +155,7 @@ class EntryInterceptor:
         """Return the entry if the exchange has it after all; it is never sent twice."""
         failure = classify(error)
         if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
-            self._manager.refused(pending)
+            self._cover.refused(pending)
             _drop(pending.entry.pair, error)
         found = self._ask_for(pending.entry.pair, pending.client_id)
         if found is not None:
@@ -199,12 +200,12 @@ class EntryInterceptor:
         except Exception as error:
             failure = classify(error)
             if failure.refusal is Refusal.NO_POSITION:
-                self._manager.found_no_position(self._manager.book.of(order["pair"]))
+                self._manager.book.of(order["pair"]).deny()
             if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
                 raise
             found = self._ask_for(order["pair"], name)
             if found is None:
-                self._manager.lost_exit(order["pair"], name)
+                self._cover.lost_exit(order["pair"], name)
                 raise
             logger.warning(
                 "The answer to the exit of %s was lost (%s); the exchange has it: order ID %s.",

@@ -20,9 +20,10 @@ from qt_protections.portfolio.trades import open_trade
 from qt_protections.rules.amounts import subtract_exact
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.stop_plan import covered
-from qt_protections.stops.manager import StopManager
+from qt_protections.stops.entry_cover import EntryCover
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.reconciliation.order_sequence import note_fill_on_record
+from qt_protections.stops.state.acts import may_cancel
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.records import is_on_record, stops_since
 from qt_protections.stops.state.stop import StopStatus, as_booked, child_id, part_of, stop_status
@@ -48,7 +49,7 @@ class StopInterceptor:
     def __init__(
         self,
         exchange: Exchange,
-        manager: StopManager,
+        cover: EntryCover,
         has_looked: Callable[[], bool],
         hearing: Hearing,
     ) -> None:
@@ -56,12 +57,14 @@ class StopInterceptor:
 
         Args:
             exchange: The bot's exchange.
-            manager: Who places and cancels.
+            cover: Keeps entries covered, and positions by its manager.
             has_looked: Whether book and exchange have been compared since the start.
             hearing: Whether the end of a stop would have been heard.
         """
         self._hearing = hearing
-        self._manager = manager
+        self._cover = cover
+        self._manager = cover.manager
+        self._outcomes = cover.manager.outcomes
         self._has_looked = has_looked
         self._fetch_orders = exchange.fetch_orders
         self._fetch_order = exchange.fetch_order
@@ -137,7 +140,7 @@ class StopInterceptor:
         if order is None:
             return _last_known(held, order_id, None)
         if stop_status(order) is StopStatus.GONE:
-            self._manager.lost(held, order_id, str(order["status"]))
+            self._outcomes.lost(held, order_id, str(order["status"]))
         return order
 
     def _heard_of(self, held: PairState, order_id: str) -> CcxtOrder | None:
@@ -173,14 +176,14 @@ class StopInterceptor:
                 return {}
             if open_trade(pair) is None:
                 held.base = 0.0
-            if not self._manager.may_cancel(held, order_id):
+            if not may_cancel(held, order_id):
                 logger.info(
                     "Stop %s of %s stays: nothing else covers the position.",
                     order_id,
                     symbol_of(pair),
                 )
                 return {}
-            self._manager.cancel(held, order_id)  # one that stays is cancelled in the next loop
+            self._outcomes.cancel(held, order_id)  # one that stays is cancelled in the next loop
             if held.required_stop is None:
                 # What stood beside it must not hit the next position.
                 self._manager.reconcile_stops(held)
@@ -193,7 +196,7 @@ class StopInterceptor:
             ExchangeError: As Freqtrade's own function.
         """
         order = self._fetch_order(order_id.removesuffix(OF_ENTRIES), pair, params)
-        self._manager.told(pair, order)
+        self._cover.told(pair, order)
         row = Order.order_by_id(order_id, pair)
         if row is None or row.ft_order_side != row.trade.exit_side:
             return order
@@ -208,7 +211,7 @@ class StopInterceptor:
             ExchangeError: As Freqtrade's own function.
         """
         order: CcxtOrder = self._cancel_order(order_id.removesuffix(OF_ENTRIES), pair, params)
-        self._manager.told(pair, order)
+        self._cover.told(pair, order)
         return order
 
     def orders(
@@ -249,7 +252,7 @@ class StopInterceptor:
         The position would look smaller than it is, and what covers the rest of it would go.
         """
         if held.stop_of(str(stop["id"])) is not None:
-            self._manager.fired(held, str(stop["id"]), child_id(stop))
+            self._outcomes.fired(held, str(stop["id"]), child_id(stop))
 
     def _executed(self, held: PairState, stop: CcxtOrder) -> CcxtOrder:
         """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""

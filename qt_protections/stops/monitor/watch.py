@@ -13,7 +13,7 @@ from time import monotonic
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.quote import Quote
-from qt_protections.stops.manager import StopManager
+from qt_protections.stops.entry_cover import EntryCover
 from qt_protections.stops.state.client_ids import Role
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.phases import StopEvent
@@ -43,9 +43,11 @@ class StopWatch:
         filled: When the stream last told that an order filled, whoever sent it; likewise.
     """
 
-    def __init__(self, manager: StopManager) -> None:
-        self._manager = manager
-        self.book = manager.book
+    def __init__(self, cover: EntryCover) -> None:
+        self._cover = cover
+        self._manager = cover.manager
+        self._outcomes = cover.manager.outcomes
+        self.book = cover.manager.book
         self.looked = self.filled = -inf
 
     @property
@@ -155,7 +157,7 @@ class StopWatch:
             self._manager.reconcile_stops(held)
             for pending in [pending for pending in held.pending_entries if pending.is_lost]:
                 if pending.age_s > self._manager.venue.arrives_within_s:
-                    self._manager.find_entry(held, pending)
+                    self._cover.find(held, pending)
                     self._manager.reconcile_stops(held)
 
     def _compare(self, held: PairState, listed: Iterable[CcxtOrder], as_of: float) -> None:
@@ -207,7 +209,7 @@ class StopWatch:
             if now - held.passed_since < self._manager.naked_deadline_s:
                 return
             price = self._manager.venue.price(held.pair)  # of the kind that triggers stops
-            told = self._manager.ask_after(held, stop)
+            told = self._outcomes.ask_after(held, stop)
             if told and held.active_stop is stop and _is_beyond(stop, Quote(price, price)):
                 self._manager.does_not_fire(held)
 
@@ -255,12 +257,12 @@ class StopWatch:
         is_told = self._ask_after(held, stop)
         if is_told is None and stop.track.has_fired:
             # It was heard to trigger, and covers nothing soon, whether or not anybody answers.
-            self._manager.fired(held, stop.order_id, child="")
+            self._outcomes.fired(held, stop.order_id, child="")
             return
         if is_told or (is_told is None and not _is_long_unlisted(stop)):
             return
         if stop.track.is_in_doubt or is_told is None:
-            self._manager.give_up(held, stop.order_id)
+            self._outcomes.give_up(held, stop.order_id)
         else:
             stop.track.hear(StopEvent.UNKNOWN)
 
@@ -270,7 +272,7 @@ class StopWatch:
         What is asked or done next goes on without the answer: that may take another road.
         """
         try:
-            return self._manager.ask_after(held, stop)
+            return self._outcomes.ask_after(held, stop)
         except RequestError as error:
             logger.warning("Could not ask after stop %s of %s: %s", stop.order_id, held.pair, error)
             return None
@@ -281,10 +283,10 @@ class StopWatch:
             self._heard_of_guard(held, event)
         elif event.status in _GONE:
             held.touch()
-            self._manager.lost(held, event.order_id, f"{event.status} {event.reason}".strip())
+            self._outcomes.lost(held, event.order_id, f"{event.status} {event.reason}".strip())
         elif event.status == "FINISHED":
             held.touch()
-            self._manager.fired(held, event.order_id, event.child_id)
+            self._outcomes.fired(held, event.order_id, event.child_id)
         elif event.status in _AT_TRIGGER:
             # Asked after with the next tick, if nothing follows.
             stop.track.hear(StopEvent.TRIGGERED)
@@ -301,7 +303,7 @@ class StopWatch:
         """Cover what an entry just filled; let go of what a dead entry needed."""
         pending = held.pending_of(event.order_id, event.client_id)
         if pending is None:
-            self._manager.heard_of_exit(held, event.client_id)
+            self._cover.heard_of_exit(held, event.client_id)
             self._heard_of_close(held, event)
             return
         held.touch()

@@ -20,7 +20,7 @@ from qt_protections.portfolio.trades import open_trade
 from qt_protections.rules.amounts import subtract_exact, sum_exact
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.pairs import symbol_of
-from qt_protections.stops.manager import StopManager
+from qt_protections.stops.entry_cover import EntryCover
 from qt_protections.stops.reconciliation.isolation import apart
 from qt_protections.stops.reconciliation.trade_writer import (
     is_hollow,
@@ -76,12 +76,13 @@ class EntryReconciliation:
         tags: The tag of each pair's last entry.
     """
 
-    def __init__(self, strategy: IStrategy, exchange: Exchange, manager: StopManager) -> None:
+    def __init__(self, strategy: IStrategy, exchange: Exchange, cover: EntryCover) -> None:
         """Take the bot's own objects."""
         self.tags: dict[str, str | None] = {}
         self._strategy = strategy
         self._exchange = exchange
-        self._manager = manager
+        self._cover = cover
+        self._manager = cover.manager
 
     @staticmethod
     def has_to_settle(held: PairState, trade: Trade | None) -> bool:
@@ -259,7 +260,7 @@ class EntryReconciliation:
         mine = pending.thread in (None, threading.get_ident())
         if not mine and pending.age_s < _OTHER_THREAD_S:
             return  # remote control is still at it
-        order = self._manager.find_entry(held, pending)
+        order = self._cover.find(held, pending)
         if order is None:
             return
         pending.learn(order)
@@ -288,7 +289,7 @@ class EntryReconciliation:
         if not row.ft_is_open:
             held.pending_entries.remove(pending)  # its trade has come and gone
             return
-        order = self._manager.find_entry(held, pending)
+        order = self._cover.find(held, pending)
         if order is None or order["status"] == "open":
             self._manager.closes.call_off(held)
             return

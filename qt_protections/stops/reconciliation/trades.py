@@ -26,9 +26,10 @@ from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.trailing import TrailingRule
-from qt_protections.stops.manager import StopManager
+from qt_protections.stops.entry_cover import EntryCover
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.monitor.watch import StopWatch
+from qt_protections.stops.mover import StopMover
 from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.reconciliation.isolation import apart
 from qt_protections.stops.reconciliation.positions import PositionReconciliation, StopOfStranger
@@ -81,7 +82,8 @@ class TradeReconciliation:
         self,
         strategy: IStrategy,
         exchange: Exchange,
-        manager: StopManager,
+        cover: EntryCover,
+        mover: StopMover,
         watch: StopWatch | None,
         trailing: TrailingRule | None,
         stop_of_stranger: StopOfStranger,
@@ -94,7 +96,8 @@ class TradeReconciliation:
         Args:
             strategy: The guarded strategy.
             exchange: The bot's exchange.
-            manager: Who places and cancels.
+            cover: Keeps entries covered, and positions by its manager.
+            mover: Moves stops.
             watch: Who compares with the exchange; None where the exchange cannot be listed.
             trailing: The native trailing stop; None without one.
             stop_of_stranger: Says where the stop of a position stands that no trade accounts for.
@@ -102,13 +105,14 @@ class TradeReconciliation:
             blocks: Whether a live stop keeps the asset from being sold otherwise: Freqtrade's own
                 handling then cancels it before each exit, and the guard only places the first.
         """
-        self._manager = manager
+        self._cover, self._mover = cover, mover
+        self._manager = manager = cover.manager
         self._watch = watch
         self._hearing = hearing
         self._trailing = trailing
         self._blocks = blocks
         self._stop_of_stranger = stop_of_stranger
-        self._entries = EntryReconciliation(strategy, exchange, manager)
+        self._entries = EntryReconciliation(strategy, exchange, cover)
         self._positions = PositionReconciliation(manager, self._entries, stop_of_stranger)
         self._untrailed: dict[str, float] = {}
         self._quotes: dict[str, Quote] = {}
@@ -264,7 +268,7 @@ class TradeReconciliation:
             elif not self._blocks:
                 self._manager.reconcile_stops(held)
             elif trade.has_open_position and not trade.has_open_orders:
-                self._manager.place_once(held)
+                self._mover.place_once(held)
             self._write(held, trade)
         if worked_out is not None and worked_out.is_tighter(trade):
             # Freqtrade has worked the stop out anew, from the average with a further entry. The
@@ -292,10 +296,10 @@ class TradeReconciliation:
             gain = trade.stop_loss - before.trigger
             gain = -gain if trade.is_short else gain
             if gain > tick / 2:
-                self._manager.move(held, trade.stop_loss)
+                self._mover.move(held, trade.stop_loss)
                 self._write(held, trade)
             elif gain < -tick / 2 and may_loosen:
-                self._manager.loosen(held, trade.stop_loss)
+                self._mover.loosen(held, trade.stop_loss)
                 self._write(held, trade)
             cover = held.active_stop  # none if the move ended in a close
             if cover is not None and trade.stop_loss != cover.trigger:
@@ -359,7 +363,7 @@ class TradeReconciliation:
             entry = EntryRequest(
                 trade.pair, trade.is_short, row.safe_price, trade.leverage or 1.0, row.safe_amount
             )
-            pending = PendingEntry(entry, "", self._manager.beforehand(trade.pair))
+            pending = PendingEntry(entry, "", self._cover.beforehand(trade.pair))
             pending.hear(row.order_id, row.safe_filled, is_over=False)
             pending.at_ms = _epoch_ms(row.order_date_utc)
             held.pending_entries.append(pending)
@@ -555,7 +559,7 @@ class TradeReconciliation:
             "price": held.trigger,
             "amount": sum_exact(*(stop.amount for stop in held.standing)),
             "state": _state(held),
-            "placement": "before_entry" if self._manager.beforehand(held.pair) else "on_fill",
+            "placement": "before_entry" if self._cover.beforehand(held.pair) else "on_fill",
             "latency_ms": round(held.latency_ms, 1),
             "steps": list(held.steps),  # the manager adds to its own
             "trailing": [trail.order_id for trail in held.trailing_stops],
@@ -595,7 +599,7 @@ class TradeReconciliation:
         activation = rule.activation_price(
             trade.open_rate, trade.initial_stop_loss or trade.stop_loss, is_short=trade.is_short
         )
-        placed = activation > 0 and self._manager.trail(
+        placed = activation > 0 and self._mover.trail(
             held, missing, rule.callback_pct, None if rule.trails_from_fill else activation
         )
         if not placed:

@@ -473,6 +473,11 @@ class PairState:
         known = [self.trigger] if self.trigger and self.required_stop else []
         self.trigger = tightest(self.is_short, trigger, *known)
 
+    def deny(self) -> None:
+        """Note that the exchange's engine refused to reduce a position: it saw none."""
+        with self.lock:
+            self.denied += 1
+
     def touch(self) -> None:
         """Note that something was sent or heard."""
         self.changed = monotonic()

@@ -9,6 +9,7 @@ from freqtrade.exceptions import InvalidOrderException
 from freqtrade.persistence import Trade, init_db
 
 from qt_protections.rules.entries import ApprovedEntry
+from qt_protections.stops.entry_cover import EntryCover
 from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.placer import Placer
@@ -60,10 +61,10 @@ def sent(
     watches = (name, mode) == ("binance", "futures")
     line = BinanceVenue(exchange, {}) if watches else FreqtradeVenue(exchange, {})
     namer = Namer("test", "sqlite://")
-    manager = StopManager(PairStates(), line, namer, Placer(line, namer), "on_fill")
+    manager = StopManager(PairStates(), line, namer, Placer(line, namer))
     EntryInterceptor(
         exchange,
-        manager,
+        EntryCover(manager, "on_fill"),
         lambda entry: ApprovedEntry(entry, entry.rate, 98.0, entry.amount),
         lambda pair, denial: None,
         lambda: None,

@@ -44,7 +44,7 @@ def database() -> Iterator[None]:
 def exchange(on_paper: Guards, tmp_path: Path, database: None) -> Exchange:
     """Freqtrade's exchange object with the desk in front."""
     made = offline_exchange(tmp_path, "binance", "futures")
-    StopInterceptor(made, on_paper.manager, lambda: True, Hearing(StreamProof()))
+    StopInterceptor(made, on_paper.cover, lambda: True, Hearing(StreamProof()))
     return made
 
 
@@ -106,7 +106,7 @@ def test_no_stop_is_placed_for_what_is_closed_already(on_paper: Guards, exchange
 def test_freqtrades_price_is_never_looser(on_paper: Guards, exchange: Exchange) -> None:
     """It may come from before a move."""
     held = on_paper.enter()
-    on_paper.manager.move(held, 99.0)
+    on_paper.mover.move(held, 99.0)
     assert create(exchange, stop_price=98.0)["stopPrice"] == 99.0
 
 
@@ -154,7 +154,7 @@ def test_what_freqtrade_asks_after_first_is_taken_off_once(
     assert held.base == 0.5
     held.unbooked_fills.clear()  # the trade has booked it
     child = on_paper.paper.stops[first]["info"]["actualOrderId"]
-    on_paper.manager.fired(held, first, child)
+    on_paper.manager.outcomes.fired(held, first, child)
     assert held.base == 0.5
     assert on_paper.live() == [second]
 
@@ -233,7 +233,7 @@ def test_all_that_covers_a_position_is_not_cancelled(
 def test_nothing_is_cancelled_before_the_first_look(on_paper: Guards, tmp_path: Path) -> None:
     """At a start Freqtrade books what filled meanwhile before the guard's first loop."""
     made = offline_exchange(tmp_path, "binance", "futures")
-    StopInterceptor(made, on_paper.manager, lambda: False, Hearing(StreamProof()))
+    StopInterceptor(made, on_paper.cover, lambda: False, Hearing(StreamProof()))
     stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
     on_paper.paper.size[BTC] = 1.0
     assert made.cancel_stoploss_order(stop, BTC) == {}
@@ -283,7 +283,7 @@ def test_what_a_stop_became_is_told_under_the_stops_id(
     other = on_paper.paper.orders[on_paper.paper.enter(BTC, 1.0)]
     made = offline_exchange(tmp_path, "binance", "futures")
     made.fetch_orders = lambda *_: list(on_paper.paper.orders.values())  # type: ignore[method-assign]
-    StopInterceptor(made, on_paper.manager, lambda: True, Hearing(StreamProof()))
+    StopInterceptor(made, on_paper.cover, lambda: True, Hearing(StreamProof()))
     child, entry = made.fetch_orders(BTC, trade.open_date_utc)
     assert (child["id"], child["status"], child["filled"]) == (stop, "closed", 1.0)
     assert entry == other

@@ -44,7 +44,7 @@ def test_a_stop_that_is_gone_is_replaced_as_the_event_comes(on_paper: Guards, st
 def test_events_of_what_the_guard_did_itself_change_nothing(on_paper: Guards) -> None:
     """A move cancels the old stop, and the exchange tells of it."""
     held = on_paper.enter()
-    on_paper.manager.move(held, 99.0)
+    on_paper.mover.move(held, 99.0)
     assert len(on_paper.live()) == 1
     assert on_paper.paper.sent("place_stop") == 2
 
@@ -176,6 +176,7 @@ def test_a_look_ends_for_no_pair_at_anothers_error(
         return mend(held)
 
     monkeypatch.setattr(deaf.manager, "reconcile_stops", fail_over_one)
+    monkeypatch.setattr(deaf.manager.outcomes, "_reconcile", fail_over_one)
     deaf.watch.look()
     assert [pair for pair in (BTC, ETH) if deaf.live(pair)] == [
         pair for pair in (BTC, ETH) if pair != failing
@@ -253,7 +254,7 @@ def test_a_list_older_than_a_change_is_not_acted_on(deaf: Guards) -> None:
 
     def move_meanwhile(pair: str | None = None) -> list[dict[str, object]]:
         found = listed(pair)
-        deaf.manager.move(held, 99.0)
+        deaf.mover.move(held, 99.0)
         return found
 
     deaf.paper.open_stops = move_meanwhile  # type: ignore[method-assign]
@@ -391,7 +392,7 @@ def test_a_close_is_not_measured_while_an_entry_is_on_its_way(deaf: Guards) -> N
         OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, 2.0, "", "", 100.0, side="SELL")
     )
     assert held.own == 2.0
-    deaf.manager.answered(pending, deaf.paper.orders[entry])
+    deaf.cover.answered(pending, deaf.paper.orders[entry])
     deaf.watch.check_doubts(held)
     assert held.own == 1.0
 
