@@ -48,7 +48,7 @@ ALLOWED = {
         *("stops.state", "stops.venue"),
     },
     "stops.monitor": {
-        *("errors", "rules", "stops.entry_cover", "stops.state"),
+        *("errors", "rules", "stops.entry_cover", "stops.manager", "stops.state"),
         *("stops.threads", "stops.venue", "stops.venue.binance"),
     },
     "stops.reconciliation": {

@@ -21,8 +21,8 @@ from qt_protections.stops.state.acts import left_over, missing
 from qt_protections.stops.state.client_ids import Namer
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.pair_states import PairStates
-from qt_protections.stops.state.stop import Stop, StopStatus, child_id, stop_status
-from qt_protections.stops.venue.protocol import RequestError, StopOrder, Venue
+from qt_protections.stops.state.stop import StopStatus, child_id, stop_status
+from qt_protections.stops.venue.protocol import StopOrder, Venue
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -183,15 +183,9 @@ class StopManager:
         """
         standing = held.stops
         for stop in standing:
-            self._ask_before_close(held, stop)
+            # The close goes out all the same if nobody answers.
+            self.outcomes.try_to_ask_after(held, stop)
         need = held.own_required_stop
         if need is None or held.stops != standing:
             return  # the rest was seen to as one of them turned out to be over
         self._emergency.close(held, need, why)
-
-    def _ask_before_close(self, held: PairState, stop: Stop) -> None:
-        """Ask what became of a stop; the close goes out all the same if nobody answers."""
-        try:
-            self.outcomes.ask_after(held, stop)
-        except RequestError as error:
-            logger.warning("Could not ask after the stop of %s: %s", held.pair, error)

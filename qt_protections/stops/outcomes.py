@@ -68,6 +68,17 @@ class StopOutcomes:
                 self.lost(held, stop.order_id, str(order["status"]))
         return True
 
+    def try_to_ask_after(self, held: PairState, stop: Stop) -> bool | None:
+        """Ask what became of a stop; return whether the exchange can tell, None without an answer.
+
+        What is asked or done next goes on without the answer: that may take another road.
+        """
+        try:
+            return self.ask_after(held, stop)
+        except RequestError as error:
+            logger.warning("Could not ask after stop %s of %s: %s", stop.order_id, held.pair, error)
+            return None
+
     def make_sure(self, held: PairState) -> None:
         """Ask whether the stop in front of a fill still stands: a trigger may have consumed it."""
         stop = held.active_stop

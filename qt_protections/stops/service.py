@@ -29,7 +29,7 @@ from qt_protections.stops.monitor.stream_proof import ProvenVenue, StreamProof
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.mover import StopMover
 from qt_protections.stops.placer import Placer
-from qt_protections.stops.reconciliation.positions import StopOfStranger
+from qt_protections.stops.reconciliation.external_positions import StopOfStranger
 from qt_protections.stops.reconciliation.trade_cache import give_up
 from qt_protections.stops.reconciliation.trades import TradeReconciliation
 from qt_protections.stops.state.client_ids import Namer
@@ -113,29 +113,29 @@ class StopService:
         self._exit_lock = exit_lock
         EntryInterceptor(exchange, cover, approve, announce, self._warm_up)
         if watch is not None:
-            StopInterceptor(exchange, cover, self._books.has_looked, hearing)
+            StopInterceptor(exchange, cover, self._books.view.has_looked, hearing)
         self.tag = self._books.tag
-        self.stop_state = self._books.stop_state
+        self.stop_state = self._books.view.stop_state
 
     # As `StopView`
 
     def unaccounted(self) -> Sequence[Exposure]:
         """Return what the exchange holds, or may, beside Freqtrade's trades."""
-        return self._books.unaccounted()
+        return self._books.view.unaccounted()
 
     def planned(self, trade: LocalTrade) -> float | None:
         """Return where the stop of a trade stands whose entry waits, quote currency, if known."""
-        return self._books.trigger(trade.pair, is_short=trade.is_short) or None
+        return self._books.view.trigger(trade.pair, is_short=trade.is_short) or None
 
     def quote(self, pair: str) -> Quote | None:
         """Return a pair's best prices, NaN while unknown."""
         if self.watches:
-            return self._books.quote(pair)
+            return self._books.prices.quote(pair)
         return order_book_quote(self._exchange, pair)
 
     def unsettled(self, pair: str) -> bool:
         """Whether the exchange may hold more of a pair than any trade accounts for."""
-        return self._books.unsettled(pair)
+        return self._books.view.unsettled(pair)
 
     def clock_skew_s(self) -> float:
         """Return how many seconds this machine's clock is ahead of the exchange's; 0 if unknown."""
@@ -153,7 +153,7 @@ class StopService:
 
     def loop(self) -> None:
         """Run once in each of the bot's loops, before its exits and entries."""
-        looked = self._look_after() and self._books.has_looked()
+        looked = self._look_after() and self._books.view.has_looked()
         # Not before: the watch would cancel what stands for a position nobody has seen yet.
         self._running = self._running or looked
         if self._monitor is not None and self._running:

@@ -174,6 +174,6 @@ def _for_a_clock_that_jumps() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         for pace in _PACE:
-            patch.setattr(f"qt_protections.stops.reconciliation.trades.{pace}", 0.0)
+            patch.setattr(f"qt_protections.stops.reconciliation.schedule.{pace}", 0.0)
         patch.setattr("qt_protections.stops.venue.binance.user_stream.client_settings", patient)
         yield

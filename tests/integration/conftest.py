@@ -42,7 +42,7 @@ def each_loop_compares(request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     """
     if "own_pace" not in request.keywords:
         for pace in ("POSITIONS_S", "UNSETTLED_S", "UNHEARD_S", "STOPS_S", "PRICES_S", "SPREADS_S"):
-            monkeypatch.setattr(f"qt_protections.stops.reconciliation.trades.{pace}", 0.0)
+            monkeypatch.setattr(f"qt_protections.stops.reconciliation.schedule.{pace}", 0.0)
 
 
 @pytest.fixture

@@ -75,6 +75,12 @@ def manager(bot: FreqtradeBot) -> Any:
     return guarding(bot)._books._manager
 
 
+def move_stop(bot: FreqtradeBot, pair: str, trigger: float) -> bool:
+    """Move the stop of a pair; return whether the new one stands."""
+    moved: bool = guarding(bot)._books._mover.move(manager(bot).book.of(pair), trigger)
+    return moved
+
+
 def kill(rig: Rig, bot: FreqtradeBot) -> None:
     """End a bot without a word: its threads stop, and nothing is tidied up."""
     guarding(bot)._monitor.stop()

@@ -16,7 +16,7 @@ from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.engine.orders import AlgoType
 from qt_protections.reporting.status_file import StatusFile, read, status_path
 from qt_protections.stops.state.client_ids import identity
-from tests.integration.hands import Killed, kill, manager
+from tests.integration.hands import Killed, kill, manager, move_stop
 from tests.integration.rig import BTC, ETH, Rig, enter_by_limit, force_entry, naked_max
 from tests.integration.test_kills import die_at_entry
 
@@ -127,14 +127,14 @@ def kill_amid_a_move(rig: Rig, bot: FreqtradeBot) -> None:
     """Two stops stand, the tighter one on no record."""
     trade = force_entry(bot, BTC)
     assert trade is not None
-    tighter, hand = trade.stop_loss * 1.005, manager(bot)
+    tighter = trade.stop_loss * 1.005
 
     def die(*_: object) -> None:
         raise Killed
 
-    hand.venue.cancel = die
+    manager(bot).venue.cancel = die
     with pytest.raises(Killed):
-        hand.move(hand.book.of(BTC), tighter)
+        move_stop(bot, BTC, tighter)
     kill(rig, bot)
 
 

@@ -20,6 +20,7 @@ from tests.integration.hands import (
     kill,
     let_evidence_suffice,
     manager,
+    move_stop,
     unlock,
 )
 from tests.integration.rig import BTC, Rig, enter_by_limit, force_entry, naked_max, until
@@ -171,14 +172,13 @@ def test_of_a_move_half_done_the_new_stop_stays(rig: Rig, same: dict[str, Any]) 
     trade = force_entry(first, BTC)
     assert trade is not None
     tighter = trade.stop_loss * 1.005
-    hand = manager(first)
 
     def die(*_: object) -> None:
         raise Killed
 
-    hand.venue.cancel = die
+    manager(first).venue.cancel = die
     with pytest.raises(Killed):
-        hand.move(hand.book.of(BTC), tighter)
+        move_stop(first, BTC, tighter)
     kill(rig, first)
     _, new = rig.live_stops("BTCUSDT")
     rig.bot(**same)

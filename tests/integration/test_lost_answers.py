@@ -13,7 +13,7 @@ from freqtrade.rpc.rpc import RPC, RPCException
 from qt_protections.errors import EntryRefused
 from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import Road
-from tests.integration.hands import manager
+from tests.integration.hands import manager, move_stop
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"
@@ -128,8 +128,7 @@ def test_the_answer_to_a_move(open_rig: Callable[[str], Rig], way: str) -> None:
             trade = trade or enter(bot)
         assert trade is not None
         before = trade.stop_loss
-        hand = manager(bot)
-        hand.move(hand.book.of(BTC), before * 1.002)
+        move_stop(bot, BTC, before * 1.002)
         assert_books_equal(rig, bot)
         assert trade.stop_loss >= before
         assert trade.stop_loss == float(rig.live_stops("BTCUSDT")[0].request.trigger_price or 0)

@@ -33,7 +33,7 @@ def test_closed_trades_are_forgotten(rig: Rig) -> None:
     assert closed is not None
     assert still_open is not None
     bot.process()
-    books = guarding(bot)._books
+    books = guarding(bot)._books._updater
     assert set(books._recorded) == {closed.id, still_open.id}
     RPC(bot)._rpc_force_exit(str(closed.id))
     for _ in range(2):

@@ -100,15 +100,15 @@ def test_a_second_entry_next_to_the_stop_is_refused(rig: Rig) -> None:
 
 def test_a_stop_within_the_spread_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The spread is read when an entry asks, of all pairs, and not again for the next ones."""
-    monkeypatch.setattr("qt_protections.stops.reconciliation.trades.SPREADS_S", 3600.0)
+    monkeypatch.setattr("qt_protections.stops.reconciliation.schedule.SPREADS_S", 3600.0)
     bot = rig.bot(**settings(stop_source="fixed", stop_fixed=0.5))
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     quote = post.stops.quote(BTC)
     assert 0 < quote.spread < 0.005
-    post.stops._books._quotes[BTC] = Quote(quote.bid, quote.bid * 1.006)
+    post.stops._books.prices._quotes[BTC] = Quote(quote.bid, quote.bid * 1.006)
     with pytest.raises(EntryRefused, match="no farther than the spread"):
         force_entry(bot, BTC)
-    post.stops._books._quotes[BTC] = Quote(quote.bid, quote.bid * 1.004)
+    post.stops._books.prices._quotes[BTC] = Quote(quote.bid, quote.bid * 1.004)
     before = len(rig.requests())
     assert force_entry(bot, BTC) is not None
     sent = rig.requests()[before:]

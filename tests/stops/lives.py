@@ -25,7 +25,7 @@ from freqtrade.persistence import Order, Trade, init_db
 from sqlalchemy import select
 
 from qt_protections.rules.retry_policy import Outcome
-from qt_protections.stops.reconciliation.trades import STOPS_S
+from qt_protections.stops.reconciliation.schedule import STOPS_S
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
 from tests.stops.account import NEAR, Account

@@ -122,12 +122,12 @@ def test_a_stop_that_does_not_trigger_is_no_cover(clock: HandClock) -> None:
     held = made.enter()
     beyond = Quote(96.9, 97.0)
     made.paper.prices[BTC] = 97.0
-    made.watch.check_trigger(held, beyond)
+    made.watch.triggers.check(held, beyond)
     clock.pass_s(4.0)
-    made.watch.check_trigger(held, beyond)
+    made.watch.triggers.check(held, beyond)
     assert made.paper.size[BTC] == 1.0
     clock.pass_s(1.5)
-    made.watch.check_trigger(held, beyond)
+    made.watch.triggers.check(held, beyond)
     assert made.paper.size[BTC] == 0.0
     assert made.live() == []
 
@@ -143,7 +143,7 @@ def test_a_stop_that_has_no_reason_to_trigger_yet(clock: HandClock, quote: Quote
     held = made.enter()
     for _ in range(20):
         clock.pass_s(1.0)
-        made.watch.check_trigger(held, quote)
+        made.watch.triggers.check(held, quote)
     assert made.paper.size[BTC] == 1.0
 
 

@@ -343,7 +343,7 @@ class Monitor:
         began = self._looked = self._tried[held.pair] = monotonic()
         roads = [self._watch.ask_for_entries, self._watch.look_at]
         if began - self._loop_at >= _PRICELESS_S:
-            roads.append(self._watch.check_price)
+            roads.append(self._watch.triggers.ask)
         if all([self._reach(partial(road, held)) for road in roads]):
             self._asked[held.pair] = began
 

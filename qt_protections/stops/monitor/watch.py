@@ -12,8 +12,9 @@ from math import inf
 from time import monotonic
 
 from qt_protections.errors import withhold_secrets
-from qt_protections.rules.quote import Quote
 from qt_protections.stops.entry_cover import EntryCover
+from qt_protections.stops.monitor.events import EventHandler
+from qt_protections.stops.monitor.trigger_check import TriggerCheck
 from qt_protections.stops.state.client_ids import Role
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.phases import StopEvent
@@ -23,12 +24,6 @@ from qt_protections.stops.venue.protocol import CcxtOrder, Rank, RequestError, R
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
-_GONE = frozenset({"CANCELED", "EXPIRED", "REJECTED"})
-_AT_TRIGGER = frozenset({"TRIGGERING", "TRIGGERED"})
-_FINAL = frozenset({"FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"})
-#: How far beyond a trigger the order book must be, as a ratio of the trigger, for the stop to count
-#: as one that does not trigger. The price that triggers it is another one than the best prices.
-_BEYOND_RATIO = 0.001
 #: Seconds for which lists must not have shown a stop that nobody tells of, for another to take its
 #: place. Lists lag, and two stops are better than none.
 _UNLISTED_S = 4.0
@@ -39,6 +34,7 @@ class StopWatch:
 
     Attributes:
         book: What is known of each pair.
+        triggers: Compares prices with the triggers of stops.
         looked: When all live stops of the account were last asked for, monotonic seconds.
         filled: When the stream last told that an order filled, whoever sent it; likewise.
     """
@@ -47,6 +43,8 @@ class StopWatch:
         self._cover = cover
         self._manager = cover.manager
         self._outcomes = cover.manager.outcomes
+        self._events = EventHandler(cover)
+        self.triggers = TriggerCheck(cover.manager)
         self.book = cover.manager.book
         self.looked = self.filled = -inf
 
@@ -136,9 +134,9 @@ class StopWatch:
             self.filled = monotonic()
         with held.lock:
             if event.conditional:
-                self._heard_of_stop(held, event)
+                self._events.heard_of_stop(held, event)
             else:
-                self._heard_of_order(held, event)
+                self._events.heard_of_order(held, event)
 
     def check_doubts(self, held: PairState) -> None:
         """Ask again after what the exchange could not tell of, and mend what is not covered.
@@ -178,40 +176,6 @@ class StopWatch:
                     stop.track.unlisted_since = stop.track.unlisted_since or as_of
                     self._missing(held, stop)
             self._manager.reconcile_stops(held)
-
-    def check_price(self, held: PairState) -> None:
-        """Ask for the price of a pair with a stop, and see whether that should have triggered.
-
-        Raises:
-            RequestError: If the exchange does not answer.
-        """
-        if held.active_stop is not None:
-            price = self._manager.venue.price(held.pair)
-            self.check_trigger(held, Quote(price, price))
-
-    def check_trigger(self, held: PairState, quote: Quote) -> None:
-        """Close a position whose stop is listed, and does not trigger though the price is beyond.
-
-        Args:
-            held: The pair.
-            quote: The best prices of its order book, or its price twice.
-
-        Raises:
-            RequestError: If the exchange does not answer.
-        """
-        with held.lock:
-            stop, held.priced = held.active_stop, monotonic()
-            if stop is None or held.own_required_stop is None or not _is_beyond(stop, quote):
-                held.passed_since = None
-                return
-            now = monotonic()
-            held.passed_since = now if held.passed_since is None else held.passed_since
-            if now - held.passed_since < self._manager.naked_deadline_s:
-                return
-            price = self._manager.venue.price(held.pair)  # of the kind that triggers stops
-            told = self._outcomes.ask_after(held, stop)
-            if told and held.active_stop is stop and _is_beyond(stop, Quote(price, price)):
-                self._manager.does_not_fire(held)
 
     def _take_up(self, held: PairState, order: CcxtOrder) -> None:
         """Add a live stop to the book that an earlier run placed, or whose answer was lost."""
@@ -254,7 +218,7 @@ class StopWatch:
         is unknown twice does another take its place. Were both live, the next look cancels one.
         Where nobody answers, the lists decide once they have not shown the stop for a while.
         """
-        is_told = self._ask_after(held, stop)
+        is_told = self._outcomes.try_to_ask_after(held, stop)
         if is_told is None and stop.track.has_fired:
             # It was heard to trigger, and covers nothing soon, whether or not anybody answers.
             self._outcomes.fired(held, stop.order_id, child="")
@@ -266,68 +230,6 @@ class StopWatch:
         else:
             stop.track.hear(StopEvent.UNKNOWN)
 
-    def _ask_after(self, held: PairState, stop: Stop) -> bool | None:
-        """Ask what became of a stop; return whether the exchange can tell, None without an answer.
-
-        What is asked or done next goes on without the answer: that may take another road.
-        """
-        try:
-            return self._outcomes.ask_after(held, stop)
-        except RequestError as error:
-            logger.warning("Could not ask after stop %s of %s: %s", stop.order_id, held.pair, error)
-            return None
-
-    def _heard_of_stop(self, held: PairState, event: OrderEvent) -> None:
-        stop = held.stop_of(event.order_id)
-        if stop is None:
-            self._heard_of_guard(held, event)
-        elif event.status in _GONE:
-            held.touch()
-            self._outcomes.lost(held, event.order_id, f"{event.status} {event.reason}".strip())
-        elif event.status == "FINISHED":
-            held.touch()
-            self._outcomes.fired(held, event.order_id, event.child_id)
-        elif event.status in _AT_TRIGGER:
-            # Asked after with the next tick, if nothing follows.
-            stop.track.hear(StopEvent.TRIGGERED)
-
-    def _heard_of_guard(self, held: PairState, event: OrderEvent) -> None:
-        """Cover a position without a trade once somebody's own stop does so no more."""
-        others = [guard for guard in held.external_stops if guard.order_id != event.order_id]
-        if len(others) < len(held.external_stops) and event.status in (_GONE | {"FINISHED"}):
-            held.external_stops = others
-            held.touch()
-            self._manager.reconcile_stops(held)
-
-    def _heard_of_order(self, held: PairState, event: OrderEvent) -> None:
-        """Cover what an entry just filled; let go of what a dead entry needed."""
-        pending = held.pending_of(event.order_id, event.client_id)
-        if pending is None:
-            self._cover.heard_of_exit(held, event.client_id)
-            self._heard_of_close(held, event)
-            return
-        held.touch()
-        pending.hear(event.order_id, event.filled, is_over=event.status in _FINAL)
-        self._manager.reconcile_stops(held)
-
-    def _heard_of_close(self, held: PairState, event: OrderEvent) -> None:
-        """Find out what an order took of a position that nobody here sent.
-
-        It may be what a stop became, another hand's, or the exchange's own: a liquidation, or
-        deleveraging. Exits of this bot are booked by Freqtrade.
-        """
-        closes = event.side == ("BUY" if held.is_short else "SELL")
-        is_over = event.status in _FINAL and event.filled > 0
-        is_mine = self._manager.namer.mine(event.client_id) is not None
-        if not (closes and is_over and held.own) or is_mine:
-            return
-        held.touch()
-        for stop in held.all_stops:
-            self._ask_after(held, stop)
-        if event.order_id not in held.booked:
-            self._manager.closes.heard(held, event.order_id, event.filled)
-        self._manager.reconcile_stops(held)
-
 
 def _is_long_unlisted(stop: Stop) -> bool:
     """Whether lists have not shown a stop for a while; an earlier run's goes on proof alone."""
@@ -335,10 +237,3 @@ def _is_long_unlisted(stop: Stop) -> bool:
     if since is None or stop.track.is_inherited:
         return False
     return monotonic() - since >= _UNLISTED_S
-
-
-def _is_beyond(stop: Stop, quote: Quote) -> bool:
-    """Whether the whole order book is so far beyond a stop that the stop should have triggered."""
-    if stop.is_short:
-        return quote.bid > stop.trigger * (1 + _BEYOND_RATIO)
-    return quote.ask < stop.trigger * (1 - _BEYOND_RATIO)

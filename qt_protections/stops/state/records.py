@@ -9,6 +9,9 @@ from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.state.unbooked_fill import OF_ENTRIES
 
+#: Where a trade shows its stop; `/list_custom_data` prints it.
+STOP_RECORD = "qt_stop"
+
 
 def read_stops(held: PairState, trade: Trade | None) -> None:
     """Bring the book up to date with what Freqtrade saw, where the exchange cannot list them.

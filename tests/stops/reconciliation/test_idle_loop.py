@@ -16,9 +16,11 @@ from freqtrade.persistence import Order, Trade
 from sqlalchemy import event, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from qt_protections.stops.reconciliation.trades import STOP_RECORD, TradeReconciliation
+from qt_protections.stops.reconciliation.trade_reader import TradeReader
+from qt_protections.stops.reconciliation.trade_updater import TradeUpdater
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.phases import StopEvent
+from qt_protections.stops.state.records import STOP_RECORD
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import quiet
 from tests.stops.minutes import Minutes
@@ -202,7 +204,7 @@ def test_what_changed_in_the_book_is_told(
     assert guards_loop(minutes).loaded
 
 
-#: What neither `TradeReconciliation._learn` nor `_tell` goes by while nothing is under way.
+#: What neither `TradeReader.learn` nor `TradeUpdater.write` goes by while nothing is under way.
 NOT_THE_LOOPS = {
     "lock", "ended_orders", "children", "written_off", "booked_stops", "parts", "heard",
     "heard_until", "largest", "naked_since", "quiet_until", "passed_since",
@@ -220,23 +222,25 @@ def test_each_field_of_the_book_is_the_loops_or_is_not() -> None:
     assert {each.name for each in fields(PairState)} - read == NOT_THE_LOOPS
 
 
-@pytest.mark.parametrize("part", ["_learn", "_tell"])
+@pytest.mark.parametrize(
+    ("room", "part"), [(TradeReader, "learn"), (TradeUpdater, "write")], ids=["learn", "tell"]
+)
 def test_what_failed_is_done_again(
-    minutes: Minutes, monkeypatch: pytest.MonkeyPatch, part: str
+    minutes: Minutes, monkeypatch: pytest.MonkeyPatch, room: type, part: str
 ) -> None:
     """In each of the next loops, until it no longer fails."""
     minutes.hold(1, settle_s=60.0)
     until_idle(minutes)
     done, fails = [], [True]
-    real = getattr(TradeReconciliation, part)
+    real = getattr(room, part)
 
-    def may_fail(self: TradeReconciliation, *args: Any) -> None:
+    def may_fail(self: object, *args: Any) -> None:
         done.append(part)
         if fails:
             raise ValueError(part)
         real(self, *args)
 
-    monkeypatch.setattr(TradeReconciliation, part, may_fail)
+    monkeypatch.setattr(room, part, may_fail)
     minutes.bot.monitor.book.of(PAIR).touch()
     logging.disable()
     try:
