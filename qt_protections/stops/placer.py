@@ -28,6 +28,7 @@ from qt_protections.stops.venue.protocol import (
     TrailingOrder,
     Venue,
 )
+from qt_protections.stops.venue.settling import settle
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -210,10 +211,10 @@ class Placer:
 
     def _ask(self, attempt: _Attempt, name: str) -> tuple[bool, CcxtOrder | None]:
         """Return whether the exchange told of the order, and the order if it stands."""
-        try:
-            found = attempt.find(name)
-        except RequestError as error:
-            self._note(attempt, f"asking failed: {error.outcome.name}")
+        told = settle(lambda: attempt.find(name), f"{name} of {attempt.pair}", (0.0,), self._pause)
+        found = told.order
+        if not told.is_told:
+            attempt.steps.append("asking failed")
             return False, None
         if found is None or (
             attempt.role is not Role.EMERGENCY_CLOSE and stop_status(found) is StopStatus.GONE

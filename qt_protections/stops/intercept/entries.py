@@ -8,6 +8,7 @@ untouched; both get a client id, by which a lost answer is settled, where orders
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 from freqtrade.exceptions import DependencyException, InvalidOrderException
@@ -25,7 +26,8 @@ from qt_protections.stops.intercept.client_ids import ClientIds
 from qt_protections.stops.state.client_ids import Role
 from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.venue.failures import classify
-from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
+from qt_protections.stops.venue.protocol import CcxtOrder
+from qt_protections.stops.venue.settling import settle
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -216,18 +218,11 @@ class EntryInterceptor:
             return found
 
     def _ask_for(self, pair: str, client_id: str) -> CcxtOrder | None:
-        if not self._manager.venue.WATCHES:
+        venue = self._manager.venue
+        if not venue.WATCHES:
             return None
-        for pause in _ASK_AFTER_S:
-            self._pause(pause)
-            try:
-                found = self._manager.venue.find_order(pair, client_id=client_id)
-            except RequestError as error:
-                logger.warning("Could not ask for %s of %s: %s", client_id, pair, error)
-                continue
-            if found is not None:
-                return found
-        return None
+        find = partial(venue.find_order, pair, client_id=client_id)
+        return settle(find, f"{client_id} of {pair}", _ASK_AFTER_S, self._pause).order
 
 
 def _check_trade(pair: str, trade: LocalTrade | None, *, is_initial: bool) -> None:
