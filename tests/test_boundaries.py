@@ -24,7 +24,10 @@ ALLOWED = {
     "stops.venue.binance": {"errors", "rules", "stops.threads", "stops.venue"},
     "stops.state": {"rules", "stops.venue"},
     "stops.placer": {"errors", "rules", "stops.state", "stops.venue"},
-    "stops.order_history": {"errors", "rules", "stops.state", "stops.venue"},
+    "stops.stop_outcomes": {"stops.state", "stops.venue"},
+    "stops.order_history": {
+        *("errors", "rules", "stops.state", "stops.stop_outcomes", "stops.venue"),
+    },
     "stops.close_booking": {
         *("errors", "rules", "stops.order_history", "stops.state", "stops.venue"),
     },
