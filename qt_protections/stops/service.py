@@ -20,6 +20,7 @@ from qt_protections.rules.stop_count import free_stops
 from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings, StopPlacement
 from qt_protections.stops.intercept.entries import EntryInterceptor
+from qt_protections.stops.intercept.orders import OrderInterceptor
 from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.monitor.hearing import Hearing
@@ -113,6 +114,7 @@ class StopService:
         EntryInterceptor(exchange, manager, approve, announce, self._warm_up)
         if watch is not None:
             StopInterceptor(exchange, manager, self._books.has_looked, hearing)
+            OrderInterceptor(exchange, manager)
         self.tag = self._books.tag
         self.stop_state = self._books.stop_state
 
