@@ -45,6 +45,7 @@ ALLOWED = {
         *("errors", "rules", "stops.manager", "stops.state"),
         *("stops.threads", "stops.venue", "stops.venue.binance"),
     },
+    "stops.registry": {"errors", "stops.monitor", "stops.venue", "stops.venue.binance"},
     "stops.reconciliation": {
         *("errors", "portfolio", "rules"),
         *("stops.manager", "stops.monitor", "stops.state", "stops.venue"),
@@ -57,7 +58,7 @@ ALLOWED = {
     "stops.detachment": {"errors", "stops.reconciliation", "stops.state", "stops.venue"},
     "stops.service": {
         *("errors", "rules", "settings", "stops.intercept", "stops.manager", "stops.monitor"),
-        *("stops.placer", "stops.reconciliation", "stops.state", "stops.venue"),
+        *("stops.placer", "stops.reconciliation", "stops.registry", "stops.state", "stops.venue"),
     },
     "entry": {
         *("errors", "market", "portfolio", "protections", "reporting", "rules", "settings"),
@@ -65,8 +66,8 @@ ALLOWED = {
     },
     "runtime": {
         *("entry", "errors", "host", "market", "portfolio", "protections", "reporting"),
-        *("rules", "settings", "stops.monitor", "stops.service", "stops.simulated"),
-        *("stops.state", "stops.venue"),
+        *("rules", "settings", "stops.monitor", "stops.registry", "stops.service"),
+        *("stops.simulated", "stops.state"),
     },
     "guard": {
         *("configuration", "entry", "errors", "host", "market", "reporting", "rules", "runtime"),
@@ -77,7 +78,7 @@ ALLOWED = {
     "cli": {
         "configuration",
         *("conformance", "entry", "errors", "guard", "protections", "rehearsal", "reporting"),
-        *("settings", "stops.detachment", "stops.state", "stops.venue", "stops.venue.binance"),
+        *("settings", "stops.detachment", "stops.registry", "stops.state", "stops.venue"),
     },
     "rehearsal": set(),
 }
