@@ -85,8 +85,8 @@ class OrderHistory:
                 between: only who keeps Freqtrade from sending an exit now may ask for them.
 
         Returns:
-            Whether there was any; False as well where it is not due to ask, and while nobody tells
-            what a stop became beside somebody's own part.
+            Whether there was any close; False as well where it is too early to ask, and while
+            nobody tells what a stop became beside somebody's own part.
 
         Raises:
             RequestError: If the exchange does not answer; nothing was changed then.
@@ -109,7 +109,7 @@ class OrderHistory:
         Others leave first what is theirs. How much that was when the trade began follows from the
         position now and from all that has filled since, and it follows from the orders of the day
         before. A list that is old or empty tells otherwise than those orders, and so does what
-        others hold for longer: of that the list of positions tells once less is there than the
+        others hold for longer. The list of positions tells of that once it shows less than the
         trade has.
 
         Args:
@@ -118,8 +118,8 @@ class OrderHistory:
                 tells.
 
         Returns:
-            Whether it was certain; False as well while the orders lack what was heard, or nobody
-            tells whether it is what a stop became.
+            Whether that was certain; False as well while the orders lack what was heard, or nobody
+            tells whether a stop became one of them.
 
         Raises:
             RequestError: If the exchange does not answer; nothing was changed then.
@@ -157,7 +157,7 @@ class OrderHistory:
         return is_closed(amount, [self._seen(held, order) for order in orders])
 
     def book(self, held: PairState, order: CcxtOrder) -> None:
-        """Have the trade book a close of this bot's that it does not know of; the lock is held."""
+        """Have the trade book a close of this bot that no record has; the pair's lock is held."""
         if held.own > 0 and float(order["filled"]) and str(order["id"]) not in held.booked:
             _book(held, order, held.own)
 
@@ -214,14 +214,14 @@ class OrderHistory:
         """Return the orders that the book accounts for."""
         entries = {pending.order_id for pending in held.pending_entries}
         standing = {stop.order_id for stop in held.all_stops}
-        # What became of those is booked by their stop's name.
+        # What these stops became is booked by the stop's name, so it is no close of its own.
         known = (held.known_to_freqtrade | standing) - held.written_off.keys()
         return held.booked | entries | self.children(held.pair, known).keys()
 
     def _may_be_of_a_stop(self, held: PairState, fills: TradeFills, stops: Collection[str]) -> bool:
-        """Whether it matters that an order may be what a stop became of which nobody tells.
+        """Whether an order may be what a stop became, and that would make a difference.
 
-        A stop closes the trade first, another hand what is its own.
+        A stop closes the trade first, and another hand closes what is its own first.
         """
         return fills.is_shared and self._outcomes.is_any_untold(held.pair, stops)
 

@@ -45,7 +45,7 @@ class OrderInterceptor:
         exchange.fetch_orders = self.orders  # type: ignore[method-assign]
 
     def order(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
-        """Return an order; one that closed more than the trade, as far as it closed the trade.
+        """Return an order; a close that took more than the trade, as far as it closed the trade.
 
         Raises:
             ExchangeError: As Freqtrade's own function.
@@ -74,8 +74,8 @@ class OrderInterceptor:
     ) -> list[CcxtOrder]:
         """Return a pair's orders; what a stop on record became is told under the stop's id.
 
-        Freqtrade looks here for the order that closed a position. It knows its stops by their own
-        ids only, and would take such an order for one no trade has.
+        Freqtrade looks here for the order that closed a position. Freqtrade knows its stops by
+        their own ids only, and would take such an order for an order that no trade has.
 
         Raises:
             TemporaryError: If the exchange does not answer.

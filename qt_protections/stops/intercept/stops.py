@@ -1,8 +1,8 @@
 """Where Freqtrade's own handling of stops meets the guard's.
 
-Freqtrade places, asks after and cancels stops by itself, in its loop. On an exchange the guard
-watches, the functions it does so with are answered here: a stop is never doubled because an answer
-was missing, and never cancelled while it is all that covers a position.
+Freqtrade places, asks after and cancels stops by itself, in its loop. On an exchange that the guard
+watches, this module answers the functions that Freqtrade calls for that. A missing answer never
+doubles a stop, and the last cover of a position is never cancelled.
 """
 
 import logging
@@ -29,7 +29,7 @@ from qt_protections.stops.venue.protocol import CcxtOrder, Rank, RequestError
 logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which a comparison answers for a stop: while its end would be heard, and while the
-#: watch polls. It looks more often than that, and where its looks fail, a question would as well.
+#: watch polls. The watch looks more often; where its looks fail, Freqtrade's question would too.
 _HEARD_S, _POLLED_S = 60.0, 30.0
 
 
@@ -66,7 +66,8 @@ class StopInterceptor:
 
         Raises:
             InsufficientFundsError: If nothing is left to protect; Freqtrade then asks for the fill.
-            TemporaryError: If none could be placed; the watch goes on trying, or has closed.
+            TemporaryError: If no stop could be placed. The watch goes on trying, or has closed the
+                position.
         """
         held = self._manager.book.of(pair)
         with held.lock:
@@ -94,12 +95,12 @@ class StopInterceptor:
             return new.order
 
     def fetch(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
-        """Return a stop; what the exchange cannot tell of is answered as it was last known.
+        """Return a stop; without word from the exchange, as the stop was last known.
 
-        Freqtrade books next what filled: its place among the trade's fills is made before that.
+        Freqtrade books next what filled. The fill's place among the trade's fills is made before.
 
         Raises:
-            TemporaryError: If the exchange does not answer, and the guard does not know it.
+            TemporaryError: If the exchange does not answer, and the guard does not know the stop.
         """
         told = self._fetch(order_id, pair)
         note_fill_on_record(pair, told)
@@ -126,7 +127,7 @@ class StopInterceptor:
         return order
 
     def _heard_of(self, held: PairState, order_id: str) -> CcxtOrder | None:
-        """Return a stop that is known to be live; None if that has to be asked.
+        """Return a stop that is known to be live; None if the exchange has to be asked.
 
         Freqtrade asks after each stop in each loop. The stream would have told of an end, and the
         watch looks for events that got lost as often as Freqtrade asks. Near the limit of what the

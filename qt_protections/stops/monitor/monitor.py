@@ -1,4 +1,4 @@
-"""What acts between the bot's loops, for as long as the bot runs, and watches over its threads."""
+"""The guard's threads: they act between the bot's loops, and each is heard of when it ends."""
 
 import logging
 import sys
@@ -47,12 +47,12 @@ _TRIM_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the watch does.
+    """How the guard's threads and the user data stream do.
 
     Attributes:
-        threads: Each of them.
-        stream: How the user data stream does.
-        stream_s: Seconds it has been so.
+        threads: Every thread of the guard.
+        stream: The state of the user data stream.
+        stream_s: Seconds the stream has been in that state.
         looked_s: Seconds since the last comparison, of the protected pair that waits longest; None
             if nothing has to be protected.
     """
@@ -102,9 +102,9 @@ class Monitor:
         self._lag = Trouble("User data stream")
 
     def start(self) -> None:
-        """Listen and tick, once the book knows what has to be covered; more than once is no error.
+        """Listen and tick from now on; the book has to know what is to be covered.
 
-        What was stopped stays so.
+        A second call does nothing, and neither does a call after `stop`.
         """
         if self._is_started or self._is_stopped:
             return
@@ -114,7 +114,7 @@ class Monitor:
         self._stream.start()
 
     def stop(self) -> None:
-        """End, after what is being done."""
+        """End the threads, after what they are doing."""
         self._is_stopped = True
         self._hearing.ended()
         self._stream.stop()
@@ -129,7 +129,7 @@ class Monitor:
 
     @property
     def health(self) -> Health:
-        """How the watch does now."""
+        """How the threads and the stream do now."""
         return Health(
             threads=tuple(thread.state for thread in self._threads),
             stream=self._hearing.state,
@@ -165,7 +165,7 @@ class Monitor:
             self._tick()
 
     def _tick(self) -> None:
-        """Have each pair looked after, in its lane: one that waits or fails holds up no other."""
+        """Have each pair looked after in a lane of its own: no pair holds up another."""
         schedule = self._schedule
         self._check_threads()
         self._loop.check(is_needed=bool(schedule.protecting))
@@ -240,7 +240,7 @@ class Monitor:
             held.lock.release()
 
     def _ask(self, held: PairState) -> None:
-        """Ask for what a pair's events would have told; one road's failure stops not the other."""
+        """Ask for what a pair's events would have told; each service is asked, whichever fails."""
         began = self._schedule.begin(held.pair)
         roads = [self._watch.ask_for_entries, self._watch.look_at]
         if self._loop.missing_s >= _PRICELESS_S:
@@ -249,7 +249,10 @@ class Monitor:
             self._schedule.answered(held.pair, began)
 
     def _reach(self, act: Act) -> bool:
-        """Do something with the exchange; if that does not answer, the next tick asks again."""
+        """Do something with the exchange; return whether the exchange answered.
+
+        Without an answer the next tick asks again.
+        """
         try:
             act()
         except RequestError as error:
@@ -261,7 +264,7 @@ class Monitor:
 
 
 def _is_bare(held: PairState) -> bool:
-    """Whether a pair lacks cover, or that is not certain; whoever asks holds the pair's lock."""
+    """Whether a pair lacks cover, or may lack cover; whoever asks holds the pair's lock."""
     if held.unconfirmed:
         return True
     return held.required_stop is not None and not covered(held.required_stop, held.standing)

@@ -1,4 +1,4 @@
-"""Binance USD-M futures, live: everything the guard knows how to use."""
+"""Orders on Binance USD-M futures, live: everything the guard knows how to use."""
 
 from math import inf
 from typing import Any, ClassVar
@@ -33,7 +33,7 @@ _HAIR = 1 + 1e-9
 
 
 class BinanceVenue:
-    """A `Venue` over a connection of its own, so that nothing of Freqtrade's is in its way."""
+    """A `Venue` over a connection of its own: no stop waits behind a request of Freqtrade's."""
 
     WATCHES: ClassVar[bool] = True
 
@@ -55,9 +55,9 @@ class BinanceVenue:
         self._account = AccountData(exchange, self._connection, by_mark=by_mark)
 
     def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:
-        """Send a STOP_MARKET, its trigger rounded to the tick toward the price.
+        """Send a STOP_MARKET; the trigger is rounded to the tick, toward the price.
 
-        The leverage is not its to set: that, and the margin type, went out before it.
+        Margin type and leverage of the pair went out before the stop does.
         """
         trigger = self._trigger(order, order.trigger)
         return self._reduce("STOP_MARKET", order, client_id, {"stopPrice": trigger})
@@ -74,7 +74,7 @@ class BinanceVenue:
         return self._reduce("market", order, client_id, {})
 
     def cancel(self, pair: str, order_id: str) -> bool:
-        """Cancel a conditional order; one at its trigger is refused with -4117."""
+        """Cancel a conditional order; -4117 refuses that while the order is at its trigger."""
         return self._cancel(pair, order_id, _CONDITIONAL)
 
     def cancel_order(self, pair: str, order_id: str) -> None:
@@ -97,7 +97,7 @@ class BinanceVenue:
     def find_stop(
         self, pair: str, *, order_id: str | None = None, client_id: str | None = None
     ) -> CcxtOrder | None:
-        """Return a conditional order as it was asked for; what it sent is `info.actualOrderId`."""
+        """Return a conditional order; `info.actualOrderId` names the order it sent."""
         return self._find(pair, order_id, client_id, _CONDITIONAL)
 
     def find_order(
@@ -123,7 +123,7 @@ class BinanceVenue:
         return self._account.trigger_price(pair)
 
     def ping(self, idle_s: float = 0.0) -> None:
-        """Ask for nothing, or now and then for the time; weight 1, as long as there is plenty."""
+        """Send a ping, or read the exchange's clock if that is due; of weight 1, with room."""
         if not self.has_room(Rank.COURTESY):
             return
         if self._connection.is_clock_due:
@@ -239,7 +239,7 @@ def _road(params: dict[str, Any]) -> Road:
 
 
 def _working_type(exchange: Exchange, order_types: dict[str, Any]) -> dict[str, str]:
-    """Return the parameter that names the triggering price; empty leaves it to the exchange."""
+    """Return the parameter that names the triggering price; empty leaves that to the exchange."""
     field = exchange.get_option("stop_price_type_field")
     if "stoploss_price_type" not in order_types or field is None:
         return {}
