@@ -47,7 +47,6 @@ from qt_protections.settings import Settings
 from qt_protections.stops.simulated.initial_stop import SimulatedStops
 from qt_protections.stops.simulated.trailing import SimulatedTrailing
 from qt_protections.stops.state.client_ids import identity
-from qt_protections.stops.venue.capabilities import capabilities
 
 if TYPE_CHECKING:
     from qt_protections.stops.monitor.monitor import Health
@@ -166,6 +165,7 @@ class Runtime:
 
     def _attach(self, exchange: Exchange) -> None:
         """Put the entry door in front of the exchange object the bot trades with."""
+        from qt_protections.stops.registry import capabilities  # noqa: PLC0415  as the next
         from qt_protections.stops.service import StopService  # noqa: PLC0415  backtests have no use
 
         strategy = self._strategy

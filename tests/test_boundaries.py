@@ -24,7 +24,10 @@ ALLOWED = {
     "stops.venue.binance": {"errors", "rules", "stops.threads", "stops.venue"},
     "stops.state": {"rules", "stops.venue"},
     "stops.placer": {"errors", "rules", "stops.state", "stops.venue"},
-    "stops.order_history": {"errors", "rules", "stops.state", "stops.venue"},
+    "stops.stop_children": {"stops.state", "stops.venue"},
+    "stops.order_history": {
+        *("errors", "rules", "stops.state", "stops.stop_children", "stops.venue"),
+    },
     "stops.close_booking": {
         *("errors", "rules", "stops.order_history", "stops.state", "stops.venue"),
     },
@@ -51,12 +54,14 @@ ALLOWED = {
         *("errors", "rules", "stops.entry_cover", "stops.manager", "stops.state"),
         *("stops.threads", "stops.venue", "stops.venue.binance"),
     },
+    "stops.registry": {"errors", "stops.monitor", "stops.venue", "stops.venue.binance"},
     "stops.reconciliation": {
         *("errors", "portfolio", "rules", "stops.entry_cover", "stops.manager"),
         *("stops.monitor", "stops.mover", "stops.state", "stops.venue"),
     },
     "stops.intercept": {
-        *("errors", "portfolio", "rules", "stops.entry_cover", "stops.monitor"),
+        *("errors", "portfolio", "rules", "stops.entry_cover", "stops.manager"),
+        "stops.monitor",
         *("stops.reconciliation", "stops.state", "stops.venue"),
     },
     "stops.simulated": {"portfolio", "rules", "stops.reconciliation"},
@@ -64,7 +69,7 @@ ALLOWED = {
     "stops.service": {
         *("errors", "rules", "settings", "stops.entry_cover", "stops.intercept"),
         *("stops.manager", "stops.monitor", "stops.mover", "stops.placer"),
-        *("stops.reconciliation", "stops.state", "stops.venue"),
+        *("stops.reconciliation", "stops.registry", "stops.state", "stops.venue"),
     },
     "entry": {
         *("errors", "market", "portfolio", "protections", "reporting", "rules", "settings"),
@@ -72,8 +77,8 @@ ALLOWED = {
     },
     "runtime": {
         *("entry", "errors", "host", "market", "portfolio", "protections", "reporting"),
-        *("rules", "settings", "stops.monitor", "stops.service", "stops.simulated"),
-        *("stops.state", "stops.venue"),
+        *("rules", "settings", "stops.monitor", "stops.registry", "stops.service"),
+        *("stops.simulated", "stops.state"),
     },
     "guard": {
         *("configuration", "entry", "errors", "host", "market", "reporting", "rules", "runtime"),
@@ -84,7 +89,7 @@ ALLOWED = {
     "cli": {
         "configuration",
         *("conformance", "entry", "errors", "guard", "protections", "rehearsal", "reporting"),
-        *("settings", "stops.detachment", "stops.state", "stops.venue", "stops.venue.binance"),
+        *("settings", "stops.detachment", "stops.registry", "stops.state", "stops.venue"),
     },
     "rehearsal": set(),
 }

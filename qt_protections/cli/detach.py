@@ -19,8 +19,6 @@ from qt_protections.reporting.status_file import Snapshot, Unreadable, read, sta
 from qt_protections.reporting.status_table import warning
 
 if TYPE_CHECKING:
-    from freqtrade.exchange import Exchange
-
     from qt_protections.stops.detachment import Judged
     from qt_protections.stops.venue.protocol import Venue
 
@@ -105,8 +103,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     bot = _bot(arguments)
     try:
-        with _exchange(bot.config) as exchange:
-            judged, locks = _detach(bot, exchange, only_look=arguments.dry_run)
+        with _venue(bot.config) as venue:
+            judged, locks = _detach(bot, venue, only_look=arguments.dry_run)
     except (FreqtradeException, RequestError) as error:
         raise CannotDetach(
             f"the exchange does not answer, and nothing was changed since: "
@@ -161,14 +159,12 @@ def _as_dict(each: "Judged") -> dict[str, object]:
     return {name: getattr(each, name) for name in names}
 
 
-def _detach(bot: _Bot, exchange: "Exchange", *, only_look: bool) -> "tuple[list[Judged], int]":
+def _detach(bot: _Bot, venue: "Venue", *, only_look: bool) -> "tuple[list[Judged], int]":
     from freqtrade.persistence import PairLocks, Trade, init_db  # noqa: PLC0415
 
     from qt_protections.entry import locks  # noqa: PLC0415
     from qt_protections.stops.detachment import Known, act, judge, look  # noqa: PLC0415
-    from qt_protections.stops.venue.binance.orders import BinanceVenue  # noqa: PLC0415
 
-    venue: Venue = BinanceVenue(exchange, {}, timeout_ms=_PATIENT_MS)
     init_db(bot.config["db_url"])
 
     def looked() -> "list[Judged]":
@@ -253,28 +249,26 @@ def _require_database(url: str) -> None:
 
 
 @contextmanager
-def _exchange(config: dict[str, Any]) -> "Iterator[Exchange]":
-    """Connect as Freqtrade does, without a strategy.
+def _venue(config: dict[str, Any]) -> "Iterator[Venue]":
+    """Connect as Freqtrade does, without a strategy, and with the guard's own connection.
 
     Raises:
         CannotDetach: If the guard places no orders of its own there.
     """
-    from freqtrade.enums import RunMode, TradingMode  # noqa: PLC0415
+    from freqtrade.enums import RunMode  # noqa: PLC0415
     from freqtrade.resolvers import ExchangeResolver  # noqa: PLC0415
+
+    from qt_protections.stops.registry import adapter_of  # noqa: PLC0415
 
     config["runmode"] = RunMode.UTIL_EXCHANGE
     exchange = ExchangeResolver.load_exchange(config, validate=False)
     try:
-        if exchange.trading_mode is not TradingMode.FUTURES or not _is_binance(exchange):
+        if (adapter := adapter_of(exchange)) is None:
             raise CannotDetach(
                 f"on {exchange.name} {exchange.trading_mode.value} all that the guard places is on "
                 "Freqtrade's own record: there is nothing to withdraw. Start the plain strategy."
             )
         exchange.reload_markets(True, load_leverage_tiers=False)
-        yield exchange
+        yield adapter.connect(exchange, {}, _PATIENT_MS)
     finally:
         exchange.close()
-
-
-def _is_binance(exchange: "Exchange") -> bool:
-    return exchange.id in ("binance", "binanceusdm")

@@ -34,6 +34,7 @@ class StopManager:
         book: What is known of each pair.
         venue: Where orders go.
         namer: Gives orders their client ids.
+        placer: Sends what protects.
         history: Which orders reduced a position.
         closes: Books what such orders closed.
         outcomes: Finds out what became of stops.
@@ -49,7 +50,7 @@ class StopManager:
         placer: Placer,
         naked_deadline_s: float = 5.0,
     ) -> None:
-        """Take the tools; `placer` sends what protects. The others are attributes."""
+        """Take the tools, see the attributes."""
         self.book = book
         self.venue = venue
         self.namer = namer
@@ -57,7 +58,7 @@ class StopManager:
         self.history = OrderHistory(venue, namer)
         self.closes = CloseBooking(venue, self.history)
         self.outcomes = StopOutcomes(venue, self.history, self.closes, self.reconcile_stops)
-        self._placer = placer
+        self.placer = placer
         self._emergency = EmergencyClose(placer, self.closes)
 
     def reconcile_stops(self, held: PairState) -> bool:
@@ -111,7 +112,7 @@ class StopManager:
             Unplaced: If the exchange did not accept the stop.
         """
         order = StopOrder(held.pair, need.is_short, need.amount, need.trigger, held.leverage)
-        placed = self._placer.stop(order, purpose, until)
+        placed = self.placer.stop(order, purpose, until)
         held.stops = [*held.stops, placed.stop]
         held.trigger, held.trigger_inferred = placed.stop.trigger, False
         held.steps, held.latency_ms = list(placed.steps), placed.latency_ms

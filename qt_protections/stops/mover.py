@@ -9,7 +9,7 @@ from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Purpose, Step
 from qt_protections.rules.stop_plan import covered, parts
 from qt_protections.stops.manager import StopManager
-from qt_protections.stops.placer import Placer, Unplaced
+from qt_protections.stops.placer import Unplaced
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.protocol import TrailingOrder
 
@@ -19,10 +19,9 @@ logger = withhold_secrets(logging.getLogger(__name__))
 class StopMover:
     """Moves the stop of a position that has one: the new stop first, then the old one goes."""
 
-    def __init__(self, manager: StopManager, placer: Placer) -> None:
-        """Take who covers positions, and who sends what protects."""
+    def __init__(self, manager: StopManager) -> None:
+        """Take who covers positions."""
         self._manager = manager
-        self._placer = placer
 
     def move(self, held: PairState, trigger: float) -> bool:
         """Move the stop to a tighter trigger: the new one first, then the old one goes.
@@ -84,7 +83,7 @@ class StopMover:
         """
         order = TrailingOrder(held.pair, held.is_short, amount, callback_pct, activation)
         try:
-            trail = self._placer.trailing(order)
+            trail = self._manager.placer.trailing(order)
         except Unplaced as refusal:
             logger.warning(
                 "No trailing stop for %s, its stop stays: %s", symbol_of(held.pair), refusal

@@ -21,22 +21,23 @@ from qt_protections.rules.trailing import TrailingRule
 from qt_protections.settings import Settings, StopPlacement
 from qt_protections.stops.entry_cover import EntryCover
 from qt_protections.stops.intercept.entries import EntryInterceptor
+from qt_protections.stops.intercept.orders import OrderInterceptor
 from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.manager import StopManager
+from qt_protections.stops.monitor.bot_loop import LOOP_S, BotLoop
 from qt_protections.stops.monitor.hearing import Hearing
-from qt_protections.stops.monitor.monitor import LOOP_S, Health, Monitor
-from qt_protections.stops.monitor.stream_proof import ProvenVenue, StreamProof
+from qt_protections.stops.monitor.monitor import Health, Monitor
+from qt_protections.stops.monitor.stream_proof import StreamProof
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.mover import StopMover
 from qt_protections.stops.placer import Placer
 from qt_protections.stops.reconciliation.external_positions import StopOfStranger
 from qt_protections.stops.reconciliation.trade_cache import give_up
 from qt_protections.stops.reconciliation.trades import TradeReconciliation
+from qt_protections.stops.registry import listen_to, make_venue
 from qt_protections.stops.state.client_ids import Namer
 from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.venue.capabilities import Capabilities
-from qt_protections.stops.venue.freqtrade import FreqtradeVenue
-from qt_protections.stops.venue.pacing import pace
 from qt_protections.stops.venue.protocol import Venue
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -78,42 +79,26 @@ class StopService:
         logger.info("[OK] Stops on %s", can.text)
         proof = StreamProof()
         hearing = Hearing(proof)
-        venue = _venue(exchange, strategy, can, proof)
-        namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
-        placer = Placer(venue, namer)
-        self._book = PairStates(venue.largest)
-        manager = StopManager(
-            self._book,
-            venue,
-            namer,
-            placer,
-            settings.naked_deadline,
-        )
+        self._exchange = exchange
+        self._exit_lock = exit_lock
+        self._running = False
+        self.watches = can.watches
+        self._venue = make_venue(exchange, strategy.order_types, can, proof)
+        self._book = PairStates(self._venue.largest)
+        manager = _manager(self._book, self._venue, strategy, settings)
         cover = EntryCover(manager, _placement(settings, can), at_hand_over=can.blocks)
         watch = StopWatch(cover) if can.watches else None
-        trailing = TrailingRule.of(settings.trail_callback, settings.trail_activation)
-        self._books = TradeReconciliation(
-            strategy,
-            exchange,
-            cover,
-            StopMover(manager, placer),
-            watch,
-            trailing if can.trailing else None,
-            stop_of_stranger,
-            hearing,
-            blocks=can.blocks,
+        self._books = _reconciliation(
+            strategy, exchange, cover, watch, settings, can, stop_of_stranger, hearing
         )
-        self._venue = venue
-        self._exchange = exchange
-        self.watches = can.watches
         self._monitor: Monitor | None = None
         if watch is not None:
-            self._monitor = Monitor(exchange, watch, hearing, proof, _loop_s(strategy))
-        self._running = False
-        self._exit_lock = exit_lock
+            loop = BotLoop(_missing_after_s(strategy))
+            self._monitor = Monitor(listen_to(exchange), watch, hearing, proof, loop)
         EntryInterceptor(exchange, cover, approve, announce, self._warm_up)
         if watch is not None:
             StopInterceptor(exchange, cover, self._books.view.has_looked, hearing)
+            OrderInterceptor(exchange, cover)
         self.tag = self._books.tag
         self.stop_state = self._books.view.stop_state
 
@@ -220,12 +205,35 @@ class StopService:
         return True
 
 
-def _venue(exchange: Exchange, strategy: IStrategy, can: Capabilities, proof: StreamProof) -> Venue:
-    if can.watches:
-        venue = ProvenVenue(exchange, strategy.order_types, proof)
-        pace(exchange, venue.budget)
-        return venue
-    return FreqtradeVenue(exchange, strategy.order_types)
+def _manager(
+    book: PairStates, venue: Venue, strategy: IStrategy, settings: Settings
+) -> StopManager:
+    namer = Namer(strategy.config.get("bot_name", ""), strategy.config["db_url"])
+    return StopManager(book, venue, namer, Placer(venue, namer), settings.naked_deadline)
+
+
+def _reconciliation(
+    strategy: IStrategy,
+    exchange: Exchange,
+    cover: EntryCover,
+    watch: StopWatch | None,
+    settings: Settings,
+    can: Capabilities,
+    stop_of_stranger: StopOfStranger,
+    hearing: Hearing,
+) -> TradeReconciliation:
+    trailing = TrailingRule.of(settings.trail_callback, settings.trail_activation)
+    return TradeReconciliation(
+        strategy,
+        exchange,
+        cover,
+        StopMover(cover.manager),
+        watch,
+        trailing if can.trailing else None,
+        stop_of_stranger,
+        hearing,
+        blocks=can.blocks,
+    )
 
 
 def order_book_quote(exchange: Exchange, pair: str) -> Quote:
@@ -242,7 +250,7 @@ def order_book_quote(exchange: Exchange, pair: str) -> Quote:
     return Quote(bid or nan, ask)
 
 
-def _loop_s(strategy: IStrategy) -> float:
+def _missing_after_s(strategy: IStrategy) -> float:
     """Return the seconds after which a loop of the bot's is missed: some of its own pauses."""
     pause_s: float = strategy.config.get("internals", {}).get("process_throttle_secs", 0.0)
     return max(LOOP_S, 3.0 * pause_s)

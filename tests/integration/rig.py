@@ -187,7 +187,7 @@ class Rig:
             # Exchange, bot and guard share one interpreter here: on a busy machine an answer may
             # well take longer than the second and a half that the guard has for it.
             patient = partial(ProvenVenue, timeout_ms=round(PATIENCE_S * 1000))
-            self._patch.setattr("qt_protections.stops.service.ProvenVenue", patient)
+            self._patch.setattr("qt_protections.stops.registry.ProvenVenue", patient)
         if self._is_unlimited:
             for limit in ("WEIGHT_PER_MINUTE", "ORDERS_PER_10_S", "ORDERS_PER_MINUTE"):
                 self._patch.setattr(f"qt_protections.stops.venue.budget.{limit}", 10**9)

@@ -13,7 +13,8 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus
 from qt_protections.rehearsal.streams.hub import Listener
-from qt_protections.stops.monitor.monitor import _OPEN_LINES, Monitor
+from qt_protections.stops.monitor.keep_alive import CONNECTIONS
+from qt_protections.stops.monitor.monitor import Monitor
 from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.protocol import Position
@@ -72,8 +73,8 @@ def test_connections_are_open_before_they_are_needed(rig: Rig) -> None:
     def opened() -> int:
         return sum(pools[key].num_connections for key in pools.keys())  # noqa: SIM118
 
-    until(lambda: opened() >= len(_OPEN_LINES))
-    assert opened() >= len(_OPEN_LINES)
+    until(lambda: opened() >= len(CONNECTIONS))
+    assert opened() >= len(CONNECTIONS)
 
 
 @WAYS

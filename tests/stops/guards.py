@@ -84,7 +84,7 @@ def guards(
     placer = Placer(paper, namer, pause)
     manager = StopManager(PairStates(paper.largest), paper, namer, placer)
     cover = EntryCover(manager, placement)
-    return Guards(paper, cover, StopMover(manager, placer), StopWatch(cover))
+    return Guards(paper, cover, StopMover(manager), StopWatch(cover))
 
 
 def order_event(order_id: str, status: str, filled: float = 0.0, amount: float = 1.0) -> OrderEvent:

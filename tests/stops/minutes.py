@@ -7,7 +7,7 @@ from typing import Any
 
 from freqtrade.persistence import Trade, init_db
 
-from qt_protections.stops.monitor.monitor import TICK_S
+from qt_protections.stops.monitor.look_schedule import TICK_S
 from qt_protections.stops.venue.binance.order_events import OrderEvent
 from qt_protections.stops.venue.protocol import CcxtOrder
 from tests.stops.account import Account

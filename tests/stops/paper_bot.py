@@ -32,11 +32,12 @@ from qt_protections.rules.retry_policy import Outcome
 from qt_protections.rules.stop_price import stop_at
 from qt_protections.settings import Settings
 from qt_protections.stops import service
+from qt_protections.stops.monitor.event_stream import MakeStream
 from qt_protections.stops.monitor.monitor import Monitor
 from qt_protections.stops.monitor.watch import StopWatch
+from qt_protections.stops.registry import capabilities
 from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.venue.binance.order_events import OrderEvent
-from qt_protections.stops.venue.capabilities import capabilities
 from qt_protections.stops.venue.protocol import CcxtOrder, RequestError
 from tests.integration.offline_bot import offline_market
 from tests.stops.account import Account
@@ -231,10 +232,9 @@ class HandSentinel(Monitor):
 
     made: "HandSentinel"
 
-    def __init__(self, exchange: Exchange, watch: StopWatch, *args: Any) -> None:
-        super().__init__(exchange, watch, *args)
+    def __init__(self, _make_stream: MakeStream, watch: StopWatch, *args: Any) -> None:
+        super().__init__(lambda *_: _HandStream(), watch, *args)  # type: ignore[arg-type, return-value]
         self._lanes = _AtOnce(self.is_busy)  # type: ignore[assignment]
-        self._stream = _HandStream()  # type: ignore[assignment]
         self.connects = True
         type(self).made = self
 
@@ -324,7 +324,7 @@ class PaperBot:
         self.bot._exit_reason_cache = {}  # type: ignore[assignment]
         strategy.ft_bot_start()
         with (
-            patch.object(service, "_venue", lambda *_: paper),
+            patch.object(service, "make_venue", lambda *_: paper),
             patch.object(service, "Monitor", HandSentinel),
             patch.object(service, "Placer", partial(service.Placer, pause=pause)),
             patch.object(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qt_protections.stops.monitor.hearing import Stream
-from qt_protections.stops.monitor.monitor import TICK_S
+from qt_protections.stops.monitor.look_schedule import TICK_S
 from qt_protections.stops.venue.protocol import Rank
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import quiet

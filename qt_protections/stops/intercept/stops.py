@@ -1,19 +1,17 @@
 """Where Freqtrade's own handling of stops meets the guard's.
 
-Freqtrade places, asks after and cancels stops by itself, in its loop. On an exchange the guard
-watches, the functions it does so with are answered here: a stop is never doubled because an answer
-was missing, and never cancelled while it is all that covers a position.
+Freqtrade places, asks after and cancels stops by itself, in its loop. On an exchange that the guard
+watches, this module answers the functions that Freqtrade calls for that. A missing answer never
+doubles a stop, and the last cover of a position is never cancelled.
 """
 
 import logging
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
 
 from freqtrade.exceptions import InsufficientFundsError, TemporaryError
 from freqtrade.exchange import Exchange
-from freqtrade.persistence import Order
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.portfolio.trades import open_trade
@@ -21,30 +19,23 @@ from qt_protections.rules.amounts import subtract_exact
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.stop_plan import covered
 from qt_protections.stops.entry_cover import EntryCover
+from qt_protections.stops.intercept.fired_stops import FiredStops
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.reconciliation.order_sequence import note_fill_on_record
 from qt_protections.stops.state.acts import may_cancel
 from qt_protections.stops.state.pair import PairState
-from qt_protections.stops.state.records import is_on_record, stops_since
-from qt_protections.stops.state.stop import StopStatus, as_booked, child_id, part_of, stop_status
-from qt_protections.stops.state.unbooked_fill import OF_ENTRIES
+from qt_protections.stops.state.stop import StopStatus, as_booked, stop_status
 from qt_protections.stops.venue.protocol import CcxtOrder, Rank, RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
 #: Seconds for which a comparison answers for a stop: while its end would be heard, and while the
-#: watch polls. It looks more often than that, and where its looks fail, a question would as well.
+#: watch polls. The watch looks more often; where its looks fail, Freqtrade's question would too.
 _HEARD_S, _POLLED_S = 60.0, 30.0
-#: Freqtrade asks for orders from somewhat before what it names.
-_EARLIER = timedelta(minutes=1)
 
 
 class StopInterceptor:
-    """Stands in for `create_stoploss`, `fetch_stoploss_order` and `cancel_stoploss_order`.
-
-    And for `fetch_orders`, among whose answers is what stops became, and for `fetch_order` and
-    `cancel_order`, which tell of entries.
-    """
+    """Stands in for `create_stoploss`, `fetch_stoploss_order` and `cancel_stoploss_order`."""
 
     def __init__(
         self,
@@ -53,7 +44,7 @@ class StopInterceptor:
         has_looked: Callable[[], bool],
         hearing: Hearing,
     ) -> None:
-        """Take their places.
+        """Take the places of the exchange's functions.
 
         Args:
             exchange: The bot's exchange.
@@ -66,12 +57,7 @@ class StopInterceptor:
         self._manager = cover.manager
         self._outcomes = cover.manager.outcomes
         self._has_looked = has_looked
-        self._fetch_orders = exchange.fetch_orders
-        self._fetch_order = exchange.fetch_order
-        self._cancel_order = exchange.cancel_order
-        exchange.cancel_order = self.cancel_order  # type: ignore[method-assign]
-        exchange.fetch_order = self.order  # type: ignore[method-assign]
-        exchange.fetch_orders = self.orders  # type: ignore[method-assign]
+        self._fired = FiredStops(cover.manager)
         exchange.create_stoploss = self.create  # type: ignore[method-assign, assignment]
         exchange.fetch_stoploss_order = self.fetch  # type: ignore[method-assign]
         exchange.cancel_stoploss_order = self.cancel  # type: ignore[method-assign]
@@ -83,7 +69,8 @@ class StopInterceptor:
 
         Raises:
             InsufficientFundsError: If nothing is left to protect; Freqtrade then asks for the fill.
-            TemporaryError: If none could be placed; the watch goes on trying, or has closed.
+            TemporaryError: If no stop could be placed. The watch goes on trying, or has closed the
+                position.
         """
         held = self._manager.book.of(pair)
         with held.lock:
@@ -111,12 +98,12 @@ class StopInterceptor:
             return new.order
 
     def fetch(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
-        """Return a stop; what the exchange cannot tell of is answered as it was last known.
+        """Return a stop; without word from the exchange, as the stop was last known.
 
-        Freqtrade books next what filled: its place among the trade's fills is made before that.
+        Freqtrade books next what filled. The fill's place among the trade's fills is made before.
 
         Raises:
-            TemporaryError: If the exchange does not answer, and the guard does not know it.
+            TemporaryError: If the exchange does not answer, and the guard does not know the stop.
         """
         told = self._fetch(order_id, pair)
         note_fill_on_record(pair, told)
@@ -129,11 +116,10 @@ class StopInterceptor:
         try:
             order = self._manager.venue.find_stop(pair, order_id=order_id)
             if order is not None and stop_status(order) is StopStatus.TRIGGERED:
-                if order_id in held.written_off or is_on_record(child_id(order), pair):
-                    # What it became is booked as an order of its own.
+                if self._fired.is_booked_by_child(held, order):
                     return as_booked(order, None)
-                self._take_in(held, order)
-                return self._executed(held, order)
+                self._fired.take_in(held, order)
+                return self._fired.executed(held, order)
         except RequestError as error:
             logger.warning("Could not ask after stop %s of %s: %s", order_id, pair, error)
             return _last_known(held, order_id, error)
@@ -144,7 +130,7 @@ class StopInterceptor:
         return order
 
     def _heard_of(self, held: PairState, order_id: str) -> CcxtOrder | None:
-        """Return a stop that is known to be live; None if that has to be asked.
+        """Return a stop that is known to be live; None if the exchange has to be asked.
 
         Freqtrade asks after each stop in each loop. The stream would have told of an end, and the
         watch looks for events that got lost as often as Freqtrade asks. Near the limit of what the
@@ -164,7 +150,7 @@ class StopInterceptor:
         """Cancel a stop, unless it is all that covers an open position.
 
         Returns:
-            Nothing Freqtrade takes for an answer: it asks for the order next.
+            An empty dict; Freqtrade then fetches the order itself.
         """
         held = self._manager.book.of(pair)
         with held.lock:
@@ -188,86 +174,6 @@ class StopInterceptor:
                 # What stood beside it must not hit the next position.
                 self._manager.reconcile_stops(held)
         return {}
-
-    def order(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:
-        """Return an order; one that closed more than the trade, as far as it closed the trade.
-
-        Raises:
-            ExchangeError: As Freqtrade's own function.
-        """
-        order = self._fetch_order(order_id.removesuffix(OF_ENTRIES), pair, params)
-        self._cover.told(pair, order)
-        row = Order.order_by_id(order_id, pair)
-        if row is None or row.ft_order_side != row.trade.exit_side:
-            return order
-        return {**part_of(order, row.ft_amount), "id": order_id}
-
-    def cancel_order(
-        self, order_id: str, pair: str, params: dict[str, Any] | None = None
-    ) -> CcxtOrder:
-        """Cancel an order, and have the book know what became of an entry.
-
-        Raises:
-            ExchangeError: As Freqtrade's own function.
-        """
-        order: CcxtOrder = self._cancel_order(order_id.removesuffix(OF_ENTRIES), pair, params)
-        self._cover.told(pair, order)
-        return order
-
-    def orders(
-        self, pair: str, since: datetime, params: dict[str, Any] | None = None
-    ) -> list[CcxtOrder]:
-        """Return a pair's orders; what a stop on record became is told under the stop's id.
-
-        Freqtrade looks here for the order that closed a position. It knows its stops by their own
-        ids only, and would take such an order for one no trade has.
-
-        Raises:
-            TemporaryError: If the exchange does not answer.
-        """
-        stops = {}
-        held = self._manager.book.of(pair)
-        try:
-            for order_id in stops_since(pair, since - _EARLIER):
-                stop = self._manager.venue.find_stop(pair, order_id=order_id)
-                if stop is None or not (child := child_id(stop)):
-                    continue
-                if not (order_id in held.written_off or is_on_record(child, pair)):
-                    self._take_in(held, stop)
-                    stops[child] = stop
-        except RequestError as error:
-            raise TemporaryError(f"orders of {pair}: {error}") from error
-        found = self._fetch_orders(pair, since, params)
-        told = [
-            _booked(held, stops[order["id"]], order) if order["id"] in stops else order
-            for order in found
-        ]
-        for order in told:
-            note_fill_on_record(pair, order)
-        return told
-
-    def _take_in(self, held: PairState, stop: CcxtOrder) -> None:
-        """Have the book know of a fill before the trade does: else it is taken off twice.
-
-        The position would look smaller than it is, and what covers the rest of it would go.
-        """
-        if held.stop_of(str(stop["id"])) is not None:
-            self._outcomes.fired(held, str(stop["id"]), child_id(stop))
-
-    def _executed(self, held: PairState, stop: CcxtOrder) -> CcxtOrder:
-        """Return the order a triggered stop became under the stop's id, as Freqtrade books it."""
-        child = child_id(stop)
-        order = self._manager.venue.find_order(held.pair, order_id=child) if child else None
-        # A trigger alone is no fill.
-        return {**stop, "status": "open"} if order is None else _booked(held, stop, order)
-
-
-def _booked(held: PairState, stop: CcxtOrder, child: CcxtOrder) -> CcxtOrder:
-    """Return what a stop became, as the book took it in: a part may have been a stranger's."""
-    known = held.ended_orders.get(str(stop["id"]))
-    if known is not None and known.get("status_stop") == "triggered":
-        return known
-    return as_booked(stop, held.own_part(child))
 
 
 def _last_known(held: PairState, order_id: str, failure: RequestError | None) -> CcxtOrder:

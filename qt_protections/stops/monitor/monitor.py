@@ -1,18 +1,18 @@
-"""What acts between the bot's loops, for as long as the bot runs, and watches over its threads."""
+"""The guard's threads: they act between the bot's loops, and each is heard of when it ends."""
 
 import logging
 import sys
 from dataclasses import dataclass
 from functools import partial
-from math import inf
 from time import monotonic
 
-from freqtrade.exchange import Exchange
-
 from qt_protections.errors import withhold_secrets
-from qt_protections.rules.look_interval import FRESH_S, LONGEST_S, look_every_s, looks_at_all
 from qt_protections.rules.stop_plan import covered
+from qt_protections.stops.monitor.bot_loop import BotLoop
+from qt_protections.stops.monitor.event_stream import MakeStream
 from qt_protections.stops.monitor.hearing import Hearing, Stream
+from qt_protections.stops.monitor.keep_alive import CONNECTIONS, KeepAlive
+from qt_protections.stops.monitor.look_schedule import TICK_S, LookSchedule
 from qt_protections.stops.monitor.stream_proof import StreamProof
 from qt_protections.stops.monitor.watch import StopWatch
 from qt_protections.stops.state.pair import PairState
@@ -20,7 +20,6 @@ from qt_protections.stops.threads.lanes import Act, Lanes
 from qt_protections.stops.threads.memory import give_back_memory
 from qt_protections.stops.threads.supervised import Supervised, ThreadState, Trouble
 from qt_protections.stops.venue.binance.order_events import OrderEvent
-from qt_protections.stops.venue.binance.user_stream import UserStream
 from qt_protections.stops.venue.protocol import RequestError
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -29,22 +28,11 @@ logger = withhold_secrets(logging.getLogger(__name__))
 #: threads on its way to a stop; at Python's own 5 ms each, that is round trips while candles are
 #: analysed.
 _SWITCH_S = 0.0005
-#: Seconds between two ticks.
-TICK_S = 1.0
-#: Seconds without a loop of the bot's after which that is said. Candles of many pairs take a while.
-LOOP_S = 60.0
 #: Seconds without a loop of the bot's from which the watch asks for prices: else the loop does.
 _PRICELESS_S = 10.0
 #: Pairs that may wait for the exchange's answers before another has to.
 _THREADS = 8
 _ALL_PAIRS = ""
-#: Connections that are kept open, and seconds between two uses, while a stop has to follow the fill
-#: of an entry: to open one takes two round trips more, and with several pairs at work at once it
-#: would be the stop that has to. Servers close what is idle for 5 s and more.
-_OPEN_LINES = ("open line 1", "open line 2", "open line 3")
-_USED_EVERY_S = 4.0
-#: The same where nothing is held and nothing waits: the clock is read that way now and then.
-_IDLE_S = 300.0
 #: Seconds from one look at the whole account to the next at the least, however often the stream
 #: comes back: meanwhile each pair is asked for.
 _WHOLE_LOOK_S = 30.0
@@ -59,12 +47,12 @@ _TRIM_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the watch does.
+    """How the guard's threads and the user data stream do.
 
     Attributes:
-        threads: Each of them.
-        stream: How the user data stream does.
-        stream_s: Seconds it has been so.
+        threads: Every thread of the guard.
+        stream: The state of the user data stream.
+        stream_s: Seconds the stream has been in that state.
         looked_s: Seconds since the last comparison, of the protected pair that waits longest; None
             if nothing has to be protected.
     """
@@ -79,52 +67,44 @@ class Monitor:
     """Hands each event of the user data stream to the watch, and ticks in between.
 
     A tick reaches every pair that has something to protect. What the stream may not tell is asked
-    for where nobody has compared lately. A single event may be lost though the stream speaks, and
-    the desk answers Freqtrade's own questions: so looks are as frequent as these would be.
+    for where nobody has compared lately, as `LookSchedule` says.
     """
 
     def __init__(
         self,
-        exchange: Exchange,
+        make_stream: MakeStream,
         watch: StopWatch,
         hearing: Hearing | None = None,
         proof: StreamProof | None = None,
-        loop_s: float = LOOP_S,
+        loop: BotLoop | None = None,
     ) -> None:
         """Prepare; nothing runs before `start`.
 
         Args:
-            exchange: The bot's.
+            make_stream: Makes the exchange's user data stream.
             watch: Acts on what is heard, and asks.
             hearing: Takes in how the stream does; made from `proof` if None.
             proof: Says whether an event of the guard's own orders is missing.
-            loop_s: Seconds without a loop of the bot's after which that is said.
+            loop: What is known of the bot's loop.
         """
         self._watch = watch
         self._proof = StreamProof() if proof is None else proof
         self._hearing = Hearing(self._proof) if hearing is None else hearing
-        self._stream = UserStream(exchange, self._heard, self._turned)
+        self._loop = BotLoop() if loop is None else loop
+        self._stream = make_stream(self._heard, self._turned)
         self._lanes = Lanes(_THREADS)
         self._thread = Supervised("qt-monitor", self._run)
+        self._schedule = LookSchedule(watch.book, self._hearing, self._loop)
+        self._keep_alive = KeepAlive()
         self._is_started = self._is_stopped = False
-        self._loop_s = loop_s
-        self._ping_at = self._complain_at = self._trim_at = 0.0
-        self._looked = -inf
-        self._began = self._loop_at = monotonic()
-        self._loop_every_s = LONGEST_S
-        self._lag, self._loop = Trouble("User data stream"), Trouble("The bot's loop")
-        #: Pairs with something to protect, as of their last tick.
-        self._protecting: set[str] = set()
-        #: Entries whose stop has to follow their fill, likewise: each is asked for with its pair.
-        self._waiting = 0
-        #: By pair, when everything that may not have been heard was last asked for: in vain, too.
-        self._tried: dict[str, float] = {}
-        self._asked: dict[str, float] = {}
+        self._complain_at = self._trim_at = 0.0
+        self._began = monotonic()
+        self._lag = Trouble("User data stream")
 
     def start(self) -> None:
-        """Listen and tick, once the book knows what has to be covered; more than once is no error.
+        """Listen and tick from now on; the book has to know what is to be covered.
 
-        What was stopped stays so.
+        A second call does nothing, and neither does a call after `stop`.
         """
         if self._is_started or self._is_stopped:
             return
@@ -134,7 +114,7 @@ class Monitor:
         self._stream.start()
 
     def stop(self) -> None:
-        """End, after what is being done."""
+        """End the threads, after what they are doing."""
         self._is_stopped = True
         self._hearing.ended()
         self._stream.stop()
@@ -144,20 +124,17 @@ class Monitor:
 
     def loop_came(self) -> None:
         """Note that the bot's loop has come round, and check the threads from there."""
-        now = monotonic()
-        self._loop_every_s, self._loop_at = now - self._loop_at, now
+        self._loop.came()
         self._check_threads()
 
     @property
     def health(self) -> Health:
-        """How the watch does now."""
-        now = monotonic()
-        looked = [self._watch.book.of(pair).looked for pair in self._protecting.copy()]
+        """How the threads and the stream do now."""
         return Health(
             threads=tuple(thread.state for thread in self._threads),
             stream=self._hearing.state,
             stream_s=self._hearing.state_s,
-            looked_s=now - max(min(looked), self._began) if looked else None,
+            looked_s=self._schedule.longest_unlooked(self._began),
         )
 
     @property
@@ -188,21 +165,22 @@ class Monitor:
             self._tick()
 
     def _tick(self) -> None:
-        """Have each pair looked after, in its lane: one that waits or fails holds up no other."""
+        """Have each pair looked after in a lane of its own: no pair holds up another."""
+        schedule = self._schedule
         self._check_threads()
-        self._check_loop()
+        self._loop.check(is_needed=bool(schedule.protecting))
         self._check_stream()
-        waiting = [pending for held in self._watch.book for pending in held.pending_entries]
-        self._waiting = sum(not pending.stop_first for pending in waiting)
-        self._look_at_all()
-        turn = self._whose_turn()
+        schedule.count_waiting()
+        if self._watch.may_compare and schedule.is_whole_due(self._watch.looked):
+            self._lanes.put_if_idle(_ALL_PAIRS, partial(self._reach, self._watch.look))
+        turn = schedule.turn()
         for held in self._watch.book:
             if held.is_empty:
-                self._protecting.discard(held.pair)
+                schedule.protecting.discard(held.pair)
             else:
                 look_after = partial(self._look_after, held, is_turn=held.pair == turn)
                 self._lanes.put_if_idle(held.pair, look_after)
-        self._keep_lines_open()
+        self._keep_connections_open()
         if monotonic() >= self._trim_at:
             self._trim_at = monotonic() + _TRIM_EVERY_S
             give_back_memory()
@@ -210,15 +188,6 @@ class Monitor:
     def _check_threads(self) -> None:
         for thread in self._threads:
             thread.check()
-
-    def _check_loop(self) -> None:
-        missing_s = monotonic() - self._loop_at
-        self._loop.note(
-            f"has not come round for {missing_s:.0f} s: the bot is stopped, or it hangs. Stops are "
-            "looked after meanwhile, exits are not"
-            if missing_s > self._loop_s and self._protecting
-            else None
-        )
 
     def _check_stream(self) -> None:
         if (order_id := self._proof.overdue(monotonic())) is not None:
@@ -232,47 +201,18 @@ class Monitor:
             else None
         )
 
-    def _look_at_all(self) -> None:
-        """Look at the whole account where that costs less than to look at each pair."""
-        pays = looks_at_all(len(self._protecting)) and self._watch.may_compare
-        if pays and self._since(self._watch.looked) >= self._every_s() - TICK_S / 2:
-            self._lanes.put_if_idle(_ALL_PAIRS, partial(self._reach, self._watch.look))
-
-    def _whose_turn(self) -> str | None:
-        """Return the pair that waits longest for a look, if it is time for one more.
-
-        Pairs take turns, so that none of them has to wait until all are due at once: single looks
-        keep the connection open as well.
-        """
-        pairs = self._protecting.copy()
-        if not pairs or looks_at_all(len(pairs)):
-            return None
-        if self._since(self._looked) < self._every_s() / len(pairs) - TICK_S / 2:
-            return None
-        return min(pairs, key=lambda pair: self._last_look(self._watch.book.of(pair)))
-
-    def _keep_lines_open(self) -> None:
-        """Keep several connections for what follows a fill, one for what is held, none for nothing.
-
-        What is asked for the pairs that are held keeps one open as well.
-        """
-        if self._watch.shut:
-            return
-        if self._waiting:
-            if monotonic() >= self._ping_at:
-                self._ping_at = monotonic() + _USED_EVERY_S
-                for lane in _OPEN_LINES:  # all at once, or one connection would do for them
-                    self._open_line(lane, idle_s=0.0)
-        else:
-            self._open_line(_OPEN_LINES[0], _USED_EVERY_S if self._protecting else _IDLE_S)
+    def _keep_connections_open(self) -> None:
+        if not self._watch.shut:
+            is_waiting, is_protecting = self._schedule.waiting > 0, bool(self._schedule.protecting)
+            self._use(*self._keep_alive.due(is_waiting=is_waiting, is_protecting=is_protecting))
 
     def warm_up(self) -> None:
         """Open connections, for a stop that is about to be sent; nothing is waited for."""
-        for lane in _OPEN_LINES:  # one alone may be busy when the stop goes out
-            self._open_line(lane, idle_s=0.0)
+        self._use(CONNECTIONS, idle_s=0.0)  # one alone may be busy when the stop goes out
 
-    def _open_line(self, lane: str, idle_s: float) -> None:
-        self._lanes.put_if_idle(lane, partial(self._watch.ping, idle_s))
+    def _use(self, connections: tuple[str, ...], idle_s: float) -> None:
+        for lane in connections:
+            self._lanes.put_if_idle(lane, partial(self._watch.ping, idle_s))
 
     # What is done in the lanes
 
@@ -282,73 +222,37 @@ class Monitor:
             is_done = self._reach(partial(self._watch.heard, event))
         finally:
             if not is_done:
-                self._asked.pop(event.pair, None)  # the next tick asks what this event told
+                self._schedule.missed(event.pair)
 
     def _look_after(self, held: PairState, *, is_turn: bool) -> None:
         if not held.lock.acquire(blocking=False):
             return  # somebody is at it
         try:
-            if not self._protects(held):
+            if not self._schedule.protects(held):
                 return
             is_shut = self._watch.shut
             if not is_shut or _is_bare(held):
                 self._reach(partial(self._watch.check_doubts, held))
-            if not is_shut and self._is_to_ask(held, is_turn=is_turn):
+            may_look = not is_shut and self._watch.may_compare
+            if may_look and self._schedule.is_due(held, is_turn=is_turn):
                 self._ask(held)
         finally:
             held.lock.release()
 
-    def _protects(self, held: PairState) -> bool:
-        """Whether there is something to look after; whoever asks holds the pair's lock."""
-        # A position without a trade may be covered by somebody's own stop, and that can end.
-        some = (held.stops, held.trailing_stops, held.pending_entries, held.external_position)
-        if held.required_stop is not None or any(some):
-            self._protecting.add(held.pair)
-            return True
-        self._protecting.discard(held.pair)
-        return False
-
-    def _is_to_ask(self, held: PairState, *, is_turn: bool) -> bool:
-        """Whether something of a pair may have happened unheard, or nobody has compared lately."""
-        if not self._watch.may_compare:
-            return False
-        is_heard = self._hearing.state is Stream.UP
-        if is_heard and self._asked.get(held.pair, -inf) < self._hearing.whole_since:
-            return True
-        pause_s = self._every_s(is_fresh=self._since(held.changed) < FRESH_S)
-        if looks_at_all(len(self._protecting)):
-            pause_s *= 2.0  # should the look at all of them have failed
-        # A tick that comes early counts as due.
-        return is_turn or self._since(self._last_look(held)) >= pause_s - TICK_S / 2
-
-    def _every_s(self, *, is_fresh: bool = False) -> float:
-        """Return the seconds from one look at a pair to the next."""
-        return look_every_s(
-            len(self._protecting) + self._waiting,
-            is_heard=self._hearing.state is Stream.UP,
-            loop_s=max(self._loop_every_s, self._since(self._loop_at)),
-            is_fresh=is_fresh,
-        )
-
-    def _last_look(self, held: PairState) -> float:
-        """Return when a pair was last looked at, in vain perhaps; monotonic seconds."""
-        return max(held.looked, self._tried.get(held.pair, -inf))
-
-    @staticmethod
-    def _since(moment: float) -> float:
-        return monotonic() - moment
-
     def _ask(self, held: PairState) -> None:
-        """Ask for what a pair's events would have told; one road's failure stops not the other."""
-        began = self._looked = self._tried[held.pair] = monotonic()
+        """Ask for what a pair's events would have told; each service is asked, whichever fails."""
+        began = self._schedule.begin(held.pair)
         roads = [self._watch.ask_for_entries, self._watch.look_at]
-        if began - self._loop_at >= _PRICELESS_S:
+        if self._loop.missing_s >= _PRICELESS_S:
             roads.append(self._watch.triggers.ask)
         if all([self._reach(partial(road, held)) for road in roads]):
-            self._asked[held.pair] = began
+            self._schedule.answered(held.pair, began)
 
     def _reach(self, act: Act) -> bool:
-        """Do something with the exchange; if that does not answer, the next tick asks again."""
+        """Do something with the exchange; return whether the exchange answered.
+
+        Without an answer the next tick asks again.
+        """
         try:
             act()
         except RequestError as error:
@@ -360,7 +264,7 @@ class Monitor:
 
 
 def _is_bare(held: PairState) -> bool:
-    """Whether a pair lacks cover, or that is not certain; whoever asks holds the pair's lock."""
+    """Whether a pair lacks cover, or may lack cover; whoever asks holds the pair's lock."""
     if held.is_in_doubt:
         return True
     return held.required_stop is not None and not covered(held.required_stop, held.standing)

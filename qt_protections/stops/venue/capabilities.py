@@ -1,19 +1,12 @@
-"""What the guard can do with a stop, by exchange and mode."""
+"""What the guard can do with a stop.
+
+`stops/registry.py` says which exchange gets what.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from freqtrade.constants import Config
-from freqtrade.enums import TradingMode
-from freqtrade.exchange import Exchange
-
-from qt_protections.errors import GuardNotInstalled
-
 Placement = Literal["before_entry", "on_fill"]
-
-
-#: One exchange, by ccxt's two names of it: "binanceusdm" knows its futures alone.
-_BINANCE = frozenset({"binance", "binanceusdm"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +29,8 @@ class Capabilities:
     text: str
 
 
-def capabilities(exchange: Exchange, config: Config) -> Capabilities:
-    """Return what the exchange allows in this mode.
-
-    Args:
-        exchange: The bot's exchange.
-        config: Freqtrade's; `dry_run` and the exchange's trading mode decide.
-
-    Raises:
-        GuardNotInstalled: If the exchange takes no stops at all: the stop has no switch.
-    """
-    is_futures = exchange.trading_mode is TradingMode.FUTURES
-    is_dry = bool(config["dry_run"])
-    name = f"{exchange.id} {exchange.trading_mode.value}" + (", dry run" if is_dry else "")
-    if not exchange.get_option("stoploss_on_exchange"):
-        raise GuardNotInstalled(
-            f"{name}: Freqtrade can place no stop on this exchange, and QTGuard trades nowhere "
-            "without one. Trade on an exchange that takes stops (docs: stoploss on exchange), or "
-            "take QTGuard off the strategy."
-        )
-    if exchange.id in _BINANCE and is_futures:
-        return _simulated(name) if is_dry else _everything(name)
-    return _on_fill(name, blocks=bool(exchange.get_option("stoploss_blocks_assets")))
-
-
-def _everything(name: str) -> Capabilities:
+def everything(name: str) -> Capabilities:
+    """Return what there is where the guard has orders and a stream of its own."""
     return Capabilities(
         placement_supported=("before_entry", "on_fill"),
         trailing=True,
@@ -71,7 +41,8 @@ def _everything(name: str) -> Capabilities:
     )
 
 
-def _simulated(name: str) -> Capabilities:
+def simulated(name: str) -> Capabilities:
+    """Return what there is where Freqtrade imitates such an exchange."""
     return Capabilities(
         placement_supported=("before_entry", "on_fill"),
         trailing=False,
@@ -82,7 +53,13 @@ def _simulated(name: str) -> Capabilities:
     )
 
 
-def _on_fill(name: str, *, blocks: bool) -> Capabilities:
+def on_fill(name: str, *, blocks: bool) -> Capabilities:
+    """Return what there is through Freqtrade's own functions.
+
+    Args:
+        name: Of the exchange and the mode.
+        blocks: Whether a live stop keeps the asset from being sold otherwise.
+    """
     why = " (stop orders block the asset)" if blocks else ""
     return Capabilities(
         placement_supported=("on_fill",),

@@ -1,7 +1,5 @@
 """Freqtrade's questions about stops are answered so that nothing is doubled and nothing bared."""
 
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,33 +9,17 @@ from freqtrade.exceptions import (
     TemporaryError,
 )
 from freqtrade.exchange import Exchange
-from freqtrade.persistence import Trade, init_db
+from freqtrade.persistence import Trade
 
 from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.monitor.stream_proof import StreamProof
-from qt_protections.stops.reconciliation.trade_writer import add_stop
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.state.unbooked_fill import UnbookedFill
-from tests.stops.guards import Guards, guards
+from tests.stops.guards import Guards
 from tests.stops.offline import offline_exchange
 from tests.stops.paper import BTC, LOST
-from tests.stops.reconciliation.test_trade_writer import trade as new_trade
-
-
-@pytest.fixture
-def on_paper() -> Guards:
-    """A manager without the stream: Freqtrade's loop comes first."""
-    return guards()
-
-
-@pytest.fixture
-def database() -> Iterator[None]:
-    """An empty one, as the bot has opened it."""
-    init_db("sqlite://")
-    yield
-    Trade.session.remove()
 
 
 @pytest.fixture
@@ -45,16 +27,6 @@ def exchange(on_paper: Guards, tmp_path: Path, database: None) -> Exchange:
     """Freqtrade's exchange object with the desk in front."""
     made = offline_exchange(tmp_path, "binance", "futures")
     StopInterceptor(made, on_paper.cover, lambda: True, Hearing(StreamProof()))
-    return made
-
-
-@pytest.fixture
-def trade(database: None) -> Trade:
-    """An open long of one, in a database."""
-    made = new_trade(100.0, 0.1, 10.0, is_short=False)
-    made.stop_loss = 98.0
-    Trade.session.add(made)
-    Trade.commit()
     return made
 
 
@@ -262,40 +234,3 @@ def test_everything_goes_once_the_trade_is_closed(
     Trade.commit()
     exchange.cancel_stoploss_order(stop, BTC)
     assert on_paper.live() == []
-
-
-# orders
-
-
-def test_what_a_stop_became_is_told_under_the_stops_id(
-    on_paper: Guards, tmp_path: Path, trade: Trade
-) -> None:
-    """Whichever trade has the stop on record: another must not book it as an exit of its own."""
-    stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
-    on_paper.paper.size[BTC] = 1.0
-    add_stop(trade, Stop.of(BTC, on_paper.paper.stops[stop]))
-    Trade.commit()
-    on_paper.paper.trigger(stop)
-    row = trade.select_order_by_order_id(stop)
-    assert row is not None
-    row.ft_is_open, row.order_filled_date = False, trade.open_date_utc - timedelta(seconds=15)
-    Trade.commit()
-    other = on_paper.paper.orders[on_paper.paper.enter(BTC, 1.0)]
-    made = offline_exchange(tmp_path, "binance", "futures")
-    made.fetch_orders = lambda *_: list(on_paper.paper.orders.values())  # type: ignore[method-assign]
-    StopInterceptor(made, on_paper.cover, lambda: True, Hearing(StreamProof()))
-    child, entry = made.fetch_orders(BTC, trade.open_date_utc)
-    assert (child["id"], child["status"], child["filled"]) == (stop, "closed", 1.0)
-    assert entry == other
-
-
-def test_silence_about_a_stop_leaves_the_search_for_the_next_loop(
-    on_paper: Guards, exchange: Exchange, trade: Trade
-) -> None:
-    """Freqtrade rolls back and asks again."""
-    stop = on_paper.paper.stray_stop(BTC, 1.0, 98.0)
-    add_stop(trade, Stop.of(BTC, on_paper.paper.stops[stop]))
-    Trade.commit()
-    on_paper.paper.before["find_stop"].append(LOST)
-    with pytest.raises(TemporaryError):
-        exchange.fetch_orders(BTC, trade.open_date_utc)

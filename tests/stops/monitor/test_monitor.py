@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import inf
 
 import pytest
@@ -16,11 +17,13 @@ from freqtrade.exchange import Exchange
 from qt_protections.rules.look_interval import FRESH_S, LONGEST_S
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.monitor.hearing import Hearing, Stream
-from qt_protections.stops.monitor.monitor import TICK_S, Monitor
+from qt_protections.stops.monitor.look_schedule import TICK_S
+from qt_protections.stops.monitor.monitor import Monitor
 from qt_protections.stops.monitor.stream_proof import StreamProof
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.phases import StopEvent
 from qt_protections.stops.threads.supervised import Life
+from qt_protections.stops.venue.binance.user_stream import UserStream
 from qt_protections.stops.venue.protocol import Rank, RequestError, Road
 from tests.integration.rig import until
 from tests.stops.guards import Guards, guards
@@ -50,7 +53,7 @@ def exchange(house: House) -> Exchange:
 @pytest.fixture
 def monitor(made: Guards, exchange: Exchange) -> Iterator[Monitor]:
     """A monitor that has not started: its ticks are the test's."""
-    built = Monitor(exchange, made.watch)
+    built = Monitor(partial(UserStream, exchange), made.watch)
     yield built
     built.stop()
 
@@ -85,21 +88,21 @@ def ticked(monitor: Monitor, times: int = 1) -> None:
 
 def a_second_passes(monitor: Monitor) -> None:
     """Let everything that was asked be a second older."""
-    for pair in monitor._tried:
-        monitor._tried[pair] -= TICK_S
+    for pair in monitor._schedule._tried:
+        monitor._schedule._tried[pair] -= TICK_S
     for held in monitor._watch.book:
         held.looked -= TICK_S
         held.changed -= TICK_S
     monitor._watch.looked -= TICK_S
-    monitor._looked -= TICK_S
+    monitor._schedule._looked -= TICK_S
 
 
 def looked_long_ago(monitor: Monitor, *helds: PairState) -> None:
     """Let nobody have compared a pair for a while."""
     for held in helds:
         held.looked = time.monotonic() - LONGEST_S - 1
-    monitor._tried.clear()
-    monitor._looked = -inf
+    monitor._schedule._tried.clear()
+    monitor._schedule._looked = -inf
 
 
 def looks(monitor: Monitor, patch: pytest.MonkeyPatch, failing: str = "") -> list[str]:
@@ -207,7 +210,7 @@ def test_what_is_not_covered_is_reached_while_the_exchange_takes_nothing(
         made.watch, "check_doubts", lambda held: reached.append(held.pair) or check(held)
     )
     hearing._hearing.missed()
-    hearing._ping_at = 0.0
+    hearing._keep_alive._at = 0.0
     ticked(hearing)
     assert reached == []
     for _ in range(5):
@@ -323,7 +326,7 @@ def test_a_connection_that_opens_is_no_knowledge_yet(monitor: Monitor, made: Gua
     ticked(monitor)
     (new,) = made.live()
     assert new != old
-    assert monitor._asked[BTC] >= monitor._hearing.whole_since
+    assert monitor._schedule._asked[BTC] >= monitor._hearing.whole_since
 
 
 def test_an_event_whose_act_failed_is_asked_for(
@@ -350,15 +353,15 @@ def test_an_event_whose_act_failed_is_asked_for(
 def test_one_road_that_fails_stops_no_other(road: str, exchange: Exchange) -> None:
     """Entries are asked for by one service, stops by another; both until both have answered."""
     made = guards("on_fill")
-    monitor = Monitor(exchange, made.watch)
+    monitor = Monitor(partial(UserStream, exchange), made.watch)
     made.rest()
     made.paper.asked.clear()
     made.paper.before[road].append(RequestError("down", Outcome.NOT_EXECUTED))
     ticked(monitor)
     assert made.paper.asked == ["find_order", "open_stops"]
-    assert BTC not in monitor._asked
+    assert BTC not in monitor._schedule._asked
     ticked(monitor)
-    assert BTC in monitor._asked
+    assert BTC in monitor._schedule._asked
     monitor.stop()
 
 
@@ -491,7 +494,7 @@ def test_what_could_not_be_taken_is_asked_for(hearing: Monitor, made: Guards, ho
     hearing._lanes._most = 1000
     ticked(hearing)
     assert made.paper.asked == ["open_stops"]
-    assert hearing._asked[BTC] >= hearing._hearing.whole_since
+    assert hearing._schedule._asked[BTC] >= hearing._hearing.whole_since
 
 
 class Clock:
@@ -552,7 +555,7 @@ def test_a_loop_that_does_not_come_is_said(
     monitor: Monitor, made: Guards, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once, while there is something to protect; and again when it comes."""
-    monitor._loop_at -= 3600.0
+    monitor._loop._at -= 3600.0
     ticked(monitor)
     assert alerts(caplog) == []
     made.enter()

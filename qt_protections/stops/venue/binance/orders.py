@@ -1,17 +1,16 @@
-"""Binance USD-M futures, live: everything the guard knows how to use."""
+"""Orders on Binance USD-M futures, live: everything the guard knows how to use."""
 
-import logging
 from math import inf
 from typing import Any, ClassVar
 
-import ccxt
 from ccxt import ROUND_DOWN, ROUND_UP
 from freqtrade.exchange import Exchange
 
-from qt_protections.errors import withhold_secrets
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.retry_policy import Refusal
+from qt_protections.stops.venue.binance.account import AccountData
 from qt_protections.stops.venue.binance.connection import TIMEOUT_MS, Connection
+from qt_protections.stops.venue.binance.order_search import search_orders
 from qt_protections.stops.venue.budget import Budget
 from qt_protections.stops.venue.freqtrade import largest
 from qt_protections.stops.venue.protocol import (
@@ -25,21 +24,16 @@ from qt_protections.stops.venue.protocol import (
     TrailingOrder,
 )
 
-logger = withhold_secrets(logging.getLogger(__name__))
-
 _CONDITIONAL = {"trigger": True}
 #: Without a pair ccxt 4.5.90 asks the spot exchange, whatever its option `defaultType` says.
 _ALL_PAIRS = {"type": "swap", "subType": "linear"}
 #: Amounts are cut to whole lots, and a sum of lots may lack its last binary digit: that must not
 #: leave a lot uncovered. Too much is harmless, reduce-only takes no more than there is.
 _HAIR = 1 + 1e-9
-_LONGEST_SEARCH_MS = 6 * 86_400_000
-#: Of one answer.
-_MOST_ORDERS = 1000
 
 
 class BinanceVenue:
-    """A `Venue` over a connection of its own, so that nothing of Freqtrade's is in its way."""
+    """A `Venue` over a connection of its own: no stop waits behind a request of Freqtrade's."""
 
     WATCHES: ClassVar[bool] = True
 
@@ -57,12 +51,13 @@ class BinanceVenue:
         self._connection = Connection(exchange._api, timeout_ms)
         self._ask = self._connection.ask
         self._working_type = _working_type(exchange, order_types)
-        self._unlisted: set[str] = set()
+        by_mark = "MARK_PRICE" in self._working_type.values()
+        self._account = AccountData(exchange, self._connection, by_mark=by_mark)
 
     def place_stop(self, order: StopOrder, client_id: str) -> CcxtOrder:
-        """Send a STOP_MARKET, its trigger rounded to the tick toward the price.
+        """Send a STOP_MARKET; the trigger is rounded to the tick, toward the price.
 
-        The leverage is not its to set: that, and the margin type, went out before it.
+        Margin type and leverage of the pair went out before the stop does.
         """
         trigger = self._trigger(order, order.trigger)
         return self._reduce("STOP_MARKET", order, client_id, {"stopPrice": trigger})
@@ -79,7 +74,7 @@ class BinanceVenue:
         return self._reduce("market", order, client_id, {})
 
     def cancel(self, pair: str, order_id: str) -> bool:
-        """Cancel a conditional order; one at its trigger is refused with -4117."""
+        """Cancel a conditional order; -4117 refuses that while the order is at its trigger."""
         return self._cancel(pair, order_id, _CONDITIONAL)
 
     def cancel_order(self, pair: str, order_id: str) -> None:
@@ -95,40 +90,14 @@ class BinanceVenue:
         return self._open(pair, {})
 
     def orders_since(self, pair: str, since_ms: int) -> list[CcxtOrder]:
-        """Return a pair's orders since then; one request of weight 5 for up to 999 orders.
-
-        `GET /fapi/v1/allOrders` looks back seven days at most, and three for what ended unfilled.
-        """
-        horizon_ms = int(self._connection.api().nonce()) - _LONGEST_SEARCH_MS
-        found = self._search(pair, max(since_ms, horizon_ms))
+        """Return a pair's orders since then; of more than six days, of the last six."""
+        found = search_orders(self._connection, pair, since_ms)
         return [self._in_base(order) for order in found]
-
-    def _search(self, pair: str, since_ms: int) -> list[CcxtOrder]:
-        """Return a pair's orders since then, oldest first, however many."""
-        found: dict[int, CcxtOrder] = {}
-
-        def is_there_more(since_ms: int, **until: int) -> bool:
-            rows = self._ask(
-                Road.ORDERS,
-                lambda api: api.fetch_orders(pair, since_ms, _MOST_ORDERS, params=until),
-            )
-            known = len(found)
-            found.update((int(row["id"]), row) for row in rows)
-            return len(rows) >= _MOST_ORDERS and len(found) > known
-
-        more = overflows = is_there_more(since_ms)
-        while more:
-            more = is_there_more(max(row["timestamp"] for row in found.values()))
-        # The documents leave open whether a full answer holds the first or the latest orders.
-        while overflows:
-            oldest_ms = min(row["timestamp"] for row in found.values())
-            overflows = is_there_more(since_ms, until=oldest_ms)
-        return sorted(found.values(), key=lambda row: (row["timestamp"], int(row["id"])))
 
     def find_stop(
         self, pair: str, *, order_id: str | None = None, client_id: str | None = None
     ) -> CcxtOrder | None:
-        """Return a conditional order as it was asked for; what it sent is `info.actualOrderId`."""
+        """Return a conditional order; `info.actualOrderId` names the order it sent."""
         return self._find(pair, order_id, client_id, _CONDITIONAL)
 
     def find_order(
@@ -139,63 +108,22 @@ class BinanceVenue:
 
     def positions(self) -> dict[str, Position]:
         """Return the open positions; one request of weight 5."""
-        # The endpoint itself: ccxt's own `fetch_positions` may ask for the leverage brackets first.
-        rows = self._ask(
-            Road.ACCOUNT,
-            lambda api: [
-                row for row in api.fapiPrivateV3GetPositionRisk() if float(row["positionAmt"])
-            ],
-        )
-        self._meet({row["symbol"] for row in rows} - self._unlisted)
-        api = self._connection.api()
-        found = [self._position(api, row) for row in rows if row["symbol"] in api.markets_by_id]
-        return {position.pair: position for position in found}
+        return self._account.positions()
 
     def account_positions(self) -> set[str]:
-        """Return the pairs with a position; one request of weight 5 (`GET /fapi/v3/account`)."""
-        rows = self._ask(Road.ACCOUNT, lambda api: api.fapiPrivateV3GetAccount()["positions"])
-        pairs = self._exchange._api.markets_by_id
-        held = [row["symbol"] for row in rows if float(row["positionAmt"])]
-        return {m["symbol"] for name in held for m in pairs.get(name, []) if m["swap"]}
-
-    def _meet(self, symbols: set[str]) -> None:
-        """Load the markets anew for what Freqtrade has not heard of: it does so once an hour."""
-        source = self._exchange._api
-        known = source.markets_by_id
-        if symbols <= known.keys():
-            return
-        self._exchange.reload_markets(force=True)
-        if source.markets_by_id is known:
-            return  # that failed, and Freqtrade says so
-        for symbol in symbols - source.markets_by_id.keys():
-            self._unlisted.add(symbol)
-            logger.error(
-                "[ALERT] %s is held on the exchange, which lists no such market: the position is "
-                "neither covered nor counted.",
-                symbol,
-            )
+        """Return the pairs with a position; one request of weight 5, to another endpoint."""
+        return self._account.pairs_held()
 
     def quotes(self) -> dict[str, Quote]:
         """Return the best prices of all contracts; one request of weight 5."""
-        rows = self._ask(Road.ACCOUNT, lambda api: api.fapiPublicGetTickerBookTicker())
-        pairs = self._exchange._api.markets_by_id
-        return {
-            market["symbol"]: Quote(bid, float(row["askPrice"]))
-            for row in rows
-            for market in pairs.get(row["symbol"], [])
-            if market["swap"] and (bid := float(row["bidPrice"])) > 0
-        }
+        return self._account.quotes()
 
     def price(self, pair: str) -> float:
         """Return the mark price or the last one, as `order_types` chose for the triggers."""
-        if "MARK_PRICE" in self._working_type.values():
-            return self._ask(
-                Road.ACCOUNT, lambda api: float(api.fetch_mark_price(pair)["markPrice"])
-            )
-        return self._ask(Road.ACCOUNT, lambda api: _last_price(api, pair))
+        return self._account.trigger_price(pair)
 
     def ping(self, idle_s: float = 0.0) -> None:
-        """Ask for nothing, or now and then for the time; weight 1, as long as there is plenty."""
+        """Send a ping, or read the exchange's clock if that is due; of weight 1, with room."""
         if not self.has_room(Rank.COURTESY):
             return
         if self._connection.is_clock_due:
@@ -289,20 +217,6 @@ class BinanceVenue:
             raise
         return self._in_base(order)
 
-    def _position(self, api: ccxt.Exchange, row: dict[str, Any]) -> Position:
-        pair = str(api.safe_symbol(row["symbol"], None, None, "contract"))
-        contracts, notional = float(row["positionAmt"]), abs(float(row["notional"]))
-        margin = float(row["positionInitialMargin"])
-        return Position(
-            pair=pair,
-            is_short=contracts < 0,
-            amount=abs(contracts) * (self._exchange.get_contract_size(pair) or 1.0),
-            entry_price=float(row["entryPrice"]),
-            # Version 3 of the endpoint leaves out the leverage, a whole number.
-            leverage=float(round(notional / margin)) if margin else 1.0,
-            updated_ms=int(row.get("updateTime") or 0),
-        )
-
     def _trigger(self, order: StopOrder | TrailingOrder, price: float) -> float:
         # As Freqtrade rounds in create_stoploss, so that both arrive at the same price.
         toward_price = ROUND_DOWN if order.is_short else ROUND_UP
@@ -324,12 +238,8 @@ def _road(params: dict[str, Any]) -> Road:
     return Road.STOPS if params.keys() >= _CONDITIONAL.keys() else Road.ORDERS
 
 
-def _last_price(api: ccxt.Exchange, pair: str) -> float:
-    return float(api.fapiPublicV2GetTickerPrice({"symbol": api.market_id(pair)})["price"])
-
-
 def _working_type(exchange: Exchange, order_types: dict[str, Any]) -> dict[str, str]:
-    """Return the parameter that names the triggering price; empty leaves it to the exchange."""
+    """Return the parameter that names the triggering price; empty leaves that to the exchange."""
     field = exchange.get_option("stop_price_type_field")
     if "stoploss_price_type" not in order_types or field is None:
         return {}

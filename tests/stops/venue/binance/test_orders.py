@@ -18,7 +18,7 @@ from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rehearsal.engine.orders import AlgoStatus, OrderRequest, OrderType, Side
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.stops.state.stop import StopStatus, stop_status
-from qt_protections.stops.venue.binance import orders as binance_line
+from qt_protections.stops.venue.binance import order_search
 from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import (
     CloseOrder,
@@ -447,7 +447,7 @@ def test_a_history_is_whole_whichever_end_an_answer_begins_at(
     scene: Scene, venue: BinanceVenue, monkeypatch: pytest.MonkeyPatch, latest_first: bool
 ) -> None:
     """Binance's documents leave that open."""
-    monkeypatch.setattr(binance_line, "_MOST_ORDERS", 5)
+    monkeypatch.setattr(order_search, "_MOST_ORDERS", 5)
     if latest_first:
         select = Page.select
 

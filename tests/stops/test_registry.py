@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from freqtrade.enums import TradingMode
 
 from qt_protections.errors import GuardNotInstalled
-from qt_protections.stops.venue.capabilities import Capabilities, capabilities
+from qt_protections.stops import registry
+from qt_protections.stops.monitor.stream_proof import StreamProof
+from qt_protections.stops.registry import capabilities
+from qt_protections.stops.venue.binance.orders import BinanceVenue
+from qt_protections.stops.venue.capabilities import Capabilities, everything, simulated
 from tests.stops.offline import offline_config, offline_exchange
 
 BOTH, FILL = ("before_entry", "on_fill"), ("on_fill",)
@@ -106,3 +111,47 @@ def test_an_exchange_without_stops_is_none_for_the_guard(
     """The bot does not start."""
     with pytest.raises(GuardNotInstalled, match=f"{name} {mode}.*can place no stop"):
         found(tmp_path, name, mode, dry_run)
+
+
+@pytest.mark.parametrize("where", [row[0] for row in TABLE], ids=[str(row[0]) for row in TABLE])
+def test_a_venue_fits_what_is_said_of_it(
+    tmp_path: Path, where: tuple[str, str, bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that lists stops is made where stops are watched."""
+    name, mode, _ = where
+    exchange, can = offline_exchange(tmp_path, name, mode), found(tmp_path, *where)
+    monkeypatch.setattr(BinanceVenue, "__init__", lambda *_: None)
+    monkeypatch.setattr(registry, "pace", lambda *_: None)
+    monkeypatch.setattr(BinanceVenue, "budget", None)
+    venue = registry.make_venue(exchange, {}, can, StreamProof())
+    assert venue.WATCHES is can.watches
+
+
+def test_one_entry_is_all_that_an_exchange_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Capabilities, venue and stream come from the entry, for the mode that it names."""
+    venue, stream = object(), object()
+    entry = registry.Adapter(
+        exchange_ids=frozenset({"okx"}),
+        trading_mode=TradingMode.FUTURES,
+        live=everything,
+        dry_run=simulated,
+        connect=lambda *_: venue,  # type: ignore[arg-type, return-value]
+        attach=lambda *_: venue,  # type: ignore[arg-type, return-value]
+        listen=lambda *_: stream,  # type: ignore[arg-type, return-value]
+    )
+    monkeypatch.setattr(registry, "_ADAPTERS", (*registry._ADAPTERS, entry))
+    can = found(tmp_path, "okx", "futures", dry_run=False)
+    exchange = offline_exchange(tmp_path, "okx", "futures")
+    assert can == everything("okx futures")
+    assert registry.adapter_of(exchange) is entry
+    assert registry.make_venue(exchange, {}, can, StreamProof()) is venue
+    assert registry.listen_to(exchange)(lambda _: None, lambda _: None) is stream
+    assert not found(tmp_path, "okx", "spot", dry_run=False).watches
+
+
+def test_no_stream_is_known_of_other_exchanges(tmp_path: Path) -> None:
+    """Nobody should ask for one: nothing is watched there."""
+    with pytest.raises(TypeError, match="no user data stream that is known here"):
+        registry.listen_to(offline_exchange(tmp_path, "bybit", "futures"))
