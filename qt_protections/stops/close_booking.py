@@ -65,10 +65,10 @@ class CloseBooking:
             order_id: That hand's order.
             filled: How much it filled, base currency.
         """
-        if monotonic() > held.heard_until:
-            held.heard.clear()
-        held.heard[order_id] = filled
-        held.heard_until = monotonic() + HISTORY_LAGS_S
+        if monotonic() > held.ledger.heard_until:
+            held.ledger.heard.clear()
+        held.ledger.heard[order_id] = filled
+        held.ledger.heard_until = monotonic() + HISTORY_LAGS_S
         self._history.heard(held)
         self.book_heard(held)
 
@@ -78,9 +78,9 @@ class CloseBooking:
         What stays uncertain is found by the bot's loop, which waits longer before it believes a
         list of positions. What a stop became is booked first, as the stop's.
         """
-        if not held.heard or held.has_fired or not self._history.is_due(held):
+        if not held.ledger.heard or held.has_fired or not self._history.is_due(held):
             return
-        own, is_over = held.own, monotonic() > held.heard_until
+        own, is_over = held.own, monotonic() > held.ledger.heard_until
         if (
             any(not (each.order_id or each.is_final) for each in held.pending_entries)
             and not is_over
@@ -92,7 +92,7 @@ class CloseBooking:
         except RequestError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
         if is_certain or is_over:
-            held.heard.clear()
+            held.ledger.heard.clear()
         if held.own < own and held.own_required_stop is None:
             self.call_off(held)  # the trade ends with its position
 
@@ -101,7 +101,7 @@ class CloseBooking:
 
         Beside somebody else's part of the position, nothing else may tell that something is gone.
         """
-        if held.own and any(until > monotonic() for until in held.written_off.values()):
+        if held.own and any(until > monotonic() for until in held.ledger.written_off.values()):
             self.book(held, 0.0)
 
     def _shown(self, held: PairState) -> float | None:
@@ -113,7 +113,7 @@ class CloseBooking:
         try:
             position = self._venue.positions().get(held.pair)
         except RequestError as error:
-            if held.external_position is not None:
+            if held.external.position is not None:
                 raise
             logger.warning("Could not ask for the position of %s: %s", held.pair, error)
             return None

@@ -10,6 +10,7 @@ from qt_protections.rules.retry_policy import Refusal
 from qt_protections.rules.stop_plan import RequiredStop, parts
 from qt_protections.stops.close_booking import CloseBooking
 from qt_protections.stops.placer import Placer, Unplaced
+from qt_protections.stops.state.booking import book_close
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.unbooked_fill import EMERGENCY
 from qt_protections.stops.venue.protocol import CloseOrder
@@ -68,5 +69,5 @@ class EmergencyClose:
             amount = min(left, need.largest)
             order = self._placer.close(CloseOrder(held.pair, need.is_short, amount, held.leverage))
             held.steps.append("closed at market")
-            held.book_close(order, EMERGENCY)
+            book_close(held, order, EMERGENCY)
             left = subtract_exact(left, amount)

@@ -70,7 +70,7 @@ class EntryCover:
             if not base:
                 held.forget_closes_of_trade()
             # What a stop closed is off the trade only when the trade has booked it.
-            left = subtract_exact(base, *(fill.amount for fill in held.unbooked_fills))
+            left = subtract_exact(base, *(fill.amount for fill in held.ledger.unbooked_fills))
             if base and not left:
                 raise EntryRefused(entry.pair, TRADE_CLOSED)
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, left

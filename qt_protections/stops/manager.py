@@ -155,7 +155,7 @@ class StopManager:
 
     @staticmethod
     def _say_uncovered(held: PairState, refusal: Unplaced) -> None:
-        if held.external_position is None and not held.trade_deleted:
+        if held.external.position is None and not held.trade_deleted:
             logger.warning("No stop of %s beyond what stands: %s", held.pair, refusal)
             return
         logger.error(

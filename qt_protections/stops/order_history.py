@@ -16,6 +16,7 @@ from freqtrade.enums import ExitType
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.pairs import symbol_of
+from qt_protections.stops.state.booking import book_close
 from qt_protections.stops.state.client_ids import Namer
 from qt_protections.stops.state.fill_allocation import (
     FilledOrder,
@@ -129,7 +130,7 @@ class OrderHistory:
             return True
         self.refresh_entries(held)
         fills = self._fills(held, since_ms)
-        if fills.lacks(held.heard):
+        if fills.lacks(held.ledger.heard):
             return False
         shown = show()
         if shown is not None and abs(fills.others_by(shown) - fills.others) > _SAME:
@@ -158,7 +159,7 @@ class OrderHistory:
 
     def book(self, held: PairState, order: CcxtOrder) -> None:
         """Have the trade book a close of this bot that no record has; the pair's lock is held."""
-        if held.own > 0 and float(order["filled"]) and str(order["id"]) not in held.booked:
+        if held.own > 0 and float(order["filled"]) and str(order["id"]) not in held.ledger.booked:
             _book(held, order, held.own)
 
     def refresh_entries(self, held: PairState) -> None:
@@ -207,7 +208,7 @@ class OrderHistory:
             order,
             closes=order["side"] == ("buy" if held.is_short else "sell"),
             role=None if name is None else name.role,
-            booked=own_part(order, held.parts) if str(order["id"]) in known else None,
+            booked=own_part(order, held.ledger.parts) if str(order["id"]) in known else None,
         )
 
     def _known(self, held: PairState) -> set[str]:
@@ -215,8 +216,8 @@ class OrderHistory:
         entries = {pending.order_id for pending in held.pending_entries}
         standing = {stop.order_id for stop in held.all_stops}
         # What these stops became is booked by the stop's name, so it is no close of its own.
-        known = (held.known_to_freqtrade | standing) - held.written_off.keys()
-        return held.booked | entries | self.children(held.pair, known).keys()
+        known = (held.ledger.known_to_freqtrade | standing) - held.ledger.written_off.keys()
+        return held.ledger.booked | entries | self.children(held.pair, known).keys()
 
     def _may_be_of_a_stop(self, held: PairState, fills: TradeFills, stops: Collection[str]) -> bool:
         """Whether an order may be what a stop became, and that would make a difference.
@@ -234,14 +235,14 @@ class OrderHistory:
         with_exits: bool = False,
     ) -> None:
         """Book what orders closed of a trade, and settle the stops that became one of them."""
-        of_stops = self.children(held.pair, held.written_off)
+        of_stops = self.children(held.pair, held.ledger.written_off)
         holding = Holding(held.own, held.base if held.trade_deleted else 0.0)
         closes = allocate(fills, holding, of_stops, at_most=at_most, with_exits=with_exits)
         for order, amount in closes:
             _book(held, order, amount)
         for each in over(fills.since):
             if each.booked is None and each.closes and each.order_id in of_stops:
-                held.written_off[of_stops[each.order_id]] = 0.0  # that is settled
+                held.ledger.written_off[of_stops[each.order_id]] = 0.0  # that is settled
 
 
 def _book(held: PairState, order: CcxtOrder, amount: float) -> None:
@@ -254,13 +255,13 @@ def _book(held: PairState, order: CcxtOrder, amount: float) -> None:
         symbol_of(held.pair),
     )
     if amount < float(order["filled"]):
-        held.parts[str(order["id"])] = amount
-    held.book_close(part_of(order, amount), ExitType.SOLD_ON_EXCHANGE.value)
+        held.ledger.parts[str(order["id"])] = amount
+    book_close(held, part_of(order, amount), ExitType.SOLD_ON_EXCHANGE.value)
 
 
 def _asked_after(held: PairState) -> list[str]:
     """Return the stops that were dropped without what became of them, as long as that is asked."""
-    return [name for name, until in held.written_off.items() if until > monotonic()]
+    return [name for name, until in held.ledger.written_off.items() if until > monotonic()]
 
 
 def _filled_since(order: CcxtOrder, since_ms: int) -> bool:

@@ -14,6 +14,7 @@ from qt_protections.rules.pairs import symbol_of
 from qt_protections.stops.close_booking import HISTORY_LAGS_S, CloseBooking
 from qt_protections.stops.order_history import OrderHistory
 from qt_protections.stops.state.acts import may_cancel
+from qt_protections.stops.state.booking import book_fill, own_part
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.phases import StopEvent
 from qt_protections.stops.state.stop import Stop, StopKind, StopStatus, child_id, stop_status
@@ -109,7 +110,7 @@ class StopOutcomes:
         with held.lock:
             # What an earlier run's stop protects is not known: that one goes on proof alone.
             is_inherited = any(stop.order_id == order_id for stop in held.inherited)
-            held.written_off[order_id] = monotonic() + HISTORY_LAGS_S
+            held.ledger.written_off[order_id] = monotonic() + HISTORY_LAGS_S
             self.lost(held, order_id, "the exchange knows nothing of it")
             if not is_inherited and may_cancel(held, order_id):
                 self.cancel(held, order_id)
@@ -131,14 +132,14 @@ class StopOutcomes:
             amount = float(order.get("filled") or 0.0)
             if amount > held.own:
                 self._learn_of_entries(held)
-            order = held.own_part(order)
+            order = own_part(held, order)
             is_anothers = amount and not order["filled"]
-            if is_anothers or str(order["id"]) in held.booked:
+            if is_anothers or str(order["id"]) in held.ledger.booked:
                 held.write_off(order_id)  # there is nothing to book, or the history told of it
                 self._reconcile(held)
                 return
             held.drop(order_id, order)
-            filled = held.book_fill(stop, order)
+            filled = book_fill(held, stop, order)
             if filled and (held.own_required_stop is None or stop.kind is StopKind.FIXED):
                 self._closes.call_off(held)  # what waits would enter what is being left
             self._reconcile(held)

@@ -36,6 +36,7 @@ from qt_protections.stops.reconciliation.trade_cache import give_up
 from qt_protections.stops.reconciliation.trades import TradeReconciliation
 from qt_protections.stops.registry import listen_to, make_venue
 from qt_protections.stops.state.client_ids import Namer
+from qt_protections.stops.state.page import outline
 from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.venue.capabilities import Capabilities
 from qt_protections.stops.venue.protocol import Venue
@@ -153,7 +154,7 @@ class StopService:
         """Return what differs once something is held, stands or is heard otherwise."""
         health = self.health
         stream = () if health is None else (health.stream, [t.life for t in health.threads])
-        return (*stream, [held.outline for held in self._book if not held.is_empty])
+        return (*stream, [outline(held) for held in self._book if not held.is_empty])
 
     def filled(self, trade: Trade) -> None:
         """Hand a trade that just filled its live stop."""

@@ -34,10 +34,10 @@ class StopChildren:
         A stop is on record by its own id. A stop that the exchange has forgotten hides which order
         the stop became, so nothing that filled before can be told apart.
         """
-        unknown = [name for name, at_ms in held.booked_stops.items() if at_ms]
+        unknown = [name for name, at_ms in held.ledger.booked_stops.items() if at_ms]
         for child, order_id in self.children(held.pair, unknown).items():
-            held.became(order_id, child)
-        return max(held.booked_stops.values(), default=0)
+            held.ledger.became(order_id, child)
+        return max(held.ledger.booked_stops.values(), default=0)
 
     def is_any_untold(self, pair: str, order_ids: Collection[str]) -> bool:
         """Whether nobody tells what one of these stops became."""

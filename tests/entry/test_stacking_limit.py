@@ -22,6 +22,7 @@ from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.pairs import base_of
 from qt_protections.settings import Settings
+from qt_protections.stops.state.exposures import unaccounted
 from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.venue.protocol import Position
@@ -76,7 +77,7 @@ class Account:
 
     def exposures(self) -> list[Exposure]:
         """Return what counts, as a live bot finds it."""
-        beside = [e for held in self.book for e in held.unaccounted(self.lost[held.pair])]
+        beside = [e for held in self.book for e in unaccounted(held, self.lost[held.pair])]
         return [*exposures(lambda trade: trade.stop_loss), *beside]
 
     def held(self, symbol: str) -> int:
@@ -195,7 +196,7 @@ class Account:
         self.foreign ^= {pair}
         held = self.book.of(pair)
         is_there = pair in self.foreign
-        held.external_position = Position(pair, False, 5.0, 100.0, 1.0) if is_there else None
+        held.external.position = Position(pair, False, 5.0, 100.0, 1.0) if is_there else None
 
     def _waiting(self, pair: str) -> Order | None:
         trade = self._trade(pair)

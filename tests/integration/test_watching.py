@@ -16,6 +16,7 @@ from qt_protections.rehearsal.streams.hub import Listener
 from qt_protections.stops.monitor.keep_alive import CONNECTIONS
 from qt_protections.stops.monitor.monitor import Monitor
 from qt_protections.stops.reconciliation.entries import EntryReconciliation
+from qt_protections.stops.state.external import External
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.protocol import Position
 from tests.integration.hands import by_hand, cancel_by_hand, guarding, manager, trade_by_hand
@@ -251,17 +252,17 @@ def test_a_thread_that_fails_is_heard_and_goes_on(
     until(lambda: monitor._stream.up)
     _, old = entered(rig, bot)
     held, count = manager(bot).book.of(ETH), iter(range(10**9))
-    slot: Any = PairState.__dict__["external_position"]
+    slot: Any = External.__dict__["position"]
     stranger = Position(ETH, False, 1.0, 3300.0, 30.0)
 
-    def flicker(each: PairState) -> Position | None:
-        if each is held and threading.current_thread().name.startswith("qt-"):
+    def flicker(each: External) -> Position | None:
+        if each is held.external and threading.current_thread().name.startswith("qt-"):
             return stranger if next(count) % 3 else None
         found: Position | None = slot.__get__(each)
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(PairState, "external_position", property(flicker, slot.__set__))
+        patch.setattr(External, "position", property(flicker, slot.__set__))
         until(lambda: next(count) > 6)
         vanish(rig, old, "canceled")
         until(lambda: rig.live_stops("BTCUSDT"))

@@ -520,7 +520,7 @@ class Life:
             # Freqtrade adds an order to its trade once it is over.
             booked += sum(_signed(order, order["filled"]) for order in self._resting(pair))
             if not trade.has_open_position:  # what closed some of it waits with the guard till then
-                fills = self.bot.monitor.book.of(pair).unbooked_fills
+                fills = self.bot.monitor.book.of(pair).ledger.unbooked_fills
                 waiting = sum(fill.amount for fill in fills)
                 booked += waiting if trade.is_short else -waiting
         # Of what a deleted trade held, a new one may take up again what nobody can have closed:

@@ -208,7 +208,7 @@ def test_a_stop_fires_while_everybody_is_at_it(stream: Stream, seed: int) -> Non
     stream.run_dry()
     made.watch.look()
     assert made.paper.size[BTC] == 0.0
-    assert sum(fill.amount for fill in held.unbooked_fills) == 1.0
+    assert sum(fill.amount for fill in held.ledger.unbooked_fills) == 1.0
     assert made.live() == []
     assert held.required_stop is None
 

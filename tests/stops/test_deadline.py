@@ -60,7 +60,7 @@ def test_a_position_is_closed_when_its_stop_fails_for_long(
         tick(on_paper, held, clock)
         assert clock() - began < 10
     assert clock() - began >= 5.0
-    assert [fill.reason for fill in held.unbooked_fills] == [EMERGENCY]
+    assert [fill.reason for fill in held.ledger.unbooked_fills] == [EMERGENCY]
     assert held.required_stop is None
 
 
@@ -108,7 +108,7 @@ def test_a_strangers_position_is_never_closed(clock: HandClock) -> None:
     made = guards(pause=clock.pass_s)
     made.paper.enter(BTC, 2.0)
     held = made.held()
-    held.external_position = made.paper.positions()[BTC]
+    held.external.position = made.paper.positions()[BTC]
     held.trigger = 98.0
     fail(made, THROTTLED)
     for _ in range(30):
@@ -176,7 +176,7 @@ def test_what_an_unknown_order_closed_is_found(clock: HandClock) -> None:
     for _ in range(4):
         tick(made, held, clock)
         made.watch.look()
-    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [1.0]
     assert (held.base, made.live()) == (0.0, [])
 
 
@@ -235,7 +235,7 @@ def test_a_large_position_is_covered_by_several_stops(clock: HandClock, placemen
         made.paper.trigger(stop)
         made.manager.outcomes.ask_after(held, held.stop_of(stop))  # type: ignore[arg-type]
     assert made.paper.size[BTC] == 0
-    assert sum(fill.amount for fill in held.unbooked_fills) == 2.5
+    assert sum(fill.amount for fill in held.ledger.unbooked_fills) == 2.5
 
 
 def test_a_large_position_is_closed_by_several_orders(on_paper: Guards, clock: HandClock) -> None:

@@ -52,7 +52,7 @@ def test_a_further_entry_counts_what_a_stop_closed_and_no_trade_has_booked(
     on_paper.manager.outcomes.ask_after(held, held.stops[0])
     on_paper.expect(1.0, base=3.0)
     assert held.base == 1.5
-    assert [fill.amount for fill in held.unbooked_fills] == [1.5]
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [1.5]
 
 
 def test_no_further_entry_to_a_position_that_a_stop_has_closed(on_paper: Guards) -> None:
@@ -177,7 +177,7 @@ def test_a_fired_stop_is_booked_and_not_replaced(on_paper: Guards) -> None:
     child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
     on_paper.manager.outcomes.fired(held, stop, child)
     assert held.required_stop is None
-    assert [(f.amount, f.reason) for f in held.unbooked_fills] == [(1.0, "")]
+    assert [(f.amount, f.reason) for f in held.ledger.unbooked_fills] == [(1.0, "")]
     assert on_paper.live() == []
 
 
@@ -199,10 +199,10 @@ def test_an_order_that_cannot_be_asked_after_is_asked_after_again(on_paper: Guar
     child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
     on_paper.paper.before["find_order"].append(LOST)
     on_paper.manager.outcomes.fired(held, stop, child)
-    assert not held.unbooked_fills
+    assert not held.ledger.unbooked_fills
     on_paper.watch.check_doubts(held)
     assert held.required_stop is None
-    assert held.unbooked_fills
+    assert held.ledger.unbooked_fills
 
 
 def test_the_rest_of_an_entry_is_covered_on_its_fill_when_its_stop_has_fired(
@@ -232,7 +232,7 @@ def test_a_stop_that_fired_before_its_cancel_is_booked(on_paper: Guards) -> None
     (stop,) = on_paper.live()
     on_paper.paper.trigger(stop)
     assert on_paper.manager.outcomes.cancel(held, stop)
-    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [1.0]
     assert held.required_stop is None
 
 
@@ -356,7 +356,7 @@ def test_what_cannot_be_covered_is_closed(on_paper: Guards) -> None:
     on_paper.manager.outcomes.lost(held, stop, "rejected")
     assert on_paper.paper.size[BTC] == 0.0
     assert on_paper.paper.orders[entry]["status"] == "canceled"
-    assert [fill.reason for fill in held.unbooked_fills] == [EMERGENCY]
+    assert [fill.reason for fill in held.ledger.unbooked_fills] == [EMERGENCY]
 
 
 def test_an_entry_that_rests_uncovered_is_called_off(on_paper: Guards) -> None:
@@ -398,7 +398,7 @@ def test_a_close_without_an_answer_is_not_sent_twice(on_paper: Guards, executed:
     on_paper.manager.outcomes.lost(held, stop, "rejected")
     assert on_paper.paper.size[BTC] == 0.0
     assert on_paper.paper.sent("close") == (1 if executed else 2)
-    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [1.0]
     assert held.required_stop is None
 
 
@@ -411,7 +411,7 @@ def test_a_trailing_stop_stands_beside_the_stop_and_goes_with_it(on_paper: Guard
     on_paper.manager.outcomes.fired(
         held, trail, on_paper.paper.stops[trail]["info"]["actualOrderId"]
     )
-    assert [fill.reason for fill in held.unbooked_fills] == [TRAILED]
+    assert [fill.reason for fill in held.ledger.unbooked_fills] == [TRAILED]
     assert on_paper.live() == []
     assert on_paper.paper.stops[stop]["status"] == "canceled"
 

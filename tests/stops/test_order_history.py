@@ -24,7 +24,7 @@ def asked(made: Guards, *, with_exits: bool = False) -> list[float]:
     held = made.held()
     made.manager.history._ask_at.clear()
     made.manager.history.book_closes(held, with_exits=with_exits)
-    return [fill.amount for fill in held.unbooked_fills]
+    return [fill.amount for fill in held.ledger.unbooked_fills]
 
 
 def test_nothing_closed_it(made: Guards) -> None:
@@ -38,7 +38,7 @@ def test_another_hand_is_booked_as_sold_on_the_exchange(made: Guards, amount: fl
     made.paper.enter(BTC, -amount)
     assert asked(made) == [amount]
     assert asked(made) == [amount]
-    (fill,) = made.held().unbooked_fills
+    (fill,) = made.held().ledger.unbooked_fills
     assert fill.reason == ExitType.SOLD_ON_EXCHANGE.value
     assert made.held().base == 2.0 - amount
 
@@ -64,7 +64,7 @@ def test_exits_of_this_bot_are_freqtrades(made: Guards) -> None:
 
 def test_what_is_on_record_is_booked_already(made: Guards) -> None:
     """The trade has the order."""
-    made.held().on_record = frozenset([made.paper.enter(BTC, -2.0)])
+    made.held().ledger.on_record = frozenset([made.paper.enter(BTC, -2.0)])
     assert asked(made) == []
 
 
@@ -113,7 +113,7 @@ def test_what_others_closed_of_their_own_is_not_the_trades(
     made.paper.enter(BTC, -1.5)
     held = made.held()
     made.manager.history.book_closes(held, at_most)
-    assert [fill.amount for fill in held.unbooked_fills] == booked
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == booked
 
 
 def test_a_pair_is_asked_for_once_in_five_seconds(made: Guards) -> None:
@@ -156,7 +156,7 @@ def test_a_stops_order_is_booked_once_however_many_stops_followed(made: Guards) 
     held = made.held()
     made.paper.trigger(made.live()[0], share=0.5)
     made.manager.outcomes.ask_after(held, held.stops[0])
-    held.unbooked_fills.clear()  # the trade has booked it
+    held.ledger.unbooked_fills.clear()  # the trade has booked it
     for step in range(1, 30):
         made.mover.move(held, 98.0 + step / 100)
     assert asked(made) == []

@@ -1,6 +1,7 @@
 """A stop that has fired, as Freqtrade books one: the fill of its order under the stop's own id."""
 
 from qt_protections.stops.manager import StopManager
+from qt_protections.stops.state.booking import own_part
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.records import is_on_record
 from qt_protections.stops.state.stop import as_booked, child_id
@@ -17,7 +18,7 @@ class FiredStops:
     @staticmethod
     def is_booked_by_child(held: PairState, stop: CcxtOrder) -> bool:
         """Whether what a stop became is booked as an order of its own: the stop adds nothing."""
-        return str(stop["id"]) in held.written_off or is_on_record(child_id(stop), held.pair)
+        return str(stop["id"]) in held.ledger.written_off or is_on_record(child_id(stop), held.pair)
 
     def take_in(self, held: PairState, stop: CcxtOrder) -> None:
         """Have the book know of a fill before the trade does.
@@ -45,4 +46,4 @@ class FiredStops:
         known = held.ended_orders.get(str(stop["id"]))
         if known is not None and known.get("status_stop") == "triggered":
             return known
-        return as_booked(stop, held.own_part(child))
+        return as_booked(stop, own_part(held, child))

@@ -76,7 +76,8 @@ class StopInterceptor:
         with held.lock:
             held.is_short, held.leverage = side == "buy", leverage
             held.base = max(
-                held.base, subtract_exact(amount, *(fill.amount for fill in held.unbooked_fills))
+                held.base,
+                subtract_exact(amount, *(fill.amount for fill in held.ledger.unbooked_fills)),
             )
             held.tighten(stop_price)
             self._manager.reconcile_stops(held)
@@ -86,13 +87,13 @@ class StopInterceptor:
                 raise TemporaryError(f"no stop could be placed for {pair}: see the log above")
             mine = [stop for stop in reversed(held.stops) if stop.is_short == held.is_short]
             new = next(
-                (stop for stop in mine if stop.order_id not in held.known_to_freqtrade), None
+                (stop for stop in mine if stop.order_id not in held.ledger.known_to_freqtrade), None
             )
             if new is None:
                 raise TemporaryError(
                     f"stop {held.active_stop.order_id} of {pair} is live, though it was not found"
                 )
-            held.known_to_freqtrade |= {
+            held.ledger.known_to_freqtrade |= {
                 new.order_id
             }  # the next loop puts any others beside it on record
             return new.order

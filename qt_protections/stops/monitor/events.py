@@ -36,9 +36,9 @@ class EventHandler:
 
     def _heard_of_guard(self, held: PairState, event: OrderEvent) -> None:
         """Cover a position without a trade once somebody's own stop does so no more."""
-        others = [guard for guard in held.external_stops if guard.order_id != event.order_id]
-        if len(others) < len(held.external_stops) and event.status in (_GONE | {"FINISHED"}):
-            held.external_stops = others
+        others = [guard for guard in held.external.stops if guard.order_id != event.order_id]
+        if len(others) < len(held.external.stops) and event.status in (_GONE | {"FINISHED"}):
+            held.external.stops = others
             held.touch()
             self._manager.reconcile_stops(held)
 
@@ -67,6 +67,6 @@ class EventHandler:
         held.touch()
         for stop in held.all_stops:
             self._outcomes.try_to_ask_after(held, stop)
-        if event.order_id not in held.booked:
+        if event.order_id not in held.ledger.booked:
             self._manager.closes.heard(held, event.order_id, event.filled)
         self._manager.reconcile_stops(held)

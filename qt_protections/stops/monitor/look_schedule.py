@@ -54,7 +54,7 @@ class LookSchedule:
     def protects(self, held: PairState) -> bool:
         """Note whether there is something to look after; whoever asks holds the pair's lock."""
         # A position without a trade may be covered by somebody's own stop, and that can end.
-        some = (held.stops, held.trailing_stops, held.pending_entries, held.external_position)
+        some = (held.stops, held.trailing_stops, held.pending_entries, held.external.position)
         if held.required_stop is not None or any(some):
             self.protecting.add(held.pair)
             return True

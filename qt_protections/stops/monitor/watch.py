@@ -168,7 +168,7 @@ class StopWatch:
                 self._take_up(held, order)
             others = [order for name, order in live.items() if held.stop_of(name) is None]
             guards = [guard_of(held.pair, order) for order in others]
-            held.external_stops = [guard for guard in guards if guard is not None]
+            held.external.stops = [guard for guard in guards if guard is not None]
             for stop in held.all_stops:
                 if stop.order_id in live:
                     stop.track.unlisted_since = None
@@ -183,12 +183,12 @@ class StopWatch:
         if held.stop_of(order_id) is not None or self._is_over(held, order_id):
             return
         name = self._manager.namer.mine(order.get("clientOrderId"))
-        if name is None and order_id not in held.known_to_freqtrade:
+        if name is None and order_id not in held.ledger.known_to_freqtrade:
             return
         is_trailing = name is not None and name.role is Role.TRAILING
         stop = (Stop.trailing if is_trailing else Stop.of)(held.pair, order)
         if not (
-            order_id in held.known_to_freqtrade
+            order_id in held.ledger.known_to_freqtrade
             or self._manager.namer.is_of_this_run(order["clientOrderId"])
         ):
             stop.track.is_inherited = True

@@ -170,7 +170,7 @@ class EntryReconciliation:
         if pending.is_void:
             held.pending_entries.remove(pending)
             return
-        if trade is not None and held.ends_first:
+        if trade is not None and held.ledger.ends_first:
             return
         self.take_up(held, trade, order, pending.entry.leverage, pending.entry.rate)
 
@@ -199,7 +199,7 @@ class EntryReconciliation:
             row.update_from_ccxt_object(order)
             held.pending_entries.remove(pending)
             return
-        if trade is not None and held.ends_first:
+        if trade is not None and held.ledger.ends_first:
             return
         trade = trade or self._new_trade(pending.entry, row.ft_order_tag)
         take_over_entry(trade, row)

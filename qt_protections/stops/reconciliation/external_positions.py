@@ -58,16 +58,16 @@ class ExternalPositions:
             held: The pair; its lock is held.
             price: Quote currency, about what the position was entered at.
         """
-        if held.external_position is None:
-            held.external_since_ms = self._now_ms()
+        if held.external.position is None:
+            held.external.since_ms = self._now_ms()
             amount = sum_exact(held.base, *(pending.unbooked for pending in held.pending_entries))
-            held.external_position = Position(
+            held.external.position = Position(
                 held.pair, held.is_short, amount, price, held.leverage
             )
 
     def shelter(self, held: PairState, position: Position) -> None:
         """Cover a position no trade accounts for, say so once, and let nothing else enter."""
-        if held.external_position is None:
+        if held.external.position is None:
             logger.error(
                 "[ALERT] %s holds %s on the exchange that no trade accounts for: it is covered, "
                 "and no entry goes out until it is gone.",
@@ -75,10 +75,10 @@ class ExternalPositions:
                 position.amount,
             )
         position = self._not_smaller(held, position)
-        if held.external_position is None or held.external_position.amount != position.amount:
+        if held.external.position is None or held.external.position.amount != position.amount:
             # Of the list that may lag: what filled later is not in it yet.
-            held.external_since_ms = position.updated_ms or self._now_ms()
-        held.external_position = position
+            held.external.since_ms = position.updated_ms or self._now_ms()
+        held.external.position = position
         if any(pending.entry.is_short != position.is_short for pending in held.pending_entries):
             self._manager.closes.call_off(held)  # a stop stands for one side only
         if held.base:
@@ -96,7 +96,7 @@ class ExternalPositions:
 
         A list may be old; a stop for more than there is closes no more than there is.
         """
-        known = held.external_position
+        known = held.external.position
         same = known is not None and known.is_short == position.is_short
         if known is None or not same or position.amount >= known.amount:
             self._smaller_since.pop(held.pair, None)

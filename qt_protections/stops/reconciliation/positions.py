@@ -115,12 +115,12 @@ class PositionReconciliation:
         for pair, position in positions.items():
             if pair in trades and trades[pair].is_short == position.is_short:
                 kept.append(self._manager.book.of(pair))
-                kept[-1].external_position = position
+                kept[-1].external.position = position
         try:
             look()
         finally:
             for held in kept:
-                held.external_position = None
+                held.external.position = None
         # With the trades that were recovered meanwhile.
         trades = {trade.pair: trade for trade in Trade.get_open_trades()}
         for pair in trades:
@@ -150,7 +150,7 @@ class PositionReconciliation:
         missing = is_missing(held, position, trade)
         self._explain_stops(held, position)
         if not surplus and self._stranger_is_gone(held, position):
-            held.external_position = None
+            held.external.position = None
         short = trade is not None and is_short_of(held, position, trade)
         if not missing:
             self._closure.shown_again(held.pair)
@@ -177,7 +177,7 @@ class PositionReconciliation:
         """Let go of an earlier run's stops once it is known what they protect, or that nothing."""
         if not held.inherited:
             return
-        if held.required_stop is not None or held.external_position is not None:
+        if held.required_stop is not None or held.external.position is not None:
             # Beside a position of the one side there is none of the other.
             is_shown = position is not None and position.is_short == held.is_short
             for stop in held.all_stops:
@@ -197,10 +197,10 @@ class PositionReconciliation:
 
     def _stranger_is_gone(self, held: PairState, position: Position | None) -> bool:
         """Whether what nobody accounted for is accounted for, or closed for certain."""
-        stranger = held.external_position
+        stranger = held.external.position
         if stranger is None or position is not None:
             return True
-        return self._closure.was_closed(held, stranger.amount, held.external_since_ms)
+        return self._closure.was_closed(held, stranger.amount, held.external.since_ms)
 
     def _is_surplus(self, held: PairState, position: Position | None, trade: Trade | None) -> bool:
         """Whether the exchange holds more than trades and fills of entries account for."""

@@ -14,6 +14,7 @@ from qt_protections.stops.reconciliation.absence import Absence
 from qt_protections.stops.reconciliation.differences import SAME
 from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.reconciliation.strays import Strays
+from qt_protections.stops.state.booking import book_close
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.protocol import CcxtOrder, Position, RequestError
 
@@ -57,11 +58,11 @@ class EntryRecovery:
 
         They become a trade of their own, or part of the pair's: a replaced entry, a second one.
         """
-        if held.external_position is None or position.amount > held.external_position.amount:
+        if held.external.position is None or position.amount > held.external.position.amount:
             self._asking[held.pair] = monotonic()
         if held.pair not in self._asking:
             return False
-        if trade is not None and (held.ends_first or trade.is_short != position.is_short):
+        if trade is not None and (held.ledger.ends_first or trade.is_short != position.is_short):
             return False  # asked once that is over
         strays = self._strays(held, is_short=position.is_short)
         if strays is None:
@@ -101,7 +102,7 @@ class EntryRecovery:
         The list may be old, or something has closed a part that is not booked either. The orders
         are proof, and without the entries a stop that covers the whole would be booked on a part.
         """
-        if trade is None or held.pair not in self._asking or held.ends_first:
+        if trade is None or held.pair not in self._asking or held.ledger.ends_first:
             return
         strays = self._strays(held, is_short=trade.is_short)
         is_over = monotonic() - self._asking[held.pair] > self._absence.needed_s
@@ -126,7 +127,7 @@ class EntryRecovery:
             average = float(order.get("average") or rate)
             trade = self._entries.take_up(held, trade, order, leverage, average)
         for order in strays.closes:
-            held.book_close(order, ExitType.SOLD_ON_EXCHANGE.value)
+            book_close(held, order, ExitType.SOLD_ON_EXCHANGE.value)
         return trade
 
 

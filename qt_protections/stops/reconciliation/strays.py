@@ -85,7 +85,7 @@ class StrayEntries:
         pair = held.pair
         # Trades book what their stops became by the stop's id.
         of_stops = self._manager.history.children(pair, stops_since(pair, since))
-        booked = of_stops.keys() | held.booked
+        booked = of_stops.keys() | held.ledger.booked
         entry_side = "sell" if is_short else "buy"
         entries: list[CcxtOrder] = []
         closes: list[CcxtOrder] = []

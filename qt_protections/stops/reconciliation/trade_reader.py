@@ -12,6 +12,7 @@ from qt_protections.stops.reconciliation.external_positions import StopOfStrange
 from qt_protections.stops.reconciliation.isolation import apart
 from qt_protections.stops.reconciliation.positions import PositionReconciliation
 from qt_protections.stops.reconciliation.trade_updater import forget_booked
+from qt_protections.stops.state.page import is_let_go
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.state.records import STOP_RECORD, read_stops
@@ -55,23 +56,27 @@ class TradeReader:
                 if is_orphan(held):
                     self._positions.disown(held, trade.open_rate)
                 held.forget_trade()
-            if held.external_position is None or held.external_position.is_short == trade.is_short:
+            if held.external.position is None or held.external.position.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
             if is_another:  # what its stops became may be known already: they stood before it did
                 held.trade_id, held.opened_ms, held.denied = trade.id, 0, 0
-                held.booked_stops.clear()
-                held.forget_earlier(_sent_since_ms(trade))
+                held.ledger.booked_stops.clear()
+                held.ledger.forget_earlier(_sent_since_ms(trade))
             for order_id, filled_ms in _filled_stops(trade).items():
-                held.booked_stops.setdefault(order_id, filled_ms)
+                held.ledger.booked_stops.setdefault(order_id, filled_ms)
             held.trade_deleted = False
             held.opened_ms = held.opened_ms or _unheard_since_ms(trade)
-            held.on_record = frozenset(order.order_id for order in trade.orders)
+            held.ledger.on_record = frozenset(order.order_id for order in trade.orders)
             # An earlier run may have found that an order closed a part only of the trade.
             exits = [row for row in trade.orders if row.ft_order_side == trade.exit_side]
-            held.parts |= {row.order_id: row.ft_amount for row in exits}
+            held.ledger.parts |= {row.order_id: row.ft_amount for row in exits}
             forget_booked(held, trade)
-            held.base = subtract_exact(trade.amount, *(fill.amount for fill in held.unbooked_fills))
-            held.known_to_freqtrade = frozenset(order.order_id for order in trade.open_sl_orders)
+            held.base = subtract_exact(
+                trade.amount, *(fill.amount for fill in held.ledger.unbooked_fills)
+            )
+            held.ledger.known_to_freqtrade = frozenset(
+                order.order_id for order in trade.open_sl_orders
+            )
             if not self._is_watched:
                 read_stops(held, trade)
             if not held.trigger:
@@ -117,7 +122,7 @@ class TradeReader:
         """
         for held in self._cover.manager.book:
             # Each pair that was ever asked about is in the book, and each costs a query here.
-            if held.pair not in trades and not held.is_let_go:
+            if held.pair not in trades and not is_let_go(held):
                 with apart(held.pair, self._failed):
                     self._let_go_of(held, positions)
 
@@ -125,7 +130,7 @@ class TradeReader:
         with held.lock:
             if open_trade(held.pair) is not None:
                 return  # remote control has made one since this loop looked
-            is_deleted = held.external_position is None and is_orphan(held)
+            is_deleted = held.external.position is None and is_orphan(held)
             may_be_open = positions is None or held.pair in positions
             if is_deleted and (may_be_open or not self._positions.is_closed(held)):
                 held.forget_trade()
@@ -134,11 +139,11 @@ class TradeReader:
             held.trade_deleted = False
             # What closed an entry that no trade has booked yet is that entry's trade's.
             held.forget_trade()
-            held.base, held.known_to_freqtrade, held.opened_ms = 0.0, frozenset(), 0
+            held.base, held.ledger.known_to_freqtrade, held.opened_ms = 0.0, frozenset(), 0
             held.released.clear()
             if not self._is_watched:
                 read_stops(held, None)
-            if held.required_stop is None and held.external_position is None:
+            if held.required_stop is None and held.external.position is None:
                 held.trigger = 0.0
 
 
@@ -158,7 +163,7 @@ def _is_same(held: PairState, trade: Trade) -> bool:
     """
     if held.trade_id != trade.id:
         return False
-    return held.on_record <= {row.order_id for row in trade.orders}
+    return held.ledger.on_record <= {row.order_id for row in trade.orders}
 
 
 def _unheard_since_ms(trade: Trade) -> int:

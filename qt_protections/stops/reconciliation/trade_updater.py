@@ -50,14 +50,14 @@ class TradeUpdater:
         """Book what closed the trade, and put the stops on record that stand for it."""
         forget_booked(held, trade)
         # Freqtrade counts an entry when that is over, and would end a trade that has none yet.
-        for fill in held.unbooked_fills if trade.has_open_position else []:
+        for fill in held.ledger.unbooked_fills if trade.has_open_position else []:
             if fill.is_of_entries and held.closed_entries:
                 continue  # the trade that books those entries books their close
             if fill.stop is not None and not fill.reason:
                 add_stop(trade, fill.stop)
             else:
                 take_exit(trade, fill.order, fill.reason)
-        fired = {fill.stop.order_id for fill in held.unbooked_fills if fill.stop is not None}
+        fired = {fill.stop.order_id for fill in held.ledger.unbooked_fills if fill.stop is not None}
         for order_id in held.released - fired:
             release(trade, order_id)
         held.released.clear()
@@ -71,7 +71,7 @@ class TradeUpdater:
             follow(trade, covers[-1].trigger)
         if self._is_watched:  # others do not tell when an order filled
             keep_order(trade)
-        held.known_to_freqtrade = frozenset(order.order_id for order in trade.open_sl_orders)
+        held.ledger.known_to_freqtrade = frozenset(order.order_id for order in trade.open_sl_orders)
         if Trade.session.new:
             # A row that waits for Freqtrade's next commit outlives a trade that remote control
             # deletes meanwhile, and joins whichever trade gets the ID next.
@@ -141,9 +141,9 @@ def state_of(held: PairState) -> str:
 
 def forget_booked(held: PairState, trade: Trade) -> None:
     """Forget the fills that a trade has booked, this one or an earlier one of the pair."""
-    held.unbooked_fills = [
+    held.ledger.unbooked_fills = [
         fill
-        for fill in held.unbooked_fills
+        for fill in held.ledger.unbooked_fills
         if not (_is_booked(trade, fill) or _is_anothers(trade, fill))
     ]
 

@@ -30,6 +30,7 @@ from qt_protections.stops.reconciliation.trade_updater import TradeUpdater, cove
 from qt_protections.stops.reconciliation.trade_writer import StopSet, catch_up, follow
 from qt_protections.stops.reconciliation.trailing import TrailingStops
 from qt_protections.stops.reconciliation.view import BookView
+from qt_protections.stops.state.page import is_under_way, page
 from qt_protections.stops.state.pair import PairState
 
 
@@ -121,7 +122,7 @@ class TradeReconciliation:
 
     def _all_seen(self) -> object:
         """Return all that a loop goes by: what the database has of open trades, and the book."""
-        return rows(), [held.page for held in self._manager.book]
+        return rows(), [page(held) for held in self._manager.book]
 
     def _is_calm(self, seen: object) -> bool:
         """Whether this loop would find all as the last one found and left it.
@@ -135,7 +136,7 @@ class TradeReconciliation:
         """
         if self._failed or self._calm is None:
             return False
-        if any(held.is_under_way for held in self._manager.book) or seen != self._calm:
+        if any(is_under_way(held) for held in self._manager.book) or seen != self._calm:
             return False
         if self._entries.has_outlived_exits():
             return False

@@ -7,6 +7,7 @@ from qt_protections.rules.exposure import Exposure
 from qt_protections.stops.reconciliation.comparison import Comparison
 from qt_protections.stops.reconciliation.trade_reader import is_orphan
 from qt_protections.stops.reconciliation.trade_updater import state_of
+from qt_protections.stops.state.exposures import unaccounted
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.state.pending_entry import PendingEntry
@@ -33,7 +34,7 @@ class BookView:
         Nobody knows before the first comparison with the exchange.
         """
         held = self._book.of(pair)
-        if not self.has_looked() or held.external_position is not None or _unbooked(held):
+        if not self.has_looked() or held.external.position is not None or _unbooked(held):
             return True
         if held.inherited and held.required_stop is None:
             return True  # what they protect is not known yet
@@ -45,7 +46,7 @@ class BookView:
 
     def unaccounted(self) -> list[Exposure]:
         """Return what the exchange holds, or may, beyond what trades account for."""
-        return [found for held in self._book for found in held.unaccounted(_unbooked(held))]
+        return [found for held in self._book for found in unaccounted(held, _unbooked(held))]
 
     def trigger(self, pair: str, *, is_short: bool) -> float:
         """Return where the stop of a side has to stand, quote currency; 0 while unknown."""

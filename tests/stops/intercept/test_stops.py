@@ -69,7 +69,7 @@ def test_no_stop_is_placed_for_what_is_closed_already(on_paper: Guards, exchange
     held = on_paper.enter()
     on_paper.paper.exit(BTC)
     held.base = 0.0
-    held.unbooked_fills.append(UnbookedFill({"id": "9", "filled": 1.0}, "emergency_exit"))
+    held.ledger.unbooked_fills.append(UnbookedFill({"id": "9", "filled": 1.0}, "emergency_exit"))
     with pytest.raises(InsufficientFundsError, match="closed already"):
         create(exchange)
     assert on_paper.live() == []
@@ -124,7 +124,7 @@ def test_what_freqtrade_asks_after_first_is_taken_off_once(
     told = exchange.fetch_stoploss_order(first, BTC)
     assert (told["id"], told["status"], told["filled"]) == (first, "closed", 0.5)
     assert held.base == 0.5
-    held.unbooked_fills.clear()  # the trade has booked it
+    held.ledger.unbooked_fills.clear()  # the trade has booked it
     child = on_paper.paper.stops[first]["info"]["actualOrderId"]
     on_paper.manager.outcomes.fired(held, first, child)
     assert held.base == 0.5

@@ -53,7 +53,7 @@ def test_a_fired_stop_is_booked_as_the_event_comes(on_paper: Guards) -> None:
     """Its order's fill waits for the trade."""
     held = on_paper.enter()
     on_paper.paper.trigger(*on_paper.live())
-    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [1.0]
     assert held.required_stop is None
 
 
@@ -227,7 +227,7 @@ def test_what_a_trade_claims_is_taken_up_whatever_its_name(deaf: Guards) -> None
     held = deaf.held()
     held.base, held.trigger, held.trigger_inferred = 1.0, 97.0, True
     theirs = deaf.paper.stray_stop(BTC, 1.0, 98.0, "x-theirs")
-    held.known_to_freqtrade = frozenset({theirs})
+    held.ledger.known_to_freqtrade = frozenset({theirs})
     deaf.watch.look()
     assert deaf.live() == [theirs]
     assert held.trigger == 98.0
@@ -241,7 +241,7 @@ def test_of_two_stops_of_a_move_half_done_the_new_one_stays(deaf: Guards) -> Non
     new = deaf.paper.stray_stop(BTC, 1.0, 98.0, namer.new(Role.STOP, BTC))
     deaf.paper.size[BTC] = 1.0
     held = deaf.held()
-    held.base, held.trigger, held.known_to_freqtrade = 1.0, 97.0, frozenset({old})
+    held.base, held.trigger, held.ledger.known_to_freqtrade = 1.0, 97.0, frozenset({old})
     deaf.watch.look()
     assert deaf.live() == [new]
     assert deaf.paper.laid_bare == []

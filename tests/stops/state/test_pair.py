@@ -8,6 +8,8 @@ import pytest
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.stop_plan import RequiredStop
+from qt_protections.stops.state.exposures import unaccounted
+from qt_protections.stops.state.external import External
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.pair_states import PairStates
 from qt_protections.stops.state.pending_entry import PendingEntry
@@ -45,8 +47,8 @@ def stop(order_id: str, *, is_short: bool = False) -> Stop:
         ({"pending_entries": [pending(stop_first=False)]}, 1.0),
         ({"pending_entries": [pending(stop_first=False, filled=0.5)]}, 3.0),
         ({"base": 0.0, "pending_entries": [pending()]}, 2.0),
-        ({"external_position": Position(BTC, False, 5.0, 100.0, 10.0)}, 5.0),
-        ({"external_position": Position(BTC, False, 0.5, 100.0, 10.0)}, 1.0),
+        ({"external": External(Position(BTC, False, 5.0, 100.0, 10.0))}, 5.0),
+        ({"external": External(Position(BTC, False, 0.5, 100.0, 10.0))}, 1.0),
         ({"base": 0.1, "pending_entries": [pending(0.2)]}, 0.3),
     ],
     ids=[
@@ -130,14 +132,14 @@ def test_what_no_trade_accounts_for() -> None:
     """An unbooked entry is the bot's own; of a stranger's position the part that no trade has."""
     lost = pending()
     stranger = Position(BTC, False, 3.0, 110.0, 1.0)
-    own, foreign = held(
-        base=1.0, pending_entries=[lost, pending()], external_position=stranger
-    ).unaccounted([lost])
+    own, foreign = unaccounted(
+        held(base=1.0, pending_entries=[lost, pending()], external=External(stranger)), [lost]
+    )
     assert own == Exposure(BTC, False, lost.entry.amount, lost.entry.rate, own.stop)
     assert foreign == Exposure(BTC, False, 2.0, 110.0, foreign.stop, is_foreign=True)
-    (turned,) = held(base=1.0, external_position=replace(stranger, is_short=True)).unaccounted([])
+    (turned,) = unaccounted(held(base=1.0, external=External(replace(stranger, is_short=True))), [])
     assert (turned.amount, turned.is_foreign) == (3.0, True)
-    assert held(base=3.0, external_position=stranger).unaccounted([]) == []
+    assert unaccounted(held(base=3.0, external=External(stranger)), []) == []
 
 
 def test_all_threads_get_the_same_page() -> None:
