@@ -22,7 +22,9 @@ from qt_protections.entry.policy import EntryPolicy
 from qt_protections.entry.sizer import PositionSizer
 from qt_protections.entry.standing_refusals import StandingRefusals
 from qt_protections.errors import GuardNotInstalled, withhold_secrets
-from qt_protections.host.contract import exit_lock, lock_reloads, say_untested, verify_attributes
+from qt_protections.host.contract import verify_attributes
+from qt_protections.host.trade_lock import exit_lock, lock_reloads
+from qt_protections.host.versions import say_untested
 from qt_protections.host.warm_up import ask_for_candles
 from qt_protections.market.signals import Signals
 from qt_protections.market.trends import LIVE_MODES, Market, whitelist
