@@ -56,19 +56,23 @@ ALLOWED = {
         *("errors", "rules", "settings", "stops.intercept", "stops.manager", "stops.monitor"),
         *("stops.placer", "stops.reconciliation", "stops.state", "stops.venue"),
     },
+    "stops.adjustment": {"stops.reconciliation", "stops.service", "stops.simulated"},
     "entry": {
         *("errors", "market", "portfolio", "protections", "reporting", "rules", "settings"),
         *("stops.intercept", "stops.simulated", "stops.state"),
     },
+    "live_status": {
+        *("entry", "market", "portfolio", "reporting", "rules", "settings"),
+        *("stops.monitor", "stops.service", "stops.state"),
+    },
     "runtime": {
-        *("entry", "errors", "host", "market", "portfolio", "protections", "reporting"),
-        *("rules", "settings", "stops.monitor", "stops.service", "stops.simulated"),
-        *("stops.state", "stops.venue"),
+        *("entry", "errors", "host", "live_status", "market", "portfolio", "reporting"),
+        *("rules", "settings", "stops.adjustment", "stops.service", "stops.simulated"),
+        "stops.venue",
     },
     "guard": {
         *("configuration", "entry", "errors", "host", "market", "reporting", "rules", "runtime"),
-        "settings",
-        *("stops.reconciliation", "stops.simulated"),
+        *("settings", "stops.simulated"),
     },
     "conformance": {"configuration", "guard", "settings"},
     "cli": {
