@@ -4,8 +4,8 @@ from typing import Unpack
 
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus, Order
 from qt_protections.rehearsal.faults.entry import Entry
-from qt_protections.rehearsal.faults.happenings import Adl
-from qt_protections.rehearsal.faults.kinds import Cancel, Withdraw
+from qt_protections.rehearsal.faults.kinds.exchange import Adl
+from qt_protections.rehearsal.faults.kinds.order_life import Cancel, Withdraw
 from qt_protections.rehearsal.journal import EventKind, Facts
 from qt_protections.rehearsal.venue import Venue
 

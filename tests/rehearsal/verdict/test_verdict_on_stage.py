@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from qt_protections.rehearsal.verdict.report import Gap, PositionReport, Summary
+from qt_protections.rehearsal.verdict.position_report import Gap, PositionReport
+from qt_protections.rehearsal.verdict.report import Summary
 from tests.rehearsal.stage import BTC, Stage, code_of
 
 
