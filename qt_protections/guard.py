@@ -46,7 +46,7 @@ class QTGuard(IStrategy):
         entry_rules: The user's own rules, asked after the guard's; none unless a class names some.
     """
 
-    # Without a value: one would hide an attribute of this name that a wrapped strategy uses.
+    # Without a value: a value would hide an attribute of this name of the wrapped strategy.
     entry_rules: ClassVar[Sequence[EntryRule]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -67,7 +67,7 @@ class QTGuard(IStrategy):
         return parameters.load(type(self), QTGuard, super().load_params_from_file)
 
     def bot_start(self, **kwargs: Any) -> None:
-        """Take post; an error here stops the start, as it should with a bot left unguarded."""
+        """Wire the guard to the bot; an error stops the start, so that no bot trades unguarded."""
         super().bot_start(**kwargs)
         self._qt_post = Runtime(self, self._qt_settings, self._qt_rules)
         if self._qt_post.live:
@@ -85,13 +85,13 @@ class QTGuard(IStrategy):
             # By keyword, as Freqtrade calls it: many strategies take `**kwargs` alone.
             super().bot_loop_start(current_time=current_time, **kwargs)
         finally:
-            # Backtests come by at the open of each candle.
+            # A backtest calls at the open of each candle, so the time is the candle's.
             live = self._qt.live
             candle = timeframe_to_prev_date(self.timeframe, current_time) if live else current_time
             self._qt.loop_begins(candle)
 
     def ft_bot_cleanup(self) -> None:
-        """End the watch, whether the bot ends or reloads; every stop that protects stays."""
+        """End the guard's threads, as the bot ends or reloads; every stop that protects stays."""
         if self._qt_post is not None:
             self._qt_post.close()
         super().ft_bot_cleanup()
@@ -127,7 +127,7 @@ class QTGuard(IStrategy):
     def get_entry_signal(
         self, pair: str, timeframe: str, dataframe: pd.DataFrame
     ) -> tuple[SignalDirection | None, str | None]:
-        """Keep a signal back that would only be refused again; live alone asks for it.
+        """Keep a signal back that would only be refused again; only live bots ask here.
 
         This is the last question before Freqtrade spends requests on a signal.
         """
@@ -141,7 +141,7 @@ class QTGuard(IStrategy):
 
     @property
     def protections(self) -> list[dict[str, Any]]:
-        """The wrapped strategy's protections, and once at its post the guard's."""
+        """The wrapped strategy's protections, and from `bot_start` on the guard's."""
         own = super().protections
         wrapped: list[dict[str, Any]] = vars(self).get("_qt_wrapped_protections", own)
         return wrapped if self._qt_post is None else [*wrapped, *self._qt_post.locks.listed()]
@@ -163,7 +163,7 @@ class QTGuard(IStrategy):
     # Entries. Freqtrade asks by keyword; what the guard does not read passes through untouched.
 
     def confirm_trade_entry(self, *args: Any, **asked: Any) -> bool:
-        """Ask the gates for every new trade, forced ones included, then the wrapped strategy."""
+        """Ask the gates for every new trade, forced trades too, then the wrapped strategy."""
         if not asks_freqtrade("confirm_trade_entry", asked):
             return super().confirm_trade_entry(*args, **asked)
         pair, tag, now = asked["pair"], asked.get("entry_tag"), asked["current_time"]
@@ -172,7 +172,7 @@ class QTGuard(IStrategy):
             return False
         if self._qt.stops is not None:
             self._qt.stops.tag(pair, tag)
-        # As Freqtrade calls the strategy's: to it an error there is a yes.
+        # Called as Freqtrade calls a strategy: an error there is a yes.
         confirm = strategy_safe_wrapper(super().confirm_trade_entry, default_retval=True)
         if not confirm(*args, **asked):
             return False
@@ -180,7 +180,7 @@ class QTGuard(IStrategy):
         return True
 
     def leverage(self, *args: Any, **asked: Any) -> float:
-        """Return the wrapped strategy's leverage, or what keeps liquidation beyond the stop."""
+        """Return the wrapped strategy's leverage, or the highest that the stop allows."""
         if not asks_freqtrade("leverage", asked):
             return super().leverage(*args, **asked)
         wanted = min(super().leverage(*args, **asked), asked["max_leverage"])
@@ -193,7 +193,7 @@ class QTGuard(IStrategy):
             return super().custom_stake_amount(*args, **asked)
         pair, tag, is_short = asked["pair"], asked.get("entry_tag"), asked["side"] == "short"
         wish = EntryRequest(pair, is_short, asked["current_rate"], asked["leverage"])
-        # As Freqtrade calls the strategy's: after an error there the stake is the proposed one.
+        # Called as Freqtrade calls a strategy: after an error the stake is the proposed stake.
         proposed, now = asked["proposed_stake"], asked["current_time"]
         stake = strategy_safe_wrapper(super().custom_stake_amount, default_retval=proposed)
         wanted, policy = stake(*args, **asked), self._qt.pre_trade.policy
@@ -223,7 +223,7 @@ class QTGuard(IStrategy):
         bound_profit: float | None = None,
         after_fill: bool = False,
     ) -> None:
-        """Hand a trade that just filled its live stop; follow the strategy's with the live one."""
+        """Give a filled trade its live stop, and move that stop with the strategy's."""
         adjustment, bar = self._qt.stop_adjustment, PriceBar(current_time, current_rate, low, high)
         before = adjustment.before(trade, bar, after_fill=after_fill)
         super().ft_stoploss_adjust(
