@@ -8,9 +8,9 @@ and never touches an exit. Whatever it cannot judge, it refuses.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import pandas as pd
 from freqtrade.constants import Config
@@ -22,31 +22,21 @@ from freqtrade.strategy.interface import IStrategy
 from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from qt_protections.configuration import SettingsError, block_of, load_settings
-from qt_protections.entry import locks
 from qt_protections.entry.own_rules import EntryRule, own_rules
 from qt_protections.errors import withhold_secrets
 from qt_protections.host import backtest_cache, parameters
+from qt_protections.host.callbacks import asks_freqtrade, hear_fills
 from qt_protections.host.contract import verify_hooks
 from qt_protections.host.mixin_order import require_in_front
 from qt_protections.market.trends import LOCAL_DISTANCE, REGIME
 from qt_protections.reporting.backtest_summary import await_end
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.regime import Regime
-from qt_protections.runtime import Runtime
-from qt_protections.stops.reconciliation.trade_writer import StopSet
+from qt_protections.runtime import NOT_RUNNING, Runtime
+from qt_protections.settings import Settings
 from qt_protections.stops.simulated.trailing import PriceBar
 
 logger = withhold_secrets(logging.getLogger(__name__))
-
-#: What the guard reads of each of Freqtrade's questions for an entry.
-_ASKED = {
-    "adjust_trade_position": {"trade", "current_time", "current_entry_rate"},
-    "confirm_trade_entry": {"pair", "current_time", "side"},
-    "custom_stake_amount": {
-        *("pair", "current_time", "current_rate", "proposed_stake", "leverage", "side"),
-    },
-    "leverage": {"pair", "max_leverage", "side"},
-}
 
 
 class QTGuard(IStrategy):
@@ -56,7 +46,7 @@ class QTGuard(IStrategy):
         entry_rules: The user's own rules, asked after the guard's; none unless a class names some.
     """
 
-    # Without a value: one would hide an attribute of this name that a wrapped strategy uses.
+    # Without a value: a value would hide an attribute of this name of the wrapped strategy.
     entry_rules: ClassVar[Sequence[EntryRule]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -65,42 +55,27 @@ class QTGuard(IStrategy):
 
     def __init__(self, config: Config) -> None:
         verify_hooks(trades=config.get("runmode") not in OPTIMIZE_MODES)
-        try:
-            loaded = load_settings(block_of(config))
-        except SettingsError as error:
-            raise OperationalException(str(error)) from error
-        for warning in loaded.warnings:
-            logger.warning(warning)
-        self._qt_settings = loaded.settings
+        self._qt_settings = _loaded(config)
         self._qt_rules = own_rules(type(self), QTGuard)
-        backtest_cache.mark(config, type(self), loaded.settings, self._qt_rules)
+        backtest_cache.mark(config, type(self), self._qt_settings, self._qt_rules)
         self._qt_post: Runtime | None = None
         super().__init__(config)
         await_end(self)
 
     def load_params_from_file(self) -> dict[str, Any]:
         """Load hyperopt's results: the guarded strategy's own, else those of the wrapped one."""
-        guarded = type(self)
-        wrapped = parameters.wrapped_by(guarded, QTGuard)
-        if not parameters.holds_params_of(wrapped, guarded):
-            own: dict[str, Any] = super().load_params_from_file()
-            if own:
-                return own
-        return parameters.params_of(wrapped, guarded)
+        return parameters.load(type(self), QTGuard, super().load_params_from_file)
 
     def bot_start(self, **kwargs: Any) -> None:
-        """Take post; an error here stops the start, as it should with a bot left unguarded."""
+        """Wire the guard to the bot; an error stops the start, so that no bot trades unguarded."""
         super().bot_start(**kwargs)
         self._qt_post = Runtime(self, self._qt_settings, self._qt_rules)
-        if self._qt_post.live and not self.use_custom_stoploss:
-            # Freqtrade calls `ft_stoploss_adjust` after a fill, where the trade adopts its stop,
-            # for custom stops only. Its default one would trail the price, so this one keeps still.
-            self.use_custom_stoploss = True
-            self.custom_stoploss = _keep_stop  # type: ignore[method-assign, assignment]
+        if self._qt_post.live:
+            hear_fills(self)
 
     @property
     def _qt(self) -> Runtime:
-        return self._qt_post or cast(Runtime, _NOT_AT_POST)
+        return self._qt_post or NOT_RUNNING
 
     # Each loop
 
@@ -110,13 +85,13 @@ class QTGuard(IStrategy):
             # By keyword, as Freqtrade calls it: many strategies take `**kwargs` alone.
             super().bot_loop_start(current_time=current_time, **kwargs)
         finally:
-            # Backtests come by at the open of each candle.
+            # A backtest calls at the open of each candle, so the time is the candle's.
             live = self._qt.live
             candle = timeframe_to_prev_date(self.timeframe, current_time) if live else current_time
             self._qt.loop_begins(candle)
 
     def ft_bot_cleanup(self) -> None:
-        """End the watch, whether the bot ends or reloads; every stop that protects stays."""
+        """End the guard's threads, as the bot ends or reloads; every stop that protects stays."""
         if self._qt_post is not None:
             self._qt_post.close()
         super().ft_bot_cleanup()
@@ -124,9 +99,7 @@ class QTGuard(IStrategy):
     def analyze(self, pairs: list[str]) -> None:
         """Ask the protections after every analysis, before Freqtrade looks for entries."""
         super().analyze(pairs)
-        if self._qt.live:
-            self._qt.first_frames.all_seen()
-            self._qt.ask_protections(pairs, datetime.now(UTC))
+        self._qt.analysed(pairs)
 
     # Signals
 
@@ -147,22 +120,20 @@ class QTGuard(IStrategy):
     def advise_entry(self, dataframe: pd.DataFrame, metadata: dict[str, Any]) -> pd.DataFrame:
         """Gate the signals of `populate_entry_trend`, in whichever class a strategy defines it."""
         frame, pair = super().advise_entry(dataframe, metadata), metadata["pair"]
-        self._qt.first_frames.look(pair, frame)
-        if self._qt.backtest is not None:
-            self._qt.backtest.analysed(frame)
+        self._qt.frame_analysed(pair, frame)
         # Without can_short Freqtrade takes no short, and the gate would take the candle's long.
-        return self._qt.gates.signals(frame, pair) if self.can_short else frame
+        return self._qt.pre_trade.gates.signals(frame, pair) if self.can_short else frame
 
     def get_entry_signal(
         self, pair: str, timeframe: str, dataframe: pd.DataFrame
     ) -> tuple[SignalDirection | None, str | None]:
-        """Keep a signal back that would only be refused again; live alone asks for it.
+        """Keep a signal back that would only be refused again; only live bots ask here.
 
         This is the last question before Freqtrade spends requests on a signal.
         """
         signal, tag = super().get_entry_signal(pair, timeframe, dataframe)
-        is_short = signal is SignalDirection.SHORT
-        if signal is not None and self._qt.entries.refuses_at_sight(pair, is_short=is_short):
+        is_short, policy = signal is SignalDirection.SHORT, self._qt.pre_trade.policy
+        if signal is not None and policy.refuses_at_sight(pair, is_short=is_short):
             return None, tag
         return signal, tag
 
@@ -170,12 +141,10 @@ class QTGuard(IStrategy):
 
     @property
     def protections(self) -> list[dict[str, Any]]:
-        """The wrapped strategy's protections, and once at its post the guard's."""
+        """The wrapped strategy's protections, and from `bot_start` on the guard's."""
         own = super().protections
         wrapped: list[dict[str, Any]] = vars(self).get("_qt_wrapped_protections", own)
-        if self._qt_post is None:
-            return wrapped
-        return [*wrapped, *self._qt_post.protections()]
+        return wrapped if self._qt_post is None else [*wrapped, *self._qt_post.locks.listed()]
 
     @protections.setter
     def protections(self, wrapped: list[dict[str, Any]]) -> None:
@@ -189,72 +158,56 @@ class QTGuard(IStrategy):
             return False
         now = datetime.now(UTC)
         until = timeframe_to_next_date(self.timeframe, candle_date) if candle_date else now
-        return not (
-            side == "short"
-            and locks.only_regime_locks(pair, until, side)
-            and self._qt.gates.short_passes(pair)
-        )
+        return not self._qt.locks.only_hold_rare_short(pair, until, side)
 
     # Entries. Freqtrade asks by keyword; what the guard does not read passes through untouched.
 
     def confirm_trade_entry(self, *args: Any, **asked: Any) -> bool:
-        """Ask the gates for every new trade, forced ones included, then the wrapped strategy."""
-        if not _asks_freqtrade("confirm_trade_entry", asked):
+        """Ask the gates for every new trade, forced trades too, then the wrapped strategy."""
+        if not asks_freqtrade("confirm_trade_entry", asked):
             return super().confirm_trade_entry(*args, **asked)
-        pair, tag = asked["pair"], asked.get("entry_tag")
-        is_short = asked["side"] == "short"
-        if not self._qt.entries.passes(
-            pair, asked["current_time"], tag, is_short=is_short, is_new=True
-        ):
+        pair, tag, now = asked["pair"], asked.get("entry_tag"), asked["current_time"]
+        is_short, policy = asked["side"] == "short", self._qt.pre_trade.policy
+        if not policy.passes(pair, now, tag, is_short=is_short, is_new=True):
             return False
         if self._qt.stops is not None:
             self._qt.stops.tag(pair, tag)
-        # As Freqtrade calls the strategy's: to it an error there is a yes.
+        # Called as Freqtrade calls a strategy: an error there is a yes.
         confirm = strategy_safe_wrapper(super().confirm_trade_entry, default_retval=True)
         if not confirm(*args, **asked):
             return False
-        self._qt.entries.confirmed(pair, is_short=is_short)
+        policy.confirmed(pair, is_short=is_short)
         return True
 
     def leverage(self, *args: Any, **asked: Any) -> float:
-        """Return the wrapped strategy's leverage, or what keeps liquidation beyond the stop."""
-        if not _asks_freqtrade("leverage", asked):
+        """Return the wrapped strategy's leverage, or the highest that the stop allows."""
+        if not asks_freqtrade("leverage", asked):
             return super().leverage(*args, **asked)
         wanted = min(super().leverage(*args, **asked), asked["max_leverage"])
-        return self._qt.sizer.leverage(asked["pair"], wanted, is_short=asked["side"] == "short")
+        pair, is_short = asked["pair"], asked["side"] == "short"
+        return self._qt.pre_trade.liquidation.highest_leverage(pair, wanted, is_short=is_short)
 
     def custom_stake_amount(self, *args: Any, **asked: Any) -> float:
         """Return what the wrapped strategy stakes, at most what the risk allows."""
-        if not _asks_freqtrade("custom_stake_amount", asked):
+        if not asks_freqtrade("custom_stake_amount", asked):
             return super().custom_stake_amount(*args, **asked)
-        pair, tag = asked["pair"], asked.get("entry_tag")
-        wish = EntryRequest(
-            pair, asked["side"] == "short", asked["current_rate"], asked["leverage"]
-        )
-        # As Freqtrade calls the strategy's: after an error there the stake is the proposed one.
-        stake = strategy_safe_wrapper(
-            super().custom_stake_amount, default_retval=asked["proposed_stake"]
-        )
-        wanted, now = stake(*args, **asked), asked["current_time"]
-        return self._qt.entries.capped_stake(wanted, wish, now, tag, is_new=True)
+        pair, tag, is_short = asked["pair"], asked.get("entry_tag"), asked["side"] == "short"
+        wish = EntryRequest(pair, is_short, asked["current_rate"], asked["leverage"])
+        # Called as Freqtrade calls a strategy: after an error the stake is the proposed stake.
+        proposed, now = asked["proposed_stake"], asked["current_time"]
+        stake = strategy_safe_wrapper(super().custom_stake_amount, default_retval=proposed)
+        wanted, policy = stake(*args, **asked), self._qt.pre_trade.policy
+        return policy.capped_stake(wanted, wish, now, tag, is_new=True)
 
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""
-        if not _asks_freqtrade("adjust_trade_position", asked):
+        if not asks_freqtrade("adjust_trade_position", asked):
             return super().adjust_trade_position(*args, **asked)
-        answer = super().adjust_trade_position(*args, **asked) if self._qt.entries.adjusts else None
-        # Freqtrade reads a tuple of any length.
-        stake, tag = (*answer, None)[:2] if isinstance(answer, tuple) else (answer, None)
-        trade, now = asked["trade"], asked["current_time"]
-        if stake is None or stake == 0:
-            stake, tag = self._qt.entries.repeated(trade, asked["current_entry_rate"], now)
-        if stake <= 0:
-            return answer
-        if not self._qt.entries.passes(trade.pair, now, tag, is_short=trade.is_short):
-            return None
-        wish = EntryRequest(trade.pair, trade.is_short, asked["current_entry_rate"], trade.leverage)
-        stake = self._qt.entries.capped_stake(stake, wish, now, tag)
-        return (stake, tag) if stake > 0 else None
+        adjustment = self._qt.pre_trade.adjustment
+        own = super().adjust_trade_position
+        answer = own(*args, **asked) if adjustment.strategy_adjusts else None
+        rate, now = asked["current_entry_rate"], asked["current_time"]
+        return adjustment.judged(answer, asked["trade"], rate, now)
 
     # Stops
 
@@ -270,20 +223,9 @@ class QTGuard(IStrategy):
         bound_profit: float | None = None,
         after_fill: bool = False,
     ) -> None:
-        """Hand a trade that just filled its live stop; follow the strategy's with the live one."""
-        post = self._qt  # backtests come by in every candle of every trade
-        stops, simulated, trailing = post.stops, post.simulated, post.trailing
-        if after_fill and stops is not None:
-            stops.filled(trade)
-        if simulated is not None:
-            simulated.set(trade)
-        # Right after a fill Freqtrade lets the strategy move a stop away from the price as well.
-        may_loosen = after_fill and not post.counts_on_stops
-        stood = StopSet.of(trade) if after_fill and not may_loosen else None
-        glance = None
-        if trailing is not None:
-            glance = PriceBar(current_time, current_rate, low, high)
-            glance = glance if trailing.may_follow(trade, glance) else None
+        """Give a filled trade its live stop, and move that stop with the strategy's."""
+        adjustment, bar = self._qt.stop_adjustment, PriceBar(current_time, current_rate, low, high)
+        before = adjustment.before(trade, bar, after_fill=after_fill)
         super().ft_stoploss_adjust(
             current_rate,
             trade,
@@ -295,36 +237,19 @@ class QTGuard(IStrategy):
             bound_profit,
             after_fill,
         )
-        if stood is not None and stood.is_tighter(trade):
-            stood.put_back(trade)
-        if trailing is not None and glance is not None:
-            trailing.follow(trade, glance, trails_itself=self.trailing_stop)
-        if stops is not None:
-            stops.moved(trade, current_rate, may_loosen=may_loosen)
+        adjustment.after(trade, before, trails_itself=self.trailing_stop)
 
 
-def _asks_freqtrade(callback: str, asked: Mapping[str, Any]) -> bool:
-    """Whether Freqtrade asks, which gives all of this by keyword.
+def _loaded(config: Config) -> Settings:
+    """Return the guard's settings, and say what is odd about them.
 
-    A strategy may call its own callbacks in its own way, as in `self.leverage(pair)`. The guard has
-    no part in that.
+    Raises:
+        OperationalException: If a setting is wrong; Freqtrade prints the text and ends.
     """
-    return _ASKED[callback] <= asked.keys()
-
-
-class _NotAtPost:
-    """Stands in for the post before `bot_start`.
-
-    Freqtrade's search for parameters reads every attribute of a strategy, for FreqUI of one that
-    is never started: to read `_qt` must not fail, to use it must.
-    """
-
-    def __getattr__(self, name: str) -> Any:
-        raise OperationalException("QTGuard is not at its post: bot_start has not run.")
-
-
-_NOT_AT_POST = _NotAtPost()
-
-
-def _keep_stop(**_: Any) -> None:
-    """Answer as a custom stop that leaves the stop where it is."""
+    try:
+        loaded = load_settings(block_of(config))
+    except SettingsError as error:
+        raise OperationalException(str(error)) from error
+    for warning in loaded.warnings:
+        logger.warning(warning)
+    return loaded.settings

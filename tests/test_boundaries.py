@@ -71,19 +71,23 @@ ALLOWED = {
         *("stops.manager", "stops.monitor", "stops.mover", "stops.placer"),
         *("stops.reconciliation", "stops.registry", "stops.state", "stops.venue"),
     },
+    "stops.adjustment": {"stops.reconciliation", "stops.service", "stops.simulated"},
     "entry": {
         *("errors", "market", "portfolio", "protections", "reporting", "rules", "settings"),
         *("stops.intercept", "stops.simulated", "stops.state"),
     },
+    "live_status": {
+        *("entry", "market", "portfolio", "reporting", "rules", "settings"),
+        *("stops.monitor", "stops.service", "stops.state"),
+    },
     "runtime": {
-        *("entry", "errors", "host", "market", "portfolio", "protections", "reporting"),
-        *("rules", "settings", "stops.monitor", "stops.registry", "stops.service"),
-        *("stops.simulated", "stops.state"),
+        *("entry", "errors", "host", "live_status", "market", "portfolio", "reporting"),
+        *("rules", "settings", "stops.adjustment", "stops.service", "stops.simulated"),
+        "stops.registry",
     },
     "guard": {
         *("configuration", "entry", "errors", "host", "market", "reporting", "rules", "runtime"),
-        "settings",
-        *("stops.reconciliation", "stops.simulated"),
+        *("settings", "stops.simulated"),
     },
     "conformance": {"configuration", "guard", "settings"},
     "cli": {

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.fault_table import arguments_of, figures
 from benchmarks.live_bot import Seen
-from qt_protections.rehearsal.faults.kinds import Lost
+from qt_protections.rehearsal.faults.kinds.requests import Lost
 from qt_protections.rehearsal.faults.script import shipped_scripts
 from tests.rehearsal.struck import Struck, fault
 

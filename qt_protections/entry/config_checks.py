@@ -27,6 +27,19 @@ _NAMED = 5
 _BACKTESTS = (RunMode.BACKTEST, RunMode.HYPEROPT)
 
 
+def refuse_position_stacking(strategy: IStrategy) -> None:
+    """Refuse a backtest that gives a pair several trades at once.
+
+    Raises:
+        GuardNotInstalled: If `position_stacking` is on.
+    """
+    if strategy.config.get("position_stacking"):
+        raise GuardNotInstalled(
+            "position_stacking (--eps) is on: it gives a pair several trades, and a live bot "
+            "has one. Leave it out; the guard's stack_entries adds entries to that trade."
+        )
+
+
 def entries_sharing(strategy: IStrategy, settings: Settings) -> int | None:
     """Return how many entries of a trade share its risk; None if each has its own.
 

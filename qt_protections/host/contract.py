@@ -1,29 +1,18 @@
-"""The Freqtrade hooks the guard stands on, and the check that they are still what it knows.
+"""The hooks of Freqtrade that the guard stands on, and their comparison with the installed ones.
 
-Freqtrade's internals are not a stable interface. A changed one must stop the start with its name,
-not silently leave a gate unasked.
+Freqtrade's internals are not a stable interface. A changed hook must stop the start with its name.
+Without that, Freqtrade might no longer ask one of the guard's gates, and nobody would know.
 """
 
 import inspect
-import logging
-from collections.abc import Mapping, Sequence
-from functools import cache
 from importlib import import_module
-from threading import Lock, get_ident
-from typing import Any
 
-import ccxt
 from freqtrade import __version__ as freqtrade_version
 from freqtrade.data.dataprovider import DataProvider
-from freqtrade.persistence import Trade
 
-from qt_protections.errors import GuardNotInstalled, withhold_secrets
+from qt_protections.errors import GuardNotInstalled
+from qt_protections.host.versions import WAY_OUT
 
-logger = withhold_secrets(logging.getLogger(__name__))
-
-#: The versions that every test of this package has run with; `constraints.txt` pins the same.
-TESTED = {"freqtrade": "2026.9", "ccxt": "4.5.90"}
-_WAY_OUT = f"Install a qt-protections made for this Freqtrade, or Freqtrade {TESTED['freqtrade']}."
 #: module:attribute path -> parameter names, in order, as of Freqtrade 2026.9; none of a property.
 KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.data.dataprovider:DataProvider": "config exchange pairlists rpc",
@@ -192,59 +181,6 @@ KNOWN_ATTRIBUTES = {
 
 #: Modules that only a bot that trades loads.
 _OF_THE_BOT = ("freqtrade.freqtradebot:", "freqtrade.rpc.")
-#: The way from what a strategy knows to its bot, and to the lock that the bot changes trades under.
-_TO_THE_BOT = ("_DataProvider__rpc", "_rpc", "_freqtrade")
-_TO_THE_LOCK = (*_TO_THE_BOT, "_exit_lock")
-
-
-def exit_lock(dp: DataProvider) -> Lock:
-    """Return the lock under which a bot's loop and its remote control change trades.
-
-    Not reentrant: Freqtrade holds the lock already when it fills, moves and exits.
-
-    Raises:
-        GuardNotInstalled: If this Freqtrade has no such lock, or keeps it elsewhere.
-    """
-    found = _follow(dp, _TO_THE_LOCK)
-    if not (hasattr(found, "acquire") and hasattr(found, "release")):
-        raise GuardNotInstalled(
-            f"Freqtrade {freqtrade_version} keeps the lock of its trades elsewhere: there is no "
-            f"{'.'.join(('DataProvider', *_TO_THE_LOCK))}. Without this lock, the guard and remote "
-            f"control could change one trade at once. {_WAY_OUT}"
-        )
-    lock: Lock = found
-    return lock
-
-
-def lock_reloads(dp: DataProvider) -> None:
-    """Have `/reload_trade` hold the bot's lock, as every other command that changes a trade does.
-
-    Freqtrade takes no lock there. A stop that fills meanwhile is then booked by two threads at
-    once, and one of them fails. The loop calls the same function with the lock held already.
-
-    Args:
-        dp: Of a bot whose lock was found; the caller's thread is the one of the bot's loop.
-    """
-    bot = _follow(dp, _TO_THE_BOT)
-    reload, loops_thread = bot.handle_onexchange_order, get_ident()
-
-    def reload_locked(trade: Trade) -> bool:
-        if get_ident() == loops_thread:
-            return bool(reload(trade))
-        trade_id = trade.id
-        with bot._exit_lock:
-            Trade.commit()  # this thread reads anew what the loop has written meanwhile
-            known = Trade.get_trades([Trade.id == trade_id]).first()
-            return known is None or bool(reload(known))  # True says that the trade was deleted
-
-    bot.handle_onexchange_order = reload_locked
-
-
-def _follow(start: object, attributes: Sequence[str]) -> Any:
-    """Return what a chain of attributes leads to; None where the chain is broken."""
-    for attribute in attributes:
-        start = getattr(start, attribute, None)
-    return start
 
 
 def verify_hooks(known: dict[str, str] | None = None, *, trades: bool = True) -> None:
@@ -267,7 +203,7 @@ def verify_hooks(known: dict[str, str] | None = None, *, trades: bool = True) ->
     if changed:
         raise GuardNotInstalled(
             f"Freqtrade {freqtrade_version} changed hooks the guard stands on: "
-            f"{'; '.join(changed)}. {_WAY_OUT}"
+            f"{'; '.join(changed)}. {WAY_OUT}"
         )
 
 
@@ -290,30 +226,8 @@ def verify_attributes(dp: DataProvider) -> None:
     if missing:
         raise GuardNotInstalled(
             f"Freqtrade {freqtrade_version} changed attributes the guard reads: "
-            f"{'; '.join(missing)}. {_WAY_OUT}"
+            f"{'; '.join(missing)}. {WAY_OUT}"
         )
-
-
-@cache
-def say_untested() -> None:
-    """Warn once of versions that no test of this package has run with."""
-    text = untested({"freqtrade": freqtrade_version, "ccxt": ccxt.__version__})
-    if text is not None:
-        logger.warning(text)
-
-
-def untested(installed: Mapping[str, str]) -> str | None:
-    """Return what to say of versions that were not tested; None if all of them were."""
-    others = {name: version for name, version in installed.items() if version != TESTED[name]}
-    if not others:
-        return None
-    found = " and ".join(f"{name} {version}" for name, version in others.items())
-    known = " and ".join(f"{name} {TESTED[name]}" for name in others)
-    return (
-        f"[SAFETY] This guard was tested with {known}, and not with {found}. Before you trust it "
-        "with money: `qt-guard conform --strategy-path DIR -c CONFIG` compares your strategies "
-        "with and without it, and `make test` in a checkout runs all tests."
-    )
 
 
 def _difference(path: str, expected: str) -> str | None:

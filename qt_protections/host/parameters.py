@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,28 @@ from qt_protections.errors import withhold_secrets
 logger = withhold_secrets(logging.getLogger(__name__))
 
 
-def wrapped_by(guarded: type, guard: type) -> type[IStrategy]:
+def load(guarded: type, guard: type, load_own: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the guarded strategy's own parameters, else those of the wrapped one.
+
+    Args:
+        guarded: The strategy's class.
+        guard: The guard's class.
+        load_own: Loads what Freqtrade finds by itself.
+    """
+    wrapped = _wrapped_by(guarded, guard)
+    if not _holds_params_of(wrapped, guarded) and (own := load_own()):
+        return own
+    return _params_of(wrapped, guarded)
+
+
+def _wrapped_by(guarded: type, guard: type) -> type[IStrategy]:
     """Return the strategy that the guard stands in front of."""
     mro = guarded.__mro__
     behind = mro[mro.index(guard) + 1 :]
     return next(cls for cls in behind if issubclass(cls, IStrategy))
 
 
-def holds_params_of(wrapped: type, guarded: type) -> bool:
+def _holds_params_of(wrapped: type, guarded: type) -> bool:
     """Whether the file beside the guarded class holds the wrapped one's parameters.
 
     So it is where both are in one file: Freqtrade names the file of parameters after that.
@@ -34,7 +49,7 @@ def holds_params_of(wrapped: type, guarded: type) -> bool:
     )
 
 
-def params_of(wrapped: type, guarded: type) -> dict[str, Any]:
+def _params_of(wrapped: type, guarded: type) -> dict[str, Any]:
     """Return what Freqtrade would load for the wrapped strategy by itself; empty without a file.
 
     Raises:

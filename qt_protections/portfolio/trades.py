@@ -13,6 +13,17 @@ def open_trade(pair: str) -> LocalTrade | None:
     return next(iter(Trade.get_trades_proxy(pair=pair, is_open=True)), None)
 
 
+def filled_trade(pair: str) -> LocalTrade | None:
+    """Return the pair's open trade, once any of its first entry has filled."""
+    trade = open_trade(pair)
+    return trade if trade is not None and trade.amount else None
+
+
+def one_r(trade: LocalTrade) -> float:
+    """Return the initial risk of a trade per base unit: from its entry to its initial stop."""
+    return abs(trade.open_rate - (trade.initial_stop_loss or trade.stop_loss))
+
+
 def exposures(planned: Callable[[LocalTrade], float | None]) -> list[Exposure]:
     """Return what all open trades hold, with what their waiting entries may add.
 

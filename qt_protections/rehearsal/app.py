@@ -13,8 +13,8 @@ from qt_protections.rehearsal.api.gate import Answer, Gate, call_of
 from qt_protections.rehearsal.api.websocket_api import Ask, websocket_api
 from qt_protections.rehearsal.faults.answers import NoAnswerError
 from qt_protections.rehearsal.faults.at_work import Address, Cut, Faults
-from qt_protections.rehearsal.faults.fate import Call
 from qt_protections.rehearsal.faults.script import FaultScript
+from qt_protections.rehearsal.faults.strikes import Call
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.page.routes import observatory
 from qt_protections.rehearsal.streams.hub import Streams

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from qt_protections.rehearsal.api.gate import ENDPOINTS
-from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.engine.conditional_checks import FlatStops
 from qt_protections.rehearsal.event_log import EventLog
 from qt_protections.rehearsal.faults.script import FaultScript, FaultScriptError, load_script
 from qt_protections.rehearsal.journal import JsonObject

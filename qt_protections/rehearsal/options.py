@@ -4,7 +4,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.engine.conditional_checks import FlatStops
 from qt_protections.rehearsal.faults.script import shipped_scripts
 from qt_protections.rehearsal.market.candles import MINUTE_MS
 from qt_protections.rehearsal.market.instruments import INSTRUMENTS

@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from decimal import Decimal
 
-from qt_protections.rehearsal.engine.account import ZERO, Account
+from qt_protections.rehearsal.engine.account import Account
 from qt_protections.rehearsal.engine.agenda import Agenda
 from qt_protections.rehearsal.engine.amendments import Amendments
-from qt_protections.rehearsal.engine.conditional import ConditionalDesk, FlatStops
+from qt_protections.rehearsal.engine.conditional import ConditionalDesk
+from qt_protections.rehearsal.engine.conditional_checks import FlatStops
+from qt_protections.rehearsal.engine.countdowns import Countdowns
 from qt_protections.rehearsal.engine.desk import Desk
 from qt_protections.rehearsal.engine.funding import Funding
 from qt_protections.rehearsal.engine.ledger import Ledger
 from qt_protections.rehearsal.engine.liquidation import Liquidator
 from qt_protections.rehearsal.engine.listen_keys import ListenKeys
+from qt_protections.rehearsal.engine.margin_settings import MarginSettings
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoRequest, Order, OrderRequest
-from qt_protections.rehearsal.errors import VenueError
-from qt_protections.rehearsal.journal import EventKind, Journal
+from qt_protections.rehearsal.journal import Journal
 from qt_protections.rehearsal.market.feed import PriceFeed, Tick
 from qt_protections.rehearsal.market.recordings import ReplayFacts
 from qt_protections.rehearsal.market.tape import Tape
@@ -35,6 +37,8 @@ class Venue:
         ledger: Account, trades and incomes.
         desk: Plain orders.
         amendments: Changes of resting plain orders.
+        margin_settings: Leverage and margin type of each symbol, and isolated margins.
+        countdowns: After which resting orders are cancelled.
         conditional: Stops and other conditional orders.
         journal: Every event, and the exchange's time.
         funding: Rates and times of funding payments.
@@ -79,10 +83,8 @@ class Venue:
             replayed: The recorded market `feed` replays, None if it replays none.
             funding_seed: Of the funding rates, see `Funding`.
         """
-        self.tape = tape
-        self.depth_ratio = depth_ratio
-        self.market = market
-        self.replayed = replayed
+        self.tape, self.depth_ratio = tape, depth_ratio
+        self.market, self.replayed = market, replayed
         self.journal = Journal(clock())
         self.agenda = Agenda()
         self.listen_keys = ListenKeys(lambda: self.now_ms)
@@ -90,16 +92,16 @@ class Venue:
         self.ledger = Ledger(Account(balance), self.journal)
         self.desk = Desk(tape, self.ledger, depth_ratio)
         self.amendments = Amendments(self.desk)
+        self.margin_settings = MarginSettings(self.desk)
+        self.countdowns = Countdowns(self.desk)
         self.conditional = ConditionalDesk(self.desk, flat_stops, trigger_delay_ms, position_lag_ms)
         self.liquidator = Liquidator(self.desk)
-        self._clock = clock
-        self._feed = feed
+        self._clock, self._feed = clock, feed
         self.verdict = Replay()
         self.journal.subscribe(self.verdict.take)
         self.traffic = Traffic()
         self.collateral = "USDT"
         self.funding = Funding(self.now_ms, funding_seed)
-        self._countdowns: dict[str, int] = {}
 
     @property
     def account(self) -> Account:
@@ -128,70 +130,6 @@ class Venue:
         """Take a conditional order, or raise `VenueError`; see `place_order`."""
         return self.conditional.place(request)
 
-    def set_leverage(self, symbol: str, leverage: int) -> Decimal:
-        """Choose the leverage of `symbol` and return the largest notional it allows, in USDT.
-
-        Raises:
-            VenueError: -4028; -2027 if the position is too large for it; with a position, -4161 if
-                it falls in isolated margin, and -2028 if it falls further than the margin allows.
-        """
-        limit = self.tape.instrument(symbol).largest_notional(leverage)
-        if leverage < 1 or not limit:
-            raise VenueError(-4028, f"Leverage {leverage} is not valid")
-        before, isolated = self.account.leverage_of(symbol), symbol in self.account.isolated
-        if self.account.position(symbol).amount and leverage < before and isolated:
-            raise VenueError(-4161)
-        if self.desk.valuation.notional(symbol) > limit:
-            raise VenueError(-2027)
-        unbound = self.desk.unbound
-        self.account.leverage[symbol] = leverage
-        if self.desk.unbound < min(unbound, ZERO):
-            self.account.leverage[symbol] = before
-            raise VenueError(-2028)
-        if leverage != before:
-            self.journal.add(EventKind.LEVERAGE_CHANGED, symbol)
-        return limit
-
-    def move_margin(self, symbol: str, amount: Decimal) -> None:
-        """Add USDT to an isolated margin, or take it out if `amount` is negative.
-
-        Only what the position does not need at its initial margin can be taken out; unrealised
-        profit cannot.
-
-        Raises:
-            VenueError: -4049, -4050, -4051 or -4054.
-        """
-        if symbol not in self.account.isolated:
-            raise VenueError(-4049)
-        position, valuation = self.account.position(symbol), self.desk.valuation
-        if not position.amount:
-            raise VenueError(-4054)
-        if amount > self.desk.available:
-            raise VenueError(-4050)
-        loss = min(valuation.unrealized(symbol), ZERO)
-        if -amount > max(position.margin + loss - valuation.initial(symbol), ZERO):
-            raise VenueError(-4051)
-        self.ledger.move_margin(symbol, amount)
-
-    def set_isolated(self, symbol: str, isolated: bool) -> None:
-        """Switch the margin type of `symbol`; refuse if nothing changes or something is open."""
-        self.tape.instrument(symbol)
-        if isolated is (symbol in self.account.isolated):
-            raise VenueError(-4046)
-        if self.desk.open_orders(symbol):
-            raise VenueError(-4047)
-        if self.account.position(symbol).amount:
-            raise VenueError(-4048)
-        (self.account.isolated.add if isolated else self.account.isolated.discard)(symbol)
-        self.journal.add(EventKind.MARGIN_TYPE_CHANGED, symbol)
-
-    def set_countdown(self, symbol: str, countdown_ms: int) -> None:
-        """Cancel the resting orders of `symbol` in `countdown_ms` unless set again; 0 stops it."""
-        if countdown_ms:
-            self._countdowns[symbol] = self.now_ms + countdown_ms
-        else:
-            self._countdowns.pop(symbol, None)
-
     def report(self) -> Report:
         """Return what happened so far, as the journal tells it."""
         self.verdict.pass_time(self.now_ms)
@@ -208,20 +146,15 @@ class Venue:
         self._pay_funding(target_ms)
         self.conditional.run_due(target_ms)
         self.journal.now_ms = max(self.now_ms, target_ms)
-        self._end_countdowns()
+        self.countdowns.run_due()
 
     def _step(self, tick: Tick) -> None:
         self.journal.now_ms = max(self.now_ms, tick.ms)
-        self._end_countdowns()
+        self.countdowns.run_due()
         self.tape.record(tick)
         self.desk.match_resting()
         self.liquidator.run()
         self.conditional.watch()
-
-    def _end_countdowns(self) -> None:
-        for symbol in [name for name, ms in self._countdowns.items() if ms <= self.now_ms]:
-            del self._countdowns[symbol]
-            self.desk.cancel_all(symbol)
 
     def _pay_funding(self, until_ms: int) -> None:
         while self.funding.next_ms <= until_ms:

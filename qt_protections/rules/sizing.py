@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_FLOOR, Decimal
 
 from qt_protections.rules.denial import Denial, DenyCode, deny
@@ -157,14 +157,14 @@ class RiskBudget:
     def room(self, risks: Risks, rate: float, *, averages_down: bool) -> Headroom:
         """Return what one more entry may lose.
 
-        An entry into a gain has a share of its own. One that averages down may take no more than
-        its position has left of the share of one trade; where that is divided among entries, so
-        may each of them, whichever way the price went.
+        An entry into a gain has a share of its own. An entry that averages down takes no more
+        than its position leaves of the share of one trade. Where entries divide that share, each
+        further entry takes no more than that, whichever way the price went.
 
         Args:
             risks: What stands to be lost already.
             rate: Price of the entry, quote currency.
-            averages_down: Whether it is worse than the average of the position it is added to.
+            averages_down: Whether the price is worse than the average of the entry's position.
 
         Raises:
             ValueError: If the equity is no number above 0, or a loss is not known (NaN).
@@ -173,40 +173,50 @@ class RiskBudget:
         if not risks.equity > 0 or any(math.isnan(loss) for loss in losses):
             raise ValueError(f"cannot size: equity {risks.equity}, losses at the stops {losses}")
         limits = self.limits(risks.equity, risks.open_risk)
-        of_entry = limits.trade / (self.entries or 1)
-        ratio = None if self.risk_ratio is None else self.risk_ratio / (self.entries or 1)
-        rooms = [
-            Headroom(of_entry, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", ratio),)),
-            Headroom(
-                limits.open - risks.open_risk,
-                DenyCode.OPEN_RISK_FULL,
-                (("open_risk", risks.open_risk), ("limit", limits.open)),
-            ),
-        ]
+        rooms = [self._of_entry(limits), _of_all_positions(limits, risks)]
         if averages_down or (self.entries is not None and risks.average is not None):
-            facts: tuple[tuple[str, object], ...] = (
-                ("rate", rate),
-                ("average", risks.average),
-                ("position_risk", risks.position_risk),
-                ("limit", limits.trade),
-                ("entries", self.entries),
-            )
-            rooms.append(
-                Headroom(limits.trade - risks.position_risk, DenyCode.AVERAGING_DOWN, facts)
-            )
+            rooms.append(self._of_trade(limits, risks, rate))
         if limits.group is not None and risks.group_risk is not None:
-            facts = (
-                ("benchmark", risks.benchmark),
-                ("group_risk", risks.group_risk),
-                ("limit", limits.group),
-            )
-            rooms.append(Headroom(limits.group - risks.group_risk, DenyCode.GROUP_RISK_FULL, facts))
+            rooms.append(_of_group(limits.group, risks, risks.group_risk))
         least = min(rooms, key=lambda room: room.loss)
-        share = min(of_entry, limits.open)
-        if share == math.inf:  # the group's limit is the only one
-            share = 0.0 if limits.group is None else limits.group
-        enough = least.loss >= self.least_share * share
-        return Headroom(least.loss if enough else 0.0, least.limit, least.facts)
+        is_worthwhile = least.loss >= self.least_share * self._whole_share(limits)
+        return least if is_worthwhile else replace(least, loss=0.0)
+
+    def _of_entry(self, limits: Limits) -> Headroom:
+        """Return what the limit of one trade leaves for each of its entries."""
+        entries = self.entries or 1
+        ratio = None if self.risk_ratio is None else self.risk_ratio / entries
+        return Headroom(limits.trade / entries, DenyCode.STAKE_TOO_SMALL, (("risk_ratio", ratio),))
+
+    def _of_trade(self, limits: Limits, risks: Risks, rate: float) -> Headroom:
+        """Return what a position leaves of the limit of its trade."""
+        facts: tuple[tuple[str, object], ...] = (
+            ("rate", rate),
+            ("average", risks.average),
+            ("position_risk", risks.position_risk),
+            ("limit", limits.trade),
+            ("entries", self.entries),
+        )
+        return Headroom(limits.trade - risks.position_risk, DenyCode.AVERAGING_DOWN, facts)
+
+    def _whole_share(self, limits: Limits) -> float:
+        """Return the loss of a full-sized entry, by which the least share is measured."""
+        share = min(limits.trade / (self.entries or 1), limits.open)
+        if share < math.inf:
+            return share
+        return 0.0 if limits.group is None else limits.group  # the only limit that is set
+
+
+def _of_all_positions(limits: Limits, risks: Risks) -> Headroom:
+    """Return what all positions leave of the limit that they share."""
+    facts = (("open_risk", risks.open_risk), ("limit", limits.open))
+    return Headroom(limits.open - risks.open_risk, DenyCode.OPEN_RISK_FULL, facts)
+
+
+def _of_group(limit: float, risks: Risks, group_risk: float) -> Headroom:
+    """Return what the positions of one group leave of the group's limit."""
+    facts = (("benchmark", risks.benchmark), ("group_risk", group_risk), ("limit", limit))
+    return Headroom(limit - group_risk, DenyCode.GROUP_RISK_FULL, facts)
 
 
 def amount_for(loss: float, loss_per_unit: float, step: float | None) -> float:

@@ -23,13 +23,11 @@ from qt_protections.errors import GuardNotInstalled
 from qt_protections.host.contract import (
     KNOWN_ATTRIBUTES,
     KNOWN_HOOKS,
-    TESTED,
-    exit_lock,
-    say_untested,
-    untested,
     verify_attributes,
     verify_hooks,
 )
+from qt_protections.host.trade_lock import exit_lock
+from qt_protections.host.versions import TESTED, say_untested, untested
 
 ROOM = Path(inspect.getfile(verify_hooks)).parents[1] / "stops"
 #: How the room of the stops calls the objects of Freqtrade that it works with.
@@ -101,7 +99,7 @@ def test_every_hook_of_the_stops_is_known() -> None:
     known = {path.rpartition(":")[2] for path in KNOWN_HOOKS}
     assert {
         f"{owner.__name__}.{name}"
-        for path in ROOM.glob("*.py")
+        for path in ROOM.rglob("*.py")
         for owner, name in uses(path.read_text())
         if is_hook(inspect.getattr_static(owner, name, None))
     } <= known

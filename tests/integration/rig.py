@@ -23,7 +23,7 @@ from freqtrade.rpc.rpc import RPC
 from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.api.gate import ENDPOINTS
 from qt_protections.rehearsal.command import wall_clock_ms
-from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.engine.conditional_checks import FlatStops
 from qt_protections.rehearsal.engine.orders import (
     AlgoOrder,
     AlgoRequest,

@@ -108,10 +108,10 @@ def break_gate(bot: FreqtradeBot, gate: str) -> None:
     """Force an exception inside one gate of a running bot."""
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     breaking: dict[str, Callable[[], None]] = {
-        "signal": lambda: setattr(post.signals, "newest", _broken),
-        "rule": lambda: setattr(post.gates, "_limit", None),
-        "sizing": lambda: setattr(post.sizer, "_budget", None),
-        "plan": lambda: setattr(post.sizer, "_check_stop", _broken),
+        "signal": lambda: setattr(post.pre_trade.signals, "newest", _broken),
+        "rule": lambda: setattr(post.pre_trade.gates, "_limit", None),
+        "sizing": lambda: setattr(post.pre_trade.sizer, "_budget", None),
+        "plan": lambda: setattr(post.pre_trade.stop, "check", _broken),
     }
     breaking[gate]()
 
@@ -178,7 +178,7 @@ def test_a_strategy_that_wants_no_stake_gets_none(rig: Rig, wanted: Any) -> None
     bot = rig.bot()
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     wish = EntryRequest(BTC, is_short=False, rate=90_000.0, leverage=30.0)
-    assert post.entries.capped_stake(wanted, wish, datetime.now(UTC), None) == 0.0
+    assert post.pre_trade.policy.capped_stake(wanted, wish, datetime.now(UTC), None) == 0.0
     errors = {DenyCode.GATE_FAILED} if isinstance(wanted, str | None) else set()
     assert {code for _, code in post.operator_log.refused} == errors
 
@@ -188,7 +188,7 @@ def test_numpys_numbers_are_numbers(rig: Rig) -> None:
     bot = rig.bot(stake_amount=100)
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     wish = EntryRequest(BTC, is_short=False, rate=np.float64(90_000.0), leverage=np.float64(30.0))
-    assert post.entries.capped_stake(np.float64(50), wish, datetime.now(UTC), None) == 50.0
+    assert post.pre_trade.policy.capped_stake(np.float64(50), wish, datetime.now(UTC), None) == 50.0
 
 
 def test_no_room_is_no_failure(rig: Rig) -> None:
@@ -196,9 +196,9 @@ def test_no_room_is_no_failure(rig: Rig) -> None:
     bot = rig.bot()
     force_entry(bot, BTC)
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    post.sizer._budget = replace(post.sizer._budget, max_open_ratio=0.001)
+    post.pre_trade.sizer._budget = replace(post.pre_trade.sizer._budget, max_open_ratio=0.001)
     wish = EntryRequest(ETH, is_short=False, rate=3_000.0, leverage=30.0)
-    assert post.entries.capped_stake(50.0, wish, datetime.now(UTC), None) == 0.0
+    assert post.pre_trade.policy.capped_stake(50.0, wish, datetime.now(UTC), None) == 0.0
     assert {code for _, code in post.operator_log.refused} == {DenyCode.OPEN_RISK_FULL}
 
 

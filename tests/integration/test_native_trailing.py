@@ -190,8 +190,8 @@ def test_a_waiting_entry_goes_with_the_trade(rig: Rig) -> None:
 def test_a_part_of_it_fills(rig: Rig) -> None:
     """The book is thin: what is left stays behind its stop, and is trailed anew."""
     bot, trade = entered(rig)
-    rig.venue.desk._depth_ratio = 1e-8  # one step at each level, of which ten are left
-    rig.venue.desk._fills_now = _only_some(rig.venue.desk._fills_now)  # type: ignore[method-assign]
+    rig.venue.desk.liquidity.depth_ratio = 1e-8  # one step at each level, of which ten are left
+    rig.venue.desk.liquidity.fills = _only_some(rig.venue.desk.liquidity.fills)  # type: ignore[method-assign]
     trail_out(rig)
     left = rig.position("BTCUSDT")
     assert 0 < left < trade.amount

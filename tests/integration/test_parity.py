@@ -97,7 +97,9 @@ def observe(strategy: IStrategy) -> list[Decision]:
     """Return the list that the decisions of a strategy's guard will be on, by their candle."""
     heard: list[Decision] = []
     post: Any = strategy._qt_post  # type: ignore[attr-defined]
-    post.entries.observe = lambda one: heard.append(replace(one, moment=candle_of(one.moment)))
+    post.pre_trade.policy.observe = lambda one: heard.append(
+        replace(one, moment=candle_of(one.moment))
+    )
     return heard
 
 

@@ -9,7 +9,7 @@ from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 
 from qt_protections.errors import EntryFailed, EntryRefused
-from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.engine.conditional_checks import FlatStops
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.journal import Event as JournalEvent
 from qt_protections.rehearsal.journal import EventKind
@@ -77,7 +77,7 @@ def test_on_fill_the_stop_is_the_next_request(rig: Rig, side: str) -> None:
 def test_on_fill_a_second_entry_is_covered_by_the_next_request(rig: Rig) -> None:
     """The stop of the first entry is not asked after, let alone cancelled, before the new one."""
     bot = rig.bot(**qt("on_fill"))
-    rig.venue.desk._depth_ratio = 0.1
+    rig.venue.desk.liquidity.depth_ratio = 0.1
     listening(bot)
     force_entry(bot, BTC)
     begin = len(rig.requests())

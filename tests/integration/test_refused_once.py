@@ -37,7 +37,7 @@ def quiet_candle(quiet_hour: None) -> Iterator[None]:
 def start(rig: Rig, **changes: Any) -> FreqtradeBot:
     """Start a bot with a standing signal on each pair, and stop the clock of its memory."""
     bot = rig.bot("GuardedAlways", timeframe="15m", **changes)
-    post_of(bot).entries._refusals._clock = lambda: 0.0
+    post_of(bot).pre_trade.policy._refusals._clock = lambda: 0.0
     return bot
 
 
@@ -85,7 +85,7 @@ def with_full_risk(rig: Rig) -> FreqtradeBot:
 
 def asked_anew(bot: FreqtradeBot, pair: str, *, is_short: bool) -> DenyCode | None:
     """Return what the rules say of a new entry now."""
-    entries, heard = post_of(bot).entries, []
+    entries, heard = post_of(bot).pre_trade.policy, []
     entries.observe = heard.append
     rate = bot.exchange.get_rate(pair, refresh=True, side="entry", is_short=is_short)
     wish = EntryRequest(pair, is_short, rate, 30.0)
@@ -171,7 +171,7 @@ def test_without_a_memory_every_signal_is_asked_for(
     bot = with_full_risk(rig)
     before = len(caplog.messages)
     with monkeypatch.context() as patch:
-        patch.setattr(post_of(bot).entries._refusals, "_version", lambda _: 1 / 0)
+        patch.setattr(post_of(bot).pre_trade.policy._refusals, "_version", lambda _: 1 / 0)
         for _ in range(2):
             assert judged(rig, bot) == len(bot.active_pair_whitelist) - 1
         lines = [line for line in caplog.messages[before:] if "no memory of them" in line]

@@ -10,7 +10,7 @@ from freqtrade.exceptions import DependencyException
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import PairLocks, Trade
 
-from qt_protections.entry.policy import STACKED_TAG
+from qt_protections.entry.position_adjustment import STACKED_TAG
 from qt_protections.errors import EntryFailed, EntryRefused
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.denial import DenyCode
@@ -159,7 +159,7 @@ def test_a_position_that_does_not_count_still_draws_on_the_balance(rig: Rig) -> 
     assert (foreign.pair, account(bot).exposures()) == (ETH, [])
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     wish = EntryRequest(BTC, False, float(rig.venue.tape.last("BTCUSDT")), 10.0)
-    assert list(post.sizer.allowance(wish, datetime.now(UTC)).beside) == [foreign]
+    assert list(post.pre_trade.sizer.allowance(wish, datetime.now(UTC)).beside) == [foreign]
 
 
 @pytest.mark.parametrize(("capital", "counted"), [(1_000, 1_000), (1_000_000, 10_000)], ids=str)

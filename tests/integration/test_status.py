@@ -150,7 +150,7 @@ def test_telling_asks_nothing_of_the_exchange(rig: Rig) -> None:
     before = read(status_file(rig, bot))
     post.stops._monitor.stop()  # it asks on a thread of its own
     asked = len(rig.requests())
-    post._tell(post.stops, is_running=True)
+    post._status.write(is_running=True)
     assert len(rig.requests()) == asked
     after = read(status_file(rig, bot))
     assert after.positions != before.positions

@@ -78,7 +78,9 @@ def test_without_an_atr_there_is_no_entry(rig: Rig) -> None:
     post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
     frame, _ = bot.dataprovider.get_analyzed_dataframe(BTC, "1m")
     frame["qt_atr"] = float("nan")
-    assert post.signals.newest(BTC).atr_ratio != post.signals.newest(BTC).atr_ratio
+    assert (
+        post.pre_trade.signals.newest(BTC).atr_ratio != post.pre_trade.signals.newest(BTC).atr_ratio
+    )
     with pytest.raises(EntryRefused) as refused:
         force_entry(bot, BTC)
     assert refused.value.denial.code is DenyCode.STOP_UNKNOWN

@@ -8,7 +8,7 @@ import numpy as np
 
 from qt_protections.rehearsal.api.intake import place_algo, place_order
 from qt_protections.rehearsal.api.params import Params
-from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.engine.conditional_checks import FlatStops
 from qt_protections.rehearsal.engine.orders import AlgoOrder, Order
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.market.feed import Tick
@@ -68,7 +68,7 @@ class Stage:
         )
         if isolated:
             for symbol in self.prices:
-                self.venue.set_isolated(symbol, True)
+                self.venue.margin_settings.set_isolated(symbol, True)
 
     def wait(self, ms: int) -> None:
         """Let time pass without a new price."""

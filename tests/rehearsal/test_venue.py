@@ -13,24 +13,24 @@ from tests.rehearsal.stage import BTC, MIDNIGHT_MS, Stage, code_of
 )
 def test_leverage_bounds(leverage: int, code: int) -> None:
     """Leverage lies between 1 and the first bracket's."""
-    assert code_of(Stage().venue.set_leverage, BTC, leverage) == code
+    assert code_of(Stage().venue.margin_settings.set_leverage, BTC, leverage) == code
 
 
 def test_leverage_cannot_fall_under_an_isolated_position() -> None:
     """With an isolated position leverage may rise but not fall."""
     stage = Stage(isolated=True)
-    stage.venue.set_leverage(BTC, 20)
+    stage.venue.margin_settings.set_leverage(BTC, 20)
     stage.order()
-    assert code_of(stage.venue.set_leverage, BTC, 10) == -4161
-    assert code_of(stage.venue.set_leverage, BTC, 30) == 0
+    assert code_of(stage.venue.margin_settings.set_leverage, BTC, 10) == -4161
+    assert code_of(stage.venue.margin_settings.set_leverage, BTC, 30) == 0
 
 
 def test_leverage_may_fall_under_a_cross_position() -> None:
     """In cross it may fall as far as the margin allows, and a refusal changes nothing."""
     stage = Stage()
     stage.order(quantity="0.5")
-    assert code_of(stage.venue.set_leverage, BTC, 6) == 0
-    assert code_of(stage.venue.set_leverage, BTC, 4) == -2028
+    assert code_of(stage.venue.margin_settings.set_leverage, BTC, 6) == 0
+    assert code_of(stage.venue.margin_settings.set_leverage, BTC, 4) == -2028
     assert stage.venue.account.leverage_of(BTC) == 6
 
 
@@ -38,23 +38,23 @@ def test_leverage_cannot_rise_above_the_position_it_allows() -> None:
     """A position outgrown by the bracket of a leverage keeps that leverage away."""
     stage = Stage(balance=100_000)
     stage.order(quantity="3.5")
-    assert code_of(stage.venue.set_leverage, BTC, 125) == -2027
-    assert code_of(stage.venue.set_leverage, BTC, 100) == 0
+    assert code_of(stage.venue.margin_settings.set_leverage, BTC, 125) == -2027
+    assert code_of(stage.venue.margin_settings.set_leverage, BTC, 100) == 0
 
 
 def test_margin_type() -> None:
     """Repeating the margin type is refused, and so is changing it with something open."""
     venue = Stage().venue
-    assert code_of(venue.set_isolated, BTC, False) == -4046
-    assert code_of(venue.set_isolated, BTC, True) == 0
-    assert code_of(venue.set_isolated, BTC, True) == -4046
-    assert code_of(venue.set_isolated, "NOPEUSDT", True) == -1121
+    assert code_of(venue.margin_settings.set_isolated, BTC, False) == -4046
+    assert code_of(venue.margin_settings.set_isolated, BTC, True) == 0
+    assert code_of(venue.margin_settings.set_isolated, BTC, True) == -4046
+    assert code_of(venue.margin_settings.set_isolated, "NOPEUSDT", True) == -1121
     stage = Stage()
     stage.order(type="LIMIT", timeInForce="GTC", price="90000")
-    assert code_of(stage.venue.set_isolated, BTC, True) == -4047
+    assert code_of(stage.venue.margin_settings.set_isolated, BTC, True) == -4047
     stage.venue.desk.cancel_all(BTC)
     stage.order()
-    assert code_of(stage.venue.set_isolated, BTC, True) == -4048
+    assert code_of(stage.venue.margin_settings.set_isolated, BTC, True) == -4048
 
 
 def test_refusals_are_written_down() -> None:
@@ -103,10 +103,10 @@ def test_countdown(renewed_ms: int | None, left: int) -> None:
     """Resting orders of the symbol are cancelled unless the countdown is set again or stopped."""
     stage = Stage()
     stage.order(type="LIMIT", timeInForce="GTC", price="90000")
-    stage.venue.set_countdown(BTC, 1000)
+    stage.venue.countdowns.set(BTC, 1000)
     stage.wait(999)
     assert len(stage.venue.desk.open_orders(BTC)) == 1
     if renewed_ms is not None:
-        stage.venue.set_countdown(BTC, renewed_ms)
+        stage.venue.countdowns.set(BTC, renewed_ms)
     stage.wait(1)
     assert len(stage.venue.desk.open_orders(BTC)) == left

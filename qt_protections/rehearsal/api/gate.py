@@ -17,8 +17,10 @@ from qt_protections.rehearsal.auth import check_key, check_signature
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults.answers import GatewayError
 from qt_protections.rehearsal.faults.at_work import Faults
-from qt_protections.rehearsal.faults.fate import Call, Fate
-from qt_protections.rehearsal.faults.kinds import Refuse, Stale
+from qt_protections.rehearsal.faults.fate import Fate
+from qt_protections.rehearsal.faults.kinds.requests import Refuse
+from qt_protections.rehearsal.faults.kinds.stale_data import Stale
+from qt_protections.rehearsal.faults.strikes import Call
 from qt_protections.rehearsal.limits import RateLimits
 from qt_protections.rehearsal.venue import Venue
 

@@ -32,7 +32,7 @@ def account_config(_venue: Venue, _params: Params) -> object:
 def post_leverage(venue: Venue, params: Params) -> object:
     """Choose the leverage of a symbol."""
     symbol, leverage = known_symbol(venue, params), params.integer("leverage")
-    limit = venue.set_leverage(symbol, leverage)
+    limit = venue.margin_settings.set_leverage(symbol, leverage)
     return {"symbol": symbol, "leverage": leverage, "maxNotionalValue": wire.number(limit)}
 
 
@@ -41,7 +41,7 @@ def post_margin_type(venue: Venue, params: Params) -> object:
     kind = params.text("marginType")
     if kind not in {"ISOLATED", "CROSSED"}:
         raise missing("marginType")
-    venue.set_isolated(known_symbol(venue, params), kind == "ISOLATED")
+    venue.margin_settings.set_isolated(known_symbol(venue, params), kind == "ISOLATED")
     return {"code": 200, "msg": "success"}
 
 
@@ -53,7 +53,7 @@ def post_position_margin(venue: Venue, params: Params) -> object:
         raise missing("type")
     if amount <= 0:
         raise VenueError(-4055)
-    venue.move_margin(symbol, amount if kind == ADD else -amount)
+    venue.margin_settings.move_margin(symbol, amount if kind == ADD else -amount)
     return {
         "code": 200,
         "msg": "Successfully modify position margin.",

@@ -23,7 +23,7 @@ def post_order(venue: Venue, params: Params) -> object:
 def try_order(venue: Venue, params: Params) -> object:
     """Check a plain order without placing it."""
     request = order_request(params)
-    venue.desk.check(request)
+    venue.desk.filters.check(request)
     now_ms = venue.now_ms
     return wire.acknowledgement_json(Order(request, 0, now_ms, now_ms, request.quantity))
 
@@ -53,7 +53,7 @@ def post_countdown(venue: Venue, params: Params) -> object:
     symbol, countdown_ms = known_symbol(venue, params), params.integer("countdownTime")
     if countdown_ms < 0:
         raise missing("countdownTime")
-    venue.set_countdown(symbol, countdown_ms)
+    venue.countdowns.set(symbol, countdown_ms)
     return {"symbol": symbol, "countdownTime": str(countdown_ms)}
 
 

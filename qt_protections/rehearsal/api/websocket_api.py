@@ -12,7 +12,7 @@ from qt_protections.rehearsal.api.gate import Answer
 from qt_protections.rehearsal.api.wire_contracts import weight_limit_json
 from qt_protections.rehearsal.errors import VenueError, missing
 from qt_protections.rehearsal.faults.answers import NoAnswerError
-from qt_protections.rehearsal.faults.fate import Call
+from qt_protections.rehearsal.faults.strikes import Call
 from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.limits import USED_WEIGHT
 

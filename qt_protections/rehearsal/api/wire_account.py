@@ -23,7 +23,7 @@ def position_json(venue: Venue, symbol: str) -> JsonObject:
     # ccxt takes a position of v3 for a cross one if its isolatedMargin is zero.
     isolated = symbol in venue.account.isolated
     initial = valuation.initial(symbol)
-    resting = sum(map(venue.desk.order_margin, venue.desk.open_orders(symbol)), Decimal(0))
+    resting = sum(map(venue.desk.margin.of_order, venue.desk.open_orders(symbol)), Decimal(0))
     return {
         "symbol": symbol,
         "positionSide": "BOTH",
@@ -78,9 +78,9 @@ def asset_json(venue: Venue) -> JsonObject:
     held = [name for name, _ in account.held()]
     unrealized = _total(valuation.unrealized(name) for name in held)
     positions = _total(valuation.initial(name) for name in held)
-    resting = _total(desk.order_margin(order) for order in desk.open_orders())
+    resting = _total(desk.margin.of_order(order) for order in desk.open_orders())
     # What positions merely promise can be traded with, but not withdrawn.
-    removable = min(desk.available, max(account.cross_wallet, Decimal(0)))
+    removable = min(desk.margin.available, max(account.cross_wallet, Decimal(0)))
     return {
         "accountAlias": "rehearsal",
         "asset": venue.collateral,
@@ -94,7 +94,7 @@ def asset_json(venue: Venue) -> JsonObject:
         "openOrderInitialMargin": money(resting),
         "crossWalletBalance": money(account.cross_wallet),
         "crossUnPnl": money(valuation.cross_unrealized),
-        "availableBalance": money(desk.available),
+        "availableBalance": money(desk.margin.available),
         "maxWithdrawAmount": money(removable),
         "marginAvailable": True,
         # ccxt drops balances whose updateTime is 0 (ccxt issue 27997)

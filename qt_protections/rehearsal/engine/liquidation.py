@@ -10,6 +10,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from qt_protections.rehearsal.engine.account import ZERO
 from qt_protections.rehearsal.engine.desk import Desk
+from qt_protections.rehearsal.engine.forced_closes import ForcedCloses
 from qt_protections.rehearsal.engine.ledger import MONEY_STEP
 
 
@@ -19,6 +20,7 @@ class Liquidator:
     def __init__(self, desk: Desk) -> None:
         """Watch the account of `desk`, and close through its book."""
         self._desk = desk
+        self._closes = ForcedCloses(desk)
         self._ledger = desk.ledger
         self._account = desk.account
         self._valuation = desk.valuation
@@ -51,7 +53,7 @@ class Liquidator:
         rounding = ROUND_CEILING if amount > 0 else ROUND_FLOOR
         price = self._valuation.bankruptcy_price(symbol)
         limit = (price / tick).to_integral_value(rounding) * tick
-        order, left = self._desk.liquidate(symbol, limit)
+        order, left = self._closes.liquidate(symbol, limit)
         if left:
             won = (tape.last(symbol) - limit) * left.copy_sign(amount)
             self._ledger.take_over(symbol, left, limit, won)

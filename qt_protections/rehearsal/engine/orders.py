@@ -131,6 +131,11 @@ class OrderRequest:
     cause: Cause = Cause.MARKET
     algo_id: int | None = None
 
+    @property
+    def may_rest(self) -> bool:
+        """Whether what the book does not take at once waits there."""
+        return self.type is OrderType.LIMIT and self.tif in {TimeInForce.GTC, TimeInForce.GTX}
+
 
 @dataclass(slots=True)
 class Order:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from qt_protections.rehearsal.engine.account import ZERO
 from qt_protections.rehearsal.engine.orders import Order
 from qt_protections.rehearsal.market.book import Level, Side
+from qt_protections.rehearsal.market.tape import Tape
 
 AGAINST_US_RATIO = Decimal("0.5")
 
@@ -47,3 +48,23 @@ def take_turn(order: Order, served: Decimal) -> Decimal:
     share = min(max(served - order.ahead, ZERO), order.remaining)
     order.ahead = max(order.ahead - served, ZERO)
     return share
+
+
+class Turns:
+    """The orders that rest at the price of the latest tick, served one after the other."""
+
+    def __init__(self, tape: Tape) -> None:
+        """Serve from the volume of the latest tick of `tape`."""
+        self._tape = tape
+        self._left: dict[tuple[str, Side], Decimal] = {}
+
+    def take(self, order: Order) -> Decimal:
+        """Return what the tick serves of an order, base units; the next order gets the rest."""
+        symbol, side = order.request.symbol, order.request.side
+        left = self._left.get((symbol, side))
+        if left is None:
+            step = self._tape.instrument(symbol).step
+            left = queued_volume(self._tape.volume(symbol), step)
+        share = take_turn(order, left)
+        self._left[symbol, side] = left - share
+        return share

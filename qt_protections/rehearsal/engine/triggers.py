@@ -1,9 +1,19 @@
-"""When a conditional order fires. Pure rules; prices in USDT."""
+"""When a conditional order fires, and the order that its trigger sends. Prices in USDT."""
 
 from decimal import Decimal
 
-from qt_protections.rehearsal.engine.orders import AlgoRequest, AlgoType
+from qt_protections.rehearsal.engine.account import ZERO
+from qt_protections.rehearsal.engine.orders import (
+    AlgoOrder,
+    AlgoRequest,
+    AlgoType,
+    Cause,
+    OrderRequest,
+    OrderType,
+    WorkingType,
+)
 from qt_protections.rehearsal.market.book import Side
+from qt_protections.rehearsal.market.tape import Tape
 
 TAKE_PROFITS = frozenset({AlgoType.TAKE_PROFIT, AlgoType.TAKE_PROFIT_MARKET})
 
@@ -56,3 +66,40 @@ def is_active(request: AlgoRequest, extreme: Decimal) -> bool:
     if request.activate_price is None:
         return True
     return (extreme - request.activate_price) * -request.side.sign >= 0
+
+
+def working_price(request: AlgoRequest, tape: Tape) -> Decimal:
+    """Return the present price that a trigger is compared with: the mark price, or the last."""
+    by_mark = request.working_type is WorkingType.MARK_PRICE
+    return tape.mark(request.symbol) if by_mark else tape.last(request.symbol)
+
+
+def is_price_protected(request: AlgoRequest, tape: Tape) -> bool:
+    """Say whether `priceProtect` holds a trigger back: last and mark price are too far apart."""
+    apart = abs(tape.last(request.symbol) / tape.mark(request.symbol) - 1)
+    limit = tape.instrument(request.symbol).trigger_protect_ratio
+    return request.price_protect and apart > limit
+
+
+def child_of(algo: AlgoOrder, held: Decimal) -> OrderRequest:
+    """Return the order that a trigger sends.
+
+    Args:
+        algo: The conditional order.
+        held: Size of the position, base units: an order without a quantity closes all of it.
+    """
+    request, quantity = algo.request, algo.request.quantity
+    return OrderRequest(
+        symbol=request.symbol,
+        side=request.side,
+        type=OrderType.LIMIT if request.type.is_limit else OrderType.MARKET,
+        quantity=held if quantity is None else quantity,
+        # The documents do not say what the child order is called; this name promises nothing.
+        client_id=f"algo_{algo.algo_id}",
+        price=ZERO if request.price is None else request.price,
+        tif=request.tif,
+        reduce_only=request.reduces,
+        close_position=request.close_position,
+        cause=Cause.of(request.type),
+        algo_id=algo.algo_id,
+    )

@@ -2,10 +2,11 @@
 
 from typing import Unpack
 
+from qt_protections.rehearsal.engine.forced_closes import ForcedCloses
 from qt_protections.rehearsal.engine.orders import AlgoOrder, AlgoStatus, Order
 from qt_protections.rehearsal.faults.entry import Entry
-from qt_protections.rehearsal.faults.happenings import Adl
-from qt_protections.rehearsal.faults.kinds import Cancel, Withdraw
+from qt_protections.rehearsal.faults.kinds.exchange import Adl
+from qt_protections.rehearsal.faults.kinds.order_life import Cancel, Withdraw
 from qt_protections.rehearsal.journal import EventKind, Facts
 from qt_protections.rehearsal.venue import Venue
 
@@ -52,6 +53,6 @@ def cancel_order(venue: Venue, entry: Cancel, order: Order) -> None:
 
 def deleverage(venue: Venue, entry: Adl, symbol: str) -> None:
     """Close a part of the position in `symbol` as auto-deleveraging does."""
-    order = venue.desk.deleverage(symbol, entry.part)
+    order = ForcedCloses(venue.desk).deleverage(symbol, entry.part)
     said = f"closed {order.executed:f} at {order.average_price:f}"
     note(venue, entry, said, symbol, order_id=order.order_id, client_id=order.request.client_id)

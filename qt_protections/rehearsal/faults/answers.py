@@ -4,10 +4,10 @@ import math
 
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults.entry import Entry
-from qt_protections.rehearsal.faults.kinds import (
+from qt_protections.rehearsal.faults.kinds.exchange import Down
+from qt_protections.rehearsal.faults.kinds.requests import (
     Ban,
     Busy,
-    Down,
     Firewall,
     Hang,
     Lost,

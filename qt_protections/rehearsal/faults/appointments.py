@@ -5,8 +5,8 @@ from functools import partial
 
 from qt_protections.rehearsal.faults import actions
 from qt_protections.rehearsal.faults.entry import Entry
-from qt_protections.rehearsal.faults.happenings import Adl, Sleep
-from qt_protections.rehearsal.faults.kinds import Cancel, ClockSkew, Down, StreamDrop
+from qt_protections.rehearsal.faults.kinds.exchange import Adl, ClockSkew, Down, Sleep, StreamDrop
+from qt_protections.rehearsal.faults.kinds.order_life import Cancel
 from qt_protections.rehearsal.faults.source import Source
 from qt_protections.rehearsal.venue import Venue
 

@@ -7,19 +7,15 @@ from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults import actions
 from qt_protections.rehearsal.faults.appointments import Address, Appointments, Cut
 from qt_protections.rehearsal.faults.entry import OnRequests
-from qt_protections.rehearsal.faults.fate import Call, Fate, Past, Strike
-from qt_protections.rehearsal.faults.happenings import Sleep
-from qt_protections.rehearsal.faults.kinds import (
-    ClockSkew,
-    Down,
-    Latency,
-    ListLag,
-    PositionLag,
-)
+from qt_protections.rehearsal.faults.fate import Fate
+from qt_protections.rehearsal.faults.kinds.exchange import ClockSkew, Down, Sleep
+from qt_protections.rehearsal.faults.kinds.requests import Latency
+from qt_protections.rehearsal.faults.kinds.stale_data import ListLag, PositionLag
 from qt_protections.rehearsal.faults.past_account import PastAccount
 from qt_protections.rehearsal.faults.past_orders import PastOrders
 from qt_protections.rehearsal.faults.script import FaultScript
 from qt_protections.rehearsal.faults.source import E, Source, of_kind, sources_of
+from qt_protections.rehearsal.faults.strikes import Call, Past, Strike
 from qt_protections.rehearsal.faults.watching import Watcher
 from qt_protections.rehearsal.journal import Event, JsonObject
 from qt_protections.rehearsal.venue import Venue

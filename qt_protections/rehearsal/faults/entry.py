@@ -16,6 +16,7 @@ Symbols = Annotated[
 ]
 Seconds = Annotated[float, Field(ge=0)]
 Span = Annotated[float, Field(gt=0)]
+Milliseconds = Annotated[int, Field(gt=0, le=86_400_000)]
 
 EVERYTHING = ("* /fapi/*",)
 TRADING = (

@@ -1,91 +1,23 @@
 """What becomes of one request that a fault script may have struck."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from math import isfinite
-from typing import Literal, NamedTuple, Unpack
+from typing import Literal, Unpack
 
 from qt_protections.rehearsal.engine.orders import AlgoStatus, StillBirth
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults import actions, answers
 from qt_protections.rehearsal.faults.entry import EVERYTHING, Entry
-from qt_protections.rehearsal.faults.kinds import (
-    Ban,
-    Cancel,
-    DeadOnArrival,
-    Firewall,
-    Latency,
-    ListLag,
-    Omit,
-    PositionLag,
-    Refuse,
-    Stale,
-    Unsure,
-    Withdraw,
-)
-from qt_protections.rehearsal.faults.past_account import PastAccount
-from qt_protections.rehearsal.faults.past_orders import PastOrders
-from qt_protections.rehearsal.faults.source import E, Source
+from qt_protections.rehearsal.faults.kinds.order_life import Cancel, DeadOnArrival, Withdraw
+from qt_protections.rehearsal.faults.kinds.requests import Ban, Firewall, Latency, Refuse, Unsure
+from qt_protections.rehearsal.faults.kinds.stale_data import ListLag, Omit, PositionLag, Stale
+from qt_protections.rehearsal.faults.rows import kept_rows, lists_of, names_of, placed_ms
+from qt_protections.rehearsal.faults.source import E
+from qt_protections.rehearsal.faults.strikes import Call, Past, Strike
 from qt_protections.rehearsal.journal import Facts
 from qt_protections.rehearsal.venue import Venue
-
-# The lists within the answer of account.
-PARTS = ("positions", "assets")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request on its way in.
-
-    Attributes:
-        method: HTTP method.
-        path: With the leading slash.
-        values: Decoded parameters.
-        address: Where it comes from.
-        payload: Query string followed by the body, as received.
-        api_key: Value of the X-MBX-APIKEY header.
-    """
-
-    method: str
-    path: str
-    values: Mapping[str, str]
-    address: str
-    payload: str
-    api_key: str | None
-
-    @property
-    def endpoint(self) -> str:
-        """Method and path, such as `POST /fapi/v1/order`."""
-        return f"{self.method} {self.path}"
-
-    @property
-    def name(self) -> str:
-        """The path behind `/fapi/`."""
-        return self.path.removeprefix("/fapi/")
-
-
-class Past(NamedTuple):
-    """What the account held, and which orders lived, a moment ago."""
-
-    account: PastAccount
-    orders: PastOrders
-
-
-@dataclass(frozen=True, slots=True)
-class Strike:
-    """A fault that was drawn for a request.
-
-    Attributes:
-        source: The entry it came from.
-        left_s: What is left of the entry's time, seconds.
-        delay_s: How long the request or its answer is held up, seconds.
-    """
-
-    source: Source
-    left_s: float
-    delay_s: float = 0.0
 
 
 class Fate:
@@ -200,8 +132,8 @@ class Fate:
     def shortened(self, content: object) -> object:
         """Return an answer without the rows that are left out of its lists."""
         for strike, entry in self._of(Omit):
-            rows = _lists_of(content)
-            kept = {name: _kept(part, strike.source, entry) for name, part in rows.items()}
+            rows = lists_of(content)
+            kept = {name: kept_rows(part, strike.source, entry) for name, part in rows.items()}
             if kept != rows and strike.source.take():
                 said, held = (sum(map(len, lists.values())) for lists in (kept, rows))
                 self._note(entry, f"answered with {said} of {held} rows")
@@ -212,10 +144,10 @@ class Fate:
         """Return the orders of an answer without those that are too young to be known."""
         for strike, entry in self._of(Stale):
             since_ms = self._venue.now_ms - entry.unseen_ms
-            hidden = [row for row in rows if _placed_ms(row) > since_ms]
+            hidden = [row for row in rows if placed_ms(row) > since_ms]
             if hidden and strike.source.take():
                 for row in hidden:
-                    self._note(entry, f"unknown for {entry.unseen_ms} ms", **_named(row))
+                    self._note(entry, f"unknown for {entry.unseen_ms} ms", **names_of(row))
                 rows = [row for row in rows if row not in hidden]
         return rows
 
@@ -226,7 +158,7 @@ class Fate:
             VenueError: -1000 or -1007.
             NoAnswerError: If no answer comes.
         """
-        facts = _named(content)
+        facts = names_of(content)
         self._arrange(facts)
         self._tell_death(content, facts)
         for strike, entry in self._of(Entry):
@@ -242,7 +174,7 @@ class Fate:
         except VenueError as refusal:
             self._note(entry, f"refused on its late arrival: {refusal}", code=refusal.code)
             return
-        facts = _named(content)
+        facts = names_of(content)
         self._arrange(facts)
         self._tell_death(content, facts)
         self._note(entry, "executed on its late arrival", **facts)
@@ -291,42 +223,3 @@ def _shut(entry: Entry, left_s: float) -> str:
 
 def _coded(mishap: Exception) -> Facts:
     return {"code": mishap.code} if isinstance(mishap, VenueError) else {}
-
-
-def _named(content: object) -> Facts:
-    """Return the names the answer has for its order."""
-    facts: Facts = {}
-    if isinstance(content, dict):
-        if "algoId" in content:
-            facts["algo_id"] = content["algoId"]
-        elif "orderId" in content:
-            facts["order_id"] = content["orderId"]
-        client_id = content.get("clientAlgoId", content.get("clientOrderId"))
-        if client_id is not None:
-            facts["client_id"] = client_id
-    return facts
-
-
-def _lists_of(content: object) -> dict[str, list[object]]:
-    """Return the lists of an answer by name; one that is a list itself has none."""
-    if isinstance(content, list):
-        return {"": content}
-    parts = content if isinstance(content, dict) else {}
-    return {name: parts[name] for name in PARTS if isinstance(parts.get(name), list)}
-
-
-def _kept(rows: list[object], source: Source, entry: Omit) -> list[object]:
-    """Draw which rows of a list are told."""
-
-    def is_left_out(row: object) -> bool:
-        symbol = row.get("symbol") if isinstance(row, dict) else None
-        return entry.concerns_symbol(symbol) and bool(source.rng.random() < entry.share)
-
-    return [row for row in rows if not is_left_out(row)]
-
-
-def _placed_ms(row: object) -> int:
-    """Return when an order was placed, by the answer that tells of it."""
-    if not isinstance(row, dict):
-        return 0
-    return int(row["createTime"] if "createTime" in row else row["time"])

@@ -49,8 +49,10 @@ class PastOrders:
     @contextmanager
     def shown(self, at_ms: int) -> Iterator[None]:
         """Let the orders be listed that lived at `at_ms`, until the context ends."""
-        resting, live = self._resting(at_ms), self._live(at_ms)
-        with self._venue.desk.shown_as(resting), self._venue.conditional.shown_as(live):
+        resting = {order.order_id: order for order in self._resting(at_ms)}
+        live = {algo.algo_id: algo for algo in self._live(at_ms)}
+        desk, conditional = self._venue.desk, self._venue.conditional
+        with desk.orders.shown_as(resting), conditional.algos.shown_as(live):
             yield
 
     def _resting(self, at_ms: int) -> list[Order]:

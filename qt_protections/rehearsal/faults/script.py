@@ -11,27 +11,31 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from qt_protections.rehearsal.faults.entry import Entry, OnEndpoints
-from qt_protections.rehearsal.faults.happenings import Adl, ChildUnknown, Sleep, StreamMute
-from qt_protections.rehearsal.faults.kinds import (
+from qt_protections.rehearsal.faults.kinds.exchange import (
+    Adl,
+    ClockSkew,
+    Down,
+    Sleep,
+    StreamDrop,
+    StreamMute,
+)
+from qt_protections.rehearsal.faults.kinds.order_life import (
+    Cancel,
+    ChildUnknown,
+    DeadOnArrival,
+    Withdraw,
+)
+from qt_protections.rehearsal.faults.kinds.requests import (
     Ban,
     Busy,
-    Cancel,
-    ClockSkew,
-    DeadOnArrival,
-    Down,
     Drop,
     Firewall,
     Hang,
     Latency,
-    ListLag,
     Lost,
-    Omit,
-    PositionLag,
     Refuse,
-    Stale,
-    StreamDrop,
-    Withdraw,
 )
+from qt_protections.rehearsal.faults.kinds.stale_data import ListLag, Omit, PositionLag, Stale
 
 SHIPPED = Path(__file__).parent / "scripts"
 KINDS: Mapping[str, type[Entry]] = {

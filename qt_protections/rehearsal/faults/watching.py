@@ -7,7 +7,8 @@ from typing import Unpack
 from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rehearsal.faults import actions
 from qt_protections.rehearsal.faults.entry import Entry
-from qt_protections.rehearsal.faults.happenings import Adl, ChildUnknown, StreamMute
+from qt_protections.rehearsal.faults.kinds.exchange import Adl, StreamMute
+from qt_protections.rehearsal.faults.kinds.order_life import ChildUnknown
 from qt_protections.rehearsal.faults.source import ScriptTime, Source, drawn, of_kind
 from qt_protections.rehearsal.journal import Event, EventKind, Facts, JsonObject
 from qt_protections.rehearsal.venue import Venue

@@ -10,11 +10,8 @@ from qt_protections.rehearsal.journal import JsonObject
 from qt_protections.rehearsal.market.candles import CLOSE, Window
 from qt_protections.rehearsal.market.recordings import ReplayFacts
 from qt_protections.rehearsal.venue import Venue
-from qt_protections.rehearsal.verdict.report import (
-    Orphan,
-    PositionReport,
-    Summary,
-)
+from qt_protections.rehearsal.verdict.position_report import PositionReport
+from qt_protections.rehearsal.verdict.report import Orphan, Summary
 from qt_protections.rehearsal.verdict.traffic import TrafficReport
 
 SPARK_MINUTES = 60

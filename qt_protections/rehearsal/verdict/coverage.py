@@ -17,13 +17,8 @@ from itertools import count, islice
 from qt_protections.rehearsal.engine.account import ZERO
 from qt_protections.rehearsal.journal import Event, EventKind
 from qt_protections.rehearsal.verdict.holding import Holding
-from qt_protections.rehearsal.verdict.report import (
-    MarkKind,
-    Orphan,
-    PositionReport,
-    Report,
-    Summary,
-)
+from qt_protections.rehearsal.verdict.position_report import MarkKind, PositionReport
+from qt_protections.rehearsal.verdict.report import Orphan, Report, Summary
 from qt_protections.rehearsal.verdict.stopbook import STOP_ENDS, STOP_TYPES, Cover, StopBook, cover
 from qt_protections.rehearsal.verdict.totals import Totals, spread
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from qt_protections.rehearsal.engine.account import ZERO
 from qt_protections.rehearsal.journal import Event, EventKind
-from qt_protections.rehearsal.verdict.report import Gap, GapCause, GapEnd, GapTotal
+from qt_protections.rehearsal.verdict.position_report import Gap, GapCause, GapEnd, GapTotal
 
 KEPT_GAPS = 100
 CAUSES: dict[EventKind, GapCause] = {

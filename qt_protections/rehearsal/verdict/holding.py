@@ -10,7 +10,7 @@ from qt_protections.rehearsal.engine.orders import Cause
 from qt_protections.rehearsal.journal import Event
 from qt_protections.rehearsal.market.book import Side
 from qt_protections.rehearsal.verdict.gaps import Gaps
-from qt_protections.rehearsal.verdict.report import Mark, MarkKind, PositionReport
+from qt_protections.rehearsal.verdict.position_report import Mark, MarkKind, PositionReport
 from qt_protections.rehearsal.verdict.stopbook import Cover, Stop, cover
 
 KEPT_MARKS = 60

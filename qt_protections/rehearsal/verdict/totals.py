@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from qt_protections.rehearsal.verdict.position_report import GapCause, GapTotal, PositionReport
 from qt_protections.rehearsal.verdict.report import (
     LOSS_TOLERANCE_RATIO,
-    GapCause,
-    GapTotal,
     Losses,
-    PositionReport,
     Slippage,
     Spread,
     Summary,

@@ -91,7 +91,7 @@ def test_wallet_is_its_start_and_the_incomes(
     stage = Stage(isolated=isolated, balance=1000, funding_seed=1)
     account = stage.venue.account
     for symbol in (BTC, ETH):
-        stage.venue.set_leverage(symbol, leverage)
+        stage.venue.margin_settings.set_leverage(symbol, leverage)
     for symbol, side, size, move, wait_ms in moves:
         quantity = f"0.{size:03d}" if symbol == BTC else f"{size / 10}"
         code_of(stage.order, symbol=symbol, side=side, quantity=quantity)
@@ -121,7 +121,7 @@ def test_isolated_position_costs_its_margin_at_most(
 ) -> None:
     """However prices jump, and however it is closed, the rest of the wallet keeps its worth."""
     stage = Stage(isolated=True, balance=100_000)
-    stage.venue.set_leverage(BTC, leverage)
+    stage.venue.margin_settings.set_leverage(BTC, leverage)
     stage.order(side=side, quantity=f"0.{size:03d}")
     outside = stage.venue.account.cross_wallet
     for move in moves:

@@ -144,7 +144,7 @@ def test_its_own_margin_is_free_for_it() -> None:
     """An order that binds nearly all of the wallet can still be moved."""
     stage = Stage(balance=510)
     order = stage.order(**RESTING)
-    assert stage.venue.desk.available < 100
+    assert stage.venue.desk.margin.available < 100
     amend(stage, order, price="99500")
     assert order.request.price == 99_500
 

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from qt_protections.rehearsal.engine.conditional import FlatStops
+from qt_protections.rehearsal.engine.conditional_checks import FlatStops
 from qt_protections.rehearsal.engine.orders import AlgoStatus, OrderStatus
 from qt_protections.rehearsal.market.feed import Tick
 from tests.rehearsal.stage import BTC, ETH, Stage, code_of

@@ -265,17 +265,17 @@ def test_reducing_limit_expires_with_its_position() -> None:
 def test_resting_order_binds_margin() -> None:
     """Margin of a resting order is not available, and comes back when it is cancelled."""
     stage = Stage()
-    stage.venue.set_leverage(BTC, 10)
+    stage.venue.margin_settings.set_leverage(BTC, 10)
     stage.order(type="LIMIT", timeInForce="GTC", price="90000", newClientOrderId="a")
-    assert stage.venue.desk.available == 10_000 - 90
+    assert stage.venue.desk.margin.available == 10_000 - 90
     stage.venue.desk.cancel_all(BTC)
-    assert stage.venue.desk.available == 10_000
+    assert stage.venue.desk.margin.available == 10_000
 
 
 def test_position_limit_at_leverage() -> None:
     """A position may not outgrow the bracket its leverage allows."""
     stage = Stage(balance=100_000)
-    stage.venue.set_leverage(BTC, 150)
+    stage.venue.margin_settings.set_leverage(BTC, 150)
     assert code_of(stage.order, quantity="2.9") == 0
     assert code_of(stage.order, quantity="0.5") == -2027
 

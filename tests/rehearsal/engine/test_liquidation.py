@@ -29,7 +29,7 @@ def insurance(stage: Stage) -> Decimal:
 def test_isolated_position_dies_at_its_liquidation_price(side: str) -> None:
     """It goes through the book, and what is left of the margin goes into the insurance fund."""
     stage = Stage(isolated=True)
-    stage.venue.set_leverage(BTC, 50)
+    stage.venue.margin_settings.set_leverage(BTC, 50)
     stage.order(side=side, quantity="0.05")
     position, outside = stage.venue.account.position(BTC), stage.venue.account.cross_wallet
     edge = stage.venue.desk.valuation.liquidation_price(BTC)
@@ -61,7 +61,7 @@ def test_liquidation_charges_no_commission() -> None:
 def test_fee_is_a_ratio_of_what_was_liquidated() -> None:
     """Where the maintenance margin is high, the fee leaves something of the margin."""
     stage = Stage(balance=6_000_000, isolated=True)
-    stage.venue.set_leverage(ETH, 5)
+    stage.venue.margin_settings.set_leverage(ETH, 5)
     for _ in range(2):
         stage.order(quantity="1000", symbol=ETH)
     stage.venue.ledger.move_margin(ETH, -stage.venue.account.position(ETH).margin / 2)
@@ -75,7 +75,7 @@ def test_fee_is_a_ratio_of_what_was_liquidated() -> None:
 def test_book_gap_is_paid_by_the_insurance_fund(side: str, price: int) -> None:
     """Behind a gap the fund takes over at the bankruptcy price and loses the rest."""
     stage = Stage(isolated=True)
-    stage.venue.set_leverage(BTC, 60)
+    stage.venue.margin_settings.set_leverage(BTC, 60)
     stage.order(side=side, quantity="0.05")
     position, outside = stage.venue.account.position(BTC), stage.venue.account.cross_wallet
     stage.tick(price)
@@ -96,7 +96,7 @@ def test_book_gap_is_paid_by_the_insurance_fund(side: str, price: int) -> None:
 def test_own_order_beyond_bankruptcy_is_covered() -> None:
     """A stop that slips past the bankruptcy price costs the margin; the fund pays the rest."""
     stage = Stage(isolated=True)
-    stage.venue.set_leverage(BTC, 50)
+    stage.venue.margin_settings.set_leverage(BTC, 50)
     stage.order(quantity="0.05")
     outside = stage.venue.account.cross_wallet
     stage.algo(quantity="0.05", triggerPrice="99500")
@@ -111,7 +111,7 @@ def test_liquidation_cancels_what_rests_in_its_pool() -> None:
     """An isolated liquidation cancels its symbol's orders; a cross one those of cross symbols."""
     for crossed, left in ((False, [ETH]), (True, [])):
         stage = Stage(balance=1000, isolated=not crossed)
-        stage.venue.set_leverage(ETH, 100)
+        stage.venue.margin_settings.set_leverage(ETH, 100)
         stage.order(quantity="0.05")
         stage.order(**FAR, price="50000", quantity="0.003")
         stage.order(**FAR, symbol=ETH, price="1000", quantity="0.1")
@@ -150,7 +150,7 @@ def test_pools_do_not_touch_each_other() -> None:
     """An isolated position outlives a cross liquidation, and the other way round."""
     for falling, other in ((BTC, ETH), (ETH, BTC)):
         stage = Stage(balance=1000)
-        stage.venue.set_isolated(ETH, True)
+        stage.venue.margin_settings.set_isolated(ETH, True)
         stage.order(quantity="0.05")
         stage.order(symbol=ETH, quantity="1")
         stage.order(**FAR, symbol=other, side="SELL", price="150000", quantity="0.001")
@@ -167,7 +167,7 @@ def test_empty_fund_goes_on_paying() -> None:
     """Nobody is deleveraged: the fund's balance falls below zero."""
     stage = Stage(isolated=True)
     stage.venue.ledger.insurance_fund = D(0)
-    stage.venue.set_leverage(BTC, 50)
+    stage.venue.margin_settings.set_leverage(BTC, 50)
     stage.order(quantity="0.05")
     stage.tick(90_000.0)
     stage.drift(90_000.0)

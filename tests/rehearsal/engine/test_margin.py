@@ -135,18 +135,18 @@ def test_available_balance_in_cross() -> None:
     for mark in (101_000, 99_000):
         stage.mark(mark)
         value = D("0.1") * mark
-        assert desk.available == wallet + (value - entry) - value / 20 - D(45)
+        assert desk.margin.available == wallet + (value - entry) - value / 20 - D(45)
     stage.mark(300)
-    assert (desk.available, stage.amount()) == (0, D("0.1"))
+    assert (desk.margin.available, stage.amount()) == (0, D("0.1"))
 
 
 def test_isolated_loss_does_not_touch_the_available_balance() -> None:
     """Isolated margins are gone from the cross wallet, their profit and loss is not in it."""
     stage = Stage(isolated=True)
     stage.order(quantity="0.1")
-    before = stage.venue.desk.available
+    before = stage.venue.desk.margin.available
     stage.mark(97_000)
-    assert stage.venue.desk.available == before == stage.venue.account.cross_wallet
+    assert stage.venue.desk.margin.available == before == stage.venue.account.cross_wallet
 
 
 def test_margin_check_uses_the_cross_pool() -> None:

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qt_protections.rehearsal.faults.entry import Entry, OnEndpoints
-from qt_protections.rehearsal.faults.kinds import Busy, Cancel, Stale
+from qt_protections.rehearsal.faults.kinds.order_life import Cancel
+from qt_protections.rehearsal.faults.kinds.requests import Busy
+from qt_protections.rehearsal.faults.kinds.stale_data import Stale
 
 seconds = st.integers(0, 100)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from qt_protections.rehearsal.api.gate import ENDPOINTS
-from qt_protections.rehearsal.faults.kinds import Busy, Cancel
+from qt_protections.rehearsal.faults.kinds.order_life import Cancel
+from qt_protections.rehearsal.faults.kinds.requests import Busy
 from qt_protections.rehearsal.faults.script import (
     KINDS,
     SHIPPED,

@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from qt_protections.rehearsal.faults.kinds import Latency
+from qt_protections.rehearsal.faults.kinds.requests import Latency
 from qt_protections.rehearsal.streams.hub import Listener
 from tests.rehearsal.stage import ETH
 from tests.rehearsal.struck import ORDER, Struck, Told, fault

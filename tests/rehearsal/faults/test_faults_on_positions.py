@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qt_protections.rehearsal.engine.desk import ADL_CLIENT_ID
+from qt_protections.rehearsal.engine.forced_closes import ADL_CLIENT_ID
 from tests.rehearsal.ear import Ear
 from tests.rehearsal.stage import BTC, ETH
 from tests.rehearsal.struck import Struck, fault

@@ -18,7 +18,7 @@ def test_margin_moved_by_its_owner() -> None:
     stage.order()
     stage.wait(1000)
     before = stage.venue.account.position(BTC).margin
-    stage.venue.move_margin(BTC, Decimal(100))
+    stage.venue.margin_settings.move_margin(BTC, Decimal(100))
     for lag_ms, margin in ((0, before + 100), (1, before)):
         with past.shown(stage.now_ms - lag_ms):
             assert stage.venue.account.position(BTC).margin == margin

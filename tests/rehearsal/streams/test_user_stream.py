@@ -38,8 +38,8 @@ def test_shapes() -> None:
     """Every message has the documented fields and types."""
     stage = Stage()
     ear = open_ear(stage)
-    stage.venue.set_leverage(BTC, 25)
-    stage.venue.set_isolated(BTC, isolated=True)
+    stage.venue.margin_settings.set_leverage(BTC, 25)
+    stage.venue.margin_settings.set_isolated(BTC, isolated=True)
     stage.order()
     stage.algo()
     for message in ear.take():
@@ -208,7 +208,7 @@ def test_trailing_stop_says_whether_it_follows() -> None:
 def test_liquidation() -> None:
     """The forced fill is told as calculated, to the owner and to everyone."""
     stage = Stage(balance=1000, isolated=True)
-    stage.venue.set_leverage(BTC, 100)
+    stage.venue.margin_settings.set_leverage(BTC, 100)
     stage.order(quantity="0.05")
     streams = Streams(stage.venue)
     ear = Ear(streams, stage.venue.listen_keys.open())
@@ -248,15 +248,15 @@ def test_funding_leverage_and_margin_type() -> None:
     assert funding["a"]["m"] == "FUNDING_FEE"
     assert Decimal(balance["bc"]) == stage.venue.account.wallet - wallet < 0
     ear = open_ear(stage)
-    stage.venue.set_leverage(ETH, 5)
-    stage.venue.set_leverage(ETH, 5)
-    stage.venue.set_isolated(ETH, isolated=True)
+    stage.venue.margin_settings.set_leverage(ETH, 5)
+    stage.venue.margin_settings.set_leverage(ETH, 5)
+    stage.venue.margin_settings.set_isolated(ETH, isolated=True)
     leverage, margin = ear.take()
     assert (leverage["e"], leverage["ac"]) == ("ACCOUNT_CONFIG_UPDATE", {"s": ETH, "l": 5})
     assert (margin["a"]["m"], margin["a"]["P"][0]["mt"]) == ("MARGIN_TYPE_CHANGE", "isolated")
     stage.order(symbol=ETH, quantity="1")
     ear = open_ear(stage)
-    stage.venue.move_margin(ETH, Decimal(10))
+    stage.venue.margin_settings.move_margin(ETH, Decimal(10))
     (moved,) = ear.take()
     assert (moved["a"]["m"], moved["a"]["B"][0]["bc"]) == ("MARGIN_TRANSFER", "0.00000000")
     assert Decimal(moved["a"]["P"][0]["iw"]) == stage.venue.account.position(ETH).margin

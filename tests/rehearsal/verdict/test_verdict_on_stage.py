@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from qt_protections.rehearsal.verdict.report import Gap, PositionReport, Summary
+from qt_protections.rehearsal.verdict.position_report import Gap, PositionReport
+from qt_protections.rehearsal.verdict.report import Summary
 from tests.rehearsal.stage import BTC, Stage, code_of
 
 
@@ -154,7 +155,7 @@ def test_insurance_belongs_to_the_position_closed_last() -> None:
     stage = Stage(balance=3000)
     for side in ("BUY", "SELL"):
         stage.order(side=side)
-    stage.venue.set_leverage(BTC, 50)
+    stage.venue.margin_settings.set_leverage(BTC, 50)
     stage.order(quantity="0.5")
     stage.mark(stage.venue.desk.valuation.liquidation_price(BTC) - 1)
     first, last = stage.venue.report().positions
@@ -164,7 +165,7 @@ def test_insurance_belongs_to_the_position_closed_last() -> None:
 def test_the_loss_of_a_liquidation_has_its_fee() -> None:
     """Also when asked in the same millisecond, and no position is told twice."""
     stage = Stage(balance=3000)
-    stage.venue.set_leverage(BTC, 50)
+    stage.venue.margin_settings.set_leverage(BTC, 50)
     stage.order(quantity="0.5")
     stage.algo(quantity="0.5", triggerPrice="90000")
     stage.mark(stage.venue.desk.valuation.liquidation_price(BTC) - 1)
@@ -180,7 +181,7 @@ def test_the_loss_of_a_liquidation_has_its_fee() -> None:
 def test_liquidations_are_counted() -> None:
     """A liquidated position is counted, and its leftover stop is an orphan."""
     stage = Stage(isolated=True)
-    stage.venue.set_leverage("BTCUSDT", 100)
+    stage.venue.margin_settings.set_leverage("BTCUSDT", 100)
     stage.algo(triggerPrice="50000")
     stage.order(quantity="0.1")
     stage.drift(98_500)

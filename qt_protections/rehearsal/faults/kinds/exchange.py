@@ -1,12 +1,11 @@
-"""What may happen on the exchange without a request, and the keys each kind takes in a script."""
+"""Faults of the exchange as a whole: triggers, clock, streams, and deleveraging."""
 
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from qt_protections.rehearsal.faults.entry import BySymbol, Entry, Symbols
-from qt_protections.rehearsal.faults.kinds import Milliseconds
+from qt_protections.rehearsal.faults.entry import BySymbol, Counted, Entry, Milliseconds, Symbols
 
 UserEvents = Annotated[
     tuple[
@@ -32,19 +31,6 @@ class Sleep(Entry):
 
     kind: Literal["sleep"]
     symbols: Symbols | None = None
-
-
-class ChildUnknown(BySymbol):
-    """The order that a trigger sent is executed, but not named, or not known.
-
-    Attributes:
-        hides: `name`: `actualOrderId` stays empty; `order`: lookups do not know it; or `both`.
-        hidden_ms: So long from its acceptance; to the end of the entry's time if absent.
-    """
-
-    kind: Literal["child_unknown"]
-    hides: Literal["name", "order", "both"] = "name"
-    hidden_ms: Milliseconds | None = None
 
 
 class Adl(BySymbol):
@@ -73,6 +59,51 @@ class Adl(BySymbol):
     def _check_moment(self) -> Self:
         if self.is_moment and self.at_s is None:
             raise ValueError("needs after_ms (from a position's opening) or at_s (a moment)")
+        return self
+
+
+class ClockSkew(Entry):
+    """The exchange's clock tells another time than the one that passes.
+
+    Attributes:
+        ahead_ms: How far it runs ahead; negative if behind.
+    """
+
+    kind: Literal["clock_skew"]
+    ahead_ms: Annotated[int, Field(ge=-86_400_000, le=86_400_000)]
+
+
+class Down(Entry):
+    """Nothing answers; the market goes on."""
+
+    kind: Literal["down"]
+
+    @model_validator(mode="after")
+    def _check_end(self) -> Self:
+        if self.length_s is None:
+            raise ValueError("needs an end; add for_s or to_s")
+        return self
+
+
+class StreamDrop(Counted):
+    """Every websocket is hung up: at `at_s`, or at random.
+
+    Attributes:
+        per_minute: How often on average, at random.
+    """
+
+    kind: Literal["stream_drop"]
+    per_minute: Annotated[float, Field(gt=0, le=600)] | None = None
+
+    @property
+    def is_moment(self) -> bool:
+        """Whether it hangs up at a moment."""
+        return self.per_minute is None
+
+    @model_validator(mode="after")
+    def _check_moment(self) -> Self:
+        if (self.per_minute is None) is (self.at_s is None):
+            raise ValueError("needs at_s (a moment) or per_minute (at random), one of them")
         return self
 
 

@@ -1,0 +1,44 @@
+"""How Freqtrade calls a strategy: which questions are Freqtrade's, and how fills are heard."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from freqtrade.strategy.interface import IStrategy
+
+#: What the guard reads of each of Freqtrade's questions for an entry.
+_ASKED = {
+    "adjust_trade_position": {"trade", "current_time", "current_entry_rate"},
+    "confirm_trade_entry": {"pair", "current_time", "side"},
+    "custom_stake_amount": {
+        *("pair", "current_time", "current_rate", "proposed_stake", "leverage", "side"),
+    },
+    "leverage": {"pair", "max_leverage", "side"},
+}
+
+
+def asks_freqtrade(callback: str, asked: Mapping[str, Any]) -> bool:
+    """Whether Freqtrade asks a callback, and not the strategy itself.
+
+    Freqtrade gives everything by keyword. A strategy may call its own callbacks in its own way, as
+    in `self.leverage(pair)`. The guard has no part in that.
+
+    Args:
+        callback: Name of the method.
+        asked: The keywords of the call.
+    """
+    return _ASKED[callback] <= asked.keys()
+
+
+def hear_fills(strategy: IStrategy) -> None:
+    """Have Freqtrade call `ft_stoploss_adjust` after each fill, where a trade adopts its stop.
+
+    Freqtrade does so for custom stops only. Its default `custom_stoploss` would trail the price, so
+    a strategy without a custom stop gets one that keeps still.
+    """
+    if not strategy.use_custom_stoploss:
+        strategy.use_custom_stoploss = True
+        strategy.custom_stoploss = _keep_stop  # type: ignore[method-assign, assignment]
+
+
+def _keep_stop(**_: Any) -> None:
+    """Answer as a custom stop that leaves the stop where it is."""
