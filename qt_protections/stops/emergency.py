@@ -37,9 +37,9 @@ class EmergencyClose:
             need: What is to be closed, and its side.
             why: For the log.
         """
-        is_news = monotonic() >= held.quiet_until
+        is_news = monotonic() >= held.trouble.quiet_until
         if is_news:
-            held.quiet_until = monotonic() + _SAY_EVERY_S
+            held.trouble.quiet_until = monotonic() + _SAY_EVERY_S
             logger.error("[ALERT] EMERGENCY CLOSE %s: %s", symbol_of(held.pair), why)
         self._closes.call_off(held)
         try:
@@ -48,14 +48,14 @@ class EmergencyClose:
             if not refusal.unanswered:
                 self._closes.book(held)  # there may be nothing left to close
             if refusal.refusal is Refusal.NO_POSITION:
-                held.deny()
+                held.trouble.denied += 1
             held.steps += ["close at market failed", *refusal.steps]
             if is_news and held.own_required_stop is not None:
                 logger.error(  # noqa: TRY400  the reason is in the text
                     "[ALERT] Could not close %s: %s. Trying again.", symbol_of(held.pair), refusal
                 )
         else:
-            held.quiet_until, held.naked_since = 0.0, None
+            held.trouble.quiet_until, held.trouble.naked_since = 0.0, None
             logger.warning("[OK] %s is closed at market.", symbol_of(held.pair))
 
     def _send(self, held: PairState, need: RequiredStop) -> None:

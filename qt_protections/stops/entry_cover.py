@@ -13,6 +13,7 @@ from qt_protections.rules.stop_plan import covered
 from qt_protections.settings import StopPlacement
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.placer import Unplaced
+from qt_protections.stops.state.booking import begin_anew, forget_closes_of_trade
 from qt_protections.stops.state.client_ids import Role
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.pending_entry import PendingEntry
@@ -68,7 +69,7 @@ class EntryCover:
         held = self._book.of(entry.pair)
         with held.lock:
             if not base:
-                held.forget_closes_of_trade()
+                forget_closes_of_trade(held)
             # What a stop closed is off the trade only when the trade has booked it.
             left = subtract_exact(base, *(fill.amount for fill in held.ledger.unbooked_fills))
             if base and not left:
@@ -76,7 +77,7 @@ class EntryCover:
             held.is_short, held.leverage, held.base = entry.is_short, entry.leverage, left
             if held.required_stop is None:
                 held.trigger, held.trigger_inferred = 0.0, False
-                held.begin_anew()
+                begin_anew(held)
             held.tighten(approved.stop)
             pending = PendingEntry(
                 entry, self._namer.new(Role.ENTRY, entry.pair), self.beforehand(entry.pair)

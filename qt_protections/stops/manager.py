@@ -67,7 +67,7 @@ class StopManager:
             if missing(held) is not None and not self._cover(held):
                 return False
             if held.is_covered:
-                held.naked_since = None
+                held.trouble.naked_since = None
             return self._cancel_left_over(held)
 
     def _cancel_left_over(self, held: PairState) -> bool:
@@ -116,7 +116,7 @@ class StopManager:
         held.stops = [*held.stops, placed.stop]
         held.trigger, held.trigger_inferred = placed.stop.trigger, False
         held.steps, held.latency_ms = list(placed.steps), placed.latency_ms
-        held.passed_since = None
+        held.trouble.passed_since = None
         held.touch()
         if stop_status(placed.stop.order) is StopStatus.TRIGGERED:
             self.outcomes.fired(held, placed.stop.order_id, child_id(placed.stop.order))
@@ -129,9 +129,9 @@ class StopManager:
         else when `naked_deadline` is over.
         """
         self.book.of(held.pair)  # with the most one order may be, as the exchange has that now
-        if not held.is_covered and held.naked_since is None:
-            held.naked_since = monotonic()
-        began = monotonic() if held.naked_since is None else held.naked_since
+        if not held.is_covered and held.trouble.naked_since is None:
+            held.trouble.naked_since = monotonic()
+        began = monotonic() if held.trouble.naked_since is None else held.trouble.naked_since
         until = began + self.naked_deadline_s
         try:
             self.place_missing(held, Purpose.STOP_OF_POSITION, until)

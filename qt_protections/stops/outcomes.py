@@ -100,7 +100,7 @@ class StopOutcomes:
             )
             held.drop(order_id)
             if _NO_POSITION.search(how):
-                held.deny()
+                held.trouble.denied += 1
                 if not held.pending_entries:
                     self._closes.book(held)  # the engine saw no position: ask before placing again
             self._reconcile(held)

@@ -85,7 +85,7 @@ def test_a_stop_in_time_keeps_the_position(on_paper: Guards, clock: HandClock) -
     fail(on_paper, THROTTLED, times=3)
     held = on_paper.enter()
     assert on_paper.paper.is_covered(BTC)
-    assert held.naked_since is None
+    assert held.trouble.naked_since is None
     assert on_paper.paper.sent("close") == 0
 
 

@@ -56,8 +56,8 @@ def test_refusals_of_a_position_that_is_there_end_nothing(tmp_path: Path, clock:
         minutes.hold(1)
         held = minutes.bot.stops._book.of(PAIR)
         for _ in range(3):
-            held.deny()
+            held.trouble.denied += 1
         minutes.live(300.0, 5.0)
-        assert held.denied == 0
+        assert held.trouble.denied == 0
         assert len(Trade.get_open_trades()) == 1
         assert len(minutes.paper.live()) == 1

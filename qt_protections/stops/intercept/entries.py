@@ -202,7 +202,9 @@ class EntryInterceptor:
         except Exception as error:
             failure = classify(error)
             if failure.refusal is Refusal.NO_POSITION:
-                self._manager.book.of(order["pair"]).deny()
+                held = self._manager.book.of(order["pair"])
+                with held.lock:
+                    held.trouble.denied += 1
             if failure.outcome is not Outcome.UNKNOWN or not self._names.sent:
                 raise
             found = self._ask_for(order["pair"], name)

@@ -40,13 +40,14 @@ class TriggerCheck:
             RequestError: If the exchange does not answer.
         """
         with held.lock:
-            stop, held.priced = held.active_stop, monotonic()
+            stop, held.trouble.priced = held.active_stop, monotonic()
             if stop is None or held.own_required_stop is None or not _is_beyond(stop, quote):
-                held.passed_since = None
+                held.trouble.passed_since = None
                 return
             now = monotonic()
-            held.passed_since = now if held.passed_since is None else held.passed_since
-            if now - held.passed_since < self._manager.naked_deadline_s:
+            since = now if held.trouble.passed_since is None else held.trouble.passed_since
+            held.trouble.passed_since = since
+            if now - since < self._manager.naked_deadline_s:
                 return
             price = self._manager.venue.price(held.pair)  # of the kind that triggers stops
             told = self._manager.outcomes.ask_after(held, stop)

@@ -2,7 +2,7 @@
 
 Events of the user data stream are acted on as they come. A look compares everything that is live
 with everything that should be; there is one after every (re)connection, and others as often as
-`rules/looking.py` says.
+`rules/look_interval.py` says.
 """
 
 import logging

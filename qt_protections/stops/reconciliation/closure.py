@@ -72,7 +72,7 @@ class ClosureProof:
         if (
             trade is None
             or not held.base
-            or held.denied < _DENIALS
+            or held.trouble.denied < _DENIALS
             or not self._absence.is_proven(held.pair)
         ):
             return False

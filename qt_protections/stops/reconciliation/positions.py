@@ -154,7 +154,7 @@ class PositionReconciliation:
         short = trade is not None and is_short_of(held, position, trade)
         if not missing:
             self._closure.shown_again(held.pair)
-            held.denied = 0
+            held.trouble.denied = 0
         if at_start and trade is not None and not (missing or short):
             # An exit that a kill kept off the record is not missed beside somebody's own part.
             self._manager.closes.book(held, 0.0, with_exits=True)

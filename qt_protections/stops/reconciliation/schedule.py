@@ -68,7 +68,7 @@ class Schedule:
     def are_prices_due(self) -> bool:
         """Whether a pair with a stop has had no price for long."""
         stopped = [held for held in self._manager.book if held.active_stop is not None]
-        is_unpriced = any(monotonic() - held.priced >= PRICES_S for held in stopped)
+        is_unpriced = any(monotonic() - held.trouble.priced >= PRICES_S for held in stopped)
         return is_unpriced and self._is_due(self._prices_asked, PRICES_S)
 
     def are_spreads_old(self) -> bool:

@@ -12,6 +12,7 @@ from qt_protections.stops.reconciliation.external_positions import StopOfStrange
 from qt_protections.stops.reconciliation.isolation import apart
 from qt_protections.stops.reconciliation.positions import PositionReconciliation
 from qt_protections.stops.reconciliation.trade_updater import forget_booked
+from qt_protections.stops.state.booking import forget_trade
 from qt_protections.stops.state.page import is_let_go
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.pending_entry import PendingEntry
@@ -55,11 +56,11 @@ class TradeReader:
             if is_another and knew_another:
                 if is_orphan(held):
                     self._positions.disown(held, trade.open_rate)
-                held.forget_trade()
+                forget_trade(held)
             if held.external.position is None or held.external.position.is_short == trade.is_short:
                 held.is_short, held.leverage = trade.is_short, trade.leverage or 1.0
             if is_another:  # what its stops became may be known already: they stood before it did
-                held.trade_id, held.opened_ms, held.denied = trade.id, 0, 0
+                held.trade_id, held.opened_ms, held.trouble.denied = trade.id, 0, 0
                 held.ledger.booked_stops.clear()
                 held.ledger.forget_earlier(_sent_since_ms(trade))
             for order_id, filled_ms in _filled_stops(trade).items():
@@ -133,12 +134,12 @@ class TradeReader:
             is_deleted = held.external.position is None and is_orphan(held)
             may_be_open = positions is None or held.pair in positions
             if is_deleted and (may_be_open or not self._positions.is_closed(held)):
-                held.forget_trade()
+                forget_trade(held)
                 held.trade_deleted = True  # its cover stays until there is proof
                 return
             held.trade_deleted = False
             # What closed an entry that no trade has booked yet is that entry's trade's.
-            held.forget_trade()
+            forget_trade(held)
             held.base, held.ledger.known_to_freqtrade, held.opened_ms = 0.0, frozenset(), 0
             held.released.clear()
             if not self._is_watched:

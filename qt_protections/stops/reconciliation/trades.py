@@ -71,16 +71,13 @@ class TradeReconciliation:
             blocks: Whether a live stop keeps the asset from being sold otherwise: Freqtrade's own
                 handling then cancels it before each exit, and the guard only places the first.
         """
-        self._cover, self._mover = cover, mover
+        self._mover, self._watch, self._blocks = mover, watch, blocks
         self._manager = manager = cover.manager
-        self._watch = watch
-        self._blocks = blocks
         #: Pairs that were not seen to in full; the next loop goes through all of them.
         self._failed: set[str] = set()
         #: What the last loop that went through all pairs began with, if that left nothing to do.
         self._calm: object = None
-        self._gone_through = -inf
-        is_watched = watch is not None
+        self._gone_through, is_watched = -inf, watch is not None
         self._entries = entries = EntryReconciliation(strategy, exchange, cover)
         positions = PositionReconciliation(manager, entries, stop_of_stranger)
         schedule = Schedule(manager, positions, hearing)
@@ -90,11 +87,13 @@ class TradeReconciliation:
         self._reader = reader = TradeReader(
             cover, positions, stop_of_stranger, self._failed, is_watched=is_watched
         )
-        self._comparison: Comparison = BookOnly(manager, reader, blocks=blocks)
-        if watch is not None:
-            self._comparison = ListComparison(
+        self._comparison: Comparison = (
+            BookOnly(manager, reader, blocks=blocks)
+            if watch is None
+            else ListComparison(
                 watch, entries, positions, reader, self._trailing, schedule, self.prices
             )
+        )
         self.view = BookView(manager.book, self._comparison, is_watched=is_watched)
 
     def tag(self, pair: str, tag: str | None) -> None:

@@ -53,3 +53,22 @@ def _reduce(held: PairState, order_id: str, amount: float) -> float:
     for pending in held.pending_entries:
         of_entries = sum_exact(of_entries, pending.close(subtract_exact(further, of_entries)))
     return of_entries
+
+
+def begin_anew(held: PairState) -> None:
+    """Forget what was known of an earlier position of the pair."""
+    held.opened_ms, held.trouble.naked_since = 0, None
+    held.trade_id = None
+    held.ledger.begin_anew()
+
+
+def forget_closes_of_trade(held: PairState) -> None:
+    """Forget what closed a trade that is over: the next trade of the pair has no part in it."""
+    held.ledger.forget_closes_of_trade(closed_entries=held.closed_entries)
+
+
+def forget_trade(held: PairState) -> None:
+    """Forget what a trade that was deleted had on record: nothing is booked any more."""
+    forget_closes_of_trade(held)
+    held.trade_id, held.ledger.on_record = None, frozenset()
+    held.ledger.forget_orders()

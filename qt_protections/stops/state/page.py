@@ -61,7 +61,7 @@ def page(held: PairState) -> tuple[object, ...]:
         held.ledger.on_record,
         held.trigger_inferred,
         held.opened_ms,
-        held.denied,
+        held.trouble.denied,
         held.trailing_unsupported,
         held.external.position,
         held.steps.copy(),

@@ -16,6 +16,7 @@ from qt_protections.stops.state.ledger import Ledger
 from qt_protections.stops.state.pending_entry import PendingEntry
 from qt_protections.stops.state.phases import StopEvent
 from qt_protections.stops.state.stop import Stop, as_booked
+from qt_protections.stops.state.trouble import Trouble
 from qt_protections.stops.venue.protocol import CcxtOrder
 
 #: Sums of lots may differ in their last binary digits.
@@ -45,18 +46,13 @@ class PairState:
         largest: The most one order at market may be, base currency.
         opened_ms: Since when the exchange's orders may have closed the position without this
             process having heard, epoch milliseconds by its clock; 0 while unknown.
-        denied: How often the exchange's engine refused to reduce the position because it saw none,
-            since a list last showed one.
-        naked_since: When a stop of an uncovered position first failed, on the same clock.
-        quiet_until: Until when a close that fails is no news.
-        passed_since: Since when the price is beyond a trigger that does not fire.
-        priced: When a price was last compared with the trigger, on the same clock.
         trailing_unsupported: Whether the exchange takes no trailing stop here, now or later.
         trade_deleted: Whether the trade of the position was deleted.
         more_shown: Whether the last list showed more than is accounted for, and may only be old.
         steps: What was done for the stop that stands, one line each.
         latency_ms: What it took to place it.
         ledger: Which orders reduced the position, and what the trade has yet to book.
+        trouble: What went wrong with the cover of the position.
         external: What somebody else holds, and somebody else's stops.
         changed: When something was sent or heard, on this process's monotonic clock.
         looked: When a list was asked for that what stands was last compared with, on that clock.
@@ -78,17 +74,13 @@ class PairState:
     trigger_inferred: bool = False
     largest: float = inf
     opened_ms: int = 0
-    denied: int = 0
-    naked_since: float | None = None
-    quiet_until: float = 0.0
-    passed_since: float | None = None
-    priced: float = -inf
     trailing_unsupported: bool = False
     trade_deleted: bool = False
     more_shown: bool = False
     steps: list[str] = field(default_factory=list)
     latency_ms: float = 0.0
     ledger: Ledger = field(default_factory=Ledger)
+    trouble: Trouble = field(default_factory=Trouble)
     external: External = field(default_factory=External)
     changed: float = 0.0
     looked: float = 0.0
@@ -96,14 +88,8 @@ class PairState:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is held, waits or stands."""
-        some = (
-            self.base,
-            self.stops,
-            self.trailing_stops,
-            self.pending_entries,
-            self.external.position,
-        )
-        return not any(some)
+        stops = self.all_stops
+        return not (self.base or stops or self.pending_entries or self.external.position)
 
     @property
     def required_stop(self) -> RequiredStop | None:
@@ -223,36 +209,15 @@ class PairState:
         self.ledger.written_off[order_id] = until
         self.drop(order_id)
 
-    def begin_anew(self) -> None:
-        """Forget what was known of an earlier position of the pair."""
-        self.opened_ms, self.naked_since = 0, None
-        self.trade_id = None
-        self.ledger.begin_anew()
-
     @property
     def closed_entries(self) -> bool:
         """Whether something closed entries, in part or whole, that no trade has booked."""
         return any(pending.closed for pending in self.pending_entries)
 
-    def forget_closes_of_trade(self) -> None:
-        """Forget what closed a trade that is over: the next trade of the pair has no part in it."""
-        self.ledger.forget_closes_of_trade(closed_entries=self.closed_entries)
-
-    def forget_trade(self) -> None:
-        """Forget what a trade that was deleted had on record: nothing is booked any more."""
-        self.forget_closes_of_trade()
-        self.trade_id, self.ledger.on_record = None, frozenset()
-        self.ledger.forget_orders()
-
     def tighten(self, trigger: float) -> None:
         """Move the wanted trigger toward the price; it never moves away while something stands."""
         known = [self.trigger] if self.trigger and self.required_stop else []
         self.trigger = tightest(self.is_short, trigger, *known)
-
-    def deny(self) -> None:
-        """Note that the exchange's engine refused to reduce a position: it saw none."""
-        with self.lock:
-            self.denied += 1
 
     def touch(self) -> None:
         """Note that something was sent or heard."""

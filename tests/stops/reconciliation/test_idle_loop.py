@@ -24,6 +24,7 @@ from qt_protections.stops.state.page import is_under_way, page
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.phases import StopEvent
 from qt_protections.stops.state.records import STOP_RECORD
+from qt_protections.stops.state.trouble import Trouble
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import quiet
 from tests.stops.minutes import Minutes
@@ -209,9 +210,9 @@ def test_what_changed_in_the_book_is_told(
 
 #: What neither `TradeReader.learn` nor `TradeUpdater.write` goes by while nothing is under way.
 NOT_THE_LOOPS = {
-    "lock", "ended_orders", "largest", "naked_since", "quiet_until", "passed_since", "looked",
-    "more_shown", "priced",
+    "lock", "ended_orders", "largest", "looked", "more_shown",
 }  # fmt: skip
+NOT_THE_LOOPS_OF_TROUBLE = {"naked_since", "quiet_until", "passed_since", "priced"}
 NOT_THE_LOOPS_OF_LEDGER = {
     "children", "written_off", "booked_stops", "parts", "heard", "heard_until",
 }  # fmt: skip
@@ -222,6 +223,7 @@ def test_each_field_of_the_book_is_the_loops_or_is_not() -> None:
     codes = (page.__code__, PairState.all_stops.fget.__code__, is_under_way.__code__)  # type: ignore[attr-defined]
     read = {name for code in codes for name in code.co_names}
     assert {each.name for each in fields(PairState)} - read == NOT_THE_LOOPS
+    assert {each.name for each in fields(Trouble)} - read == NOT_THE_LOOPS_OF_TROUBLE
     assert {each.name for each in fields(Ledger)} - read == NOT_THE_LOOPS_OF_LEDGER
 
 
