@@ -34,7 +34,6 @@ from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.regime import Regime
 from qt_protections.runtime import NOT_RUNNING, Runtime
 from qt_protections.settings import Settings
-from qt_protections.stops.simulated.trailing import PriceBar
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -224,8 +223,8 @@ class QTGuard(IStrategy):
         after_fill: bool = False,
     ) -> None:
         """Give a filled trade its live stop, and move that stop with the strategy's."""
-        adjustment, bar = self._qt.stop_adjustment, PriceBar(current_time, current_rate, low, high)
-        before = adjustment.before(trade, bar, after_fill=after_fill)
+        adjustment, seen = self._qt.stop_adjustment, (current_time, current_rate, low, high)
+        before = adjustment.before(trade, *seen, after_fill=after_fill)
         super().ft_stoploss_adjust(
             current_rate,
             trade,
@@ -237,7 +236,7 @@ class QTGuard(IStrategy):
             bound_profit,
             after_fill,
         )
-        adjustment.after(trade, before, trails_itself=self.trailing_stop)
+        adjustment.after(trade, before, current_rate, trails_itself=self.trailing_stop)
 
 
 def _loaded(config: Config) -> Settings:

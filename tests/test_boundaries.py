@@ -87,7 +87,7 @@ ALLOWED = {
     },
     "guard": {
         *("configuration", "entry", "errors", "host", "market", "reporting", "rules", "runtime"),
-        *("settings", "stops.simulated"),
+        "settings",
     },
     "conformance": {"configuration", "guard", "settings"},
     "cli": {

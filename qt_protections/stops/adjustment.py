@@ -1,5 +1,6 @@
 """What the guard does around Freqtrade's own adjustment of a trade's stop."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from freqtrade.persistence import Trade
@@ -16,23 +17,21 @@ class Before(NamedTuple):
     """What was so before Freqtrade asked the strategy.
 
     Attributes:
-        bar: What Freqtrade sees of the price.
-        may_follow: Whether the stop may still trail the price: a stop that is hit stays.
+        bar: What Freqtrade sees of the price; None where the stop must not trail that price.
         may_loosen: Whether the strategy may move the stop away from the price.
         stood: Where the stop stood, if it must not be loosened.
     """
 
-    bar: PriceBar
-    may_follow: bool
-    may_loosen: bool
-    stood: StopSet | None
+    bar: PriceBar | None = None
+    may_loosen: bool = False
+    stood: StopSet | None = None
+
+
+_NOTHING = Before()
 
 
 class StopAdjustment:
-    """Takes over the live stop after a fill, and follows the strategy's stop with the live one.
-
-    Backtests call both methods for each candle of each trade.
-    """
+    """Takes over the live stop after a fill, and follows the strategy's stop with the live one."""
 
     def __init__(
         self,
@@ -56,34 +55,52 @@ class StopAdjustment:
         self._trailing = trailing
         self._counts_on_stops = counts_on_stops
 
-    def before(self, trade: Trade, bar: PriceBar, *, after_fill: bool) -> Before:
+    def before(
+        self,
+        trade: Trade,
+        now: datetime,
+        rate: float,
+        low: float | None,
+        high: float | None,
+        *,
+        after_fill: bool,
+    ) -> Before:
         """Set the stop of a trade that has filled, and note where the stop stands.
 
         Args:
             trade: The trade itself, not a copy.
-            bar: What Freqtrade sees of the price.
+            now: When Freqtrade looks (UTC), as in `PriceBar`.
+            rate: As in `PriceBar`.
+            low: As in `PriceBar`.
+            high: As in `PriceBar`.
             after_fill: Whether Freqtrade asks because an order has just filled.
         """
         if after_fill and self._live is not None:
             self._live.filled(trade)
         if self._simulated is not None:
             self._simulated.set(trade)
+        if self._trailing is None and not after_fill:
+            return _NOTHING  # backtests come by in every candle of every trade
+        bar = None
+        if self._trailing is not None:
+            bar = PriceBar(now, rate, low, high)
+            bar = bar if self._trailing.may_follow(trade, bar) else None
         may_loosen = after_fill and not self._counts_on_stops
         stood = StopSet.of(trade) if after_fill and not may_loosen else None
-        may_follow = self._trailing is not None and self._trailing.may_follow(trade, bar)
-        return Before(bar, may_follow, may_loosen, stood)
+        return Before(bar, may_loosen, stood)
 
-    def after(self, trade: Trade, before: Before, *, trails_itself: bool) -> None:
+    def after(self, trade: Trade, before: Before, rate: float, *, trails_itself: bool) -> None:
         """Take a loosened stop back, trail the price, and move the live stop.
 
         Args:
             trade: The trade itself, not a copy.
             before: What was so before the strategy was asked.
+            rate: The price, quote currency.
             trails_itself: Whether the strategy has `trailing_stop` on.
         """
         if before.stood is not None and before.stood.is_tighter(trade):
             before.stood.put_back(trade)
-        if self._trailing is not None and before.may_follow:
+        if self._trailing is not None and before.bar is not None:
             self._trailing.follow(trade, before.bar, trails_itself=trails_itself)
         if self._live is not None:
-            self._live.moved(trade, before.bar.rate, may_loosen=before.may_loosen)
+            self._live.moved(trade, rate, may_loosen=before.may_loosen)
