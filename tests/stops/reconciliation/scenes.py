@@ -3,13 +3,20 @@
 from collections.abc import Callable
 
 import pytest
-from freqtrade.persistence import Trade
+from freqtrade.persistence import Order, Trade
+from freqtrade.util import dt_now
 
+from qt_protections.stops.entry_cover import EntryCover
+from qt_protections.stops.monitor.hearing import Hearing
+from qt_protections.stops.monitor.stream_proof import StreamProof
+from qt_protections.stops.reconciliation.trades import TradeReconciliation
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.protocol import CcxtOrder
+from tests.stops.guards import guards
 from tests.stops.lives import Killed
 from tests.stops.minutes import Minutes
 from tests.stops.paper import BTC
+from tests.stops.reconciliation.test_trade_writer import trade as new_trade
 
 #: Seconds after which two lists that agree are believed, and some more.
 PROVEN_S = 90.0
@@ -23,6 +30,11 @@ def held(minutes: Minutes, pair: str = BTC) -> PairState:
 def stops(minutes: Minutes, pair: str = BTC) -> list[tuple[float, float]]:
     """Return size and trigger of what is live."""
     return [(stop["amount"], stop["stopPrice"]) for stop in minutes.paper.live(pair)]
+
+
+def stops_of_kind(minutes: Minutes, *, is_trailing: bool, pair: str = BTC) -> list[CcxtOrder]:
+    """Return what is live of one kind."""
+    return [stop for stop in minutes.paper.live(pair) if ("activation" in stop) is is_trailing]
 
 
 def the_trade(pair: str = BTC) -> Trade:
@@ -54,3 +66,56 @@ def killed_after(minutes: Minutes, method: str, act: Callable[[], object]) -> No
 def is_blameless(minutes: Minutes) -> bool:
     """Whether nothing was sold of somebody else's, sent twice, or laid bare."""
     return not (minutes.paper.wrongs or minutes.paper.laid_bare)
+
+
+class Unwatched:
+    """The reconciliation where no list of stops is to be had: Freqtrade's record counts.
+
+    Attributes:
+        paper: The exchange.
+        manager: Who covers positions.
+        books: The reconciliation.
+    """
+
+    def __init__(self, minutes: Minutes, *, blocks: bool) -> None:
+        made = guards("on_fill")
+        self.paper, self.manager = made.paper, made.manager
+        self.paper.WATCHES = False  # type: ignore[misc]
+        bot = minutes.bot
+        self.books = TradeReconciliation(
+            bot.bot.strategy,
+            bot.exchange,
+            EntryCover(made.manager, "on_fill", at_hand_over=blocks),
+            made.mover,
+            None,
+            None,
+            bot._stop_of_stranger,
+            Hearing(StreamProof()),
+            blocks=blocks,
+        )
+
+    def entered(self, *, is_open: bool = False) -> Trade:
+        """Put a trade on record whose entry has filled; a second entry may be open."""
+        trade = new_trade(100.0, 0.1, 1.0, is_short=False)
+        trade.stop_loss = trade.initial_stop_loss = 95.0
+        trade.orders[0].order_filled_date = dt_now()
+        self.paper.enter(BTC, 1.0)
+        if is_open:
+            trade.orders.append(
+                Order(
+                    ft_order_side="buy",
+                    ft_pair=BTC,
+                    ft_is_open=True,
+                    order_id="2",
+                    ft_amount=1,
+                    ft_price=100.0,
+                    status="open",
+                )
+            )
+        Trade.session.add(trade)
+        Trade.commit()
+        return trade
+
+    def stops(self) -> list[tuple[float, float]]:
+        """Return size and trigger of what is live."""
+        return [(stop["amount"], stop["stopPrice"]) for stop in self.paper.live(BTC)]
