@@ -7,7 +7,7 @@ from qt_protections.errors import withhold_secrets
 from qt_protections.rules.amounts import subtract_exact
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Purpose, Step
-from qt_protections.rules.stop_plan import covered, parts
+from qt_protections.rules.stop_plan import covered, parts, tightest
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.placer import Unplaced
 from qt_protections.stops.state.pair import PairState
@@ -70,8 +70,8 @@ class StopMover:
             if all([self._manager.outcomes.cancel(held, order_id) for order_id in old]):
                 return self._manager.reconcile_stops(held)
             self._manager.reconcile_stops(held)
-            if held.active_stop is not None:
-                held.trigger = held.active_stop.trigger
+            if standing := [stop.trigger for stop in held.unfired]:
+                held.trigger = tightest(held.is_short, *standing)  # the last one may be the looser
             return False
 
     def trail(

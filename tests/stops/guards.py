@@ -59,9 +59,11 @@ class Guards:
             held.base += abs(amount)
         return held
 
-    def rest(self, amount: float = 1.0, trigger: float = 96.0, pair: str = BTC) -> str:
-        """Enter with a limit order that rests; return its id."""
-        pending = self.expect(amount, trigger, pair)
+    def rest(
+        self, amount: float = 1.0, trigger: float = 96.0, pair: str = BTC, base: float = 0.0
+    ) -> str:
+        """Enter with a limit order that rests, or add to a position; return its id."""
+        pending = self.expect(amount, trigger, pair, base)
         order_id = self.paper.enter(pair, amount, pending.client_id, fills=False)
         self.cover.answered(pending, self.paper.orders[order_id])
         return order_id

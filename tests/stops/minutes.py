@@ -56,13 +56,27 @@ class Minutes:
         bot: The bot.
     """
 
-    def __init__(self, folder: Path, clock: HandClock, placement: str = "before_entry") -> None:
+    def __init__(
+        self, folder: Path, clock: HandClock, placement: str = "before_entry", **settings: Any
+    ) -> None:
         init_db("sqlite://")
         self._clock, self._events = clock, list[OrderEvent]()
         self._loop_at = 0.0
+        self._folder, self._settings = folder, {"stop_placement": placement, **settings}
         self.paper = Weighed(clock)
         self.paper.on_event = self._events.append
-        self.bot = PaperBot(folder, self.paper, clock.sleep, stop_placement=placement)
+        self.bot = self._born()
+        self.bot.start()
+
+    def restart(self, *, is_killed: bool = False) -> None:
+        """Begin again over the same exchange and database; a kill leaves no time to end well."""
+        if not is_killed:
+            self.bot.end()
+        Trade.session.rollback()
+        Trade.session.remove()
+        self._events.clear()
+        self._clock.sleep(2.0)  # a process takes its time
+        self.bot = self._born()
         self.bot.start()
 
     def hold(self, pairs: int, *, at_market: bool = True, settle_s: float = 300.0) -> None:
@@ -91,6 +105,9 @@ class Minutes:
             self.bot.monitor.tick()
             self._clock.sleep(TICK_S)
         return Counter(self.paper.asked)
+
+    def _born(self) -> PaperBot:
+        return PaperBot(self._folder, self.paper, self._clock.sleep, **self._settings)
 
     def _hear(self) -> None:
         while self._events:

@@ -335,7 +335,7 @@ class PaperBot:
                 strategy,
                 self.exchange,
                 capabilities(self.exchange, config),
-                Settings(trail_callback=None, **settings),
+                Settings(**{"trail_callback": None} | settings),
                 self._approve,
                 lambda *_: None,
                 self._stop_of_stranger,

@@ -527,3 +527,54 @@ def test_a_stop_that_closed_more_than_is_known_closed_the_entry_too(on_paper: Gu
     assert held.own == 0.0
     assert on_paper.live() == []
     assert on_paper.paper.sent("place_stop") == 2
+
+
+# What is missing is worked out anew, too
+
+
+def test_of_several_stops_only_the_one_that_is_gone_is_placed_again(on_paper: Guards) -> None:
+    """The others cover their part."""
+    on_paper.paper.most[BTC] = 2.0
+    held = on_paper.enter(5.0)
+    assert [stop["amount"] for stop in on_paper.paper.live()] == [2.0, 2.0, 1.0]
+    (gone, *others) = on_paper.live()
+    on_paper.paper.stops[gone]["status"] = "expired"
+    on_paper.manager.outcomes.lost(held, gone, "expired")
+    assert on_paper.paper.sent("place_stop") == 4
+    assert set(others) < set(on_paper.live())
+    assert on_paper.paper.is_covered(BTC)
+
+
+def test_a_stop_that_triggers_as_it_is_accepted_is_asked_after(
+    on_paper: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The price went through: if no order of it is told of within 2 s, another stop goes out."""
+    clock = hand_clock(monkeypatch)
+    held = on_paper.enter()
+    (stop,) = on_paper.live()
+    on_paper.paper.stops[stop]["status"] = "expired"
+    on_paper.paper.dead_on_arrival.append("closed")
+    on_paper.manager.outcomes.lost(held, stop, "expired")
+    assert held.has_fired
+    assert on_paper.live() == []
+    clock.pass_s(2.1)
+    on_paper.watch.check_doubts(held)
+    assert not held.has_fired
+    assert on_paper.paper.is_covered(BTC)
+
+
+def test_what_a_stop_closed_unheard_is_not_closed_once_more(on_paper: Guards) -> None:
+    """The close for want of a larger stop is for the rest alone: the rest may be a stranger's."""
+    held = on_paper.enter()
+    (stop,) = on_paper.live()
+    on_paper.paper.enter(BTC, 1.0)
+    held.base = 2.0
+    on_paper.paper.enter(BTC, 3.0, "web_1")
+    on_paper.paper.trigger(stop)
+    on_paper.paper.failing["place_stop"] = refusal(-1102)
+    on_paper.manager.reconcile_stops(held)
+    assert on_paper.paper.size[BTC] == 3.0
+    assert [(fill.amount, fill.reason) for fill in held.unbooked_fills] == [
+        (1.0, ""),
+        (1.0, EMERGENCY),
+    ]
