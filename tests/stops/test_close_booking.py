@@ -27,7 +27,7 @@ def entered(on_paper: Guards, amount: float = 2.0) -> PairState:
     """Enter, as a trade whose first entry is all there was."""
     held = on_paper.enter(amount)
     (first,) = on_paper.paper.orders.values()
-    held.opened_ms, held.on_record = first["timestamp"], frozenset({first["id"]})
+    held.opened_ms, held.ledger.on_record = first["timestamp"], frozenset({first["id"]})
     return held
 
 
@@ -38,7 +38,7 @@ def taken(on_paper: Guards, amount: float) -> str:
 
 def booked(held: PairState) -> list[float]:
     """Return what the trade is to book."""
-    return [fill.amount for fill in held.unbooked_fills]
+    return [fill.amount for fill in held.ledger.unbooked_fills]
 
 
 # What is found
@@ -106,7 +106,7 @@ def test_what_is_heard_is_booked_at_once(on_paper: Guards) -> None:
     order = taken(on_paper, 2.0)
     on_paper.manager.closes.heard(held, order, 2.0)
     assert booked(held) == [2.0]
-    assert not held.heard
+    assert not held.ledger.heard
 
 
 def test_a_trade_that_was_heard_to_end_takes_its_entries_along(on_paper: Guards) -> None:
@@ -124,16 +124,16 @@ def test_a_list_that_tells_otherwise_decides_nothing(
     """It may be old. Once the list has caught up, the close is booked."""
     held = on_paper.enter(amount, 98.0 if amount > 0 else 102.0)
     (first,) = on_paper.paper.orders.values()
-    held.opened_ms, held.on_record = first["timestamp"], frozenset({first["id"]})
+    held.opened_ms, held.ledger.on_record = first["timestamp"], frozenset({first["id"]})
     before = on_paper.paper.held()
     order = on_paper.paper.enter(BTC, -amount / 4, "web_1")
     on_paper.paper.views["positions"] = lambda _: before
     on_paper.manager.closes.heard(held, order, 0.5)
-    assert (booked(held), held.heard) == ([], {order: 0.5})
+    assert (booked(held), held.ledger.heard) == ([], {order: 0.5})
     on_paper.paper.views.clear()
     clock.pass_s(5.1)
     on_paper.manager.closes.book_heard(held)
-    assert (booked(held), held.heard) == ([0.5], {})
+    assert (booked(held), held.ledger.heard) == ([0.5], {})
 
 
 def test_a_list_of_the_other_side_is_not_the_trade_s(on_paper: Guards) -> None:
@@ -143,7 +143,7 @@ def test_a_list_of_the_other_side_is_not_the_trade_s(on_paper: Guards) -> None:
     turned = {BTC: Position(BTC, True, 1.0, 100.0, 10.0)}
     on_paper.paper.views["positions"] = lambda _: turned
     on_paper.manager.closes.heard(held, order, 2.0)
-    assert (booked(held), held.heard) == ([], {order: 2.0})
+    assert (booked(held), held.ledger.heard) == ([], {order: 2.0})
 
 
 def test_without_a_list_the_orders_decide_where_nobody_else_holds_a_part(
@@ -156,7 +156,7 @@ def test_without_a_list_the_orders_decide_where_nobody_else_holds_a_part(
     with caplog.at_level(logging.WARNING):
         on_paper.manager.closes.heard(held, order, 0.5)
     assert "Could not ask for the position of BTC/USDT:USDT" in caplog.text
-    assert (booked(held), held.heard) == ([0.5], {})
+    assert (booked(held), held.ledger.heard) == ([0.5], {})
 
 
 def test_without_a_list_nothing_is_booked_beside_a_stranger_s_part(
@@ -165,13 +165,13 @@ def test_without_a_list_nothing_is_booked_beside_a_stranger_s_part(
     """That may be what was closed."""
     held = entered(on_paper)
     on_paper.paper.enter(BTC, 1.0, "web_0")
-    held.external_position = on_paper.paper.held()[BTC]
+    held.external.position = on_paper.paper.held()[BTC]
     order = taken(on_paper, 0.5)
     on_paper.paper.failing["positions"] = LOST
     with caplog.at_level(logging.WARNING):
         on_paper.manager.closes.heard(held, order, 0.5)
     assert "Could not ask what closed BTCUSDT" in caplog.text
-    assert (booked(held), held.heard) == ([], {order: 0.5})
+    assert (booked(held), held.ledger.heard) == ([], {order: 0.5})
 
 
 def test_an_entry_without_an_answer_hides_what_was_closed(
@@ -197,10 +197,10 @@ def test_what_stays_uncertain_is_given_up(on_paper: Guards, clock: HandClock) ->
     on_paper.manager.closes.heard(held, order, 0.5)
     clock.pass_s(59.0)
     on_paper.manager.closes.book_heard(held)
-    assert held.heard == {order: 0.5}
+    assert held.ledger.heard == {order: 0.5}
     clock.pass_s(6.0)
     on_paper.manager.closes.book_heard(held)
-    assert (booked(held), held.heard) == ([], {})
+    assert (booked(held), held.ledger.heard) == ([], {})
 
 
 def test_what_was_given_up_is_not_heard_of_with_the_next_close(
@@ -214,7 +214,7 @@ def test_what_was_given_up_is_not_heard_of_with_the_next_close(
     clock.pass_s(61.0)
     second = taken(on_paper, 0.5)
     on_paper.manager.closes.heard(held, second, 0.5)
-    assert first not in held.heard
+    assert first not in held.ledger.heard
 
 
 def test_a_stop_that_fired_is_booked_before_what_was_heard(on_paper: Guards) -> None:
@@ -224,7 +224,7 @@ def test_a_stop_that_fired_is_booked_before_what_was_heard(on_paper: Guards) -> 
     on_paper.paper.asked.clear()
     on_paper.manager.closes.heard(held, taken(on_paper, 0.5), 0.5)
     assert on_paper.paper.sent("orders_since") == 0
-    assert held.heard
+    assert held.ledger.heard
 
 
 # What was written off

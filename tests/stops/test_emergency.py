@@ -45,8 +45,8 @@ def test_it_is_said_that_and_why(on_paper: Guards, caplog: pytest.LogCaptureFixt
     assert "[ALERT] EMERGENCY CLOSE BTCUSDT: -1102" in caplog.text
     assert "BTCUSDT is closed at market" in caplog.text
     assert on_paper.paper.size[BTC] == 0.0
-    assert [(fill.amount, fill.reason) for fill in held.unbooked_fills] == [(1.0, EMERGENCY)]
-    assert held.naked_since is None
+    assert [(fill.amount, fill.reason) for fill in held.ledger.unbooked_fills] == [(1.0, EMERGENCY)]
+    assert held.trouble.naked_since is None
 
 
 def test_more_than_one_order_may_be_is_closed_in_several(on_paper: Guards) -> None:
@@ -60,7 +60,7 @@ def test_more_than_one_order_may_be_is_closed_in_several(on_paper: Guards) -> No
     look(on_paper)
     assert sent == [2.0, 2.0, 1.0]
     assert on_paper.paper.size[BTC] == 0.0
-    assert sum(fill.amount for fill in held.unbooked_fills) == 5.0
+    assert sum(fill.amount for fill in held.ledger.unbooked_fills) == 5.0
 
 
 def test_a_close_half_done_is_gone_on_with(on_paper: Guards) -> None:
@@ -80,7 +80,7 @@ def test_a_close_half_done_is_gone_on_with(on_paper: Guards) -> None:
     on_paper.paper.close = close  # type: ignore[method-assign]
     look(on_paper)
     assert on_paper.paper.size[BTC] == 0.0
-    assert [fill.amount for fill in held.unbooked_fills] == [2.0, 1.0]
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [2.0, 1.0]
 
 
 def test_a_close_that_fails_is_said_now_and_then(
@@ -115,8 +115,8 @@ def test_where_there_is_no_position_what_closed_it_is_booked(
     on_paper.paper.enter(BTC, -1.0, "web_1")
     look(on_paper)
     assert held.own == 0.0
-    assert [fill.reason for fill in held.unbooked_fills] == ["sold_on_exchange"]
-    assert held.denied == 1
+    assert [fill.reason for fill in held.ledger.unbooked_fills] == ["sold_on_exchange"]
+    assert held.trouble.denied == 1
     assert "Could not close" not in caplog.text
 
 
@@ -125,9 +125,9 @@ def test_a_refusal_to_reduce_is_counted(on_paper: Guards) -> None:
     held = bare(on_paper)
     on_paper.paper.exit(BTC)
     look(on_paper)
-    counted = held.denied
+    counted = held.trouble.denied
     look(on_paper)
-    assert held.denied > counted > 0
+    assert held.trouble.denied > counted > 0
     assert held.own == 1.0, "that alone ends no trade"
 
 
@@ -140,7 +140,7 @@ def test_while_nobody_answers_no_orders_are_asked_for(on_paper: Guards, lost: Re
     look(on_paper)
     assert on_paper.paper.sent("orders_since") == 0
     assert held.own == 1.0
-    assert held.denied == 0
+    assert held.trouble.denied == 0
     assert "close at market failed" in held.steps
 
 
@@ -150,7 +150,7 @@ def test_a_stranger_s_part_is_never_closed(
     """Of 3 on the exchange the trade holds 1."""
     held = bare(on_paper)
     on_paper.paper.enter(BTC, 2.0, "web_1")
-    held.external_position = Position(BTC, False, 3.0, 100.0, 10.0)
+    held.external.position = Position(BTC, False, 3.0, 100.0, 10.0)
     look(on_paper)
     assert on_paper.paper.size[BTC] == 2.0
     caplog.clear()

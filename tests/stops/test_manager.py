@@ -574,7 +574,7 @@ def test_what_a_stop_closed_unheard_is_not_closed_once_more(on_paper: Guards) ->
     on_paper.paper.failing["place_stop"] = refusal(-1102)
     on_paper.manager.reconcile_stops(held)
     assert on_paper.paper.size[BTC] == 3.0
-    assert [(fill.amount, fill.reason) for fill in held.unbooked_fills] == [
+    assert [(fill.amount, fill.reason) for fill in held.ledger.unbooked_fills] == [
         (1.0, ""),
         (1.0, EMERGENCY),
     ]

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from qt_protections.stops.state.booking import book_close
 from qt_protections.stops.state.client_ids import Namer, Role
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.protocol import Position
@@ -28,7 +29,7 @@ def beside_a_stranger(on_paper: Guards, held: PairState, amount: float) -> None:
     """Let somebody else hold so much beside the trade, and the loop learn of that."""
     on_paper.paper.enter(BTC, amount, "web_1")
     size = on_paper.paper.size[BTC]
-    held.external_position = Position(BTC, size < 0, abs(size), 100.0, 10.0)
+    held.external.position = Position(BTC, size < 0, abs(size), 100.0, 10.0)
     on_paper.manager.reconcile_stops(held)
 
 
@@ -109,8 +110,8 @@ def test_a_stop_that_found_no_position_has_the_orders_asked_first(on_paper: Guar
     on_paper.paper.enter(BTC, -1.0, "web_1")
     on_paper.paper.trigger(stop)
     on_paper.manager.outcomes.lost(held, stop, "REJECTED Reduce Only reject")
-    assert held.denied == 1
-    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert held.trouble.denied == 1
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [1.0]
     assert on_paper.live() == []
     assert on_paper.paper.sent("place_stop") == 1
 
@@ -168,7 +169,7 @@ def test_the_stop_of_a_stranger_is_nobody_s_to_book(on_paper: Guards) -> None:
     held = on_paper.enter()
     before = on_paper.live()
     on_paper.manager.outcomes.fired(held, "another", "1")
-    assert not held.unbooked_fills
+    assert not held.ledger.unbooked_fills
     assert on_paper.live() == before
 
 
@@ -180,7 +181,7 @@ def test_of_what_a_stop_took_the_stranger_s_part_is_not_booked(on_paper: Guards)
     child = fires(on_paper, stop)
     assert on_paper.paper.orders[child]["filled"] == 3.0
     on_paper.manager.outcomes.fired(held, stop, child)
-    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [1.0]
     assert held.own == 0.0
 
 
@@ -191,8 +192,8 @@ def test_what_a_stop_took_of_the_other_side_is_written_off(on_paper: Guards) -> 
     child = fires(on_paper, stop)
     held.is_short = True
     on_paper.manager.outcomes.fired(held, stop, child)
-    assert not held.unbooked_fills
-    assert stop in held.written_off
+    assert not held.ledger.unbooked_fills
+    assert stop in held.ledger.written_off
     assert held.base == 1.0
 
 
@@ -201,9 +202,9 @@ def test_what_the_history_told_of_first_is_booked_once(on_paper: Guards) -> None
     held = on_paper.enter()
     (stop,) = on_paper.live()
     child = fires(on_paper, stop)
-    held.book_close(dict(on_paper.paper.orders[child]))
+    book_close(held, dict(on_paper.paper.orders[child]))
     on_paper.manager.outcomes.fired(held, stop, child)
-    assert [fill.amount for fill in held.unbooked_fills] == [1.0]
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [1.0]
     assert held.stops == []
 
 
@@ -265,7 +266,7 @@ def test_entries_that_cannot_be_asked_for_keep_nothing_from_being_booked(
         on_paper.manager.outcomes.fired(held, stop, child)
     assert "Could not ask for entries of BTCUSDT" in caplog.text
     assert held.base == 0.0
-    assert [fill.amount for fill in held.unbooked_fills] == [3.0]
+    assert [fill.amount for fill in held.ledger.unbooked_fills] == [3.0]
 
 
 def test_a_stop_whose_order_nobody_names_covers_for_a_moment_only(

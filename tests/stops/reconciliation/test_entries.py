@@ -129,11 +129,11 @@ def test_one_waits_for_a_close_of_the_trade_it_would_join(minutes: Minutes) -> N
     """A stop has closed the trade, which has yet to book that: the entry gets its own."""
     in_a_trade(minutes)
     (stop,) = minutes.paper.live(BTC)
-    pending = minutes.bot.stops._books._cover.expect(approved(BTC, 2.0, 95.0), 1.0)
+    pending = minutes.bot.stops._books._entries._cover.expect(approved(BTC, 2.0, 95.0), 1.0)
     pending.lose_answer()
     minutes.paper.trigger(stop["id"])
     minutes._hear()
-    assert held(minutes).ends_first
+    assert held(minutes).ledger.ends_first
     late = partial(minutes.paper.send, BTC, 2.0, pending.client_id, at_market=True, reduces=False)
     unheard(minutes, late)
     minutes.live(6 * LOOP_S, LOOP_S)
@@ -163,7 +163,7 @@ def test_one_of_remote_control_is_left_to_it_for_a_minute(minutes: Minutes) -> N
     """Its thread has the answer, and has yet to put the trade on record."""
 
     def enter() -> None:
-        cover = minutes.bot.stops._books._cover
+        cover = minutes.bot.stops._books._entries._cover
         pending = cover.expect(approved(BTC, 1.0, 95.0), 0.0)
         order = minutes.paper.send(BTC, 1.0, pending.client_id, at_market=True, reduces=False)
         cover.answered(pending, order)
@@ -254,7 +254,7 @@ def test_an_exit_of_a_trade_that_is_over_is_no_close_of_the_next(minutes: Minute
     held(minutes).base = 0.0
     minutes.bot.stops._books._entries.settle(held(minutes), None)
     assert held(minutes).exits == {}
-    assert not held(minutes).unbooked_fills
+    assert not held(minutes).ledger.unbooked_fills
 
 
 # What outlives its trade

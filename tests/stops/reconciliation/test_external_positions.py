@@ -127,9 +127,9 @@ def test_one_that_is_listed_smaller_keeps_its_larger_stop_for_a_minute(minutes: 
     minutes.paper.by_hand(BTC, -1.5)
     minutes.live(50.0, 5.0)
     assert stops(minutes) == [(2.0, 95.0)]
-    assert held(minutes).external_position is not None
+    assert held(minutes).external.position is not None
     minutes.live(60.0, 5.0)
-    assert held(minutes).external_position.amount == 0.5  # type: ignore[union-attr]
+    assert held(minutes).external.position.amount == 0.5  # type: ignore[union-attr]
     assert minutes.bot.stops.unaccounted()[0].amount == 0.5
 
 
@@ -143,7 +143,7 @@ def test_one_that_was_listed_smaller_by_mistake_was_never_smaller(minutes: Minut
     minutes.live(10.0, 5.0)
     minutes.paper.by_hand(BTC, -1.5)
     minutes.live(40.0, 5.0)
-    assert held(minutes).external_position.amount == 2.0  # type: ignore[union-attr]
+    assert held(minutes).external.position.amount == 2.0  # type: ignore[union-attr]
 
 
 def test_beside_a_trade_it_stands_where_the_trade_s_stop_stands(minutes: Minutes) -> None:

@@ -60,7 +60,7 @@ def test_a_stop_that_does_not_trigger_is_noticed(minutes: Minutes) -> None:
     in_a_trade(minutes)
     minutes.paper.prices[BTC] = 94.0
     for _ in range(3):
-        held(minutes).priced = -1e9
+        held(minutes).trouble.priced = -1e9
         minutes.bot.stops._books._comparison.ask_for_the_rest()
         minutes._clock.sleep(31.0)
     assert minutes.paper.size[BTC] == 0.0
@@ -74,7 +74,7 @@ def test_a_pair_that_the_prices_lack_keeps_its_stop(minutes: Minutes) -> None:
     minutes.bot.stops._books._comparison.ask_for_the_rest()
     assert minutes.paper.sent("quotes") > 0
     assert len(minutes.paper.live(BTC)) == 1
-    assert held(minutes).passed_since is None
+    assert held(minutes).trouble.passed_since is None
 
 
 def test_no_price_is_asked_for_without_a_stop(minutes: Minutes) -> None:

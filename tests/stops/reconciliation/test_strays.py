@@ -135,7 +135,7 @@ def test_a_close_that_a_trade_has_booked_closed_none_of_them(orders: Orders) -> 
     orders.entry(2.0)
     orders.book(orders.by_hand(-0.5))
     about_to_be = orders.by_hand(-0.25)
-    orders.guards.held().children.add(about_to_be)
+    orders.guards.held().ledger.children.add(about_to_be)
     assert orders.found() == ([2.0], [])
 
 
@@ -181,7 +181,7 @@ def test_such_a_rest_is_theirs_once(orders: Orders, is_booked: bool) -> None:
         )
         Trade.commit()
     else:
-        orders.guards.held().children.add(f"{close}-entries")
+        orders.guards.held().ledger.children.add(f"{close}-entries")
     assert orders.found() == ([2.0], [])
 
 

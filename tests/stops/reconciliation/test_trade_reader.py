@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 from freqtrade.persistence import Trade
 
+from qt_protections.stops.state.page import is_let_go
 from qt_protections.stops.state.records import STOP_RECORD
 from tests.stops.minutes import Minutes
 from tests.stops.paper import BTC
@@ -123,7 +124,7 @@ def test_a_closed_trade_leaves_nothing(minutes: Minutes) -> None:
     in_a_trade(minutes)
     minutes.bot.exit(BTC)
     minutes.live(10.0, 5.0)
-    assert held(minutes).is_let_go
+    assert is_let_go(held(minutes))
     assert held(minutes).trigger == 0.0
     assert stops(minutes) == []
 
@@ -146,7 +147,7 @@ def test_a_deleted_trade_s_cover_goes_with_its_position(minutes: Minutes) -> Non
     unheard(minutes, partial(minutes.paper.by_hand, BTC, -1.0))
     minutes.live(60.0, 5.0)
     assert stops(minutes) == []
-    assert held(minutes).is_let_go
+    assert is_let_go(held(minutes))
     assert not minutes.bot.stops.unsettled(BTC)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from freqtrade.persistence import Trade
 
+from qt_protections.stops.state.page import is_let_go
 from tests.stops.hand_clock import HandClock
 from tests.stops.lives import quiet
 from tests.stops.minutes import Minutes
@@ -317,7 +318,7 @@ def test_a_stop_that_closes_an_entry_before_its_trade_has_it(minutes: Minutes) -
     ]
     assert booked == [[1.0, 1.0], [0.5, 0.5]]
     assert stops(minutes) == []
-    assert held(minutes).is_let_go
+    assert is_let_go(held(minutes))
 
 
 def test_stops_on_the_fill_follow_the_first_contract(tmp_path: Path, clock: HandClock) -> None:

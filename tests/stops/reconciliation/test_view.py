@@ -35,7 +35,7 @@ def test_what_a_trade_accounts_for_is_settled(minutes: Minutes) -> None:
 
 def test_an_entry_without_a_trade_counts_whole(minutes: Minutes) -> None:
     """At its stop, until its end is known."""
-    pending = minutes.bot.stops._books._cover.expect(approved(BTC, 2.0, 95.0), 0.0)
+    pending = minutes.bot.stops._books._entries._cover.expect(approved(BTC, 2.0, 95.0), 0.0)
     (exposure,) = minutes.bot.stops.unaccounted()
     assert (exposure.pair, exposure.amount, exposure.stop) == (BTC, 2.0, 95.0)
     assert minutes.bot.stops.unsettled(BTC)
@@ -59,7 +59,7 @@ def test_an_entry_that_outlived_its_trade_is_not_settled(minutes: Minutes) -> No
 def test_an_earlier_run_s_stop_that_nothing_explains_is_not_settled(minutes: Minutes) -> None:
     """It may protect an entry whose answer was lost. Proof that there is none ends it."""
     minutes.bot.end()
-    namer = minutes.bot.stops._books._cover.manager.namer
+    namer = minutes.bot.stops._books._manager.namer
     minutes.paper.stray_stop(BTC, 1.0, 95.0, namer.new("S", BTC))  # type: ignore[arg-type]
     minutes.restart()
     assert held(minutes).inherited
