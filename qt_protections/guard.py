@@ -57,7 +57,7 @@ class QTGuard(IStrategy):
         self._qt_settings = _loaded(config)
         self._qt_rules = own_rules(type(self), QTGuard)
         backtest_cache.mark(config, type(self), self._qt_settings, self._qt_rules)
-        self._qt_post: Runtime | None = None
+        self._qt_runtime: Runtime | None = None
         super().__init__(config)
         await_end(self)
 
@@ -68,13 +68,13 @@ class QTGuard(IStrategy):
     def bot_start(self, **kwargs: Any) -> None:
         """Wire the guard to the bot; an error stops the start, so that no bot trades unguarded."""
         super().bot_start(**kwargs)
-        self._qt_post = Runtime(self, self._qt_settings, self._qt_rules)
-        if self._qt_post.live:
+        self._qt_runtime = Runtime(self, self._qt_settings, self._qt_rules)
+        if self._qt_runtime.live:
             hear_fills(self)
 
     @property
     def _qt(self) -> Runtime:
-        return self._qt_post or NOT_RUNNING
+        return self._qt_runtime or NOT_RUNNING
 
     # Each loop
 
@@ -91,8 +91,8 @@ class QTGuard(IStrategy):
 
     def ft_bot_cleanup(self) -> None:
         """End the guard's threads, as the bot ends or reloads; every stop that protects stays."""
-        if self._qt_post is not None:
-            self._qt_post.close()
+        if self._qt_runtime is not None:
+            self._qt_runtime.close()
         super().ft_bot_cleanup()
 
     def analyze(self, pairs: list[str]) -> None:
@@ -143,7 +143,7 @@ class QTGuard(IStrategy):
         """The wrapped strategy's protections, and from `bot_start` on the guard's."""
         own = super().protections
         wrapped: list[dict[str, Any]] = vars(self).get("_qt_wrapped_protections", own)
-        return wrapped if self._qt_post is None else [*wrapped, *self._qt_post.locks.listed()]
+        return wrapped if self._qt_runtime is None else [*wrapped, *self._qt_runtime.locks.listed()]
 
     @protections.setter
     def protections(self, wrapped: list[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from freqtrade.persistence.pairlock import PairLock
 from qt_protections.rehearsal.auth import API_KEY, API_SECRET
 from qt_protections.rules.denial import DenyCode
 from qt_protections.stops.reconciliation.absence import Absence
+from tests.inside import monitor, pair_state, reconciliation, runtime
 from tests.integration.rig import Rig
 
 
@@ -57,31 +58,18 @@ def let_evidence_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qt_protections.stops.reconciliation.absence._AGREE_TIMES", 2)
 
 
-def guarding(bot: FreqtradeBot) -> Any:
-    """Return what keeps a bot's positions covered."""
-    strategy: Any = bot.strategy
-    return strategy._qt_post.stops
-
-
 def refusals(bot: FreqtradeBot) -> dict[tuple[str, DenyCode], int]:
     """Return how often each rule refused each pair, as `qt-guard status` counts."""
-    strategy: Any = bot.strategy
-    refused = strategy._qt_post.operator_log.refused
+    refused = runtime(bot).operator_log.refused
     return {key: refusal.count for key, refusal in refused.items()}
-
-
-def manager(bot: FreqtradeBot) -> Any:
-    """Return a bot's manager."""
-    return guarding(bot)._books._manager
 
 
 def move_stop(bot: FreqtradeBot, pair: str, trigger: float) -> bool:
     """Move the stop of a pair; return whether the new one stands."""
-    moved: bool = guarding(bot)._books._mover.move(manager(bot).book.of(pair), trigger)
-    return moved
+    return reconciliation(bot)._mover.move(pair_state(bot, pair), trigger)
 
 
 def kill(rig: Rig, bot: FreqtradeBot) -> None:
     """End a bot without a word: its threads stop, and nothing is tidied up."""
-    guarding(bot)._monitor.stop()
+    monitor(bot).stop()
     rig.forget(bot)

@@ -10,7 +10,7 @@ from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.api import wire
 from qt_protections.rehearsal.overlay import config_overlay
 from qt_protections.rules.denial import DenyCode
-from tests.integration.hands import guarding
+from tests.inside import stop_service
 from tests.integration.rig import BTC, Rig, force_entry, naked_max, record
 from tests.integration.test_risk import account, settings
 from tests.integration.test_stop_distance import loss_at_stop
@@ -52,7 +52,7 @@ def test_the_other_name_of_binance_futures_gets_the_whole_guard(rig: Rig) -> Non
     exchange: Any = config_overlay(rig._server.port, [tape.instrument(s) for s in tape.symbols])
     bot = rig.bot(exchange=exchange["exchange"] | {"name": "binanceusdm"}, **settings())
     assert bot.exchange.id == "binanceusdm"
-    assert guarding(bot).watches
+    assert stop_service(bot).watches
     trade = force_entry(bot, BTC)
     assert trade is not None
     assert_sized_and_covered(rig, trade)

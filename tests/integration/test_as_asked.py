@@ -1,7 +1,6 @@
 """What the guard leaves as the strategy has it, what it changes, and what it says of both."""
 
 import logging
-from typing import Any
 
 import pytest
 from freqtrade.exceptions import FreqtradeException
@@ -9,15 +8,11 @@ from freqtrade.persistence import Trade
 
 from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.stop_price import FARTHEST, StopBound
+from tests.inside import runtime
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max
 from tests.integration.test_stop_distance import loss_at_stop
 
 SOL = "SOL/USDT:USDT"
-
-
-def post(bot: Any) -> Any:
-    """Return what the guard of a bot keeps."""
-    return bot.strategy._qt_post
 
 
 def lines(caplog: pytest.LogCaptureFixture, words: str) -> list[str]:
@@ -49,7 +44,7 @@ def test_a_strategy_without_a_stop_trades(
     assert 1 - trade.stop_loss / trade.open_rate == pytest.approx(distance, rel=0.002)
     assert loss_at_stop(trade) == pytest.approx(0.0075 * 9_900, rel=0.05)  # whole lots
     assert len(lines(caplog, "its stop stands")) == 1
-    assert post(bot).operator_log.tally.clamped == {bound: 2}
+    assert runtime(bot).operator_log.tally.clamped == {bound: 2}
     assert naked_max(rig) == 0
 
 
@@ -65,7 +60,7 @@ def test_a_bound_that_bites_is_said_once_and_counted(
         assert loss_at_stop(trade) == pytest.approx(0.0075 * 9_900, rel=0.03)
     (line,) = lines(caplog, "its stop stands")
     assert "BTCUSDT: its stop stands 1 % of price from the entry, not 2 %: max_stop" in line
-    assert post(bot).operator_log.tally.clamped == {StopBound.MAX_STOP: 2}
+    assert runtime(bot).operator_log.tally.clamped == {StopBound.MAX_STOP: 2}
 
 
 def test_without_a_bound_the_stop_is_the_strategys(
@@ -78,7 +73,7 @@ def test_without_a_bound_the_stop_is_the_strategys(
     assert 1 - trade.stop_loss / trade.open_rate == pytest.approx(0.5, rel=0.001)
     assert loss_at_stop(trade) == pytest.approx(0.0075 * 9_900, rel=0.03)
     assert lines(caplog, "its stop stands") == []
-    assert not post(bot).operator_log.tally.clamped
+    assert not runtime(bot).operator_log.tally.clamped
 
 
 def test_entries_that_share_lose_one_trades_risk(
@@ -130,9 +125,9 @@ def test_what_does_not_fit_is_said_by_a_bot_that_starts(
     assert force_entry(bot, BTC) is not None
     rig.move("BTCUSDT", 0.99)
     bot.process()
-    assert [key for key in post(bot).operator_log.refused if key[1] is DenyCode.AVERAGING_DOWN] == [
-        (BTC, DenyCode.AVERAGING_DOWN)
-    ]
+    assert [
+        key for key in runtime(bot).operator_log.refused if key[1] is DenyCode.AVERAGING_DOWN
+    ] == [(BTC, DenyCode.AVERAGING_DOWN)]
 
 
 def test_longs_of_a_strategy_that_may_not_go_short_stay(

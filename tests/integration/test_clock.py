@@ -10,7 +10,8 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.denial import DenyCode
-from tests.integration.hands import cancel_by_hand, manager
+from tests.inside import manager
+from tests.integration.hands import cancel_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, until
 
 

@@ -16,7 +16,8 @@ from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.engine.orders import AlgoType
 from qt_protections.reporting.status_file import StatusFile, read, status_path
 from qt_protections.stops.state.client_ids import identity
-from tests.integration.hands import Killed, kill, manager, move_stop
+from tests.inside import manager
+from tests.integration.hands import Killed, kill, move_stop
 from tests.integration.rig import BTC, ETH, Rig, enter_by_limit, force_entry, naked_max
 from tests.integration.test_kills import die_at_entry
 

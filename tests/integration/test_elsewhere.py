@@ -12,6 +12,7 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.liquidation import isolated_distance
+from tests.inside import runtime, runtime_of
 from tests.integration.hands import unlock
 from tests.integration.offline_bot import Quotes, offline_bot
 
@@ -216,7 +217,7 @@ def test_hyperliquid_liquidates_at_half_the_margin_of_the_highest_leverage(
         pair, 100.0, False, stake * leverage / 100, stake, leverage, stake, []
     )
     assert liquidated is not None
-    brackets = strategy._qt_post.account.brackets(pair)
+    brackets = runtime_of(strategy).account.brackets(pair)
     distance = isolated_distance(leverage, stake * leverage, brackets, is_short=False)
     assert 100.0 * (1 - distance) == pytest.approx(liquidated)
 
@@ -243,7 +244,7 @@ def test_a_stop_within_the_spread_is_refused_everywhere(elsewhere: Any) -> None:
 def test_a_spread_nobody_tells_refuses_the_entry(elsewhere: Any, book: Any) -> None:
     """As on Binance."""
     bot, _ = elsewhere
-    bot.strategy._qt_post.account._exchange.fetch_l2_order_book = Mock(side_effect=[book] * 9)
+    runtime(bot).account._exchange.fetch_l2_order_book = Mock(side_effect=[book] * 9)
     bot.exchange.get_rate = lambda *_, **__: 100.0
     with pytest.raises(EntryRefused, match="spread_unknown"):
         entered(bot)
@@ -258,7 +259,7 @@ def test_a_fee_nobody_knows_refuses_the_entry(elsewhere: Any) -> None:
     """Freqtrade takes it for 0; once it is known, entries go on, and a fee of 0 is one."""
     bot, _ = elsewhere
     exchange, pair = bot.exchange, "BTC/USDT:USDT"
-    account = bot.strategy._qt_post.account
+    account = runtime(bot).account
     account._contracts.clear()
     del exchange._config["fee"]
     exchange._markets[pair]["taker"] = None

@@ -19,6 +19,7 @@ from qt_protections.configuration import all_off
 from qt_protections.errors import EntryRefused, GuardNotInstalled
 from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.entries import EntryRequest
+from tests.inside import runtime
 from tests.integration.rig import BTC, ETH, ZEN, Rig, enter_by_limit, force_entry, naked_max
 
 
@@ -106,12 +107,12 @@ def _broken(*_: object, **__: object) -> Any:
 
 def break_gate(bot: FreqtradeBot, gate: str) -> None:
     """Force an exception inside one gate of a running bot."""
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    running = runtime(bot)
     breaking: dict[str, Callable[[], None]] = {
-        "signal": lambda: setattr(post.pre_trade.signals, "newest", _broken),
-        "rule": lambda: setattr(post.pre_trade.gates, "_limit", None),
-        "sizing": lambda: setattr(post.pre_trade.sizer, "_budget", None),
-        "plan": lambda: setattr(post.pre_trade.stop, "check", _broken),
+        "signal": lambda: setattr(running.pre_trade.signals, "newest", _broken),
+        "rule": lambda: setattr(running.pre_trade.gates, "_limit", None),
+        "sizing": lambda: setattr(running.pre_trade.sizer, "_budget", None),
+        "plan": lambda: setattr(running.pre_trade.stop, "check", _broken),
     }
     breaking[gate]()
 
@@ -176,30 +177,32 @@ def test_a_lock_holds_what_somebody_forces_unless_told_otherwise(rig: Rig, heede
 def test_a_strategy_that_wants_no_stake_gets_none(rig: Rig, wanted: Any) -> None:
     """To Freqtrade text and None are no stakes either; a plain no is no error and no refusal."""
     bot = rig.bot()
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    running = runtime(bot)
     wish = EntryRequest(BTC, is_short=False, rate=90_000.0, leverage=30.0)
-    assert post.pre_trade.policy.capped_stake(wanted, wish, datetime.now(UTC), None) == 0.0
+    assert running.pre_trade.policy.capped_stake(wanted, wish, datetime.now(UTC), None) == 0.0
     errors = {DenyCode.GATE_FAILED} if isinstance(wanted, str | None) else set()
-    assert {code for _, code in post.operator_log.refused} == errors
+    assert {code for _, code in running.operator_log.refused} == errors
 
 
 def test_numpys_numbers_are_numbers(rig: Rig) -> None:
     """A leverage or a price taken from a frame is one."""
     bot = rig.bot(stake_amount=100)
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    running = runtime(bot)
     wish = EntryRequest(BTC, is_short=False, rate=np.float64(90_000.0), leverage=np.float64(30.0))
-    assert post.pre_trade.policy.capped_stake(np.float64(50), wish, datetime.now(UTC), None) == 50.0
+    assert (
+        running.pre_trade.policy.capped_stake(np.float64(50), wish, datetime.now(UTC), None) == 50.0
+    )
 
 
 def test_no_room_is_no_failure(rig: Rig) -> None:
     """Where there is no minimum stake, an amount of nothing is refused by the limit it comes of."""
     bot = rig.bot()
     force_entry(bot, BTC)
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    post.pre_trade.sizer._budget = replace(post.pre_trade.sizer._budget, max_open_ratio=0.001)
+    running = runtime(bot)
+    running.pre_trade.sizer._budget = replace(running.pre_trade.sizer._budget, max_open_ratio=0.001)
     wish = EntryRequest(ETH, is_short=False, rate=3_000.0, leverage=30.0)
-    assert post.pre_trade.policy.capped_stake(50.0, wish, datetime.now(UTC), None) == 0.0
-    assert {code for _, code in post.operator_log.refused} == {DenyCode.OPEN_RISK_FULL}
+    assert running.pre_trade.policy.capped_stake(50.0, wish, datetime.now(UTC), None) == 0.0
+    assert {code for _, code in running.operator_log.refused} == {DenyCode.OPEN_RISK_FULL}
 
 
 def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
@@ -219,20 +222,20 @@ def test_a_position_adjustment_is_capped_and_counted(rig: Rig) -> None:
 def test_what_a_waiting_entry_has_filled_counts_as_what_it_has_not(rig: Rig) -> None:
     """Freqtrade adds the fills of an order to its trade when the order is over, and not before."""
     bot = rig.bot()
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    running = runtime(bot)
     enter_by_limit(bot, 0.999)
     trade = force_entry(bot, BTC)
     assert trade is not None
     (order,) = trade.orders
-    whole = post.account.open_risk()
+    whole = running.account.open_risk()
     assert whole == pytest.approx(0.0075 * 9_900, rel=0.02)
     for part in (0.5, 0.4):
         rig.fill_part("BTCUSDT", order.safe_amount * part)
         bot.process()
         assert order.ft_is_open
-        (exposure,) = post.account.exposures()
+        (exposure,) = running.account.exposures()
         assert exposure.amount == order.safe_amount
-        assert post.account.open_risk() == pytest.approx(whole, rel=1e-3)
+        assert running.account.open_risk() == pytest.approx(whole, rel=1e-3)
     assert exposure.entries == 1
 
 
@@ -267,8 +270,8 @@ def test_a_reduction_passes_in_every_form_freqtrade_reads(rig: Rig, answer: Any)
 def test_without_a_trend_shorts_are_refused(rig: Rig) -> None:
     """An error in the trends leaves the frame standing, with the regime unknown."""
     bot = rig.bot("GuardedAlways", max_open_trades=1)
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    post.market._history = _broken
+    running = runtime(bot)
+    running.market._history = _broken
     frame = bot.dataprovider.ohlcv(ZEN, "1m")
     analysed = bot.strategy.advise_indicators(frame, {"pair": ZEN})
     assert set(analysed["qt_regime"]) == {"UNKNOWN"}
@@ -295,13 +298,13 @@ def test_a_dry_run_trades_under_the_guard_too(rig: Rig) -> None:
 def test_the_fee_of_an_entry_is_off_the_equity_at_once(rig: Rig, dry: bool) -> None:
     """An exchange takes it with the fill; Freqtrade's wallet of a dry run when the trade closes."""
     bot = rig.bot(dry_run=dry)
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    assert post.account.equity() == pytest.approx(9_900)
+    running = runtime(bot)
+    assert running.account.equity() == pytest.approx(9_900)
     trade = force_entry(bot, BTC)
     assert trade is not None
     fee = trade.amount * trade.open_rate * 0.0005
     assert fee > 1
-    assert post.account.equity() == pytest.approx(0.99 * (10_000 - fee), abs=0.001)
+    assert running.account.equity() == pytest.approx(0.99 * (10_000 - fee), abs=0.001)
 
 
 def test_an_error_in_bot_start_stops_the_start(rig: Rig) -> None:

@@ -14,15 +14,8 @@ from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import RequestError
-from tests.integration.hands import (
-    Killed,
-    guarding,
-    kill,
-    let_evidence_suffice,
-    manager,
-    move_stop,
-    unlock,
-)
+from tests.inside import manager, monitor, stop_service
+from tests.integration.hands import Killed, kill, let_evidence_suffice, move_stop, unlock
 from tests.integration.rig import BTC, Rig, enter_by_limit, force_entry, naked_max, until
 
 pytestmark = pytest.mark.long
@@ -232,10 +225,10 @@ def test_nothing_is_withdrawn_before_the_first_look(
         failure = RequestError("no answer in time", Outcome.UNKNOWN)
         patch.setattr(BinanceVenue, request_, Mock(side_effect=failure))
         bot = rig.bot(**same)
-    assert not guarding(bot)._monitor._thread.is_alive()
+    assert not monitor(bot)._thread.is_alive()
     assert rig.live_stops("BTCUSDT") == [stop]
     bot.process()
-    assert guarding(bot)._monitor._thread.is_alive()
+    assert monitor(bot)._thread.is_alive()
     (trade,) = Trade.get_open_trades()
     assert trade.amount == pytest.approx(rig.position("BTCUSDT"))
     assert naked_max(rig) == 0
@@ -248,10 +241,10 @@ def test_entries_wait_for_the_first_look(rig: Rig, monkeypatch: pytest.MonkeyPat
         lambda self: self.find_order(BTC, order_id="no number"),
     )
     bot = rig.bot()
-    assert guarding(bot).unsettled(BTC)
+    assert stop_service(bot).unsettled(BTC)
     monkeypatch.undo()
     bot.process()
-    assert not guarding(bot).unsettled(BTC)
+    assert not stop_service(bot).unsettled(BTC)
     assert force_entry(bot, BTC) is not None
 
 

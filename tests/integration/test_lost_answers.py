@@ -13,7 +13,8 @@ from freqtrade.rpc.rpc import RPC, RPCException
 from qt_protections.errors import EntryRefused
 from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import Road
-from tests.integration.hands import manager, move_stop
+from tests.inside import manager
+from tests.integration.hands import move_stop
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 
 ORDER, ALGO = "/fapi/v1/order", "/fapi/v1/algoOrder"

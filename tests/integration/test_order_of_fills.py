@@ -10,7 +10,8 @@ from freqtrade.rpc.rpc import RPC
 
 from qt_protections.stops.reconciliation import positions
 from qt_protections.stops.state.client_ids import Role
-from tests.integration.hands import by_hand, kill, manager
+from tests.inside import manager
+from tests.integration.hands import by_hand, kill
 from tests.integration.rig import BTC, Rig, record, until
 
 pytestmark = pytest.mark.long

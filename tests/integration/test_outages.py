@@ -13,7 +13,8 @@ from freqtrade.persistence import Trade
 from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.engine.orders import AlgoStatus
 from qt_protections.rules.denial import DenyCode
-from tests.integration.hands import by_hand, let_evidence_suffice, manager
+from tests.inside import manager
+from tests.integration.hands import by_hand, let_evidence_suffice
 from tests.integration.rig import BTC, Rig, force_entry, held_market, naked_max, until
 from tests.integration.test_unshown import fault
 

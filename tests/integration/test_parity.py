@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -23,6 +22,7 @@ from qt_protections.entry.decision import Decision
 from qt_protections.entry.gates import RARE_SHORT_TAG
 from qt_protections.market.trends import REGIME
 from qt_protections.rules.denial import DenyCode
+from tests.inside import runtime_of
 from tests.integration.rig import HERE, Rig
 from tests.integration.turns import BASES, MINUTES, START, turns_market
 
@@ -96,8 +96,8 @@ def rig(tmp_path: Path, clock: time_machine.Traveller) -> Iterator[Rig]:
 def observe(strategy: IStrategy) -> list[Decision]:
     """Return the list that the decisions of a strategy's guard will be on, by their candle."""
     heard: list[Decision] = []
-    post: Any = strategy._qt_post  # type: ignore[attr-defined]
-    post.pre_trade.policy.observe = lambda one: heard.append(
+    running = runtime_of(strategy)
+    running.pre_trade.policy.observe = lambda one: heard.append(
         replace(one, moment=candle_of(one.moment))
     )
     return heard

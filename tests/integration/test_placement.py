@@ -15,7 +15,7 @@ from qt_protections.rehearsal.journal import Event as JournalEvent
 from qt_protections.rehearsal.journal import EventKind
 from qt_protections.rules.denial import DenyCode
 from qt_protections.stops.monitor.hearing import Stream
-from tests.integration.hands import guarding, manager
+from tests.inside import manager, monitor
 from tests.integration.rig import (
     BTC,
     ETH,
@@ -45,7 +45,7 @@ def strict(tmp_path: Path) -> Iterator[Rig]:
 
 def listening(bot: FreqtradeBot) -> None:
     """Wait until the stream is relied on: from then on nothing is asked for that it tells."""
-    hearing = guarding(bot)._monitor._hearing
+    hearing = monitor(bot)._hearing
     until(lambda: hearing.state is Stream.UP and hearing.is_attended)
 
 

@@ -11,7 +11,8 @@ from freqtrade.rpc.rpc import RPC
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from tests.integration.hands import cancel_by_hand, guarding, manager
+from tests.inside import manager, reconciliation, stop_service
+from tests.integration.hands import cancel_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, record, until
 
 
@@ -33,7 +34,7 @@ def test_closed_trades_are_forgotten(rig: Rig) -> None:
     assert closed is not None
     assert still_open is not None
     bot.process()
-    books = guarding(bot)._books._updater
+    books = reconciliation(bot)._updater
     assert set(books._recorded) == {closed.id, still_open.id}
     RPC(bot)._rpc_force_exit(str(closed.id))
     for _ in range(2):
@@ -67,7 +68,7 @@ def test_after_a_full_disk_the_books_are_kept_again(
     with full_disk():
         cancel_by_hand(rig, first.algo_id)
         until(lambda: any(s is not first for s in rig.live_stops("BTCUSDT")))
-        guarding(bot).loop()
+        stop_service(bot).loop()
     caplog.clear()
     for _ in range(2):
         bot.process()

@@ -17,6 +17,7 @@ from qt_protections.entry.decision import Decision
 from qt_protections.errors import EntryRefused
 from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.entries import EntryRequest
+from tests.inside import runtime_of
 from tests.integration.hands import trade_by_hand
 from tests.integration.rig import BTC, ETH, SOL, Rig, force_entry
 from tests.patience import until
@@ -44,7 +45,7 @@ def start(rig: Rig, **changes: Any) -> FreqtradeBot:
 def post_of(bot: FreqtradeBot) -> Any:
     """Return the guard's post."""
     strategy: Any = bot.strategy
-    return strategy._qt_post
+    return runtime_of(strategy)
 
 
 def refusals(bot: FreqtradeBot) -> dict[str, tuple[DenyCode, int]]:

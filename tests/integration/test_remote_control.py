@@ -16,7 +16,8 @@ from qt_protections.errors import EntryRefused
 from qt_protections.rehearsal.engine.orders import AlgoStatus
 from qt_protections.rules.denial import DenyCode
 from qt_protections.stops.state.pair import PairState
-from tests.integration.hands import guarding, manager, refusals
+from tests.inside import manager, reconciliation, stop_service
+from tests.integration.hands import refusals
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
 from tests.patience import PATIENCE_S
 
@@ -51,7 +52,7 @@ class Ordered:
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._book = manager(bot).book
-        bot._exit_lock = guarding(bot)._exit_lock = self  # type: ignore[assignment]
+        bot._exit_lock = stop_service(bot)._exit_lock = self  # type: ignore[assignment]
 
     def __enter__(self) -> None:
         me = threading.current_thread()
@@ -93,7 +94,7 @@ def test_an_entry_forced_while_the_loop_looks_waits_for_the_loop(rig: Rig, order
     bot = rig.bot(db_url=in_a_file(rig))
     bot.strategy.order_types["entry"] = order_type
     bot.strategy.custom_entry_price = lambda proposed_rate, **_: proposed_rate * 0.99  # type: ignore[method-assign]
-    lock, books, forced = Ordered(bot), guarding(bot)._books, []
+    lock, books, forced = Ordered(bot), reconciliation(bot), []
     look, waited = books._open_trades, []
 
     def look_and_enter() -> Any:
@@ -123,7 +124,7 @@ def test_the_loop_waits_for_an_entry_that_is_being_written_down(
     caplog.set_level(logging.ERROR)
     bot = rig.bot(db_url=in_a_file(rig))
     force_entry(bot, ETH)
-    lock, books = Ordered(bot), guarding(bot)._books
+    lock, books = Ordered(bot), reconciliation(bot)
     ends: list[str] = []
     filling, filled, loop = threading.Event(), books.filled, books.loop
 
@@ -203,7 +204,7 @@ def test_what_another_thread_wrote_is_known_to_the_loop(rig: Rig) -> None:
     trade = force_entry(bot, BTC)
     assert trade is not None
     before, seen = trade.amount, []
-    entries = guarding(bot)._books._entries
+    entries = reconciliation(bot)._entries
     settle = entries.settle
 
     def notice(held: PairState, trade: Trade | None) -> None:
@@ -225,7 +226,7 @@ def test_a_pair_that_cannot_be_written_down_takes_no_other_along(
     for pair in (BTC, ETH):
         force_entry(bot, pair)
     bot.process()
-    books, tell, told = guarding(bot)._books, guarding(bot)._books._tell, []
+    books, tell, told = reconciliation(bot), reconciliation(bot)._tell, []
 
     def write_twice(held: PairState, trade: Trade) -> None:
         tell(held, trade)
@@ -266,7 +267,7 @@ def test_locks_are_taken_in_one_order(rig: Rig) -> None:
     in_another_thread(lambda: RPC(bot)._rpc_delete(trade.id))
     bot.process()
     taken = len(lock.takers)
-    guarding(bot).close()
+    stop_service(bot).close()
     assert len(lock.takers) == taken + 1
     assert lock.broken == []
     assert len(set(lock.takers)) > 1

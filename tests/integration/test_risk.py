@@ -16,7 +16,8 @@ from qt_protections.rehearsal.errors import VenueError
 from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.stops.venue.binance.orders import BinanceVenue
-from tests.integration.hands import by_hand, guarding, trade_by_hand
+from tests.inside import runtime, runtime_of, stop_service
+from tests.integration.hands import by_hand, trade_by_hand
 from tests.integration.rig import BTC, ETH, ZEN, Rig, force_entry, naked_max
 
 SOL = "SOL/USDT:USDT"
@@ -32,7 +33,7 @@ def settings(**qt: Any) -> dict[str, Any]:
 def account(bot: FreqtradeBot) -> Any:
     """Return what knows the risks of a bot."""
     strategy: Any = bot.strategy
-    return strategy._qt_post.account
+    return runtime_of(strategy).account
 
 
 def refused(bot: FreqtradeBot, pair: str, side: str = "long") -> DenyCode:
@@ -157,9 +158,9 @@ def test_a_position_that_does_not_count_still_draws_on_the_balance(rig: Rig) -> 
     bot = rig.bot(margin_mode="cross", **settings(count_foreign_positions=False))
     (foreign,) = account(bot).all_exposures()
     assert (foreign.pair, account(bot).exposures()) == (ETH, [])
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    running = runtime(bot)
     wish = EntryRequest(BTC, False, float(rig.venue.tape.last("BTCUSDT")), 10.0)
-    assert list(post.pre_trade.sizer.allowance(wish, datetime.now(UTC)).beside) == [foreign]
+    assert list(running.pre_trade.sizer.allowance(wish, datetime.now(UTC)).beside) == [foreign]
 
 
 @pytest.mark.parametrize(("capital", "counted"), [(1_000, 1_000), (1_000_000, 10_000)], ids=str)
@@ -338,7 +339,7 @@ def test_no_entry_while_the_clocks_differ(
 def test_no_entry_whose_stops_find_no_room(rig: Rig) -> None:
     """200 conditional orders an account may have; ten stay free for what cannot be foreseen."""
     bot = rig.bot(**settings())
-    book = guarding(bot)._book
+    book = stop_service(bot)._book
     book.conditional_orders = 190
     assert refused(bot, BTC) is DenyCode.TOO_MANY_STOPS
     assert rig.position("BTCUSDT") == 0
@@ -353,9 +354,9 @@ def test_a_position_is_counted_whole_against_the_largest_order(
     bot = rig.bot(**settings(max_open_risk=5.0))
     trade = force_entry(bot, BTC)
     assert trade is not None
-    monkeypatch.setattr(bot.strategy._qt_post.stops, "largest", lambda _: trade.amount)  # type: ignore[attr-defined]
+    monkeypatch.setattr(runtime(bot).stops, "largest", lambda _: trade.amount)  # type: ignore[attr-defined]
     rig.move("BTCUSDT", 1.004)
-    book = guarding(bot)._book
+    book = stop_service(bot)._book
     book.conditional_orders = 189
     assert refused(bot, BTC) is DenyCode.TOO_MANY_STOPS
     book.conditional_orders = 188

@@ -3,7 +3,6 @@
 import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from freqtrade.freqtradebot import FreqtradeBot
@@ -14,7 +13,8 @@ from qt_protections.cli.package_data import base_config
 from qt_protections.errors import EntryRefused
 from qt_protections.reporting.status_file import Snapshot, read, status_path
 from qt_protections.stops.state.client_ids import identity
-from tests.integration.hands import guarding, trade_by_hand
+from tests.inside import runtime, stop_service
+from tests.integration.hands import trade_by_hand
 from tests.integration.rig import BTC, ETH, SOL, ZEN, Rig, force_entry, until
 
 
@@ -58,7 +58,7 @@ def test_positions_and_refusals_of_a_live_bot(
     assert refused(bot, SOL, "short") == "short_in_uptrend"
     PairLocks.lock_pair(ZEN, datetime.now(UTC) + timedelta(hours=1), "by hand")
     assert refused(bot, ZEN) == "pair_locked"
-    until(lambda: guarding(bot).health.looked_s is not None)
+    until(lambda: stop_service(bot).health.looked_s is not None)
     seen = told(rig, bot)
     assert (seen.bot.mode, seen.bot.strategy, seen.is_running) == ("live", "GuardedQuiet", True)
     assert (seen.regime.regime, seen.regime.pair) == ("UPTREND", BTC)
@@ -127,9 +127,9 @@ def test_what_cannot_be_told_disturbs_nobody(
     (rig.folder / "qt_guard").write_text("a file where the folder should be")
     bot = rig.bot()
     if broken == "snapshot":
-        post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-        post.market._rule = None
-        post.market._histories.clear()
+        running = runtime(bot)
+        running.market._rule = None
+        running.market._histories.clear()
     force_entry(bot, BTC)
     for _ in range(3):
         bot.process()
@@ -146,11 +146,11 @@ def test_telling_asks_nothing_of_the_exchange(rig: Rig) -> None:
     """What is in memory is enough."""
     bot = rig.bot()
     force_entry(bot, BTC)
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    running = runtime(bot)
     before = read(status_file(rig, bot))
-    post.stops._monitor.stop()  # it asks on a thread of its own
+    running.stops._monitor.stop()  # it asks on a thread of its own
     asked = len(rig.requests())
-    post._status.write(is_running=True)
+    running._status.write(is_running=True)
     assert len(rig.requests()) == asked
     after = read(status_file(rig, bot))
     assert after.positions != before.positions

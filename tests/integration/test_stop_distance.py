@@ -13,7 +13,7 @@ from qt_protections.rules.quote import Quote
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.venue.binance.orders import BinanceVenue
 from qt_protections.stops.venue.protocol import RequestError
-from tests.integration.hands import guarding
+from tests.inside import runtime, stop_service
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, record
 from tests.integration.test_simulated_trailing import A_TICK, backtest, gain
 
@@ -75,11 +75,12 @@ def test_the_stop_stands_at_its_multiple_of_the_atr(rig: Rig, dry: bool) -> None
 def test_without_an_atr_there_is_no_entry(rig: Rig) -> None:
     """A pair nobody analyses has none; never the closest stop instead."""
     bot = rig.bot(max_open_trades=1, **settings(stop_source="atr", stop_atr_candles=500))
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
+    running = runtime(bot)
     frame, _ = bot.dataprovider.get_analyzed_dataframe(BTC, "1m")
     frame["qt_atr"] = float("nan")
     assert (
-        post.pre_trade.signals.newest(BTC).atr_ratio != post.pre_trade.signals.newest(BTC).atr_ratio
+        running.pre_trade.signals.newest(BTC).atr_ratio
+        != running.pre_trade.signals.newest(BTC).atr_ratio
     )
     with pytest.raises(EntryRefused) as refused:
         force_entry(bot, BTC)
@@ -104,13 +105,13 @@ def test_a_stop_within_the_spread_is_refused(rig: Rig, monkeypatch: pytest.Monke
     """The spread is read when an entry asks, of all pairs, and not again for the next ones."""
     monkeypatch.setattr("qt_protections.stops.reconciliation.schedule.SPREADS_S", 3600.0)
     bot = rig.bot(**settings(stop_source="fixed", stop_fixed=0.5))
-    post: Any = bot.strategy._qt_post  # type: ignore[attr-defined]
-    quote = post.stops.quote(BTC)
+    running = runtime(bot)
+    quote = running.stops.quote(BTC)
     assert 0 < quote.spread < 0.005
-    post.stops._books.prices._quotes[BTC] = Quote(quote.bid, quote.bid * 1.006)
+    running.stops._books.prices._quotes[BTC] = Quote(quote.bid, quote.bid * 1.006)
     with pytest.raises(EntryRefused, match="no farther than the spread"):
         force_entry(bot, BTC)
-    post.stops._books.prices._quotes[BTC] = Quote(quote.bid, quote.bid * 1.004)
+    running.stops._books.prices._quotes[BTC] = Quote(quote.bid, quote.bid * 1.004)
     before = len(rig.requests())
     assert force_entry(bot, BTC) is not None
     sent = rig.requests()[before:]
@@ -131,7 +132,7 @@ def test_spreads_that_cannot_be_read_hold_nothing_up(
         with pytest.raises(EntryRefused, match="spread_unknown"):
             force_entry(bot, BTC)
     bot.process()
-    assert guarding(bot).quote(BTC).spread > 0
+    assert stop_service(bot).quote(BTC).spread > 0
     monkeypatch.setattr(BinanceVenue, "quotes", failing)
     bot.process()
     trade = force_entry(bot, BTC)

@@ -7,7 +7,8 @@ from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
 
 from qt_protections.rehearsal.errors import VenueError
-from tests.integration.hands import by_hand, cancel_by_hand, guarding, kill, trade_by_hand
+from tests.inside import runtime, stop_service
+from tests.integration.hands import by_hand, cancel_by_hand, kill, trade_by_hand
 from tests.integration.rig import BTC, Rig, enter_by_limit, force_entry, naked_max, until
 
 
@@ -24,7 +25,7 @@ def test_a_strangers_position_is_covered_and_blocks_its_symbol(
     trigger = float(stop.request.trigger_price or 0)
     assert (trigger < entry) is (amount > 0)
     assert "no trade accounts for" in caplog.text
-    assert guarding(bot).unsettled(BTC)
+    assert stop_service(bot).unsettled(BTC)
     for _ in range(3):
         bot.process()
     assert rig.live_stops("BTCUSDT") == [stop]
@@ -33,7 +34,7 @@ def test_a_strangers_position_is_covered_and_blocks_its_symbol(
     bot.process()
     bot.process()
     assert rig.live_stops("BTCUSDT") == []
-    assert not guarding(bot).unsettled(BTC)
+    assert not stop_service(bot).unsettled(BTC)
 
 
 def test_a_stranger_that_turns_is_covered_on_its_new_side(
@@ -63,7 +64,7 @@ def test_a_position_larger_than_its_trade_is_covered_whole(rig: Rig, same: dict[
     (stop,) = rig.live_stops("BTCUSDT")
     assert float(stop.request.quantity or 0) == pytest.approx(rig.position("BTCUSDT"))
     assert float(stop.request.trigger_price or 0) == trade.stop_loss
-    assert guarding(bot).unsettled(BTC)
+    assert stop_service(bot).unsettled(BTC)
 
 
 def test_another_bot_on_the_account_leaves_the_stops_alone(rig: Rig, same: dict[str, Any]) -> None:
@@ -92,7 +93,7 @@ def test_another_bots_position_is_left_to_its_own_stop(rig: Rig, same: dict[str,
     other = rig.bot(db_url=f"sqlite:///{rig.folder / 'other.sqlite'}")
     other.process()
     assert rig.live_stops("BTCUSDT") == [stop]
-    assert guarding(other).unsettled(BTC)
+    assert stop_service(other).unsettled(BTC)
     cancel_by_hand(rig, stop.algo_id)
     other.process()
     (own,) = rig.live_stops("BTCUSDT")
@@ -221,7 +222,7 @@ def test_a_position_under_a_far_stop_counts_at_that_one(rig: Rig) -> None:
     bot = rig.bot()
     assert len(rig.live_stops("ETHUSDT")) == 1
     for _ in range(3):
-        (exposure,) = bot.strategy._qt_post.account.exposures()  # type: ignore[attr-defined]
+        (exposure,) = runtime(bot).account.exposures()  # type: ignore[attr-defined]
         assert exposure.stop == pytest.approx(entry * 0.7, rel=1e-4)
         bot.process()
 
@@ -237,15 +238,15 @@ def test_an_entry_that_waits_keeps_its_risk_over_a_restart(
     }
     first = waiting_entry(rig, **config)
     first.process()
-    risk = first.strategy._qt_post.account.open_risk()
+    risk = runtime(first).account.open_risk()
     kill(rig, first)
     bot = rig.bot(**config)
-    assert bot.strategy._qt_post.account.open_risk() == pytest.approx(risk, rel=0.01)  # type: ignore[attr-defined]
+    assert runtime(bot).account.open_risk() == pytest.approx(risk, rel=0.01)  # type: ignore[attr-defined]
     rig.move("BTCUSDT", 0.989)
     until(lambda: rig.report() and rig.position("BTCUSDT") > 0)
     for _ in range(2):
         bot.process()
-    assert bot.strategy._qt_post.account.open_risk() == pytest.approx(risk, rel=0.05)  # type: ignore[attr-defined]
+    assert runtime(bot).account.open_risk() == pytest.approx(risk, rel=0.05)  # type: ignore[attr-defined]
 
 
 def test_a_deleted_trade_leaves_its_position_covered(
@@ -259,11 +260,11 @@ def test_a_deleted_trade_leaves_its_position_covered(
     bot.process()
     (stop,) = rig.live_stops("BTCUSDT")
     RPC(bot)._rpc_delete(str(trade.id))
-    assert guarding(bot).unsettled(BTC)
+    assert stop_service(bot).unsettled(BTC)
     for _ in range(4):
         bot.process()
         assert rig.live_stops("BTCUSDT") == [stop]
-        assert guarding(bot).unsettled(BTC)
+        assert stop_service(bot).unsettled(BTC)
     assert "no trade accounts for" in caplog.text
     assert Trade.get_open_trades() == []
     assert naked_max(rig) == 0

@@ -19,7 +19,8 @@ from qt_protections.stops.reconciliation.entries import EntryReconciliation
 from qt_protections.stops.state.external import External
 from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.venue.protocol import Position
-from tests.integration.hands import by_hand, cancel_by_hand, guarding, manager, trade_by_hand
+from tests.inside import manager, monitor, stop_service
+from tests.integration.hands import by_hand, cancel_by_hand, trade_by_hand
 from tests.integration.rig import BTC, ETH, Rig, force_entry, held_market, naked_max, until
 
 
@@ -82,7 +83,7 @@ def test_connections_are_open_before_they_are_needed(rig: Rig) -> None:
 def test_the_stream_tells_of_it(rig: Rig, how: str) -> None:
     """Between two loops, without one question about the list of stops."""
     bot = rig.bot()
-    until(lambda: guarding(bot)._monitor._stream.up)
+    until(lambda: monitor(bot)._stream.up)
     trade, old = entered(rig, bot)
     vanish(rig, old, how)
     until(lambda: rig.live_stops("BTCUSDT"))
@@ -110,7 +111,7 @@ def test_polling_finds_it_while_the_stream_is_down(deaf: Rig, how: str) -> None:
     trade, old = entered(deaf, bot)
     vanish(deaf, old, how)
     until(lambda: deaf.live_stops("BTCUSDT"))
-    assert not guarding(bot)._monitor._stream.up
+    assert not monitor(bot)._stream.up
     assert_replaced(deaf, bot, trade, old)
 
 
@@ -118,7 +119,7 @@ def test_polling_finds_it_while_the_stream_is_down(deaf: Rig, how: str) -> None:
 def test_the_loop_finds_it(rig: Rig, how: str) -> None:
     """Were there neither stream nor ticks."""
     bot = rig.bot()
-    guarding(bot)._monitor.stop()
+    monitor(bot).stop()
     trade, old = entered(rig, bot)
     vanish(rig, old, how)
     bot.process()
@@ -142,7 +143,7 @@ def test_it_vanishes_again_and_again(rig: Rig) -> None:
 def test_freqtrade_itself_neither_doubles_nor_exits(rig: Rig) -> None:
     """Its own loop comes first: the guard knows nothing of the loss yet."""
     bot = rig.bot()
-    guarding(bot)._monitor.stop()
+    monitor(bot).stop()
     trade, old = entered(rig, bot)
     vanish(rig, old, "canceled")
     bot.exit_positions([trade])
@@ -154,7 +155,7 @@ def test_freqtrade_itself_neither_doubles_nor_exits(rig: Rig) -> None:
 def test_a_stop_nobody_can_tell_of(rig: Rig, listed: bool) -> None:
     """-2013 although it is live: nothing is doubled as long as the list shows it."""
     bot = rig.bot()
-    guarding(bot)._monitor.stop()
+    monitor(bot).stop()
     trade, stop = entered(rig, bot)
     desk = rig.venue.conditional
     find, live = desk.find, desk.live
@@ -197,17 +198,17 @@ def forgetful(tmp_path: Path) -> Iterator[Rig]:
 def test_a_single_lost_event_is_found_without_a_loop(forgetful: Rig, how: str) -> None:
     """A position is open, the stream is up and tells of everything else."""
     bot = forgetful.bot()
-    monitor = guarding(bot)._monitor
-    until(lambda: monitor._stream.up)
+    watching = monitor(bot)
+    until(lambda: watching._stream.up)
     trade, old = entered(forgetful, bot)
-    until(lambda: not monitor._proof._due)
+    until(lambda: not watching._proof._due)
     forgetful.faults.begin()
     vanish(forgetful, old, how)
     assert len(forgetful.events("fault")) == 1
     assert force_entry(bot, ETH) is not None
     until(lambda: forgetful.live_stops("BTCUSDT"))
-    until(lambda: not monitor._proof._due)
-    assert guarding(bot).health.stream == "up"
+    until(lambda: not watching._proof._due)
+    assert stop_service(bot).health.stream == "up"
     assert_replaced(forgetful, bot, trade, old)
 
 
@@ -230,7 +231,7 @@ def test_a_stream_that_pings_and_says_nothing_is_polled(
 ) -> None:
     """The guard's own stop is not heard of: so what vanishes then is found without a loop."""
     bot = rig.bot()
-    until(lambda: guarding(bot)._monitor._stream.up)
+    until(lambda: monitor(bot)._stream.up)
     silence.set()
     trade, old = entered(rig, bot)
     until(lambda: "it did not tell of stop" in caplog.text)
@@ -239,7 +240,7 @@ def test_a_stream_that_pings_and_says_nothing_is_polled(
         until(lambda old=old: [s for s in rig.live_stops("BTCUSDT") if s is not old])  # type: ignore[misc]
         before, (old,) = old, rig.live_stops("BTCUSDT")
     silence.clear()
-    until(lambda: guarding(bot).health.stream == "up", 60.0)
+    until(lambda: stop_service(bot).health.stream == "up", 60.0)
     assert_replaced(rig, bot, trade, before)
 
 
@@ -248,8 +249,8 @@ def test_a_thread_that_fails_is_heard_and_goes_on(
 ) -> None:
     """Another pair's position goes while the tick reads it: what vanishes then is found."""
     bot = rig.bot()
-    monitor = guarding(bot)._monitor
-    until(lambda: monitor._stream.up)
+    watching = monitor(bot)
+    until(lambda: watching._stream.up)
     _, old = entered(rig, bot)
     held, count = manager(bot).book.of(ETH), iter(range(10**9))
     slot: Any = External.__dict__["position"]
@@ -266,9 +267,9 @@ def test_a_thread_that_fails_is_heard_and_goes_on(
         until(lambda: next(count) > 6)
         vanish(rig, old, "canceled")
         until(lambda: rig.live_stops("BTCUSDT"))
-    assert monitor._thread.is_alive()
+    assert watching._thread.is_alive()
     bot.process()
-    assert {thread.life for thread in guarding(bot).health.threads} == {"running"}
+    assert {thread.life for thread in stop_service(bot).health.threads} == {"running"}
 
 
 def test_a_check_of_the_threads_that_fails_ends_no_loop(
@@ -369,9 +370,9 @@ def test_closing_ends_every_thread(rig: Rig) -> None:
     bot = rig.bot()
     trade, stop = entered(rig, bot)
     assert guard_threads()
-    guarding(bot).close()
+    stop_service(bot).close()
     assert guard_threads() == []
-    guarding(bot).close()
+    stop_service(bot).close()
     assert rig.live_stops("BTCUSDT") == [stop]
     assert trade.is_open
 
@@ -392,7 +393,7 @@ def test_a_reload_leaves_no_thread_behind(rig: Rig) -> None:
         bot.cleanup()
         rig.forget(bot)
         bot = rig.bot(**changes)
-        until(lambda bot=bot: guarding(bot)._monitor._stream.up)  # type: ignore[misc]
+        until(lambda bot=bot: monitor(bot)._stream.up)  # type: ignore[misc]
         names = [name for name in guard_threads() if not name.startswith("qt-watch")]
         assert sorted(names) == ["qt-monitor", "qt-user-stream"]
     assert rig.live_stops("BTCUSDT") == [stop]

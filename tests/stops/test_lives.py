@@ -13,7 +13,7 @@ from qt_protections.stops.close_booking import CloseBooking
 from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.mover import StopMover
 from qt_protections.stops.outcomes import StopOutcomes
-from qt_protections.stops.reconciliation.entries import EntryReconciliation
+from qt_protections.stops.reconciliation.strays import StrayEntries
 from qt_protections.stops.state import client_ids
 from qt_protections.stops.state import pair as book
 from qt_protections.stops.state.pair import PairState
@@ -87,10 +87,10 @@ def withdraws_what_is_not_shown(patch: pytest.MonkeyPatch) -> None:
 def takes_a_strangers(patch: pytest.MonkeyPatch) -> None:
     """Make a trade of whatever somebody else entered."""
 
-    def broken(self: EntryReconciliation, order: CcxtOrder) -> bool:
+    def broken(self: StrayEntries, order: CcxtOrder) -> bool:
         return Order.order_by_id(str(order["id"]), order["symbol"]) is None
 
-    patch.setattr(EntryReconciliation, "_is_stray", broken)
+    patch.setattr(StrayEntries, "_is_stray", broken)
 
 
 def sells_a_strangers(patch: pytest.MonkeyPatch) -> None:
