@@ -113,6 +113,28 @@ def test_a_close_is_not_booked_before_anything_is_entered(following: Minutes) ->
     assert (trade.amount, trade.exit_reason) == (0.5, "emergency_exit")
 
 
+def test_a_close_of_entries_waits_until_their_trade_has_them(minutes: Minutes) -> None:
+    """A stop took the trade's 1.0, and 0.2 of the 0.5 that an entry which rests has filled."""
+    in_a_trade(minutes, 1.0)
+    minutes.bot.enter(BTC, 2.0, at_market=False)
+    minutes.live(5.0, 5.0)
+    entry = list(minutes.paper.orders)[-1]
+    minutes.paper.fill(entry, 0.5)
+    minutes._hear()
+    minutes.paper.trigger(minutes.paper.live(BTC)[-1]["id"], 0.8)
+    minutes._hear()
+    assert [(fill.amount, fill.is_of_entries) for fill in held(minutes).unbooked_fills] == [
+        (1.0, False),
+        (0.2, True),
+    ]
+    minutes.bot.stops.loop()
+    assert "sell" not in {row.ft_order_side for row in the_trade().orders if row.ft_is_open}
+    minutes.live(20.0, 5.0)
+    assert the_trade().amount == pytest.approx(0.3)
+    assert minutes.paper.size[BTC] == 0.3
+    assert minutes.paper.is_covered(BTC)
+
+
 def test_a_stop_whose_fill_is_booked_stands_for_its_trade_no_more(minutes: Minutes) -> None:
     """Though nobody else has heard of that yet."""
     trade = in_a_trade(minutes)
