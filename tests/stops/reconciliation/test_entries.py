@@ -84,8 +84,9 @@ def test_one_that_ended_without_a_fill_leaves_nothing(minutes: Minutes) -> None:
     """By the exchange's own word: its stop goes."""
     without_answer(minutes, at_market=False)
     entries(minutes)[0]["status"] = "canceled"
+    minutes.bot.stops.loop()
+    assert Trade.get_trades().all() == [], "not even for Freqtrade to delete"
     minutes.live(2 * LOOP_S, LOOP_S)
-    assert Trade.get_open_trades() == []
     assert stops(minutes) == []
     assert not minutes.bot.stops.unsettled(BTC)
 

@@ -178,3 +178,20 @@ def test_an_entry_waits_for_a_close_of_the_trade_it_would_join(minutes: Minutes)
     assert held(minutes).own == 2.5
     assert minutes.paper.is_covered(BTC)
     assert is_blameless(minutes)
+
+
+def test_a_history_that_lacks_what_is_on_record_explains_nothing(minutes: Minutes) -> None:
+    """It lags, though what it tells adds up to the position by chance: 3.0 of 3.0 - 2.0 + 2.0."""
+    minutes.bot.enter(BTC, 3.0)
+    minutes.live(10.0, 5.0)
+    minutes.bot.exit(BTC, 2.0)
+    minutes.live(10.0, 5.0)
+    first = entries(minutes)[0]
+    minutes.paper.views["orders_since"] = lambda found: [o for o in found if o["id"] == first["id"]]
+    killed_entry(minutes, 2.0)
+    minutes.live(20.0, 5.0)
+    assert the_trade().amount == 1.0
+    assert minutes.paper.is_covered(BTC)
+    minutes.paper.views.clear()
+    minutes.live(20.0, 5.0)
+    assert the_trade().amount == 3.0
