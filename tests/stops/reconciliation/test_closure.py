@@ -23,7 +23,7 @@ class Proof:
         self.held = made.enter()
         self.held.opened_ms = 1
         (self.entry,) = made.paper.orders
-        self.held.on_record = frozenset({self.entry})
+        self.held.ledger.on_record = frozenset({self.entry})
         self._absence = Absence(made.paper)
         self.proof = ClosureProof(made.manager, self._absence)
         self._absence.see(set())

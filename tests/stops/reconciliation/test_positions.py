@@ -140,7 +140,7 @@ def test_one_pair_s_trouble_is_no_other_s(
 def test_what_is_shown_beyond_a_trade_keeps_every_stop_at_first(minutes: Minutes) -> None:
     """Until it is certain whose that is, nothing that may cover it goes."""
     in_a_trade(minutes)
-    namer = minutes.bot.stops._books._cover.manager.namer
+    namer = minutes.bot.stops._books._entries._cover.manager.namer
     minutes.paper.stray_stop(BTC, 3.0, 95.0, namer.new(Role.STOP, BTC))
     unheard(minutes, partial(minutes.paper.by_hand, BTC, 1.0))
     minutes.bot.stops._books._watch.filled = minutes._clock.now  # so that the list is due
@@ -159,7 +159,7 @@ def test_what_an_entry_filled_unheard_is_no_stranger_s(minutes: Minutes) -> None
     minutes.live(10.0, 5.0)
     unheard(minutes, partial(minutes.paper.fill, entries(minutes)[-1]["id"], 1.0))
     minutes.live(60.0, 5.0)
-    assert held(minutes).external_position is None
+    assert held(minutes).external.position is None
     assert the_trade().amount == 3.0
 
 
@@ -196,7 +196,7 @@ def test_a_first_look_that_fails_leaves_every_stop(minutes: Minutes) -> None:
     minutes.paper.failing["open_stops"] = LOST
     minutes.restart()
     assert minutes.bot.stops.unsettled(ETH)
-    assert held(minutes).external_position is None
+    assert held(minutes).external.position is None
     minutes.paper.failing.clear()
     minutes.live(10.0, 5.0)
     assert not minutes.bot.stops.unsettled(ETH)
@@ -223,7 +223,7 @@ def test_an_exit_that_a_kill_kept_off_the_record_is_booked_beside_a_stranger_s_p
 def inherited_stop(minutes: Minutes, amount: float, trigger: float) -> str:
     """Let an earlier run have left a stop, and start anew; return the stop."""
     minutes.bot.end()
-    namer = minutes.bot.stops._books._cover.manager.namer
+    namer = minutes.bot.stops._books._entries._cover.manager.namer
     stop = minutes.paper.stray_stop(BTC, amount, trigger, namer.new(Role.STOP, BTC))
     minutes.restart()
     return stop

@@ -59,7 +59,7 @@ def test_positions_while_a_deleted_trade_waits_for_proof(minutes: Minutes) -> No
 def test_positions_while_an_earlier_run_s_stop_waits_for_proof(minutes: Minutes) -> None:
     """As above."""
     minutes.bot.end()
-    name = minutes.bot.stops._books._cover.manager.namer.new(Role.STOP, BTC)
+    name = minutes.bot.stops._books._entries._cover.manager.namer.new(Role.STOP, BTC)
     minutes.paper.stray_stop(BTC, 1.0, 95.0, name)
     minutes.restart()
     minutes.live(40.0, 5.0)

@@ -123,7 +123,7 @@ def test_a_close_of_entries_waits_until_their_trade_has_them(minutes: Minutes) -
     minutes._hear()
     minutes.paper.trigger(minutes.paper.live(BTC)[-1]["id"], 0.8)
     minutes._hear()
-    assert [(fill.amount, fill.is_of_entries) for fill in held(minutes).unbooked_fills] == [
+    assert [(fill.amount, fill.is_of_entries) for fill in held(minutes).ledger.unbooked_fills] == [
         (1.0, False),
         (0.2, True),
     ]
