@@ -107,6 +107,8 @@ def test_a_close_is_not_booked_before_anything_is_entered(following: Minutes) ->
     following.paper.fill(entry, 0.5)
     following._hear()
     assert following.paper.size[BTC] == 0.0
+    following.bot.stops.loop()
+    assert [row.ft_order_side for row in the_trade().orders] == ["buy"]
     following.live(20.0, 5.0)
     (trade,) = Trade.get_trades().all()
     assert not trade.is_open
