@@ -2,6 +2,8 @@
 
 import hashlib
 import hmac
+import threading
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,6 +17,7 @@ from qt_protections.rules.denial import DenyCode
 from qt_protections.stops.reconciliation.absence import Absence
 from tests.inside import monitor, pair_state, reconciliation, runtime
 from tests.integration.rig import Rig
+from tests.patience import PATIENCE_S
 
 
 class Killed(BaseException):
@@ -73,3 +76,11 @@ def kill(rig: Rig, bot: FreqtradeBot) -> None:
     """End a bot without a word: its threads stop, and nothing is tidied up."""
     monitor(bot).stop()
     rig.forget(bot)
+
+
+def in_another_thread(act: Callable[[], object]) -> None:
+    """Do this as remote control does, and wait for it."""
+    thread = threading.Thread(target=act)
+    thread.start()
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive(), "it waits for a lock that nobody gives back"

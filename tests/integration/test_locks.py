@@ -6,7 +6,6 @@ Every lock that the guard makes is replaced by one that notes which others its t
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from freqtrade.rpc.rpc import RPC
 from qt_protections.stops.state import pair_states
 from qt_protections.stops.state.pair import PairState
 from tests.inside import monitor, stop_service
-from tests.integration.hands import cancel_by_hand
+from tests.integration.hands import cancel_by_hand, in_another_thread
 from tests.integration.rig import BTC, ETH, Rig, force_entry, until
 
 EXIT, PAIR = "Freqtrade's exits", "a pair"
@@ -111,13 +110,6 @@ def order(monkeypatch: pytest.MonkeyPatch) -> Order:
     monkeypatch.setattr(threading, "Lock", lock)
     monkeypatch.setattr(pair_states, "PairState", pair_state)
     return noted
-
-
-def in_another_thread(act: Callable[[], object]) -> None:
-    """Do something as remote control does."""
-    thread = threading.Thread(target=act)
-    thread.start()
-    thread.join()
 
 
 def test_locks_are_taken_in_one_order(order: Order, rig: Rig) -> None:

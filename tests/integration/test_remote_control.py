@@ -17,7 +17,7 @@ from qt_protections.rehearsal.engine.orders import AlgoStatus
 from qt_protections.rules.denial import DenyCode
 from qt_protections.stops.state.pair import PairState
 from tests.inside import manager, reconciliation, stop_service
-from tests.integration.hands import refusals
+from tests.integration.hands import in_another_thread, refusals
 from tests.integration.rig import BTC, ETH, Rig, force_entry, naked_max, until
 from tests.patience import PATIENCE_S
 
@@ -25,14 +25,6 @@ from tests.patience import PATIENCE_S
 def force_exit(bot: FreqtradeBot, trade_id: int, amount: float) -> None:
     """Give a part of a position back, as `/forceexit` does."""
     RPC(bot)._rpc_force_exit(str(trade_id), "market", amount=amount)
-
-
-def in_another_thread(act: Callable[[], object]) -> None:
-    """Do this as remote control does, and wait for it."""
-    thread = threading.Thread(target=act)
-    thread.start()
-    thread.join(PATIENCE_S)
-    assert not thread.is_alive(), "it waits for a lock that nobody gives back"
 
 
 class Ordered:

@@ -373,10 +373,8 @@ class Account(Paper):
                 conditional=False,
                 status=_status(order),
                 filled=order["filled"],
-                amount=order["amount"],
                 reason="",
                 child_id="",
-                average=order["average"] or 0.0,
                 side=order["side"].upper(),
             )
         )

@@ -89,6 +89,6 @@ def guards(
     return Guards(paper, cover, StopMover(manager), StopWatch(cover))
 
 
-def order_event(order_id: str, status: str, filled: float = 0.0, amount: float = 1.0) -> OrderEvent:
+def order_event(order_id: str, status: str, filled: float = 0.0) -> OrderEvent:
     """Return an event of an order of the book."""
-    return OrderEvent(BTC, order_id, "", False, status, filled, amount, "", "", 0.0)
+    return OrderEvent(BTC, order_id, "", False, status, filled, "", "")

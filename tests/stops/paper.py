@@ -407,10 +407,8 @@ class Paper:
                 conditional=True,
                 status=status,
                 filled=0.0,
-                amount=stop["amount"],
                 reason=reason,
                 child_id=child,
-                average=0.0,
                 side=stop["side"].upper(),
             )
         )

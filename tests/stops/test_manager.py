@@ -218,7 +218,7 @@ def test_the_rest_of_an_entry_is_covered_on_its_fill_when_its_stop_has_fired(
     on_paper.manager.outcomes.fired(held, stop, on_paper.paper.stops[stop]["info"]["actualOrderId"])
     assert on_paper.live() == []
     on_paper.paper.fill(entry, 2.0)
-    on_paper.watch.heard(order_event(entry, "FILLED", 3.0, 3.0))
+    on_paper.watch.heard(order_event(entry, "FILLED", 3.0))
     (new,) = on_paper.paper.live()
     assert new["amount"] == 2.0
 
@@ -523,7 +523,7 @@ def test_a_stop_that_closed_more_than_is_known_closed_the_entry_too(on_paper: Gu
     child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
     assert on_paper.paper.orders[child]["filled"] == 3.0
     on_paper.manager.outcomes.fired(held, stop, child)
-    on_paper.watch.heard(order_event(waiting, "FILLED", 2.0, 2.0))
+    on_paper.watch.heard(order_event(waiting, "FILLED", 2.0))
     assert held.own == 0.0
     assert on_paper.live() == []
     assert on_paper.paper.sent("place_stop") == 2

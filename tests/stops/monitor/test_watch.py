@@ -79,7 +79,7 @@ def test_a_partial_fill_is_covered_where_stops_come_on_the_fill() -> None:
     entry = made.rest(3.0)
     for filled in (1.0, 3.0):
         made.paper.fill(entry, filled - made.paper.orders[entry]["filled"])
-        made.watch.heard(order_event(entry, "PARTIALLY_FILLED", filled, 3.0))
+        made.watch.heard(order_event(entry, "PARTIALLY_FILLED", filled))
         assert made.paper.is_covered(BTC)
         assert len(made.live()) == 1
 
@@ -89,8 +89,8 @@ def test_an_event_out_of_turn_takes_nothing_back() -> None:
     made = guards("on_fill")
     entry = made.rest(3.0)
     made.paper.fill(entry, 3.0)
-    made.watch.heard(order_event(entry, "FILLED", 3.0, 3.0))
-    made.watch.heard(order_event(entry, "PARTIALLY_FILLED", 1.0, 3.0))
+    made.watch.heard(order_event(entry, "FILLED", 3.0))
+    made.watch.heard(order_event(entry, "PARTIALLY_FILLED", 1.0))
     (stop,) = made.paper.live()
     assert stop["amount"] == 3.0
     assert made.held().pending_entries[0].is_final
@@ -101,7 +101,7 @@ def test_orders_of_others_are_none_of_its_business(on_paper: Guards) -> None:
     on_paper.enter()
     before = on_paper.live()
     on_paper.watch.heard(order_event("99", "FILLED", 1.0))
-    on_paper.watch.heard(OrderEvent(BTC, "98", "x", True, "CANCELED", 0, 1.0, "", "", 0.0))
+    on_paper.watch.heard(OrderEvent(BTC, "98", "x", True, "CANCELED", 0, "", ""))
     assert on_paper.live() == before
 
 
@@ -388,9 +388,7 @@ def test_a_close_is_not_measured_while_an_entry_is_on_its_way(deaf: Guards) -> N
     pending = deaf.expect(1.0, base=2.0)
     hand = deaf.paper.enter(BTC, -2.0, "web_1")
     entry = deaf.paper.enter(BTC, 1.0, pending.client_id)
-    deaf.watch.heard(
-        OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, 2.0, "", "", 100.0, side="SELL")
-    )
+    deaf.watch.heard(OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, "", "", side="SELL"))
     assert held.own == 2.0
     deaf.cover.answered(pending, deaf.paper.orders[entry])
     deaf.watch.check_doubts(held)
@@ -406,9 +404,7 @@ def test_a_close_that_nobody_tells_of_is_not_asked_for_without_end(
     held.opened_ms = 1
     hand = deaf.paper.enter(BTC, -2.0, "web_1")
     deaf.paper.failing["orders_since"] = LOST
-    deaf.watch.heard(
-        OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, 2.0, "", "", 100.0, side="SELL")
-    )
+    deaf.watch.heard(OrderEvent(BTC, hand, "web_1", False, "FILLED", 2.0, "", "", side="SELL"))
     for _ in range(15):
         clock.pass_s(5.0)
         deaf.watch.check_doubts(held)

@@ -18,10 +18,8 @@ class OrderEvent:
             TRIGGERING, TRIGGERED, FINISHED.
         filled: What was traded of it so far, base currency; of a conditional order, by the order
             it became.
-        amount: Its size, base currency; 0 if it closes the whole position, however large.
         reason: Why a conditional order ended, in the exchange's words; empty if it does not say.
         child_id: The order a conditional one became; empty before its trigger.
-        average: Price of what was traded, quote currency; 0 if nothing was.
         side: BUY or SELL.
     """
 
@@ -31,10 +29,8 @@ class OrderEvent:
     conditional: bool
     status: str
     filled: float
-    amount: float
     reason: str
     child_id: str
-    average: float
     side: str = ""
 
 
@@ -67,17 +63,14 @@ def _order(order: Mapping[str, Any], pair_of: Callable[[str], str]) -> OrderEven
         conditional=False,
         status=order["X"],
         filled=float(order["z"]),
-        amount=float(order["q"]),
         reason="",
         child_id="",
-        average=float(order["ap"]),
         side=order["S"],
     )
 
 
 def _conditional(order: Mapping[str, Any], pair_of: Callable[[str], str]) -> OrderEvent:
-    # `ai`, `ap` and `aq` concern the order it became and are empty, zero or absent before; `q` is
-    # empty for closePosition.
+    # `ai` and `aq` concern the order it became and are empty, zero or absent before.
     return OrderEvent(
         pair=pair_of(order["s"]),
         order_id=str(order["aid"]),
@@ -85,9 +78,7 @@ def _conditional(order: Mapping[str, Any], pair_of: Callable[[str], str]) -> Ord
         conditional=True,
         status=order["X"],
         filled=float(order.get("aq") or 0),
-        amount=float(order.get("q") or 0),
         reason=order.get("rm") or "",
         child_id=str(order.get("ai") or ""),
-        average=float(order.get("ap") or 0),
         side=order["S"],
     )

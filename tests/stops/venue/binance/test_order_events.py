@@ -88,67 +88,57 @@ def parsed(message: dict[str, Any], **changes: Any) -> OrderEvent | None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "status", "filled", "average"),
+    ("changes", "status", "filled"),
     [
-        ({}, "NEW", 0.0, 0.0),
+        ({}, "NEW", 0.0),
         (
             {"x": "TRADE", "X": "PARTIALLY_FILLED", "l": "0.004", "z": "0.004", "ap": "98999.5"},
-            *("PARTIALLY_FILLED", 0.004, 98999.5),
+            *("PARTIALLY_FILLED", 0.004),
         ),
         (
             {"x": "TRADE", "X": "FILLED", "l": "0.006", "z": "0.010", "ap": "98999.8"},
-            *("FILLED", 0.01, 98999.8),
+            *("FILLED", 0.01),
         ),
         (
             {"x": "CANCELED", "X": "CANCELED", "z": "0.004", "ap": "98999.5"},
-            *("CANCELED", 0.004, 98999.5),
+            *("CANCELED", 0.004),
         ),
-        ({"x": "EXPIRED", "X": "EXPIRED", "er": "9"}, "EXPIRED", 0.0, 0.0),
-        ({"x": "CALCULATED", "X": "FILLED", "z": "0.010", "ap": "1"}, "FILLED", 0.01, 1.0),
+        ({"x": "EXPIRED", "X": "EXPIRED", "er": "9"}, "EXPIRED", 0.0),
+        ({"x": "CALCULATED", "X": "FILLED", "z": "0.010", "ap": "1"}, "FILLED", 0.01),
     ],
     ids=["new", "partly", "filled", "cancelled-partly-filled", "expired", "liquidation"],
 )
-def test_orders_of_the_book(
-    changes: dict[str, Any], status: str, filled: float, average: float
-) -> None:
+def test_orders_of_the_book(changes: dict[str, Any], status: str, filled: float) -> None:
     """What has been traded so far counts, not the latest fill."""
     assert parsed(ORDER, **changes) == OrderEvent(
-        PAIR, "8886774", "qt-7-e", False, status, filled, 0.01, "", "", average, "BUY"
+        PAIR, "8886774", "qt-7-e", False, status, filled, "", "", "BUY"
     )
 
 
 @pytest.mark.parametrize(
-    ("changes", "status", "reason", "child", "filled", "average"),
+    ("changes", "status", "reason", "child", "filled"),
     [
-        ({}, "NEW", "", "", 0.0, 0.0),
-        ({"X": "CANCELED"}, "CANCELED", "", "", 0.0, 0.0),
-        ({"X": "EXPIRED", "rm": "GTE position closed"}, "EXPIRED", "GTE position closed", "", 0, 0),
-        ({"X": "REJECTED", "rm": "Reduce Only reject"}, "REJECTED", "Reduce Only reject", "", 0, 0),
-        ({"X": "TRIGGERING", "tt": 1750515742297}, "TRIGGERING", "", "", 0.0, 0.0),
-        ({"X": "TRIGGERED", "ai": "8886775", "act": "MARKET"}, "TRIGGERED", "", "8886775", 0, 0),
+        ({}, "NEW", "", "", 0.0),
+        ({"X": "CANCELED"}, "CANCELED", "", "", 0.0),
+        ({"X": "EXPIRED", "rm": "GTE position closed"}, "EXPIRED", "GTE position closed", "", 0),
+        ({"X": "REJECTED", "rm": "Reduce Only reject"}, "REJECTED", "Reduce Only reject", "", 0),
+        ({"X": "TRIGGERING", "tt": 1750515742297}, "TRIGGERING", "", "", 0.0),
+        ({"X": "TRIGGERED", "ai": "8886775", "act": "MARKET"}, "TRIGGERED", "", "8886775", 0),
         (
             {"X": "FINISHED", "ai": 8886775, "aq": "0.01", "ap": "99498.1"},
-            *("FINISHED", "", "8886775", 0.01, 99498.1),
+            *("FINISHED", "", "8886775", 0.01),
         ),
-        ({"ap": None, "aq": None, "ai": None, "rm": None}, "NEW", "", "", 0.0, 0.0),
+        ({"ap": None, "aq": None, "ai": None, "rm": None}, "NEW", "", "", 0.0),
     ],
     ids=lambda value: value.get("X") if isinstance(value, dict) else None,
 )
 def test_conditional_orders(
-    changes: dict[str, Any], status: str, reason: str, child: str, filled: float, average: float
+    changes: dict[str, Any], status: str, reason: str, child: str, filled: float
 ) -> None:
     """Why it ended and which order it became; fields that come only after the trigger may lack."""
     assert parsed(ALGO, **changes) == OrderEvent(
-        PAIR, "2148719", "qt-7-s1", True, status, filled, 0.01, reason, child, average, "SELL"
+        PAIR, "2148719", "qt-7-s1", True, status, filled, reason, child, "SELL"
     )
-
-
-@pytest.mark.parametrize("size", ["", "0", None])
-def test_a_stop_for_the_whole_position_has_no_size(size: str | None) -> None:
-    """Orders with closePosition carry none."""
-    event = parsed(ALGO, q=size, cp=True)
-    assert event is not None
-    assert event.amount == 0.0
 
 
 @pytest.mark.parametrize(
