@@ -154,6 +154,19 @@ class Account(Paper):
             if order["symbol"] == pair:
                 order["forgotten"] = True
 
+    def forget_round_trips(self) -> None:
+        """Take note that a kill kept an entry, and what closed it whole, off the record.
+
+        Nothing tells such a round trip from one whose trade was deleted, and no position is left.
+        """
+        for order in self.orders.values():
+            is_over = (
+                order["filled"] and order["status"] != "open" and not self.own[order["symbol"]]
+            )
+            is_entry = _role(order["clientOrderId"]) == Role.ENTRY
+            if is_entry and is_over and not self.is_on_record(order):
+                order["forgotten"] = True
+
     def comes(self, pair: str) -> float:
         """Return what an entry is for that came late, or is to come; signed."""
         at_ms, amount = self._coming.get(pair, (0, 0.0))

@@ -385,6 +385,7 @@ class Life:
         self.bot = None
         self._forgets()
         Trade.rollback()
+        self.paper.forget_round_trips()
         Trade.session.remove()
 
     def _forgets(self) -> None:
