@@ -1,6 +1,7 @@
 """Fixtures of all tests."""
 
 import gc
+import os
 from collections.abc import Iterator
 
 import hypothesis
@@ -18,6 +19,11 @@ hypothesis.settings.load_profile("unhurried")
 _GROWTH = 400 * 2**20
 _process = psutil.Process()
 _after_collection = [0]
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return a worker more than cores: tests of live bots wait a third of their time."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 @pytest.fixture(autouse=True)
