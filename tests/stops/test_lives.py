@@ -9,10 +9,12 @@ import pytest
 from freqtrade.persistence import Order
 
 from qt_protections.rules.entries import EntryRequest
+from qt_protections.stops import emergency, order_history
 from qt_protections.stops.close_booking import CloseBooking
 from qt_protections.stops.intercept.entries import EntryInterceptor
 from qt_protections.stops.mover import StopMover
 from qt_protections.stops.outcomes import StopOutcomes
+from qt_protections.stops.reconciliation import recovery
 from qt_protections.stops.reconciliation.strays import StrayEntries
 from qt_protections.stops.state import client_ids
 from qt_protections.stops.state import pair as book
@@ -122,7 +124,8 @@ def sends_twice(patch: pytest.MonkeyPatch) -> None:
 
 def books_no_close(patch: pytest.MonkeyPatch) -> None:
     """Close a position at market, and tell no trade of it."""
-    patch.setattr(PairState, "book_close", lambda *_: None)
+    for room in (emergency, order_history, recovery):
+        patch.setattr(room, "book_close", lambda *_: None)
 
 
 #: What is planted, what it needs to show beside trading, and what the lives say of it.
