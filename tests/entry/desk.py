@@ -33,6 +33,7 @@ from qt_protections.rules.entries import ApprovedEntry, EntryRequest
 from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.quote import Quote
 from qt_protections.rules.regime import Regime
+from qt_protections.settings import Settings
 from qt_protections.stops.simulated.initial_stop import SimulatedStops
 from tests.integration.offline_bot import Quotes, offline_market
 from tests.stops.offline import offline_config
@@ -107,6 +108,32 @@ def _config(folder: Path, mode: str) -> dict[str, Any]:
     return offline_config(folder, "binance", mode)
 
 
+@cache
+def _loaded(folder: Path, mode: str, margin: str) -> Any:
+    """Return an exchange object, which takes longer to make than a test."""
+    config = deepcopy(_config(folder, mode)) | {"margin_mode": margin}
+    return ExchangeResolver.load_exchange(config, validate=False)
+
+
+@cache
+def _settings(qt: tuple[tuple[str, object], ...]) -> Settings:
+    return load_settings(dict(qt)).settings
+
+
+def _exchange(folder: Path, mode: str, config: dict[str, Any], book: Any) -> Any:
+    """Return an exchange with two pairs, which has asked nothing yet."""
+    exchange = _loaded(folder, mode, config["margin_mode"])
+    pairs = config["exchange"]["pair_whitelist"]
+    exchange._config = config
+    exchange._markets = {pair: offline_market(pair, mode) for pair in pairs}
+    exchange._api.markets = exchange._markets
+    exchange._leverage_tiers = {pair: [TIER] for pair in pairs}
+    exchange._klines = {}
+    exchange._entry_rate_cache.clear()
+    exchange.fetch_l2_order_book = book
+    return exchange
+
+
 class Desk:
     """The rules of one strategy, with everything they ask.
 
@@ -130,12 +157,13 @@ class Desk:
         **qt: object,
     ) -> None:
         self.time = datetime.now(UTC)
-        self.settings = load_settings({"stop_slippage": 0.0, **qt}).settings
+        self.settings = _settings((("stop_slippage", 0.0), *sorted(qt.items())))
         backtests = runmode is RunMode.BACKTEST
-        init_db("sqlite://")
+        put_back()
+        PairLocks.timeframe = "1h"
         Trade.use_db = PairLocks.use_db = not backtests
-        LocalTrade.reset_trades()
-        PairLocks.reset_locks()
+        if not backtests:
+            init_db("sqlite://")
         made = deepcopy(_config(folder, mode)) | {
             "runmode": runmode,
             "fee": 0.0,
@@ -150,12 +178,8 @@ class Desk:
         }
         pairs = [BTC, ETH] if mode == "futures" else ["BTC/USDT", "ETH/USDT"]
         made["exchange"] |= {"pair_whitelist": pairs}
-        self.exchange: Any = ExchangeResolver.load_exchange(made, validate=False)
-        self.exchange._markets = {pair: offline_market(pair, mode) for pair in pairs}
-        self.exchange._api.markets = self.exchange._markets
-        self.exchange._leverage_tiers = {pair: [TIER] for pair in pairs}
         self.prices = Quotes()
-        self.exchange.fetch_l2_order_book = self.prices.book
+        self.exchange = _exchange(folder, mode, made, self.prices.book)
         self.strategy: Any = Strategy(made)
         self.strategy.stoploss = stoploss
         self.strategy.position_adjustment_enable = adjusts
@@ -229,6 +253,7 @@ class Desk:
         }
         dp = self.strategy.dp
         dp._set_cached_df(pair, "1h", pd.DataFrame([row]), CandleType.FUTURES)
+        dp._set_dataframe_max_index(pair, 1)
 
     def hold(
         self,
@@ -271,7 +296,7 @@ class Desk:
         return trade
 
     def _order(self, trade: Trade, filled: float, asked: float) -> Order:
-        return Order(
+        made = Order(
             order_id=f"{trade.pair} {len(trade.orders)}",
             ft_order_side=trade.entry_side,
             ft_pair=trade.pair,
@@ -289,6 +314,9 @@ class Desk:
             order_date=trade.open_date,
             order_filled_date=trade.open_date if filled else None,
         )
+        if not Trade.use_db:
+            made._trade_bt = trade
+        return made
 
 
 def entry(
@@ -301,3 +329,13 @@ def entry(
 ) -> EntryRequest:
     """Return an entry that somebody wants."""
     return EntryRequest(pair, is_short, rate, leverage, amount)
+
+
+def put_back() -> None:
+    """Leave Freqtrade's trades and locks as a bot finds them."""
+    if Trade.use_db and hasattr(Trade, "session"):
+        Trade.session.rollback()
+        Trade.session.remove()
+    Trade.use_db = PairLocks.use_db = True
+    LocalTrade.reset_trades()
+    PairLocks.locks = []
