@@ -46,11 +46,11 @@ def test_a_refused_entry_ends_and_is_told(desk: Make, runmode: RunMode) -> None:
 
 
 def test_nobody_has_to_look_on(desk: Make) -> None:
-    """A refusal is one without a hearer, too."""
+    """A refusal is one without a hearer, too, and a stake is the same."""
     made = full(desk)
     made.rules.policy.observe = None
     assert not made.passes()
-    assert made.stake(0.0) == 0.0
+    assert made.stake(5.0, rate=101.0, is_new=False) == 5.0
 
 
 def test_a_forced_entry_goes_on_to_hear_why_it_may_not(desk: Make) -> None:
