@@ -10,7 +10,12 @@ from freqtrade.enums import RunMode
 from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.configuration import load_settings
-from qt_protections.entry.config_checks import FirstFrames, entries_sharing, say_what_does_not_fit
+from qt_protections.entry.config_checks import (
+    FirstFrames,
+    entries_sharing,
+    refuse_position_stacking,
+    say_what_does_not_fit,
+)
 from qt_protections.errors import GuardNotInstalled
 from qt_protections.market.trends import REGIME
 from qt_protections.rules.regime import Regime
@@ -173,6 +178,17 @@ def test_what_candles_make_of_a_trailing_stop(
     """A backtest without detail says what its trailing stop is worth."""
     lines = said(caplog, strategy(runmode, config=config), **qt)
     assert [("--timeframe-detail 1m" in line) for line in lines] == [True] * told
+
+
+@pytest.mark.parametrize("config", [{}, {"position_stacking": False}, {"position_stacking": True}])
+def test_a_backtest_of_several_trades_a_pair_is_refused(config: dict[str, Any]) -> None:
+    """A live bot has one: such a backtest tells nothing of it. The words say what to use."""
+    made = strategy(RunMode.BACKTEST, config=config)
+    if not config.get("position_stacking"):
+        refuse_position_stacking(made)
+        return
+    with pytest.raises(GuardNotInstalled, match=r"--eps.* stack_entries"):
+        refuse_position_stacking(made)
 
 
 def frame(rows: int = 100, width: float = 0.01, **columns: Any) -> pd.DataFrame:

@@ -98,6 +98,18 @@ def test_the_first_objection_counts() -> None:
     assert late.asked == []
 
 
+def test_what_no_rule_objects_to_passes(caplog: pytest.LogCaptureFixture) -> None:
+    """Each rule was asked, and the log names them; without any nothing is said."""
+    caplog.set_level(logging.INFO)
+    rules = [Answers(), Answers()]
+    assert OwnRules(rules, DP).check(BTC, NOON, is_short=False) is None
+    assert [len(rule.asked) for rule in rules] == [1, 1]
+    assert caplog.messages == ["[OK] Entry rules of your own: Answers, Answers"]
+    caplog.clear()
+    assert OwnRules([], DP).check(BTC, NOON, is_short=False) is None
+    assert caplog.messages == []
+
+
 WRONG = st.one_of(
     st.booleans(),
     st.integers(),

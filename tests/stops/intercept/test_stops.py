@@ -15,9 +15,12 @@ from qt_protections.stops.intercept.stops import StopInterceptor
 from qt_protections.stops.monitor.hearing import Hearing
 from qt_protections.stops.monitor.stream_proof import StreamProof
 from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.state.phases import StopEvent
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.state.unbooked_fill import UnbookedFill
+from qt_protections.stops.venue.protocol import Rank
 from tests.stops.guards import Guards
+from tests.stops.intercept.records import put_on_record
 from tests.stops.offline import offline_exchange
 from tests.stops.paper import BTC, LOST
 
@@ -234,3 +237,129 @@ def test_everything_goes_once_the_trade_is_closed(
     Trade.commit()
     exchange.cancel_stoploss_order(stop, BTC)
     assert on_paper.live() == []
+
+
+# What is answered without a request, and what is asked all the same
+
+
+@pytest.fixture
+def heard(on_paper: Guards, tmp_path: Path, database: None) -> tuple[Exchange, Hearing]:
+    """The same with a stream that somebody reviews."""
+    made = offline_exchange(tmp_path, "binance", "futures")
+    hearing = Hearing(StreamProof())
+    StopInterceptor(made, on_paper.cover, lambda: True, hearing)
+    hearing.opened()
+    hearing.review(is_open=True, lag_s=0.0)
+    return made, hearing
+
+
+def ask(on_paper: Guards, exchange: Exchange, stop: str) -> bool:
+    """Ask after a live stop, and return whether the exchange was asked."""
+    on_paper.paper.asked.clear()
+    assert exchange.fetch_stoploss_order(stop, BTC)["status"] == "open"
+    return "find_stop" in on_paper.paper.asked
+
+
+def test_a_stop_that_was_just_compared_is_not_asked_after(
+    on_paper: Guards, heard: tuple[Exchange, Hearing]
+) -> None:
+    """Its end would have been heard; Freqtrade asks after each stop in each loop."""
+    exchange, hearing = heard
+    _, stop = known(on_paper)
+    assert ask(on_paper, exchange, stop), "nobody has compared it yet"
+    on_paper.watch.look()
+    assert not ask(on_paper, exchange, stop)
+    hearing.ended()
+    assert ask(on_paper, exchange, stop), "nobody looks any more"
+
+
+@pytest.mark.parametrize(
+    ("is_heard", "ago_s", "asks"),
+    [(True, 29.0, False), (True, 59.0, False), (True, 61.0, True), (False, 29.0, False),
+     (False, 31.0, True)],
+)  # fmt: skip
+def test_a_comparison_answers_for_a_while(
+    on_paper: Guards,
+    heard: tuple[Exchange, Hearing],
+    is_heard: bool,
+    ago_s: float,
+    asks: bool,
+) -> None:
+    """For longer while all that happened since was heard."""
+    exchange, hearing = heard
+    held, stop = known(on_paper)
+    on_paper.watch.look()
+    held.looked -= ago_s
+    hearing.whole_since = held.looked - 1.0 if is_heard else held.looked + 1.0
+    assert ask(on_paper, exchange, stop) is asks
+
+
+def test_a_stop_in_doubt_is_asked_after(on_paper: Guards, heard: tuple[Exchange, Hearing]) -> None:
+    """However lately it was compared."""
+    exchange, _ = heard
+    held, stop = known(on_paper)
+    on_paper.watch.look()
+    held.stops[0].track.hear(StopEvent.UNKNOWN)
+    assert ask(on_paper, exchange, stop)
+
+
+@pytest.mark.parametrize(("most", "asks"), [(Rank.COMPARE, False), (Rank.ASK, True), (None, False)])
+def test_near_the_limit_freqtrade_asks_itself(
+    on_paper: Guards, heard: tuple[Exchange, Hearing], most: Rank | None, asks: bool
+) -> None:
+    """Nobody looks there; nearer still its own questions wait as well."""
+    exchange, _ = heard
+    _, stop = known(on_paper)
+    on_paper.watch.look()
+    ranks = () if most is None else (Rank.ASK,) if most is Rank.ASK else (Rank.ASK, Rank.COMPARE)
+    on_paper.paper.has_room = lambda rank: rank in ranks  # type: ignore[method-assign]
+    assert ask(on_paper, exchange, stop) is asks
+
+
+def test_what_a_stop_became_is_not_told_twice(
+    on_paper: Guards, exchange: Exchange, trade: Trade
+) -> None:
+    """Its order is on the trade's record as an exit of its own: the stop adds nothing."""
+    _, stop = known(on_paper)
+    on_paper.paper.trigger(stop)
+    child = on_paper.paper.stops[stop]["info"]["actualOrderId"]
+    put_on_record(trade, child, 1.0, filled=1.0)
+    told = exchange.fetch_stoploss_order(stop, BTC)
+    assert (told["id"], told["filled"]) == (stop, 0.0)
+    assert told["status"] != "open"
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_stop_that_is_over_is_told_as_it_ended(
+    on_paper: Guards, exchange: Exchange, silent: bool
+) -> None:
+    """Also where the exchange has forgotten it since, or does not answer."""
+    _, stop = known(on_paper)
+    on_paper.paper.trigger(stop)
+    first = exchange.fetch_stoploss_order(stop, BTC)
+    on_paper.paper.untold.add(stop)
+    if silent:
+        on_paper.paper.failing["find_stop"] = LOST
+    assert exchange.fetch_stoploss_order(stop, BTC) == first
+    assert first["filled"] == 1.0
+
+
+def test_a_stop_that_nobody_knows_is_over(on_paper: Guards, exchange: Exchange) -> None:
+    """The exchange forgets old ones; were it live after all, the next look finds it by its name."""
+    told = exchange.fetch_stoploss_order("1", BTC)
+    assert (told["id"], told["symbol"], told["filled"]) == ("1", BTC, 0.0)
+    assert told["status"] != "open"
+
+
+def test_a_stop_that_could_not_be_placed_is_no_reason_to_close(
+    on_paper: Guards, exchange: Exchange
+) -> None:
+    """The watch goes on trying: Freqtrade must not close at market for that."""
+    on_paper.paper.size[BTC] = 1.0
+    on_paper.paper.failing["place_stop"] = LOST
+    on_paper.paper.failing["find_stop"] = LOST
+    with pytest.raises(TemporaryError, match="no stop could be placed") as told:
+        create(exchange)
+    assert not isinstance(told.value, InvalidOrderException)
+    on_paper.paper.failing.clear()
+    assert create(exchange)["id"] in on_paper.live()

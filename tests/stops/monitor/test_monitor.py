@@ -17,6 +17,7 @@ from freqtrade.exchange import Exchange
 from qt_protections.rules.look_interval import FRESH_S, LONGEST_S
 from qt_protections.rules.retry_policy import Outcome
 from qt_protections.stops.monitor.hearing import Hearing, Stream
+from qt_protections.stops.monitor.keep_alive import CONNECTIONS
 from qt_protections.stops.monitor.look_schedule import TICK_S
 from qt_protections.stops.monitor.monitor import Monitor
 from qt_protections.stops.monitor.stream_proof import StreamProof
@@ -26,7 +27,7 @@ from qt_protections.stops.threads.supervised import Life
 from qt_protections.stops.venue.binance.user_stream import UserStream
 from qt_protections.stops.venue.protocol import Rank, RequestError, Road
 from tests.integration.rig import until
-from tests.stops.guards import Guards, guards
+from tests.stops.guards import Guards, guards, order_event
 from tests.stops.paper import BTC, ETH, LOST
 from tests.stops.stream_house import PATIENCE_S, STOP, House, open_house
 
@@ -376,6 +377,53 @@ def test_an_exchange_that_does_not_answer_fills_no_log(
     assert len(said) == 1
 
 
+def test_many_pairs_are_looked_at_at_once(monitor: Monitor, made: Guards) -> None:
+    """One look at the whole account costs less than so many."""
+    pairs = [f"C{number}/USDT:USDT" for number in range(41)]
+    for pair in pairs:
+        made.enter(pair=pair)
+    monitor._tick()
+    run_dry(monitor, *pairs)
+    lists: list[str | None] = []
+    listed = made.paper.open_stops
+
+    def note(pair: str | None = None) -> list[dict[str, object]]:
+        lists.append(pair)
+        return listed(pair)
+
+    made.paper.open_stops = note  # type: ignore[method-assign]
+    for _ in range(5):
+        a_second_passes(monitor)
+    monitor._tick()
+    run_dry(monitor, *pairs)
+    assert lists.count(None) == 1
+    made.paper.has_room = lambda rank: rank < Rank.COMPARE  # type: ignore[method-assign]
+    for _ in range(5):
+        a_second_passes(monitor)
+    monitor._tick()
+    run_dry(monitor, *pairs)
+    assert lists.count(None) == 1
+
+
+def test_a_pair_that_somebody_is_at_holds_up_nobody(monitor: Monitor, made: Guards) -> None:
+    """The bot's thread may wait for the exchange with the pair in hand."""
+    one, other = made.enter(), made.enter(pair=ETH)
+    for held in (one, other):
+        held.drop(*made.live(held.pair))
+    with one.lock:
+        ticked(monitor)
+        assert (len(one.stops), len(other.stops)) == (0, 1)
+    ticked(monitor)
+    assert (len(one.stops), len(other.stops)) == (1, 1)
+
+
+def test_what_needs_no_cover_is_not_asked_for(monitor: Monitor, made: Guards) -> None:
+    """A pair whose trade is known, and no stop of it: the bot's loop knows more next."""
+    made.held().base = 1.0
+    ticked(monitor, 3)
+    assert made.paper.asked == []
+
+
 # The watch's own looks
 
 
@@ -405,6 +453,32 @@ def test_an_own_look_in_vain_waits_for_its_turn(
     looked = looks(hearing, monkeypatch, failing=BTC)
     ticked(hearing, 3)
     assert looked.count(BTC) == 1
+
+
+def test_the_fill_of_an_entry_is_acted_on(exchange: Exchange) -> None:
+    """As the stream tells of it; it says nothing of the guard's own stops."""
+    made = guards("on_fill")
+    monitor = Monitor(partial(UserStream, exchange), made.watch)
+    entry = made.rest()
+    made.paper.fill(entry, 1.0)
+    monitor._proof.opened()
+    monitor._proof.expect(entry, time.monotonic())
+    monitor._heard(order_event(entry, "FILLED", 1.0))
+    run_dry(monitor)
+    assert made.paper.is_covered(BTC)
+    assert monitor._proof._due, "an order of the book is no proof of conditional orders"
+    monitor.stop()
+
+
+def test_connections_are_opened_for_a_stop_to_come(
+    monitor: Monitor, made: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several: one alone may be busy when the stop goes out."""
+    pinged: list[float] = []
+    monkeypatch.setattr(made.paper, "ping", pinged.append)
+    monitor.warm_up()
+    run_dry(monitor, *CONNECTIONS)
+    assert pinged == [0.0] * 3
 
 
 # Silence and lag

@@ -414,3 +414,185 @@ def test_a_close_that_nobody_tells_of_is_not_asked_for_without_end(
         deaf.watch.check_doubts(held)
     assert deaf.paper.sent("orders_since") == asked
     assert held.own == 2.0
+
+
+# Entries whose stop follows, and entries whose answer was lost
+
+
+@pytest.mark.parametrize(
+    ("placement", "asked"), [("on_fill", ["find_order", "open_stops"]), ("auto", ["open_stops"])]
+)
+def test_only_an_entry_whose_stop_follows_is_asked_for(placement: str, asked: list[str]) -> None:
+    """The stop of any other stands already; and one that is over fills no further."""
+    made = guards(placement)  # type: ignore[arg-type]
+    made.rest()
+    made.paper.asked.clear()
+    made.watch.catch_up()
+    assert made.paper.asked == asked
+    made.held().pending_entries[0].hear("1", 0.0, is_over=True)
+    made.paper.asked.clear()
+    made.watch.catch_up()
+    assert "find_order" not in made.paper.asked
+
+
+def test_an_entry_without_an_id_is_not_asked_for() -> None:
+    """Its answer is awaited, by whoever sent it."""
+    made = guards("on_fill")
+    made.expect()
+    made.paper.asked.clear()
+    made.watch.ask_for_entries(made.held())
+    assert made.paper.asked == []
+
+
+def test_a_fill_that_was_not_heard_is_covered(deaf: Guards) -> None:
+    """And asking alone is no news: a comparison after it counts."""
+    made = guards("on_fill")
+    entry = made.rest()
+    held = made.held()
+    changed = held.changed
+    made.watch.ask_for_entries(held)
+    assert held.changed == changed
+    made.paper.fill(entry, 1.0)
+    made.watch.ask_for_entries(held)
+    assert made.paper.is_covered(BTC)
+    assert held.changed > changed
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_an_entry_whose_answer_was_lost_is_settled_once_it_can_arrive_no_more(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch, arrived: bool
+) -> None:
+    """Until then its stop stands; one that never was takes its stop along."""
+    clock = hand_clock(monkeypatch)
+    pending = deaf.expect()
+    pending.lose_answer()
+    held, stops = deaf.held(), deaf.live()
+    if arrived:
+        deaf.paper.enter(BTC, 1.0, pending.client_id, fills=False)
+    clock.pass_s(deaf.paper.arrives_within_s)
+    deaf.paper.asked.clear()
+    deaf.watch.check_doubts(held)
+    assert deaf.paper.asked == []
+    clock.pass_s(0.1)
+    deaf.watch.check_doubts(held)
+    assert deaf.paper.asked[0] == "find_order"
+    assert held.pending_entries == [pending] * arrived
+    assert deaf.live() == (stops if arrived else [])
+
+
+# Stops that a list shows and the book does not have
+
+
+@pytest.mark.parametrize("role", [Role.STOP, Role.TRAILING])
+def test_an_earlier_runs_stop_that_nothing_explains_stays(deaf: Guards, role: Role) -> None:
+    """It may protect an entry whose answer was lost: only evidence lets it go."""
+    name = Namer("test", "sqlite://").new(role, BTC)
+    stop = deaf.paper.stray_stop(BTC, 1.0, 98.0, name)
+    deaf.watch.look()
+    assert deaf.live() == [stop]
+    assert [each.order_id for each in deaf.held().inherited] == [stop]
+
+
+def test_a_stop_of_this_run_whose_answer_was_lost_is_taken_up(deaf: Guards) -> None:
+    """As the cover that it is: no other is placed."""
+    held = deaf.held()
+    held.base, held.trigger, deaf.paper.size[BTC] = 1.0, 98.0, 1.0
+    name = deaf.manager.namer.new(Role.STOP, BTC)
+    stop = deaf.paper.stray_stop(BTC, 1.0, 98.0, name)
+    deaf.watch.look_at(held)
+    assert deaf.live() == [stop]
+    assert held.inherited == []
+    assert deaf.paper.sent("place_stop") == 0
+
+
+def forgotten(made: Guards) -> tuple[PairState, str]:
+    """Return a pair whose stop the guard saw end, and the stop's id."""
+    held = made.enter()
+    (stop,) = made.live()
+    made.watch.heard(OrderEvent(BTC, stop, "", True, "CANCELED", 0, 1.0, "", "", 0.0))
+    made.watch.look()
+    return held, stop
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_a_list_that_shows_what_has_ended_is_checked(deaf: Guards, is_live: bool) -> None:
+    """The list may be old; or the event was wrong, and the stop is one too many."""
+    held, stop = forgotten(deaf)
+    assert stop not in deaf.live(), "the guard has cancelled the one that it took up"
+    if is_live:
+        deaf.paper.stops[stop]["status"] = "open"
+    else:
+        deaf.paper.views["open_stops"] = lambda listed: [*listed, dict(deaf.paper.stops[stop])]
+    before = [each for each in deaf.live() if each != stop]
+    deaf.paper.asked.clear()
+    deaf.watch.look_at(held)
+    assert "find_stop" in deaf.paper.asked
+    assert ("cancel" in deaf.paper.asked) is is_live
+    assert deaf.live() == before
+    assert deaf.paper.is_covered(BTC)
+
+
+def test_without_an_answer_what_has_ended_stays_so(deaf: Guards) -> None:
+    """The next list tells."""
+    held, stop = forgotten(deaf)
+    deaf.paper.stops[stop]["status"] = "open"
+    deaf.paper.failing["find_stop"] = LOST
+    before = deaf.live()
+    deaf.watch.look_at(held)
+    assert held.stop_of(stop) is None
+    assert deaf.live() == before
+
+
+# Stops that a list does not show
+
+
+def test_a_stop_that_was_heard_to_trigger_covers_nothing_soon(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not anybody tells what its order did: the rest is covered anew."""
+    clock = hand_clock(monkeypatch)
+    held = deaf.enter()
+    (old,) = deaf.live()
+    deaf.paper.stops[old]["status"] = "closed"
+    deaf.watch.heard(OrderEvent(BTC, old, "", True, "TRIGGERED", 0, 1.0, "", "", 0.0))
+    deaf.paper.failing["find_stop"] = LOST
+    clock.pass_s(1.0)
+    deaf.watch.look_at(held)
+    assert deaf.live() == []
+    clock.pass_s(1.5)
+    deaf.watch.look_at(held)
+    (new,) = deaf.live()
+    assert new != old
+
+
+def test_an_earlier_runs_stop_goes_on_proof_alone(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long lists do not show it."""
+    clock = hand_clock(monkeypatch)
+    name = Namer("test", "sqlite://").new(Role.STOP, BTC)
+    stop = deaf.paper.stray_stop(BTC, 1.0, 98.0, name)
+    deaf.watch.look()
+    held = deaf.held()
+    deaf.paper.unlisted.add(stop)
+    deaf.paper.failing["find_stop"] = LOST
+    for _ in range(5):
+        clock.pass_s(10.0)
+        deaf.watch.look_at(held)
+    assert [each.order_id for each in held.inherited] == [stop]
+    assert deaf.live() == [stop]
+
+
+def test_a_ping_without_an_answer_disturbs_nobody(
+    deaf: Guards, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever needs the answer will say so."""
+
+    def silent(_idle_s: float) -> None:
+        raise LOST
+
+    deaf.watch.ping(0.0)
+    monkeypatch.setattr(deaf.paper, "ping", silent)
+    caplog.set_level("INFO")
+    deaf.watch.ping(0.0)
+    assert caplog.messages == []
