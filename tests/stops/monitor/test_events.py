@@ -25,7 +25,7 @@ def hearing() -> Guards:
 
 def of_stop(order_id: str, status: str) -> OrderEvent:
     """Return an event of a conditional order."""
-    return OrderEvent(BTC, order_id, "", True, status, 0.0, 1.0, "", "", 0.0)
+    return OrderEvent(BTC, order_id, "", True, status, 0.0, "", "")
 
 
 @pytest.mark.parametrize("status", ["TRIGGERING", "TRIGGERED"])
@@ -92,9 +92,7 @@ def test_the_order_that_a_stop_became_is_counted_once(hearing: Guards) -> None:
     hearing.paper.trigger(stop, share=0.5)
     child = hearing.paper.stops[stop]["info"]["actualOrderId"]
     assert held.own == 1.0
-    hearing.watch.heard(
-        OrderEvent(BTC, child, "", False, "FILLED", 1.0, 2.0, "", "", 98.0, side="SELL")
-    )
+    hearing.watch.heard(OrderEvent(BTC, child, "", False, "FILLED", 1.0, "", "", side="SELL"))
     assert held.own == 1.0
     assert hearing.paper.is_covered(BTC)
 
@@ -116,9 +114,7 @@ def test_what_another_hand_closes_is_taken_off(
     held = deaf.enter(2.0)
     held.opened_ms = 1
     hand = deaf.paper.enter(BTC, -filled if side == "SELL" else filled, "web_1")
-    deaf.watch.heard(
-        OrderEvent(BTC, hand, "web_1", False, status, filled, 2.0, "", "", 98.0, side=side)
-    )
+    deaf.watch.heard(OrderEvent(BTC, hand, "web_1", False, status, filled, "", "", side=side))
     assert held.own == own
 
 

@@ -509,7 +509,7 @@ def forgotten(made: Guards) -> tuple[PairState, str]:
     """Return a pair whose stop the guard saw end, and the stop's id."""
     held = made.enter()
     (stop,) = made.live()
-    made.watch.heard(OrderEvent(BTC, stop, "", True, "CANCELED", 0, 1.0, "", "", 0.0))
+    made.watch.heard(OrderEvent(BTC, stop, "", True, "CANCELED", 0, "", ""))
     made.watch.look()
     return held, stop
 
@@ -554,7 +554,7 @@ def test_a_stop_that_was_heard_to_trigger_covers_nothing_soon(
     held = deaf.enter()
     (old,) = deaf.live()
     deaf.paper.stops[old]["status"] = "closed"
-    deaf.watch.heard(OrderEvent(BTC, old, "", True, "TRIGGERED", 0, 1.0, "", "", 0.0))
+    deaf.watch.heard(OrderEvent(BTC, old, "", True, "TRIGGERED", 0, "", ""))
     deaf.paper.failing["find_stop"] = LOST
     clock.pass_s(1.0)
     deaf.watch.look_at(held)
