@@ -92,8 +92,10 @@ def test_the_order_that_a_stop_became_is_counted_once(hearing: Guards) -> None:
     hearing.paper.trigger(stop, share=0.5)
     child = hearing.paper.stops[stop]["info"]["actualOrderId"]
     assert held.own == 1.0
+    hearing.paper.asked.clear()
     hearing.watch.heard(OrderEvent(BTC, child, "", False, "FILLED", 1.0, "", "", side="SELL"))
     assert held.own == 1.0
+    assert "orders_since" not in hearing.paper.asked, "there is nothing to find out"
     assert hearing.paper.is_covered(BTC)
 
 
