@@ -131,7 +131,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
 def gates(log: OperatorLog, *rules: EntryRule) -> Gates:
     """Return the gates of a backtest."""
     signals = Signals(DP, "confidence", "1h")
-    return Gates(load_settings().settings, signals, log, list, OwnRules(rules, DP))
+    return Gates(load_settings().settings, signals, log, lambda _: [], OwnRules(rules, DP))
 
 
 @pytest.mark.usefixtures("no_database")
