@@ -21,8 +21,8 @@ from qt_protections.entry.gates import Gates
 from qt_protections.entry.own_rules import OwnRules, own_rules
 from qt_protections.errors import GuardNotInstalled
 from qt_protections.market.signals import Signals
+from qt_protections.reporting.entry_summary import summary
 from qt_protections.reporting.operator_log import OperatorLog
-from qt_protections.reporting.status import summary
 from qt_protections.rules.denial import DenyCode
 from tests.extending import program
 
