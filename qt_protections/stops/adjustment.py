@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freqtrade.persistence import Trade
 
-from qt_protections.stops.reconciliation.trade_writer import StopSet
 from qt_protections.stops.simulated.initial_stop import SimulatedStops
 from qt_protections.stops.simulated.trailing import PriceBar, SimulatedTrailing
+from qt_protections.stops.trade_stop import StopSet
 
 if TYPE_CHECKING:
     from qt_protections.stops.service import StopService
