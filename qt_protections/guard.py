@@ -19,13 +19,12 @@ from freqtrade.exceptions import OperationalException
 from freqtrade.exchange import timeframe_to_next_date, timeframe_to_prev_date
 from freqtrade.persistence import Trade
 from freqtrade.strategy.interface import IStrategy
-from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 from qt_protections.configuration import SettingsError, block_of, load_settings
 from qt_protections.entry.own_rules import EntryRule, own_rules
 from qt_protections.errors import withhold_secrets
 from qt_protections.host import backtest_cache, parameters
-from qt_protections.host.callbacks import asks_freqtrade, hear_fills
+from qt_protections.host.callbacks import asks_freqtrade, hear_fills, or_default
 from qt_protections.host.contract import verify_hooks
 from qt_protections.host.mixin_order import require_in_front
 from qt_protections.market.trends import LOCAL_DISTANCE, REGIME
@@ -85,9 +84,10 @@ class QTGuard(IStrategy):
             super().bot_loop_start(current_time=current_time, **kwargs)
         finally:
             # A backtest calls at the open of each candle, so the time is the candle's.
-            live = self._qt.live
-            candle = timeframe_to_prev_date(self.timeframe, current_time) if live else current_time
-            self._qt.loop_begins(candle)
+            runtime, candle = self._qt, current_time
+            if runtime.live:
+                candle = timeframe_to_prev_date(self.timeframe, current_time)
+            runtime.loop_begins(candle)
 
     def ft_bot_cleanup(self) -> None:
         """End the guard's threads, as the bot ends or reloads; every stop that protects stays."""
@@ -171,8 +171,7 @@ class QTGuard(IStrategy):
             return False
         if self._qt.stops is not None:
             self._qt.stops.tag(pair, tag)
-        # Called as Freqtrade calls a strategy: an error there is a yes.
-        confirm = strategy_safe_wrapper(super().confirm_trade_entry, default_retval=True)
+        confirm = or_default(super().confirm_trade_entry, True)
         if not confirm(*args, **asked):
             return False
         policy.confirmed(pair, is_short=is_short)
@@ -192,11 +191,9 @@ class QTGuard(IStrategy):
             return super().custom_stake_amount(*args, **asked)
         pair, tag, is_short = asked["pair"], asked.get("entry_tag"), asked["side"] == "short"
         wish = EntryRequest(pair, is_short, asked["current_rate"], asked["leverage"])
-        # Called as Freqtrade calls a strategy: after an error the stake is the proposed stake.
-        proposed, now = asked["proposed_stake"], asked["current_time"]
-        stake = strategy_safe_wrapper(super().custom_stake_amount, default_retval=proposed)
+        stake = or_default(super().custom_stake_amount, asked["proposed_stake"])
         wanted, policy = stake(*args, **asked), self._qt.pre_trade.policy
-        return policy.capped_stake(wanted, wish, now, tag, is_new=True)
+        return policy.capped_stake(wanted, wish, asked["current_time"], tag, is_new=True)
 
     def adjust_trade_position(self, *args: Any, **asked: Any) -> Any:
         """Ask the gates for every further entry and cap its stake; exits pass as they are."""
@@ -223,8 +220,10 @@ class QTGuard(IStrategy):
         after_fill: bool = False,
     ) -> None:
         """Give a filled trade its live stop, and move that stop with the strategy's."""
-        adjustment, seen = self._qt.stop_adjustment, (current_time, current_rate, low, high)
-        before = adjustment.before(trade, *seen, after_fill=after_fill)
+        adjustment = self._qt.stop_adjustment
+        before = adjustment.before(
+            trade, current_time, current_rate, low, high, after_fill=after_fill
+        )
         super().ft_stoploss_adjust(
             current_rate,
             trade,
@@ -236,7 +235,8 @@ class QTGuard(IStrategy):
             bound_profit,
             after_fill,
         )
-        adjustment.after(trade, before, current_rate, trails_itself=self.trailing_stop)
+        if before is not None:
+            adjustment.after(trade, before, current_rate, trails_itself=self.trailing_stop)
 
 
 def _loaded(config: Config) -> Settings:

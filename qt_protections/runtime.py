@@ -25,7 +25,6 @@ from qt_protections.host.contract import verify_attributes
 from qt_protections.host.trade_lock import exit_lock, lock_reloads
 from qt_protections.host.versions import say_untested
 from qt_protections.host.warm_up import ask_for_candles
-from qt_protections.live_status import LiveStatus
 from qt_protections.market.trends import LIVE_MODES, Market, whitelist
 from qt_protections.portfolio.account import Account
 from qt_protections.portfolio.stop_view import StopView
@@ -38,6 +37,7 @@ from qt_protections.stops.simulated.initial_stop import SimulatedStops
 from qt_protections.stops.simulated.trailing import SimulatedTrailing
 
 if TYPE_CHECKING:
+    from qt_protections.live_status import LiveStatus
     from qt_protections.stops.service import StopService
 
 logger = withhold_secrets(logging.getLogger(__name__))
@@ -123,8 +123,10 @@ class Runtime:
 
     def _attach(self, strategy: IStrategy, exchange: Exchange) -> None:
         """Put the order interceptor in front of the exchange object the bot trades with."""
-        from qt_protections.stops.registry import capabilities  # noqa: PLC0415  as the next
-        from qt_protections.stops.service import StopService  # noqa: PLC0415  backtests have no use
+        # Backtests have no use for these, and each process of theirs would pay to load them.
+        from qt_protections.live_status import LiveStatus  # noqa: PLC0415
+        from qt_protections.stops.registry import capabilities  # noqa: PLC0415
+        from qt_protections.stops.service import StopService  # noqa: PLC0415
 
         can = capabilities(exchange, strategy.config)  # before Freqtrade refuses with fewer words
         strategy.order_types = {

@@ -20,6 +20,7 @@ ALLOWED = {
     "protections": {"market", "rules", "settings"},
     "reporting": {"errors", "market", "rules"},
     "stops.threads": {"errors"},
+    "stops.trade_stop": {"rules"},
     "stops.venue": {"errors", "rules"},
     "stops.venue.binance": {"errors", "rules", "stops.threads", "stops.venue"},
     "stops.state": {"rules", "stops.venue"},
@@ -57,21 +58,21 @@ ALLOWED = {
     "stops.registry": {"errors", "stops.monitor", "stops.venue", "stops.venue.binance"},
     "stops.reconciliation": {
         *("errors", "portfolio", "rules", "stops.entry_cover", "stops.manager"),
-        *("stops.monitor", "stops.mover", "stops.state", "stops.venue"),
+        *("stops.monitor", "stops.mover", "stops.state", "stops.trade_stop", "stops.venue"),
     },
     "stops.intercept": {
         *("errors", "portfolio", "rules", "stops.entry_cover", "stops.manager"),
         "stops.monitor",
         *("stops.reconciliation", "stops.state", "stops.venue"),
     },
-    "stops.simulated": {"portfolio", "rules", "stops.reconciliation"},
+    "stops.simulated": {"portfolio", "rules", "stops.trade_stop"},
     "stops.detachment": {"errors", "stops.reconciliation", "stops.state", "stops.venue"},
     "stops.service": {
         *("errors", "rules", "settings", "stops.entry_cover", "stops.intercept"),
         *("stops.manager", "stops.monitor", "stops.mover", "stops.placer"),
         *("stops.reconciliation", "stops.registry", "stops.state", "stops.venue"),
     },
-    "stops.adjustment": {"stops.reconciliation", "stops.service", "stops.simulated"},
+    "stops.adjustment": {"stops.service", "stops.simulated", "stops.trade_stop"},
     "entry": {
         *("errors", "market", "portfolio", "protections", "reporting", "rules", "settings"),
         *("stops.intercept", "stops.simulated", "stops.state"),

@@ -25,6 +25,9 @@ from qt_protections.settings import Settings
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
+#: The signal of an entry whose candle nobody reads.
+_UNREAD = Signal.unknown()
+
 #: Added to the enter tag of a short that earned the exception.
 RARE_SHORT_TAG = "rare_short"
 
@@ -40,7 +43,7 @@ class Gates:
         settings: Settings,
         signals: Signals,
         operator_log: OperatorLog,
-        exposures: Callable[[], Sequence[Exposure]],
+        exposures: Callable[[str | None], Sequence[Exposure]],
         own_rules: OwnRules | None = None,
     ) -> None:
         """Take what the rules ask for.
@@ -49,7 +52,8 @@ class Gates:
             settings: The guard's.
             signals: What the newest candles say.
             operator_log: Who says what was refused.
-            exposures: Gives every position and entry under way that counts.
+            exposures: Gives the positions and entries under way that count: those of a symbol, or
+                all for None.
             own_rules: The user's own.
         """
         self._short_gate = ShortGate(settings.uptrend_short_exception_conf)
@@ -69,7 +73,7 @@ class Gates:
             now: UTC; the wall clock, in backtests the candle's open.
             is_short: Side of the entry.
         """
-        signal = Signal.unknown()
+        signal = _UNREAD
         try:
             # No long is judged by its candle. Where that cannot be read something is wrong, and a
             # live bot refuses; in a backtest to read it costs more than all else.
@@ -95,13 +99,12 @@ class Gates:
 
     def entries_held(self, pair: str) -> int:
         """Return the entries, filled or waiting, that the symbol of a pair holds over all pairs."""
-        symbol = base_of(pair)
-        return sum(held.entries for held in self._exposures() if held.symbol == symbol)
+        return sum(held.entries for held in self._exposures(base_of(pair)))
 
     def entries_by_symbol(self) -> Counter[str]:
         """Return the entries that each symbol holds; who asks for many pairs asks here once."""
         held: Counter[str] = Counter()
-        for exposure in self._exposures():
+        for exposure in self._exposures(None):
             held[exposure.symbol] += exposure.entries
         return held
 

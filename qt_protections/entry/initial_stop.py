@@ -9,7 +9,6 @@ from freqtrade.strategy.interface import IStrategy
 from qt_protections.errors import EntryRefused
 from qt_protections.market.signals import Signals
 from qt_protections.portfolio.account import Account
-from qt_protections.portfolio.trades import open_trade
 from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.entries import EntryRequest
 from qt_protections.rules.liquidation import LiquidationRule
@@ -58,14 +57,18 @@ class InitialStop:
             raise EntryRefused(wish.pair, distance)
         return distance
 
-    def of_new(self, wish: EntryRequest, planned: Distance) -> float:
+    def of_new(self, wish: EntryRequest, planned: Distance, waiting: LocalTrade | None) -> float:
         """Return the stop of an entry that opens a position, quote currency.
 
         Freqtrade keeps the stop of an entry that it replaces. So the replacing entry takes over
         that stop, unless the guard's settings move the stop from the strategy's.
+
+        Args:
+            wish: The entry.
+            planned: How far from the entry its stop is to stand.
+            waiting: The trade whose entry waits, and is replaced; None without any.
         """
         stop = stop_at(wish.rate, planned.ratio, is_short=wish.is_short)
-        waiting = open_trade(wish.pair)
         is_strategys = planned.ratio == abs(self._strategy.stoploss) / wish.leverage
         if waiting is None or not is_strategys:  # then the trade has another stop on record
             return stop

@@ -48,16 +48,18 @@ class LiquidationCheck:
         distance_at, equity = self._stop.distance_by_leverage(pair), self._account.equity()
         if not equity > 0:
             return wanted  # the entry is refused when it is sized
-        costs = self._account.contract(pair).costs
+        costs, share = self._account.costs(pair), self._largest_share
 
-        def notional_at(leverage: float) -> float:
-            stop = stop_at(1.0, distance_at(leverage), is_short=is_short)
+        def entry_at(leverage: float) -> tuple[float, float]:
+            distance = distance_at(leverage)
+            if share is None:
+                return distance, equity * leverage
+            stop = stop_at(1.0, distance, is_short=is_short)
             per_unit = costs.loss_per_unit(1.0, stop, is_short=is_short)
-            share = self._largest_share
-            return equity * (leverage if share is None else share / per_unit)
+            return distance, equity * (share / per_unit)
 
         highest = self._rule.highest_leverage(
-            wanted, distance_at, notional_at, self._account.brackets(pair), is_short=is_short
+            wanted, entry_at, self._account.brackets(pair), is_short=is_short
         )
         if highest < wanted:
             self._lowered(pair, wanted, highest)

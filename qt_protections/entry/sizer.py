@@ -15,7 +15,7 @@ from qt_protections.entry.initial_stop import InitialStop
 from qt_protections.entry.liquidation_check import LiquidationCheck
 from qt_protections.portfolio.account import Account
 from qt_protections.portfolio.open_risk import OpenRisk
-from qt_protections.portfolio.trades import filled_trade, one_r
+from qt_protections.portfolio.trades import filled, one_r, open_trade
 from qt_protections.rules.denial import Denial
 from qt_protections.rules.entries import NO_LIMIT, ApprovedEntry, EntryRequest
 from qt_protections.rules.sizing import (
@@ -83,19 +83,20 @@ class PositionSizer:
             EntryRefused: If its stop cannot be where it should be.
             ValueError: If it cannot be sized.
         """
-        trade, everything = filled_trade(wish.pair), self._account.all_exposures()
+        opened, everything = open_trade(wish.pair), self._account.all_exposures()
+        trade, sizes = filled(opened), not self._budget.is_off
         limit, room, amount = wish.rate, NO_LIMIT, inf
         wish = self._book.at_fill(wish)
         planned = None
         if trade is None:
             planned = self._stop.planned(wish)
-            stop = self._stop.of_new(wish, planned)
+            stop = self._stop.of_new(wish, planned, opened)
         else:
             stop = self._stop.of_trade(trade)
         # A backtest may add to a trade at a price beyond its stop: the stop counts after that.
-        if trade is None or self._live or not self._budget.is_off:
-            self._stop.check(wish, stop, counts_fees=not self._budget.is_off)
-        if not self._budget.is_off:
+        if trade is None or self._live or sizes:
+            self._stop.check(wish, stop, counts_fees=sizes)
+        if sizes:
             held = self._account.limited_exposures(everything)
             risks = self._open_risk.before(wish, trade, held, now)
             averages_down = self._averages_down(wish, trade)
@@ -141,7 +142,7 @@ class PositionSizer:
         strategy's stop, in backtests for a stop of 5 %. For a further entry, the minimum of a
         backtest forgets the leverage.
         """
-        is_new = filled_trade(wish.pair) is None
+        is_new = filled(open_trade(wish.pair)) is None
         reserved_for = max(abs(self._strategy.stoploss), 0.05) if is_new else 0.0
         return self._account.least_stake(wish.pair, wish.rate, reserved_for, wish.leverage)
 

@@ -1,9 +1,10 @@
 """How Freqtrade calls a strategy: which questions are Freqtrade's, and how fills are heard."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from freqtrade.strategy.interface import IStrategy
+from freqtrade.strategy.strategy_wrapper import strategy_safe_wrapper
 
 #: What the guard reads of each of Freqtrade's questions for an entry.
 _ASKED = {
@@ -27,6 +28,19 @@ def asks_freqtrade(callback: str, asked: Mapping[str, Any]) -> bool:
         asked: The keywords of the call.
     """
     return _ASKED[callback] <= asked.keys()
+
+
+def or_default(callback: Callable[..., Any], default: object) -> Callable[..., Any]:
+    """Return a wrapped strategy's callback as Freqtrade calls it: an error answers the default.
+
+    Freqtrade's own callbacks need no such care: each answers the default, and never fails.
+
+    Args:
+        callback: Of a strategy, bound.
+        default: What Freqtrade takes instead of an answer.
+    """
+    is_freqtrades = getattr(callback, "__qualname__", "").startswith("IStrategy.")
+    return callback if is_freqtrades else strategy_safe_wrapper(callback, default_retval=default)
 
 
 def hear_fills(strategy: IStrategy) -> None:

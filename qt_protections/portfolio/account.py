@@ -92,12 +92,11 @@ class Account:
 
         Unrealised profit is no part of it, nor is an `available_capital` the account lacks.
         """
+        is_capped = "available_capital" in self._config
+        if self.has_futures and not is_capped:
+            return self.balance * float(self._config["tradable_balance_ratio"])
         capital: float = self._wallets.get_total_stake_amount()
-        if not self.has_futures:
-            return capital
-        if "available_capital" in self._config:
-            return min(capital, self.balance)
-        return self.balance * float(self._config["tradable_balance_ratio"])
+        return min(capital, self.balance) if self.has_futures else capital
 
     def check_equity(self, equity: float) -> Denial | None:
         """Refuse whatever is to be sized by a balance that is not there, and say what is.
@@ -117,14 +116,19 @@ class Account:
         )
         return deny(DenyCode.NO_EQUITY, text, coin=self.currency, held=held)
 
-    def all_exposures(self) -> list[Exposure]:
-        """Return every position and entry under way on the account."""
-        stops = self._stops()
-        return [*exposures(stops.planned), *stops.unaccounted()]
+    def all_exposures(self, symbol: str | None = None) -> list[Exposure]:
+        """Return every position and entry under way on the account.
 
-    def exposures(self) -> list[Exposure]:
-        """Return those that count toward the limits."""
-        return self.limited_exposures(self.all_exposures())
+        Args:
+            symbol: The base currency to look at; all if None.
+        """
+        stops = self._stops()
+        beside = [e for e in stops.unaccounted() if symbol is None or e.symbol == symbol]
+        return [*exposures(stops.planned, symbol), *beside]
+
+    def exposures(self, symbol: str | None = None) -> list[Exposure]:
+        """Return those that count toward the limits; `symbol` as for `all_exposures`."""
+        return self.limited_exposures(self.all_exposures(symbol))
 
     def limited_exposures(self, held: Sequence[Exposure]) -> list[Exposure]:
         """Return those of `held` that count toward the limits."""

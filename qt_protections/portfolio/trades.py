@@ -6,6 +6,7 @@ from freqtrade.persistence import LocalTrade, Trade
 
 from qt_protections.rules.amounts import sum_exact
 from qt_protections.rules.exposure import Exposure
+from qt_protections.rules.pairs import base_of
 
 
 def open_trade(pair: str) -> LocalTrade | None:
@@ -13,9 +14,8 @@ def open_trade(pair: str) -> LocalTrade | None:
     return next(iter(Trade.get_trades_proxy(pair=pair, is_open=True)), None)
 
 
-def filled_trade(pair: str) -> LocalTrade | None:
-    """Return the pair's open trade, once any of its first entry has filled."""
-    trade = open_trade(pair)
+def filled(trade: LocalTrade | None) -> LocalTrade | None:
+    """Return an open trade once any of its first entry has filled; None before that."""
     return trade if trade is not None and trade.amount else None
 
 
@@ -24,14 +24,20 @@ def one_r(trade: LocalTrade) -> float:
     return abs(trade.open_rate - (trade.initial_stop_loss or trade.stop_loss))
 
 
-def exposures(planned: Callable[[LocalTrade], float | None]) -> list[Exposure]:
-    """Return what all open trades hold, with what their waiting entries may add.
+def exposures(
+    planned: Callable[[LocalTrade], float | None], symbol: str | None = None
+) -> list[Exposure]:
+    """Return what open trades hold, with what their waiting entries may add.
 
     Args:
         planned: Says where the stop of a trade stands whose entry waits, quote currency; Freqtrade
             knows that only once the entry has filled.
+        symbol: The base currency to look at; all trades if None.
     """
-    return [_exposure(trade, planned) for trade in Trade.get_trades_proxy(is_open=True)]
+    trades = Trade.get_trades_proxy(is_open=True)
+    if symbol is not None:
+        trades = [trade for trade in trades if base_of(trade.pair) == symbol]
+    return [_exposure(trade, planned) for trade in trades]
 
 
 def fees_paid() -> float:

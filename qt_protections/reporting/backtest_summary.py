@@ -8,7 +8,7 @@ line in their log at the last candle.
 
 import atexit
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import current_thread, main_thread
@@ -24,14 +24,14 @@ from freqtrade.data.btanalysis import (
 from freqtrade.enums import RunMode
 from freqtrade.optimize.backtest_caching import get_strategy_run_id
 from freqtrade.strategy.interface import IStrategy
+from pydantic import TypeAdapter
 from rich.console import Console
 
 from qt_protections.errors import withhold_secrets
 from qt_protections.market.trends import Market
-from qt_protections.reporting.entry_summary import as_line, as_table
+from qt_protections.reporting.entry_counts import Summary
+from qt_protections.reporting.entry_summary import as_line, as_table, summary
 from qt_protections.reporting.operator_log import OperatorLog
-from qt_protections.reporting.status import summary
-from qt_protections.reporting.status_file import SUMMARY, Summary
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -156,7 +156,7 @@ def _store(folder: Path, name: str, told: Summary, began_s: float) -> None:
     except ValueError:
         return  # nothing was ever stored there
     if result.is_file() and result.stat().st_mtime >= began_s:
-        update_backtest_metadata(result, name, {KEY: SUMMARY.dump_python(told, mode="json")})
+        update_backtest_metadata(result, name, {KEY: asdict(told)})
 
 
 def _earlier(folder: Path, name: str, run_id: str) -> tuple[str, Summary] | None:
@@ -165,7 +165,7 @@ def _earlier(folder: Path, name: str, run_id: str) -> tuple[str, Summary] | None
         result = path.with_name(path.name.replace(".meta.json", ".zip"))
         kept: dict[str, Any] = load_backtest_metadata(result).get(name, {})
         if kept.get("run_id") == run_id and KEY in kept:
-            return result.name, SUMMARY.validate_python(kept[KEY])
+            return result.name, TypeAdapter(Summary).validate_python(kept[KEY])
     return None
 
 

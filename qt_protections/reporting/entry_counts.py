@@ -54,3 +54,31 @@ class Tally:
                 within = (closes >= first) & (closes < last)
                 found[rule] += int(np.count_nonzero(within))
         return +found
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What became of the entries.
+
+    Attributes:
+        allowed: Entries the guard let through, by side.
+        rare_shorts: Shorts of these that passed in an uptrend.
+        further: Entries of these that added to a position.
+        cut: Entries of these that were made smaller, by setting.
+        clamped: Entries of these whose stop was moved, by setting.
+        lowered: How often leverage was lowered, by pair; of refused entries, too.
+        refused: Candles with a refused entry, by rule, summed over pairs.
+        removed: Candles whose short signal the gate took away before anybody asked, by rule,
+            summed over pairs; of backtests alone, live these are among the refused.
+        regimes: Share of the candles, 0 to 1, by regime; of backtests alone.
+    """
+
+    allowed: dict[str, int]
+    rare_shorts: int
+    further: int
+    cut: dict[str, int]
+    clamped: dict[str, int]
+    lowered: dict[str, int]
+    refused: dict[str, int]
+    removed: dict[str, int]
+    regimes: dict[str, float]

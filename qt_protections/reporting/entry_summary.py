@@ -1,14 +1,51 @@
-"""What became of the entries, for a terminal of 80 columns and for one line of a log."""
+"""What became of the entries: summed up, for a terminal of 80 columns, for one line of a log."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from qt_protections.reporting.status_file import Summary
+from qt_protections.reporting.entry_counts import Summary, Tally
+from qt_protections.reporting.operator_log import Refused
 
 _REGIMES = {"UPTREND": "green", "DOWNTREND": "red", "SIDEWAYS": "cyan"}
+
+
+def summary(
+    tally: Tally,
+    refused: Iterable[Refused],
+    removed: Mapping[str, int] | None = None,
+    regimes: Mapping[str, float] | None = None,
+) -> Summary:
+    """Return what became of the entries, the most frequent first.
+
+    Args:
+        tally: Of those that were not refused.
+        refused: The others.
+        removed: Candles whose signal was taken away, by rule; none unless a backtest.
+        regimes: The timerange's shares of the regimes; none unless a backtest.
+    """
+    return Summary(
+        allowed=dict(tally.allowed),
+        rare_shorts=tally.rare_shorts,
+        further=tally.further,
+        cut=dict(tally.cut.most_common()),
+        clamped=dict(tally.clamped.most_common()),
+        lowered=dict(tally.lowered.most_common()),
+        refused=dict(totals(refused).most_common()),
+        removed=dict(removed or {}),
+        regimes=dict(regimes or {}),
+    )
+
+
+def totals(refused: Iterable[Refused]) -> Counter[str]:
+    """Return the candles with a refusal, by code, summed over pairs."""
+    counted: Counter[str] = Counter()
+    for each in refused:
+        counted[str(each.denial.code)] += each.count
+    return counted
 
 
 def as_table(title: str, summary: Summary) -> Table:

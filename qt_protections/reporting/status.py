@@ -1,12 +1,12 @@
 """What a guard knows and has refused at one moment: its own objects, put in a file's words."""
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from qt_protections.reporting.entry_counts import Tally
+from qt_protections.reporting.entry_summary import summary, totals
 from qt_protections.reporting.operator_log import Refused
 from qt_protections.reporting.status_file import (
     Bot,
@@ -16,7 +16,6 @@ from qt_protections.reporting.status_file import (
     RegimeSeen,
     Risk,
     Snapshot,
-    Summary,
     WatchSeen,
 )
 from qt_protections.rules.exposure import Costs, Exposure, risk_of
@@ -67,44 +66,10 @@ def snapshot(known: Known, bot: Bot, now: datetime, *, is_running: bool = True) 
         risk=_risk(known),
         positions=tuple(_position(known, exposure) for exposure in known.exposures),
         refusals=tuple(sorted(refusals, key=_age_order, reverse=True)),
-        totals=dict(_totals(refused).most_common()),
+        totals=dict(totals(refused).most_common()),
         watch=known.watch,
         summary=None if known.tally is None else summary(known.tally, refused),
     )
-
-
-def summary(
-    tally: Tally,
-    refused: Iterable[Refused],
-    removed: Mapping[str, int] | None = None,
-    regimes: Mapping[str, float] | None = None,
-) -> Summary:
-    """Return what became of the entries, the most frequent first.
-
-    Args:
-        tally: Of those that were not refused.
-        refused: The others.
-        removed: Candles whose signal was taken away, by rule; none unless a backtest.
-        regimes: The timerange's shares of the regimes; none unless a backtest.
-    """
-    return Summary(
-        allowed=dict(tally.allowed),
-        rare_shorts=tally.rare_shorts,
-        further=tally.further,
-        cut=dict(tally.cut.most_common()),
-        clamped=dict(tally.clamped.most_common()),
-        lowered=dict(tally.lowered.most_common()),
-        refused=dict(_totals(refused).most_common()),
-        removed=dict(removed or {}),
-        regimes=dict(regimes or {}),
-    )
-
-
-def _totals(refused: Iterable[Refused]) -> Counter[str]:
-    totals: Counter[str] = Counter()
-    for each in refused:
-        totals[str(each.denial.code)] += each.count
-    return totals
 
 
 def _age_order(refusal: Refusal) -> float:

@@ -48,10 +48,8 @@ def isolated_distance(
     Raises:
         ValueError: If there are no brackets.
     """
-    return min(
-        (1 / leverage + b.amount / notional - b.rate) / (1 + b.rate if is_short else 1 - b.rate)
-        for b in brackets
-    )
+    margin, side = 1 / leverage, 1.0 if is_short else -1.0
+    return min([(margin + b.amount / notional - b.rate) / (1.0 + side * b.rate) for b in brackets])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +70,7 @@ class LiquidationRule:
     def highest_leverage(
         self,
         wish: float,
-        distance_at: Callable[[float], float],
-        notional_at: Callable[[float], float],
+        entry_at: Callable[[float], tuple[float, float]],
         brackets: Sequence[Bracket],
         *,
         is_short: bool,
@@ -82,18 +79,17 @@ class LiquidationRule:
 
         Args:
             wish: The strategy's own, >= 1.
-            distance_at: The stop's distance at a leverage, as a ratio of the entry.
-            notional_at: The largest notional of the entry at a leverage, quote currency.
+            entry_at: The entry at a leverage: its stop's distance, as a ratio of the entry, and
+                its largest notional, quote currency.
             brackets: Of the pair; without any the wish stays, and its entry is refused later.
             is_short: Whether the position gains when the price falls.
         """
         if not brackets:
             return wish
         for leverage in [wish, *range(math.ceil(wish) - 1, 0, -1)]:
-            survives = isolated_distance(
-                leverage, notional_at(leverage), brackets, is_short=is_short
-            )
-            if survives >= self.needed(distance_at(leverage)):
+            distance, notional = entry_at(leverage)
+            survives = isolated_distance(leverage, notional, brackets, is_short=is_short)
+            if survives >= self.needed(distance):
                 return float(leverage)
         return 1.0
 

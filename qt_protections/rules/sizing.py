@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from typing import NamedTuple
 
 from qt_protections.rules.denial import Denial, DenyCode, deny
 
+#: What an amount may lack to be whole, as a ratio of its steps.
+_LAST_DIGIT = Decimal("1e-9")
 
-@dataclass(frozen=True, slots=True)
-class Risks:
+
+class Risks(NamedTuple):
     """What stands to be lost already, in quote currency.
 
     Attributes:
@@ -29,8 +32,7 @@ class Risks:
     benchmark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Headroom:
+class Headroom(NamedTuple):
     """What an entry may lose at its stop (quote currency, >= 0), and the limit that says so.
 
     A loss of infinity is no limit at all.
@@ -93,8 +95,7 @@ def _text(limit: DenyCode, facts: Mapping[str, object]) -> str:
     return (_SHARE_TOO_SMALL if is_share else _TOO_SMALL[limit]).format(**facts)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What may be lost at the stops, in quote currency.
 
     Attributes:
@@ -170,7 +171,7 @@ class RiskBudget:
             ValueError: If the equity is no number above 0, or a loss is not known (NaN).
         """
         losses = (risks.open_risk, risks.position_risk, risks.group_risk or 0.0)
-        if not risks.equity > 0 or any(math.isnan(loss) for loss in losses):
+        if not risks.equity > 0 or math.isnan(sum(losses)):
             raise ValueError(f"cannot size: equity {risks.equity}, losses at the stops {losses}")
         limits = self.limits(risks.equity, risks.open_risk)
         rooms = [self._of_entry(limits), _of_all_positions(limits, risks)]
@@ -180,7 +181,7 @@ class RiskBudget:
             rooms.append(_of_group(limits.group, risks, risks.group_risk))
         least = min(rooms, key=lambda room: room.loss)
         is_worthwhile = least.loss >= self.least_share * self._whole_share(limits)
-        return least if is_worthwhile else replace(least, loss=0.0)
+        return least if is_worthwhile else least._replace(loss=0.0)
 
     def _of_entry(self, limits: Limits) -> Headroom:
         """Return what the limit of one trade leaves for each of its entries."""
@@ -240,8 +241,9 @@ def whole_steps(amount: float, step: float | None) -> float:
     if not step:
         return amount
     # Not by their repr: that of numpy's numbers names their type.
-    steps = Decimal(str(amount)) / Decimal(str(step))
+    size = Decimal(str(step))
+    steps = Decimal(str(amount)) / size
     nearest = steps.to_integral_value()
-    if abs(steps - nearest) > Decimal("1e-9") * max(nearest, Decimal(1)):
+    if abs(steps - nearest) > _LAST_DIGIT * max(nearest, Decimal(1)):
         nearest = steps.to_integral_value(ROUND_FLOOR)
-    return float(nearest * Decimal(str(step)))
+    return float(nearest * size)

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from qt_protections.rules.denial import Denial, DenyCode, deny
 
@@ -21,8 +22,7 @@ class StopBound(StrEnum):
     FARTHEST = "stoploss"
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
+class Distance(NamedTuple):
     """How far from its entry a stop stands; all ratios are of the entry.
 
     Attributes:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freqtrade.persistence import Trade
 
-from qt_protections.stops.reconciliation.trade_writer import StopSet
 from qt_protections.stops.simulated.initial_stop import SimulatedStops
 from qt_protections.stops.simulated.trailing import PriceBar, SimulatedTrailing
+from qt_protections.stops.trade_stop import StopSet
 
 if TYPE_CHECKING:
     from qt_protections.stops.service import StopService
@@ -64,7 +64,7 @@ class StopAdjustment:
         high: float | None,
         *,
         after_fill: bool,
-    ) -> Before:
+    ) -> Before | None:
         """Set the stop of a trade that has filled, and note where the stop stands.
 
         Args:
@@ -74,13 +74,17 @@ class StopAdjustment:
             low: As in `PriceBar`.
             high: As in `PriceBar`.
             after_fill: Whether Freqtrade asks because an order has just filled.
+
+        Returns:
+            What `after` has to know; None if nothing is left to do then.
         """
         if after_fill and self._live is not None:
             self._live.filled(trade)
         if self._simulated is not None:
             self._simulated.set(trade)
         if self._trailing is None and not after_fill:
-            return _NOTHING  # backtests come by in every candle of every trade
+            # Backtests come by in every candle of every trade.
+            return None if self._live is None else _NOTHING
         bar = None
         if self._trailing is not None:
             bar = PriceBar(now, rate, low, high)

@@ -179,7 +179,10 @@ def gates() -> Gates:
     """Return the gates of a backtest."""
     dp = DataProvider({"runmode": RunMode.BACKTEST}, None)  # type: ignore[typeddict-item]
     return Gates(
-        load_settings().settings, Signals(dp, "confidence", "1h"), OperatorLog(), exposures=list
+        load_settings().settings,
+        Signals(dp, "confidence", "1h"),
+        OperatorLog(),
+        exposures=lambda _: [],
     )
 
 

@@ -21,8 +21,8 @@ from qt_protections.entry.gates import Gates
 from qt_protections.entry.own_rules import OwnRules, own_rules
 from qt_protections.errors import GuardNotInstalled
 from qt_protections.market.signals import Signals
+from qt_protections.reporting.entry_summary import summary
 from qt_protections.reporting.operator_log import OperatorLog
-from qt_protections.reporting.status import summary
 from qt_protections.rules.denial import DenyCode
 from tests.extending import program
 
@@ -143,7 +143,7 @@ def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
 def gates(log: OperatorLog, *rules: EntryRule) -> Gates:
     """Return the gates of a backtest."""
     signals = Signals(DP, "confidence", "1h")
-    return Gates(load_settings().settings, signals, log, list, OwnRules(rules, DP))
+    return Gates(load_settings().settings, signals, log, lambda _: [], OwnRules(rules, DP))
 
 
 @pytest.mark.usefixtures("no_database")

@@ -75,10 +75,11 @@ class Account:
             guard, Signals(dp, "confidence", "1h"), OperatorLog(speaks=False), self.exposures
         )
 
-    def exposures(self) -> list[Exposure]:
-        """Return what counts, as a live bot finds it."""
+    def exposures(self, symbol: str | None) -> list[Exposure]:
+        """Return what counts of a symbol, or all of it, as a live bot finds it."""
         beside = [e for held in self.book for e in unaccounted(held, self.lost[held.pair])]
-        return [*exposures(lambda trade: trade.stop_loss), *beside]
+        found = [*exposures(lambda trade: trade.stop_loss, symbol), *beside]
+        return [e for e in found if symbol is None or e.symbol == symbol]
 
     def held(self, symbol: str) -> int:
         """Return the entries of a symbol by this account's own count."""

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from qt_protections.reporting.entry_counts import Summary
 from qt_protections.reporting.entry_summary import as_line, as_table, as_words
-from qt_protections.reporting.status_file import Summary
 
 FULL = Summary(
     allowed={"long": 1_200, "short": 34},

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
+from qt_protections.reporting.entry_counts import Summary
 from qt_protections.reporting.status_file import (
     Money,
     RegimeSeen,
     Snapshot,
-    Summary,
     ThreadSeen,
     WatchSeen,
 )

@@ -87,13 +87,13 @@ def test_no_leverage_lets_liquidation_come_before_the_stop(
     def distance_at(leverage: float) -> float:
         return stoploss / 10 if in_price else stoploss / leverage
 
-    def notional_at(leverage: float) -> float:
-        return risk / distance_at(leverage)
+    def entry_at(leverage: float) -> tuple[float, float]:
+        return distance_at(leverage), risk / distance_at(leverage)
 
-    leverage = rule.highest_leverage(wish, distance_at, notional_at, steps, is_short=is_short)
+    leverage = rule.highest_leverage(wish, entry_at, steps, is_short=is_short)
     assert 1 <= leverage <= wish
     stop = stop_at(100.0, distance_at(leverage), is_short=is_short)
-    position = Exposure(BTC, is_short, notional_at(leverage) / 100.0, 100.0, stop)
+    position = Exposure(BTC, is_short, entry_at(leverage)[1] / 100.0, 100.0, stop)
     denial = rule.check_isolated(position, leverage, steps)
     if denial is None:
         survives = isolated_distance(leverage, position.amount * 100.0, steps, is_short=is_short)
@@ -113,7 +113,7 @@ def test_leverage(wish: float, stoploss: float, expected: float) -> None:
     rule = LiquidationRule(0.25)
     steps = [Bracket(0.02, 0.0)]
     leverage = rule.highest_leverage(
-        wish, lambda at: stoploss / at, lambda _: 1000.0, steps, is_short=False
+        wish, lambda at: (stoploss / at, 1000.0), steps, is_short=False
     )
     assert leverage == expected
 
@@ -191,7 +191,7 @@ def test_in_cross_the_brackets_of_every_position_are_needed() -> None:
 def test_without_brackets_the_wish_stays() -> None:
     """The entry is refused in any case, and for the right reason."""
     rule = LiquidationRule(0.25)
-    assert rule.highest_leverage(30, lambda _: 0.9, lambda _: 1.0, [], is_short=False) == 30
+    assert rule.highest_leverage(30, lambda _: (0.9, 1.0), [], is_short=False) == 30
 
 
 @pytest.mark.parametrize("entry", [100.0, math.nan])

@@ -92,7 +92,7 @@ def test_a_group_has_a_limit_of_its_own() -> None:
     room = grouped.room(risks, 100.0, averages_down=False)
     assert (room.loss, room.limit) == (pytest.approx(40), DenyCode.GROUP_RISK_FULL)
     assert "BTC/USDT:USDT" in room.too_small(1.0, 5.0).text
-    alone = replace(risks, group_risk=None)
+    alone = risks._replace(group_risk=None)
     assert grouped.room(alone, 100.0, averages_down=False).loss == pytest.approx(75)
     assert BUDGET.room(risks, 100.0, averages_down=False).loss == pytest.approx(75)
 
@@ -121,7 +121,7 @@ def test_a_loss_that_is_not_known_is_an_error(
     """No limit is kept by leaving out what nobody knows."""
     budget = replace(BUDGET, max_group_ratio=0.01)
     with pytest.raises(ValueError, match="cannot size"):
-        budget.room(replace(Risks(10_000), **unknown), 100.0, averages_down=averages_down)
+        budget.room(Risks(10_000)._replace(**unknown), 100.0, averages_down=averages_down)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_the_first_of_several_entries_leaves_room_for_the_others() -> None:
     assert shared.room(Risks(10_000), 100.0, averages_down=False).loss == pytest.approx(18.75)
     held = Risks(10_000, open_risk=18.75, position_risk=18.75, average=101.0)
     assert shared.room(held, 100.0, averages_down=True).loss == pytest.approx(18.75)
-    full = replace(held, position_risk=75.0)
+    full = held._replace(position_risk=75.0)
     for averages_down in (False, True):
         room = shared.room(full, 100.0, averages_down=averages_down)
         assert (room.loss, room.limit) == (0, DenyCode.AVERAGING_DOWN)

@@ -15,7 +15,6 @@ from qt_protections.stops.reconciliation.trade_writer import (
     add_stop,
     adopt,
     claim_stop,
-    follow,
     has_filled,
     keep_order,
     release,
@@ -26,6 +25,7 @@ from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.records import STOP_RECORD
 from qt_protections.stops.state.stop import Stop
 from qt_protections.stops.state.unbooked_fill import UnbookedFill
+from qt_protections.stops.trade_stop import follow
 
 logger = withhold_secrets(logging.getLogger(__name__))
 

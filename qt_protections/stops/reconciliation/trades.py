@@ -27,11 +27,12 @@ from qt_protections.stops.reconciliation.schedule import Schedule, is_long_since
 from qt_protections.stops.reconciliation.trade_cache import read_anew, rows, write_down
 from qt_protections.stops.reconciliation.trade_reader import TradeReader
 from qt_protections.stops.reconciliation.trade_updater import TradeUpdater, cover_of
-from qt_protections.stops.reconciliation.trade_writer import StopSet, catch_up, follow
+from qt_protections.stops.reconciliation.trade_writer import catch_up
 from qt_protections.stops.reconciliation.trailing import TrailingStops
 from qt_protections.stops.reconciliation.view import BookView
 from qt_protections.stops.state.page import is_under_way, page
 from qt_protections.stops.state.pair import PairState
+from qt_protections.stops.trade_stop import StopSet, follow
 
 
 class TradeReconciliation:

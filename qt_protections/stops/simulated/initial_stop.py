@@ -5,7 +5,7 @@ from freqtrade.strategy.interface import IStrategy
 
 from qt_protections.portfolio.stop_view import NoStops
 from qt_protections.rules.stop_price import stop_at
-from qt_protections.stops.reconciliation.trade_writer import stand_at
+from qt_protections.stops.trade_stop import stand_at
 
 #: Ratios closer than this are one and the same.
 _SAME = 1e-9

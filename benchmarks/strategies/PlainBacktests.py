@@ -1,4 +1,7 @@
-"""The strategies of `benchmarks.backtest_cost`: many trades or few, on the same candles."""
+"""The plain strategies of `benchmarks.backtest_cost`: many trades or few, on the same candles.
+
+No guard is imported here: to load the guard is a part of what it costs.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -7,8 +10,6 @@ import pandas as pd
 import talib.abstract as ta
 from freqtrade.persistence import Trade
 from freqtrade.strategy import IStrategy
-
-from qt_protections.guard import QTGuard
 
 
 class PlainMany(IStrategy):
@@ -47,18 +48,10 @@ class PlainMany(IStrategy):
         return dataframe
 
 
-class GuardedMany(QTGuard, PlainMany):
-    """PlainMany, guarded."""
-
-
 class PlainFew(PlainMany):
     """The same, on every 300th candle."""
 
     every = 300
-
-
-class GuardedFew(QTGuard, PlainFew):
-    """PlainFew, guarded."""
 
 
 class PlainUsual(PlainMany):
@@ -90,7 +83,3 @@ class PlainUsual(PlainMany):
     ) -> str | None:
         """Leave what gained much."""
         return "gained" if current_profit > 0.5 else None
-
-
-class GuardedUsual(QTGuard, PlainUsual):
-    """PlainUsual, guarded."""
