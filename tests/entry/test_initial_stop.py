@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qt_protections.errors import EntryRefused
+from qt_protections.portfolio.trades import open_trade
 from qt_protections.rules.denial import DenyCode
 from qt_protections.rules.stop_price import FARTHEST, StopBound
 from tests.entry.desk import BTC, Desk, entry, put_back
@@ -94,7 +95,9 @@ def test_the_entry_that_replaces_another_takes_over_its_stop(
     if first is not None:
         made.hold(0.0, waiting=1.0, stop=first)
     wish = entry(rate=rate)
-    assert made.rules.stop.of_new(wish, made.rules.stop.planned(wish)) == pytest.approx(stop)
+    assert made.rules.stop.of_new(
+        wish, made.rules.stop.planned(wish), open_trade(wish.pair)
+    ) == pytest.approx(stop)
 
 
 @pytest.mark.parametrize(
@@ -166,7 +169,7 @@ def test_a_planned_stop_is_on_the_losing_side(
     plain.strategy.stoploss = stoploss
     wish = entry(rate=rate, leverage=leverage, is_short=is_short)
     planned = plain.rules.stop.planned(wish)
-    stop = plain.rules.stop.of_new(wish, planned)
+    stop = plain.rules.stop.of_new(wish, planned, open_trade(wish.pair))
     assert stop > 0
     lost = (stop - rate if is_short else rate - stop) / rate
     assert lost >= plain.settings.min_stop / 100 * (1 - 1e-9)

@@ -8,7 +8,7 @@ from freqtrade.enums import RunMode
 from qt_protections.portfolio.trades import (
     exposures,
     fees_paid,
-    filled_trade,
+    filled,
     one_r,
     open_trade,
 )
@@ -28,11 +28,11 @@ def no_plan(_trade: object) -> float | None:
 def test_a_trade_is_filled_once_any_of_its_entry_has(desk: Make, runmode: RunMode) -> None:
     """Until then an entry opens the position, and adds to none."""
     made = desk(runmode)
-    assert (open_trade(BTC), filled_trade(BTC)) == (None, None)
+    assert (open_trade(BTC), filled(open_trade(BTC))) == (None, None)
     waits, holds = made.hold(0.0, waiting=1.0), made.hold(0.1, ETH, waiting=0.9)
     assert open_trade(BTC) is waits
-    assert filled_trade(BTC) is None
-    assert filled_trade(ETH) is open_trade(ETH) is holds
+    assert filled(open_trade(BTC)) is None
+    assert filled(open_trade(ETH)) is open_trade(ETH) is holds
 
 
 @pytest.mark.parametrize(
