@@ -11,7 +11,7 @@ from time import monotonic
 from qt_protections.errors import withhold_secrets
 from qt_protections.rules.pairs import symbol_of
 from qt_protections.rules.retry_policy import Purpose
-from qt_protections.rules.stop_plan import RequiredStop, covered, parts
+from qt_protections.rules.stop_plan import RequiredStop, parts
 from qt_protections.stops.close_booking import CloseBooking
 from qt_protections.stops.emergency import EmergencyClose
 from qt_protections.stops.order_history import OrderHistory
@@ -166,8 +166,7 @@ class StopManager:
 
     def _suffices(self, held: PairState) -> bool:
         """Whether what filled of ours is covered; entries that could add to it are called off."""
-        need = held.own_required_stop
-        if need is not None and not covered(need, held.standing):
+        if not held.is_covered:
             return False
         self.closes.call_off(held)
         return True

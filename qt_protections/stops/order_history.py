@@ -31,7 +31,7 @@ from qt_protections.stops.state.pair import PairState
 from qt_protections.stops.state.records import is_on_record
 from qt_protections.stops.state.stop import filled_ms, part_of
 from qt_protections.stops.stop_children import StopChildren
-from qt_protections.stops.venue.protocol import CcxtOrder, Venue
+from qt_protections.stops.venue.protocol import CcxtOrder, RequestError, Venue
 
 logger = withhold_secrets(logging.getLogger(__name__))
 
@@ -173,6 +173,15 @@ class OrderHistory:
                 order = self._venue.find_order(held.pair, order_id=pending.order_id)
                 if order is not None:
                     pending.learn(order)
+
+    def try_to_refresh_entries(self, held: PairState) -> bool:
+        """Bring what entries filled up to date; return whether the exchange answered."""
+        try:
+            self.refresh_entries(held)
+        except RequestError as error:
+            logger.warning("Could not ask for entries of %s: %s", symbol_of(held.pair), error)
+            return False
+        return True
 
     def children(self, pair: str, order_ids: Collection[str]) -> dict[str, str]:
         """Return the orders that stops of a pair became, and which stop each order was.

@@ -131,7 +131,9 @@ class StopOutcomes:
                 return
             amount = float(order.get("filled") or 0.0)
             if amount > held.own:
-                self._learn_of_entries(held)
+                # A stop that closed more than is known closed entries as well. Heard of later, such
+                # a fill would count as a position that is not there.
+                self._history.try_to_refresh_entries(held)
             order = own_part(held, order)
             is_anothers = amount and not order["filled"]
             if is_anothers or str(order["id"]) in held.ledger.booked:
@@ -143,16 +145,6 @@ class StopOutcomes:
             if filled and (held.own_required_stop is None or stop.kind is StopKind.FIXED):
                 self._closes.call_off(held)  # what waits would enter what is being left
             self._reconcile(held)
-
-    def _learn_of_entries(self, held: PairState) -> None:
-        """Ask what entries filled: a stop that closed more than is known closed them as well.
-
-        Heard of later, such a fill would count as a position that is not there.
-        """
-        try:
-            self._history.refresh_entries(held)
-        except RequestError as error:
-            logger.warning("Could not ask for entries of %s: %s", symbol_of(held.pair), error)
 
     def _find_child(self, held: PairState, child: str) -> CcxtOrder | None:
         """Return the order a stop became; None while that is not known, or nobody answers."""

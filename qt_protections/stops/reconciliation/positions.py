@@ -7,7 +7,6 @@ from time import monotonic
 from freqtrade.persistence import Trade
 
 from qt_protections.errors import withhold_secrets
-from qt_protections.rules.pairs import symbol_of
 from qt_protections.stops.manager import StopManager
 from qt_protections.stops.reconciliation.absence import Absence
 from qt_protections.stops.reconciliation.closure import ClosureProof
@@ -165,7 +164,8 @@ class PositionReconciliation:
         if not at_start and not self._is_certain(held, lag_s):
             held.more_shown = surplus  # until that is certain, what may cover it stays
             return
-        if short and position is not None and self._refreshed(held):
+        history = self._manager.history
+        if short and position is not None and history.try_to_refresh_entries(held):
             amount = lacking(held, position, trade)
             self._manager.closes.book(held, amount, shown=position.amount, with_exits=True)
         if missing:
@@ -209,17 +209,8 @@ class PositionReconciliation:
         own = 0.0 if trade is None else held.base
         if position.is_short == held.is_short and not is_more(position, own, held):
             return False
-        self._refreshed(held)
+        self._manager.history.try_to_refresh_entries(held)
         return position.is_short != held.is_short or is_more(position, own, held)
-
-    def _refreshed(self, held: PairState) -> bool:
-        """Ask what waiting entries have filled, unheard perhaps; return whether that was told."""
-        try:
-            self._manager.history.refresh_entries(held)
-        except RequestError as error:
-            logger.warning("Could not ask for entries of %s: %s", symbol_of(held.pair), error)
-            return False
-        return True
 
     def _is_certain(self, held: PairState, lag_s: float) -> bool:
         """Whether a difference is more than the exchange's delay in showing positions."""
