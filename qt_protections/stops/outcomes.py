@@ -130,11 +130,10 @@ class StopOutcomes:
                     self._reconcile(held)
                 return
             amount = float(order.get("filled") or 0.0)
-            if amount > held.own:
-                # A stop that closed more than is known closed entries as well. Heard of later, such
-                # a fill would count as a position that is not there.
-                self._history.try_to_refresh_entries(held)
-            order = own_part(held, order)
+            # A stop that closed more than is known closed entries as well. Heard of later, such a
+            # fill would count as a position that is not there.
+            is_told = amount > held.own and self._history.try_to_refresh_entries(held)
+            order = own_part(held, order, is_told=is_told)
             is_anothers = amount and not order["filled"]
             if is_anothers or str(order["id"]) in held.ledger.booked:
                 held.write_off(order_id)  # there is nothing to book, or the history told of it

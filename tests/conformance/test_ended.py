@@ -11,7 +11,7 @@ import pytest
 
 from tests.conformance.candles import write_candles
 from tests.conformance.markets import markets, write_config
-from tests.patience import PATIENCE_S, until
+from tests.patience import COMMAND_S, PATIENCE_S, until
 
 pytestmark = pytest.mark.freqtrade
 
@@ -61,8 +61,14 @@ def test_no_backtest_outlives_the_command(tmp_path: Path, number: signal.Signals
             f"--datadir={tmp_path / 'data'}",
         ]
         environment = {**os.environ, "TMPDIR": temporary}
-        conform = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-        until(lambda: len(_told(tmp_path)) == 2)
+        with (tmp_path / "said").open("wb") as said:
+            conform = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
+        try:
+            until(lambda: len(_told(tmp_path)) == 2 or conform.poll() is not None, COMMAND_S)
+            assert conform.poll() is None, (tmp_path / "said").read_text()
+        except AssertionError:
+            conform.kill()
+            raise
         conform.send_signal(number)
         conform.wait(PATIENCE_S)
         until(lambda: not any(_is_alive(pid) for pid in _told(tmp_path)))

@@ -7,6 +7,7 @@ import gc
 import json
 from collections import deque
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -19,6 +20,7 @@ from freqtrade.enums import RunMode, SignalDirection, State
 from freqtrade.freqtradebot import FreqtradeBot
 from freqtrade.persistence import Trade
 from freqtrade.rpc.rpc import RPC
+from freqtrade.strategy import IStrategy
 
 from qt_protections.cli.package_data import base_config
 from qt_protections.rehearsal.api.gate import ENDPOINTS
@@ -235,6 +237,11 @@ class Rig:
     def bot(self, strategy: str = "GuardedQuiet", **changes: Any) -> FreqtradeBot:
         """Start a bot as `freqtrade trade` does, up to its first loop, and run that one."""
         bot = FreqtradeBot(self.config(strategy, **changes))
+        # What a strategy leaves out it shares with every other one of this process, and a test
+        # that changes such a setting would change those of the tests after it.
+        for name, value in vars(IStrategy).items():
+            if isinstance(value, dict) and not name.startswith("__"):
+                setattr(bot.strategy, name, deepcopy(getattr(bot.strategy, name)))
         self._bots.append(bot)
         bot.state = State.RUNNING
         bot.startup()

@@ -1117,6 +1117,14 @@ MENDED: dict[str, list[Event]] = {
         ("enter", ETH, 3.0, True, False, 1.0),
         ("exit", BTC, 0.0, True),
     ],
+    "a stop fired over an entry that had filled nothing, beside somebody's part not seen yet": [
+        ("begin", "auto"),
+        ("by_hand", ETH, -2.0),
+        ("enter", ETH, 2.0, True, False, 1.0),
+        ("refuse", "cancel_order", -4116, 1),
+        ("fires_unknown", ETH, False, 3),
+        ("calm",),
+    ],
 }
 
 

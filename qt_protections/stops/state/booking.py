@@ -7,11 +7,17 @@ from qt_protections.stops.state.unbooked_fill import EMERGENCY, TRAILED, Unbooke
 from qt_protections.stops.venue.protocol import CcxtOrder
 
 
-def own_part(held: PairState, order: CcxtOrder) -> CcxtOrder:
+def own_part(held: PairState, order: CcxtOrder, *, is_told: bool = False) -> CcxtOrder:
     """Return a stop's order as far as it closed this bot's trade.
 
     A stop covers what is on the pair, a stranger's part with it. It closes nothing of what is
     entered later, nor of what is held on the other side.
+
+    Args:
+        held: The pair.
+        order: What the stop became.
+        is_told: Whether the exchange was asked after the fill what the entries under way have
+            filled. The stop closed no more than that, though no list has shown a stranger's part.
     """
     if order["side"] != ("buy" if held.is_short else "sell"):
         return part_of(order, 0.0)
@@ -20,6 +26,9 @@ def own_part(held: PairState, order: CcxtOrder) -> CcxtOrder:
     ]
     own = subtract_exact(held.own, *later)
     if later and not held.trade_deleted:
+        return part_of(order, own)
+    sent = [pending.order_id for pending in held.pending_entries]
+    if is_told and sent and all(sent):
         return part_of(order, own)
     return order if held.external.position is None or not own else part_of(order, own)
 
