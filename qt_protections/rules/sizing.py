@@ -3,13 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from qt_protections.rules.denial import Denial, DenyCode, deny
 
 #: What an amount may lack to be whole, as a ratio of its steps.
-_LAST_DIGIT = Decimal("1e-9")
+_LAST_DIGIT = 1e-9
 
 
 class Risks(NamedTuple):
@@ -240,10 +241,14 @@ def whole_steps(amount: float, step: float | None) -> float:
     """Return an amount cut to whole steps; what lacks a last binary digit only is whole."""
     if not step:
         return amount
-    # Not by their repr: that of numpy's numbers names their type.
-    size = Decimal(str(step))
-    steps = Decimal(str(amount)) / size
-    nearest = steps.to_integral_value()
-    if abs(steps - nearest) > _LAST_DIGIT * max(nearest, Decimal(1)):
-        nearest = steps.to_integral_value(ROUND_FLOOR)
-    return float(nearest * size)
+    steps = amount / step
+    nearest = round(steps)
+    if abs(steps - nearest) > _LAST_DIGIT * max(nearest, 1):
+        nearest = math.floor(steps)
+    return float(nearest * _exact(step))
+
+
+@lru_cache(maxsize=512)
+def _exact(step: float) -> Decimal:
+    """Return a step as it is written: a product of its float is no number of whole steps."""
+    return Decimal(str(step))  # not by its repr: that of numpy's numbers names their type
