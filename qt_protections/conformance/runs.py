@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 
+#: What keeps imports from starting threads. A fork copies one thread of a process, and with the
+#: memory whatever locks the others hold: the copy may then wait for ever.
+_ONE_THREAD = {"NUMEXPR_MAX_THREADS": "1", "JE_ARROW_MALLOC_CONF": "background_thread:false"}
+
+
 class Verdict(StrEnum):
     """What came out for one strategy."""
 
@@ -111,6 +116,7 @@ def _requests(
 @contextmanager
 def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Give each backtest a fresh process, forked from one that has imported Freqtrade already."""
+    os.environ.update(_ONE_THREAD)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     theirs, ours = context.Pipe(duplex=False)

@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from qt_protections.conformance.runs import processes
 from tests.conformance.candles import write_candles
 from tests.conformance.markets import markets, write_config
-from tests.patience import COMMAND_S, PATIENCE_S, until
+from tests.patience import PATIENCE_S, until
 
 pytestmark = pytest.mark.freqtrade
 
@@ -64,17 +65,28 @@ def test_no_backtest_outlives_the_command(tmp_path: Path, number: signal.Signals
         with (tmp_path / "said").open("wb") as said:
             conform = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
         try:
-            until(lambda: len(_told(tmp_path)) == 2 or conform.poll() is not None, COMMAND_S)
-            assert conform.poll() is None, (tmp_path / "said").read_text()
-        except AssertionError:
+            until(lambda: len(_told(tmp_path)) == 2 or conform.poll() is not None)
+            assert conform.poll() is None, "it ended by itself"
+        except AssertionError as error:
             conform.kill()
-            raise
+            told = [tmp_path / "said", *Path(temporary).rglob("*.log")]
+            raise AssertionError("\n".join(path.read_text() for path in told)) from error
         conform.send_signal(number)
         conform.wait(PATIENCE_S)
         until(lambda: not any(_is_alive(pid) for pid in _told(tmp_path)))
         if number is signal.SIGTERM:
             assert conform.returncode == 128 + number
             assert list(Path(temporary).glob("qt-guard-conform-*")) == []
+
+
+def test_what_is_forked_has_no_other_threads() -> None:
+    """A fork in the middle of another thread's work may leave a lock that nobody gives back."""
+    with processes(1) as pool:
+        assert pool.submit(_threads_of_the_parent).result() == 1
+
+
+def _threads_of_the_parent() -> int:
+    return len(os.listdir(f"/proc/{os.getppid()}/task"))
 
 
 def _told(folder: Path) -> list[int]:
