@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 QUIET := --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all check format bench constraints clean
+.PHONY: help demo test test-all nightly check format bench constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -25,6 +25,9 @@ test: $(READY) ## the tests, some twelve minutes on two idle cores
 
 test-all: $(READY) ## every test: random lives, campaigns, each style of strategy as well
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+nightly: $(READY) ## every test, with 10,000 examples of each property, for a night
+	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile nightly
 
 check: $(READY) ## formatting, lint, types and spelling
 	$(BIN)/ruff format --check .

@@ -10,9 +10,11 @@ import pytest
 from fastapi.dependencies import models
 
 # What is generated depends on no clock: a busy machine fails nothing by being slow.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+_UNHURRIED = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+hypothesis.settings.register_profile("unhurried", _UNHURRIED)
+hypothesis.settings.register_profile("nightly", _UNHURRIED, max_examples=10_000)
 hypothesis.settings.load_profile("unhurried")
 
 #: Bytes by which a test run may grow before what it dropped is collected by hand.

@@ -1,9 +1,10 @@
 """How long a test waits for what has to happen: until it happens, on any machine."""
 
-import os
 from collections.abc import Callable
 from threading import Event
 from time import monotonic
+
+from hypothesis import settings
 
 #: Seconds after which a wait counts as hung. Nothing is measured by them: a wait ends with what is
 #: waited for, and a machine that is busy with ten other things is no failure.
@@ -32,5 +33,5 @@ def until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> No
         pause_s = min(_LONGEST_S, pause_s * 1.5)
 
 
-#: Examples of the properties that prove rules; `MANY_EXAMPLES=10000 make test` takes longer.
-MANY_EXAMPLES = int(os.environ.get("MANY_EXAMPLES", "1000"))
+#: Examples of the properties that prove rules. `make nightly` has ten times as many.
+MANY_EXAMPLES = max(1_000, settings().max_examples)

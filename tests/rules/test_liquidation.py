@@ -40,7 +40,7 @@ def test_a_worked_example() -> None:
     assert left == pytest.approx(maintenance(10_000 * (1 - distance), [Bracket(0.004, 0.0)]))
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=MANY_EXAMPLES, deadline=None)
 @given(
     leverage=st.floats(1, 125),
     notional=st.floats(10, 1e8),

@@ -184,7 +184,7 @@ def test_a_group_that_an_entry_is_not_in_limits_nothing() -> None:
     assert RiskBudget(None, None, 0.02).room(risks, 1.0, averages_down=False).loss == math.inf
 
 
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=MANY_EXAMPLES, deadline=None)
 @given(
     entries=st.integers(1, 8),
     moves=st.lists(
