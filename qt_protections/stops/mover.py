@@ -54,7 +54,7 @@ class StopMover:
             before, need = held.trigger, held.required_stop
             if need is None or not self._manager.reconcile_stops(held):
                 return False
-            old = [stop.order_id for stop in held.stops if stop.is_short == held.is_short]
+            old = [stop.order_id for stop in held.same_side_stops]
             try:
                 left = need.amount
                 for _ in range(parts(need)):

@@ -85,17 +85,14 @@ class StopInterceptor:
                 raise InsufficientFundsError(f"the position of {pair} is closed already")
             if held.active_stop is None or not covered(held.required_stop, held.standing):
                 raise TemporaryError(f"no stop could be placed for {pair}: see the log above")
-            mine = [stop for stop in reversed(held.stops) if stop.is_short == held.is_short]
-            new = next(
-                (stop for stop in mine if stop.order_id not in held.ledger.known_to_freqtrade), None
-            )
-            if new is None:
+            known = held.ledger.known_to_freqtrade
+            unknown = [stop for stop in held.same_side_stops if stop.order_id not in known]
+            if not unknown:
                 raise TemporaryError(
                     f"stop {held.active_stop.order_id} of {pair} is live, though it was not found"
                 )
-            held.ledger.known_to_freqtrade |= {
-                new.order_id
-            }  # the next loop puts any others beside it on record
+            new = unknown[-1]  # the next loop puts any others beside this one on record
+            held.ledger.known_to_freqtrade = known | {new.order_id}
             return new.order
 
     def fetch(self, order_id: str, pair: str, params: dict[str, Any] | None = None) -> CcxtOrder:

@@ -122,8 +122,7 @@ def covers_of(held: PairState, trade: Trade) -> list[Stop]:
     """
     if not trade.has_open_position or held.is_short != trade.is_short:
         return []
-    mine = [stop for stop in held.stops if stop.is_short == held.is_short]
-    return [stop for stop in mine if not has_filled(trade, stop.order_id)]
+    return [stop for stop in held.same_side_stops if not has_filled(trade, stop.order_id)]
 
 
 def cover_of(held: PairState, trade: Trade) -> Stop | None:

@@ -19,8 +19,6 @@ from qt_protections.stops.state.stop import Stop, as_booked
 from qt_protections.stops.state.trouble import Trouble
 from qt_protections.stops.venue.protocol import CcxtOrder
 
-#: Sums of lots may differ in their last binary digits.
-_SAME = 1e-9
 #: How many stops that are over a pair remembers, should the exchange not answer when asked.
 _PAST = 20
 
@@ -125,9 +123,14 @@ class PairState:
         return self.opened_ms or min(sent, default=0)
 
     @property
+    def same_side_stops(self) -> list[Stop]:
+        """The live stops of the pair's side, oldest first, trailing ones aside."""
+        return [stop for stop in self.stops if stop.is_short == self.is_short]
+
+    @property
     def standing(self) -> list[LiveStop]:
         """The live stops of the pair's side, as the rules see them."""
-        return [stop.standing for stop in self.stops if stop.is_short == self.is_short]
+        return [stop.standing for stop in self.same_side_stops]
 
     @property
     def unfired(self) -> list[LiveStop]:
@@ -135,8 +138,7 @@ class PairState:
 
         A stop that triggered may have closed a part only, and covers nothing any more.
         """
-        mine = [stop for stop in self.stops if stop.is_short == self.is_short]
-        return [stop.standing for stop in mine if not stop.track.has_fired]
+        return [stop.standing for stop in self.same_side_stops if not stop.track.has_fired]
 
     @property
     def is_covered(self) -> bool:
@@ -172,8 +174,7 @@ class PairState:
     @property
     def active_stop(self) -> Stop | None:
         """The stop that counts: the last one placed."""
-        mine = [stop for stop in self.stops if stop.is_short == self.is_short]
-        return mine[-1] if mine else None
+        return next(reversed(self.same_side_stops), None)
 
     def pending_of(self, order_id: str, client_id: str = "") -> PendingEntry | None:
         """Return the entry with one of these names."""
