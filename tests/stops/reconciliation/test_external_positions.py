@@ -151,10 +151,13 @@ def test_beside_a_trade_it_stands_where_the_trade_s_stop_stands(minutes: Minutes
     minutes.bot.enter(BTC, 1.0)
     minutes.live(30.0, 5.0)
     minutes.paper.prices[BTC] = 110.0
+    minutes.bot.tighten(BTC, 0.05)
+    minutes.live(30.0, 5.0)
     minutes.paper.by_hand(BTC, 2.0)
     minutes.live(30.0, 5.0)
-    assert stops(minutes) == [(3.0, 95.0)]
-    minutes.paper.prices[BTC] = 95.0
+    assert stops(minutes) == [(3.0, 104.5)]
+    assert [stop["stopPrice"] for stop in minutes.paper.stops.values()] == [95.0, 104.5, 104.5]
+    minutes.paper.prices[BTC] = 104.0
     minutes.paper.trigger(minutes.paper.live(BTC)[0]["id"])
     minutes.live(30.0, 5.0)
     (trade,) = Trade.get_trades().all()
