@@ -30,6 +30,9 @@ EVERY_S = 10.0
 AHEAD_S = 0.3
 #: Memory that surely grows faster is not flat, MB a minute: 0.1 are 144 MB a day.
 FLAT_MB_PER_MINUTE = 0.1
+#: Open files and sockets that surely grow faster are not flat, each a minute. A pool of connections
+#: widens by the most requests that were ever under way at once, which is a step now and then.
+FLAT_HANDLES_PER_MINUTE = 0.1
 TOO_MANY, BANNED = "429", "418"
 _TOO_MANY_CODE = -1003
 _MB = 1_000_000
@@ -162,7 +165,7 @@ def figures(
         "rss": _memory(minutes, [sample.rss_mb for sample in warm]),
         "uss": _memory(minutes, [sample.uss_mb for sample in warm]),
         "threads": _counts([sample.threads for sample in warm]),
-        "handles": _counts([sample.handles for sample in warm]),
+        "handles": _handles(minutes, [sample.handles for sample in warm]),
         "cpu_cores": _cores(warm),
         "requests": {"mean": round(mean(whole or [0]), 1), "most": max(whole, default=0)},
         "weight": {"mean": round(mean(weights or [0]), 1), "most": max(weights, default=0)},
@@ -226,6 +229,12 @@ def _memory(minutes: list[float], mb: list[float]) -> dict[str, float]:
 def _counts(counts: list[int]) -> dict[str, Any]:
     spread = {"least": min(counts, default=0), "most": max(counts, default=0)}
     return spread | {"grows": grows(counts)}
+
+
+def _handles(minutes: list[float], counts: list[int]) -> dict[str, Any]:
+    line = slope(minutes, counts) or Slope(0.0, 0.0)
+    found, surely = _counts(counts), line.value - line.uncertainty
+    return found | {"grows": found["grows"] and surely > FLAT_HANDLES_PER_MINUTE}
 
 
 def _cores(samples: Sequence[Sample]) -> float:

@@ -80,6 +80,12 @@ def test_growing_threads_and_handles_are_named() -> None:
     assert shown(samples, INJECTED)["broken"] == ["threads grow", "handles grow"]
 
 
+def test_a_pool_of_connections_may_widen() -> None:
+    """A step is as wide as the most requests at once; what leaks comes again and again."""
+    samples = [sample(s, handles=20 + (s > 1500) + (s > 2600)) for s in range(0, 3600, 10)]
+    assert shown(samples, INJECTED)["broken"] == []
+
+
 def test_a_bot_that_ended_is_named() -> None:
     """Whatever else the figures say."""
     run = figures([], REPORT, INJECTED)
