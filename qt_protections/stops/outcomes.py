@@ -129,14 +129,22 @@ class StopOutcomes:
                     self._closes.book(held)
                     self._reconcile(held)
                 return
+            if str(order["id"]) in held.ledger.booked:
+                held.write_off(order_id)  # the history told of it
+                self._reconcile(held)
+                return
             amount = float(order.get("filled") or 0.0)
             # A stop that closed more than is known closed entries as well. Heard of later, such a
             # fill would count as a position that is not there.
             is_told = amount > held.own and self._history.try_to_refresh_entries(held)
             order = own_part(held, order, is_told=is_told)
-            is_anothers = amount and not order["filled"]
-            if is_anothers or str(order["id"]) in held.ledger.booked:
-                held.write_off(order_id)  # there is nothing to book, or the history told of it
+            if order["filled"] < amount:
+                held.ledger.parts[str(order["id"])] = order["filled"]  # the rest was another's
+            if amount and not order["filled"]:
+                held.write_off(order_id)  # there is nothing to book
+                if is_told:
+                    held.ledger.became(order_id, str(order["id"]))
+                    self._closes.call_off(held)  # the price is beyond the stop of what waits
                 self._reconcile(held)
                 return
             held.drop(order_id, order)

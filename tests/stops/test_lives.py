@@ -1125,6 +1125,23 @@ MENDED: dict[str, list[Event]] = {
         ("fires_unknown", ETH, False, 3),
         ("calm",),
     ],
+    "an entry filled after its stop had fired, beside somebody's part not seen yet": [
+        ("begin", "auto"),
+        ("by_hand", BTC, 2.0),
+        ("enter", BTC, 1.0, False, False, 1.0),
+        ("stop_fires", BTC, 0, 1.0),
+        ("fill", BTC, 1.0),
+        ("calm",),
+    ],
+    "an entry that could not be called off filled after its stop had fired": [
+        ("begin", "auto"),
+        ("by_hand", BTC, 2.0),
+        ("enter", BTC, 1.0, False, False, 1.0),
+        ("refuse", "cancel_order", -4116, 3),
+        ("stop_fires", BTC, 0, 1.0),
+        ("fill", BTC, 1.0),
+        ("calm",),
+    ],
 }
 
 
