@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from qt_protections.entry.entry_changes import EntryChanges
@@ -104,4 +103,4 @@ class EntryApproval:
             self._changes.note(allowance, is_cut=True)
             self._operator_log.cut(entry.pair, entry.amount, amount, allowance.room.loss)
         self._changes.count(entry.pair, is_short=entry.is_short, is_new=allowance.is_new)
-        return replace(allowance, amount=amount)
+        return allowance._replace(amount=amount)

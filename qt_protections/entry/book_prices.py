@@ -1,7 +1,6 @@
 """What the order book says of an entry: the price at which its order fills, and the spread."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from math import isnan
 
 from qt_protections.portfolio.account import Account
@@ -40,7 +39,7 @@ class BookPrices:
         if quote is None:
             return wish
         rate = quote.fill_price(wish.rate, is_short=is_short, slack=account.fill_slack)
-        return replace(wish, rate=rate)
+        return wish._replace(rate=rate)
 
     def check_spread(self, allowance: ApprovedEntry) -> Denial | None:
         """Refuse an entry whose stop stands within the spread, or may.

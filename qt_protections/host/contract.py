@@ -85,6 +85,8 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.custom_data:_CustomData": "kwargs",
     "freqtrade.persistence.pairlock_middleware:PairLocks.get_pair_locks": "pair now side",
     "freqtrade.persistence.pairlock_middleware:PairLocks.unlock_reason": "reason now",
+    "freqtrade.persistence.trade_model:LocalTrade.bt_trades_open": "",
+    "freqtrade.persistence.trade_model:LocalTrade.bt_trades_open_pp": "",
     "freqtrade.persistence.trade_model:Order.order_by_id": "order_id pair",
     "freqtrade.persistence.trade_model:Order.order_date_utc": "",
     "freqtrade.persistence.trade_model:Order.order_filled_utc": "",
@@ -125,6 +127,7 @@ KNOWN_HOOKS: dict[str, str] = {
     "freqtrade.persistence.trade_model:Trade.select_order_by_order_id": "self order_id",
     "freqtrade.persistence.trade_model:Trade.set_custom_data": "self key value",
     "freqtrade.persistence.trade_model:Trade.sl_orders": "",
+    "freqtrade.persistence.trade_model:Trade.use_db": "",
     "freqtrade.plugins.protectionmanager:ProtectionManager": "config protections",
     "freqtrade.plugins.protectionmanager:ProtectionManager.global_stop": (
         "self now side starting_balance"

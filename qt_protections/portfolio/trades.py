@@ -1,6 +1,6 @@
 """What the rules need to know of Freqtrade's trades, as plain numbers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from freqtrade.persistence import LocalTrade, Trade
 
@@ -9,9 +9,19 @@ from qt_protections.rules.exposure import Exposure
 from qt_protections.rules.pairs import base_of
 
 
+def open_trades(pair: str | None = None) -> Sequence[LocalTrade]:
+    """Return the open trades, of a pair or all; read only: they may be Freqtrade's own list.
+
+    A backtest is asked eight times for each entry, and has the trades at hand.
+    """
+    if Trade.use_db:
+        return Trade.get_trades_proxy(pair=pair, is_open=True)
+    return LocalTrade.bt_trades_open if pair is None else LocalTrade.bt_trades_open_pp[pair]
+
+
 def open_trade(pair: str) -> LocalTrade | None:
     """Return the pair's open trade; Freqtrade keeps one at most."""
-    return next(iter(Trade.get_trades_proxy(pair=pair, is_open=True)), None)
+    return next(iter(open_trades(pair)), None)
 
 
 def filled(trade: LocalTrade | None) -> LocalTrade | None:
@@ -34,7 +44,7 @@ def exposures(
             knows that only once the entry has filled.
         symbol: The base currency to look at; all trades if None.
     """
-    trades = Trade.get_trades_proxy(is_open=True)
+    trades = open_trades()
     if symbol is not None:
         trades = [trade for trade in trades if base_of(trade.pair) == symbol]
     return [_exposure(trade, planned) for trade in trades]
@@ -42,8 +52,8 @@ def exposures(
 
 def fees_paid() -> float:
     """Return the fees of the entries of all open trades, quote currency."""
-    trades = Trade.get_trades_proxy(is_open=True)
-    return sum(t.amount * t.open_rate * (t.fee_open or 0.0) for t in trades if t.has_open_position)
+    held = [trade for trade in open_trades() if trade.has_open_position]
+    return sum([trade.amount * trade.open_rate * (trade.fee_open or 0.0) for trade in held])
 
 
 def _exposure(trade: LocalTrade, planned: Callable[[LocalTrade], float | None]) -> Exposure:

@@ -1,8 +1,8 @@
 """An entry on its way: what is asked for, and what was approved of that."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import inf
+from typing import NamedTuple
 
 from qt_protections.rules.amounts import sum_exact
 from qt_protections.rules.denial import DenyCode
@@ -14,8 +14,7 @@ from qt_protections.rules.stop_price import Distance
 NO_LIMIT = Headroom(inf, DenyCode.STAKE_TOO_SMALL, ())
 
 
-@dataclass(frozen=True, slots=True)
-class EntryRequest:
+class EntryRequest(NamedTuple):
     """An entry that somebody wants.
 
     Attributes:
@@ -33,8 +32,7 @@ class EntryRequest:
     amount: float = inf
 
 
-@dataclass(frozen=True, slots=True)
-class ApprovedEntry:
+class ApprovedEntry(NamedTuple):
     """What may become of a request; whoever sends an entry or covers one takes nothing else.
 
     Attributes:
@@ -82,7 +80,7 @@ class ApprovedEntry:
     @property
     def order(self) -> EntryRequest:
         """What goes out: the price its order names, and no more than may be."""
-        return replace(self.wish, rate=self.limit, amount=self.amount)
+        return self.wish._replace(rate=self.limit, amount=self.amount)
 
     @property
     def own(self) -> Exposure | None:
@@ -100,4 +98,4 @@ class ApprovedEntry:
 def _joined(position: Exposure, entry: Exposure) -> Exposure:
     amount = sum_exact(position.amount, entry.amount)
     value = position.amount * position.entry + entry.amount * entry.entry
-    return replace(position, amount=amount, entry=value / amount, stop=entry.stop)
+    return position._replace(amount=amount, entry=value / amount, stop=entry.stop)

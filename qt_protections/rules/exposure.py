@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from qt_protections.rules.pairs import base_of
 
@@ -32,8 +33,7 @@ class Costs:
         return way + self.fee_ratio * (entry + fill)
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(NamedTuple):
     """A position, or an entry under way, and where its stop stands.
 
     Attributes:

@@ -9,13 +9,13 @@ of them give, and no bracket has to be chosen. Without any bracket nothing passe
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from qt_protections.rules.denial import Denial, DenyCode, deny
 from qt_protections.rules.exposure import Exposure
 
 
-@dataclass(frozen=True, slots=True)
-class Bracket:
+class Bracket(NamedTuple):
     """One step of a pair's maintenance margin: N x `rate` - `amount` (quote currency)."""
 
     rate: float
@@ -28,7 +28,7 @@ def maintenance(notional: float, brackets: Sequence[Bracket]) -> float:
     Raises:
         ValueError: If there are no brackets.
     """
-    return max(notional * b.rate - b.amount for b in brackets)
+    return max([notional * rate - amount for rate, amount in brackets])
 
 
 def isolated_distance(
@@ -49,7 +49,7 @@ def isolated_distance(
         ValueError: If there are no brackets.
     """
     margin, side = 1 / leverage, 1.0 if is_short else -1.0
-    return min([(margin + b.amount / notional - b.rate) / (1.0 + side * b.rate) for b in brackets])
+    return min([(margin + a / notional - rate) / (1.0 + side * rate) for rate, a in brackets])
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,7 +50,7 @@ class World:
 
 
 def _hold(**changes: Any) -> Callable[[World], object]:
-    return lambda world: setattr(world, "held", [replace(HELD, **changes)])
+    return lambda world: setattr(world, "held", [HELD._replace(**changes)])
 
 
 #: Every way in which one input becomes another one, or unknown.
@@ -64,7 +63,7 @@ CHANGES: dict[str, Callable[[World], object]] = {
     "entries": _hold(entries=2),
     "owner": _hold(is_foreign=True),
     "closed": lambda world: world.held.clear(),
-    "opened": lambda world: world.held.append(replace(HELD, pair=ETH)),
+    "opened": lambda world: world.held.append(HELD._replace(pair=ETH)),
     "balance": lambda world: setattr(world, "balance", (9_900.0, 10_200.0)),
     "equity": lambda world: setattr(world, "balance", (9_700.0, 10_000.0)),
     "unknown balance": lambda world: setattr(world, "balance", (9_900.0, math.nan)),
@@ -135,7 +134,7 @@ def test_an_entry_that_went_out_in_the_same_loop_is_seen() -> None:
     world.refuse(BTC)
     assert world.refusals.stands(BTC, is_short=False)
     world.refusals.question(ETH, is_short=False)
-    world.held.append(replace(HELD, pair=ETH))
+    world.held.append(HELD._replace(pair=ETH))
     assert not world.refusals.stands(BTC, is_short=False)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from freqtrade.enums import RunMode
+from freqtrade.persistence import Trade
 
 from qt_protections.portfolio.trades import (
     exposures,
@@ -11,6 +12,7 @@ from qt_protections.portfolio.trades import (
     filled,
     one_r,
     open_trade,
+    open_trades,
 )
 from qt_protections.rules.exposure import Exposure
 from tests.entry.desk import BTC, ETH, Desk
@@ -33,6 +35,17 @@ def test_a_trade_is_filled_once_any_of_its_entry_has(desk: Make, runmode: RunMod
     assert open_trade(BTC) is waits
     assert filled(open_trade(BTC)) is None
     assert filled(open_trade(ETH)) is open_trade(ETH) is holds
+
+
+@LIVE_AND_TEST
+def test_open_trades_are_what_freqtrade_says_they_are(desk: Make, runmode: RunMode) -> None:
+    """Of a pair, and all; a backtest has lists of both."""
+    made = desk(runmode)
+    made.hold(0.1)
+    made.hold(0.2, ETH)
+    for pair in (None, BTC, ETH, "SOL/USDT:USDT"):
+        assert list(open_trades(pair)) == Trade.get_trades_proxy(pair=pair, is_open=True)
+    assert [len(open_trades(pair)) for pair in (None, BTC, "SOL/USDT:USDT")] == [2, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Liquidation stays beyond the stop, by the books of the local exchange as well."""
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -185,7 +184,7 @@ def test_in_cross_the_brackets_of_every_position_are_needed() -> None:
     assert denial is not None
     assert denial.code is DenyCode.BRACKETS_UNKNOWN
     assert f"no leverage tiers of {ETH}" in denial.text
-    assert check(replace(other, amount=0.0)) is None
+    assert check(other._replace(amount=0.0)) is None
 
 
 def test_without_brackets_the_wish_stays() -> None:

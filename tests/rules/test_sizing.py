@@ -224,7 +224,7 @@ def test_entries_that_share_lose_no_more_than_one_trade_may(
         way = stop - rate if is_short else rate - stop
         if not way > 2 * fee * rate or (made >= entries and not forced):
             continue
-        held = replace(held, stop=stop)
+        held = held._replace(stop=stop)
         average = held.entry if made else None
         risks = Risks(equity, held.risk(costs), held.risk(costs), average)
         room = budget.room(risks, rate, averages_down=False)
@@ -234,7 +234,7 @@ def test_entries_that_share_lose_no_more_than_one_trade_may(
             continue
         total = held.amount + amount
         entry = (held.amount * held.entry + amount * rate) / total
-        held, made = replace(held, amount=total, entry=entry), made + 1
+        held, made = held._replace(amount=total, entry=entry), made + 1
         assert held.risk(costs) <= 0.0075 * equity * (1 + 1e-9)
 
 
