@@ -141,13 +141,14 @@ class OrderHistory:
         self._book_closes(held, replace(fills, is_certain=shown is not None))
         return True
 
-    def is_closed(self, held: PairState, amount: float, since_ms: int) -> bool:
+    def is_closed(self, held: PairState, amount: float, since_ms: int, *, is_short: bool) -> bool:
         """Whether the orders since a moment took the whole of a position.
 
         Args:
             held: The pair; its lock is held.
             amount: The position at that moment, base currency.
             since_ms: Epoch milliseconds by the exchange's clock; fills after it count.
+            is_short: The side of the position.
 
         Raises:
             RequestError: If the exchange does not answer.
@@ -155,7 +156,8 @@ class OrderHistory:
         if not since_ms or not self.is_due(held):
             return False
         orders = self._filled_orders(held, since_ms, since_ms)
-        return is_closed(amount, [self._seen(held, order) for order in orders])
+        closing = "buy" if is_short else "sell"
+        return is_closed(amount, [FilledOrder(o, closes=o["side"] == closing) for o in orders])
 
     def book(self, held: PairState, order: CcxtOrder) -> None:
         """Have the trade book a close of this bot that no record has; the pair's lock is held."""

@@ -174,4 +174,5 @@ def test_a_position_is_closed_when_its_orders_sum_up(
     held.opened_ms = max(order["timestamp"] for order in made.paper.orders.values())
     for amount in orders:
         made.paper.enter(BTC, amount)
-    assert made.manager.history.is_closed(held, 2.0, held.opened_ms) is is_closed
+    history = made.manager.history
+    assert history.is_closed(held, 2.0, held.opened_ms, is_short=False) is is_closed

@@ -1,6 +1,7 @@
 """Proof that a position is closed, and what follows while there is none."""
 
 import logging
+from time import monotonic
 
 from freqtrade.persistence import Trade
 
@@ -26,6 +27,7 @@ class ClosureProof:
         self._manager = manager
         self._absence = absence
         self._unproven: set[str] = set()
+        self._began = monotonic()
 
     @property
     def is_missing(self) -> bool:
@@ -42,12 +44,33 @@ class ClosureProof:
 
     def was_closed(self, held: PairState, amount: float, since_ms: int) -> bool:
         """Whether a position that is not shown is closed: by its orders, or by two lists."""
-        if self._absence.is_proven(held.pair):
-            return True
+        is_proven = self._absence.is_proven(held.pair)
+        return is_proven or self._orders_tell(held, amount, since_ms, is_short=held.is_short)
+
+    def explain_inherited(self, held: PairState) -> None:
+        """Let go of an earlier run's stops whose position, which is not shown, is closed.
+
+        Both lists tell that after a minute. Orders tell it as soon as nothing that the earlier run
+        sent can arrive any more: they closed what the stop was placed for, and all since. A stop
+        that went ahead of its entry was placed for nothing yet, so that one waits for the lists.
+        """
+        is_proven = self._absence.is_proven(held.pair)
+        has_arrived = monotonic() - self._began > self._manager.venue.arrives_within_s
+        for stop in held.inherited:
+            is_short, placed_ms = stop.is_short, int(stop.order.get("timestamp") or 0)
+            if is_proven or (
+                has_arrived and self._orders_tell(held, stop.amount, placed_ms, is_short=is_short)
+            ):
+                stop.track.is_inherited = False
+
+    def _orders_tell(
+        self, held: PairState, amount: float, since_ms: int, *, is_short: bool
+    ) -> bool:
+        """Whether orders closed a position that neither list shows."""
         if self._absence.may_be_shown(held.pair):
             return False
         try:
-            return self._manager.history.is_closed(held, amount, since_ms)
+            return self._manager.history.is_closed(held, amount, since_ms, is_short=is_short)
         except RequestError as error:
             logger.warning("Could not ask what closed %s: %s", symbol_of(held.pair), error)
             return False

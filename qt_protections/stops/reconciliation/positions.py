@@ -191,9 +191,7 @@ class PositionReconciliation:
         except RequestError as error:
             logger.warning("Could not ask for open orders of %s: %s", held.pair, error)
             return
-        if self._absence.is_proven(held.pair):
-            for stop in held.inherited:
-                stop.track.is_inherited = False
+        self._closure.explain_inherited(held)
 
     def _stranger_is_gone(self, held: PairState, position: Position | None) -> bool:
         """Whether what nobody accounted for is accounted for, or closed for certain."""

@@ -238,6 +238,37 @@ def test_one_that_protects_nothing_goes_once_that_is_proven(minutes: Minutes) ->
     assert minutes.paper.stops[stop]["status"] == "canceled"
 
 
+def closed_while_no_bot_ran(minutes: Minutes) -> str:
+    """Let a position go while no bot runs, and its stop stay; return the stop."""
+    minutes.paper.by_hand(BTC, 2.0)
+    minutes.live(30.0, 5.0)
+    (stop,) = minutes.paper.live(BTC)
+    minutes.bot.end()
+    minutes.paper.by_hand(BTC, -2.0)
+    minutes.restart()
+    return str(stop["id"])
+
+
+def test_one_whose_position_was_closed_goes_by_the_orders(minutes: Minutes) -> None:
+    """As soon as nothing that the earlier run sent can arrive: a minute would block the pair."""
+    stop = closed_while_no_bot_ran(minutes)
+    minutes.live(5.0, 5.0)
+    assert minutes.paper.stops[stop]["status"] == "open"
+    minutes.live(15.0, 5.0)
+    assert minutes.paper.stops[stop]["status"] == "canceled"
+
+
+@pytest.mark.parametrize("silent", ["orders_since", "account_positions"])
+def test_one_whose_position_was_closed_stays_without_both_witnesses(
+    minutes: Minutes, silent: str
+) -> None:
+    """The orders and the second list."""
+    stop = closed_while_no_bot_ran(minutes)
+    minutes.paper.failing[silent] = LOST
+    minutes.live(40.0, 5.0)
+    assert minutes.paper.stops[stop]["status"] == "open"
+
+
 def test_one_stays_while_orders_that_rest_cannot_be_asked_for(minutes: Minutes) -> None:
     """An entry may rest that it protects."""
     stop = inherited_stop(minutes, 1.0, 95.0)
