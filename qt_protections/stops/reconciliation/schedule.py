@@ -16,9 +16,9 @@ POSITIONS_S, UNSETTLED_S, UNHEARD_S = 30.0, 2.0, 5.0
 #: lists have lagged 25.
 _LISTS_LAG_S = 25.0
 #: Seconds from one list of all live stops of the account to the next; each pair that is held is
-#: looked at by itself in between. After a start the pause begins short and doubles: the first list
+#: looked at by itself in between. After a start the pause begins short and grows: the first list
 #: may have lacked a stop of an earlier run, which would hit the next position of its pair.
-STOPS_S, FIRST_STOPS_S = 300.0, 15.0
+STOPS_S, FIRST_STOPS_S, _GROWTH = 300.0, 15.0, 3
 #: Seconds without a price of a pair with a stop after which all best prices are asked for, and for
 #: which the last prices are good enough for an entry.
 PRICES_S, SPREADS_S = 30.0, 5.0
@@ -62,8 +62,8 @@ class Schedule:
         return self._is_due(watch.looked, often_s if self._hearing.is_attended else UNHEARD_S)
 
     def stops_are_asked(self) -> None:
-        """Note that all live stops are asked for now; the pause until the next time doubles."""
-        self._stops_s = 2 * min(STOPS_S, self._stops_s)
+        """Note that all live stops are asked for now; the pause until the next time grows."""
+        self._stops_s = _GROWTH * min(STOPS_S, self._stops_s)
 
     def are_prices_due(self) -> bool:
         """Whether a pair with a stop has had no price for long."""

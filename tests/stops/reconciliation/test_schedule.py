@@ -68,7 +68,7 @@ def test_positions_while_an_earlier_run_s_stop_waits_for_proof(minutes: Minutes)
 
 
 def test_all_stops(minutes: Minutes) -> None:
-    """After 15, 30, 60 s and so on: the first list may have lacked one of an earlier run."""
+    """After 15, 45, 135 s and so on: the first list may have lacked one of an earlier run."""
     minutes.bot.enter(BTC, 1.0)
     asked: list[float] = []
     began = minutes._clock.now
@@ -80,9 +80,9 @@ def test_all_stops(minutes: Minutes) -> None:
         return listed(pair)
 
     minutes.paper.open_stops = open_stops  # type: ignore[method-assign]
-    minutes.live(130.0, 5.0)
+    minutes.live(230.0, 5.0)
     pauses = [round(b - a) for a, b in pairwise(asked)]
-    assert pauses == [30, 60]
+    assert pauses == [45, 135]
 
 
 def test_all_stops_while_nobody_looks_at_each_pair(minutes: Minutes) -> None:
