@@ -138,11 +138,12 @@ class StopOutcomes:
             # fill would count as a position that is not there.
             is_told = amount > held.own and self._history.try_to_refresh_entries(held)
             order = own_part(held, order, is_told=is_told)
-            if order["filled"] < amount:
-                held.ledger.parts[str(order["id"])] = order["filled"]  # the rest was another's
-            if amount and not order["filled"]:
+            closed = float(order.get("filled") or 0.0)
+            if closed < amount:
+                held.ledger.parts[str(order["id"])] = closed  # the rest was another's
+            if amount and not closed:
                 held.write_off(order_id)  # there is nothing to book
-                if is_told:
+                if is_told and stop.is_short == held.is_short:
                     held.ledger.became(order_id, str(order["id"]))
                     self._closes.call_off(held)  # the price is beyond the stop of what waits
                 self._reconcile(held)

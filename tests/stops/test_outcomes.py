@@ -194,7 +194,36 @@ def test_what_a_stop_took_of_the_other_side_is_written_off(on_paper: Guards) -> 
     on_paper.manager.outcomes.fired(held, stop, child)
     assert not held.ledger.unbooked_fills
     assert stop in held.ledger.written_off
+    assert child not in held.ledger.children
     assert held.base == 1.0
+
+
+def test_a_stop_of_an_entry_that_filled_nothing_took_somebody_s_part(on_paper: Guards) -> None:
+    """No list has shown that part yet. The entry's stop is passed, so the entry is called off."""
+    entry = on_paper.rest()
+    held = on_paper.held()
+    (stop,) = on_paper.live()
+    on_paper.paper.enter(BTC, 1.0, "web_1")
+    child = fires(on_paper, stop)
+    assert on_paper.paper.orders[child]["filled"] == 1.0
+    on_paper.manager.outcomes.fired(held, stop, child)
+    assert not held.ledger.unbooked_fills
+    assert held.ledger.parts[child] == 0.0
+    assert on_paper.paper.orders[entry]["status"] == "canceled"
+
+
+@pytest.mark.parametrize("filled", [0.0, None])
+def test_a_stop_whose_order_tells_of_no_fill_took_nothing(
+    on_paper: Guards, filled: float | None
+) -> None:
+    """Some answers leave the number out."""
+    held = on_paper.enter()
+    (stop,) = on_paper.live()
+    child = fires(on_paper, stop)
+    on_paper.paper.orders[child] |= {"filled": filled, "status": "canceled"}
+    on_paper.manager.outcomes.fired(held, stop, child)
+    assert sum(fill.amount for fill in held.ledger.unbooked_fills) == 0.0
+    assert held.own == 1.0
 
 
 def test_what_the_history_told_of_first_is_booked_once(on_paper: Guards) -> None:
